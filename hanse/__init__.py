@@ -1,0 +1,1 @@
+"""The `hanse` command and the Python client for other systems."""

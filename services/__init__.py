@@ -1,0 +1,1 @@
+"""The services of Hanse: independent processes that meet only on NATS."""

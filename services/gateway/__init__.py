@@ -1,0 +1,7 @@
+"""Gateway: the Federated API Server: the Kubernetes REST API over the store.
+
+owns: what users write
+reads: everything in OBJECTS; WORK and STATUS for the view `Work`
+consumes: requests over HTTPS
+publishes: -
+"""

@@ -1,0 +1,7 @@
+"""Propagator: decision + overrides -> what each member must hold; one worker per member makes it so.
+
+owns: WORK (dispatch); member clusters and STATUS (apply)
+reads: `ResourceBinding`, templates, override policies, `Cluster`
+consumes: the watch of the store; WORK
+publishes: facts: work applied, drift corrected
+"""

@@ -1,0 +1,119 @@
+"""`ResourceBinding` and `ClusterResourceBinding`: a template, its placement and the decision.
+
+The scheduler alone writes `spec` and the condition Scheduled; health alone writes the rest of
+`status`. A binding lives in its template's namespace under `binding_name`.
+"""
+
+import hashlib
+import re
+from typing import Any, Literal
+
+from shared.api.meta import GROUP, Condition, Kind, Struct
+from shared.api.policy import Failover, Placement
+from shared.apimachinery.manifest import ObjectKey
+
+SCHEDULED = "Scheduled"
+FULLY_APPLIED = "FullyApplied"
+HEALTHY = "Healthy"
+
+Health = Literal["Healthy", "Progressing", "Degraded", "Unknown"]
+
+
+class ObjectReference(Struct, frozen=True, kw_only=True):
+    """The template; `generation` is the one the decision was made for."""
+
+    api_version: str
+    kind: str
+    resource: str
+    namespace: str = ""
+    name: str
+    uid: str = ""
+    generation: int = 0
+
+    @property
+    def key(self) -> ObjectKey:
+        group, _, _ = self.api_version.rpartition("/")
+        return ObjectKey(group, self.resource, self.namespace, self.name)
+
+
+class PolicyReference(Struct, frozen=True, kw_only=True):
+    kind: str
+    namespace: str = ""
+    name: str
+    generation: int = 0
+
+
+class TargetCluster(Struct, frozen=True, kw_only=True):
+    """`replicas` is None for kinds without replicas and for Duplicated placement."""
+
+    name: str
+    replicas: int | None = None
+
+
+class Eviction(Struct, frozen=True, kw_only=True):
+    """A share that is leaving *cluster*: it stays there until its substitute is healthy."""
+
+    cluster: str
+    replicas: int | None = None
+    reason: str
+    message: str = ""
+    since: str
+
+
+class BindingSpec(Struct, frozen=True, kw_only=True):
+    resource: ObjectReference
+    policy: PolicyReference
+    placement: Placement = Placement()
+    failover: Failover = Failover()
+    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    preserve_resources_on_deletion: bool = False
+    replicas: int | None = None
+    clusters: tuple[TargetCluster, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
+
+
+class ClusterReport(Struct, frozen=True, kw_only=True):
+    """What one member holds of it, and as of when."""
+
+    cluster: str
+    applied: bool = False
+    message: str = ""
+    health: Health = "Unknown"
+    template_generation: int = 0
+    observed_time: str = ""
+    status: dict[str, Any] = {}
+
+
+class BindingStatus(Struct, frozen=True, kw_only=True):
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    aggregated_status: tuple[ClusterReport, ...] = ()
+
+
+class ResourceBinding(Kind, frozen=True, kw_only=True):
+    kind: str = "ResourceBinding"
+    spec: BindingSpec
+    status: BindingStatus = BindingStatus()
+
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+def binding_name(key: ObjectKey, kind: str, *, built_in: bool) -> str:
+    """`web-deployment`; other groups, and names that are no subdomain, end in a digest.
+
+    One-to-one: a kind holds no dash, so the last dash ends the name, and the digest tells
+    apart what the plain form cannot.
+    """
+    plain = f"{key.name}-{kind.lower()}"
+    if built_in and len(plain) <= 253 and _SUBDOMAIN.fullmatch(plain):
+        return plain
+    digest = hashlib.sha256(f"{key.group}/{key.resource}/{key.name}".encode()).hexdigest()[:10]
+    slug = re.sub(r"[^-a-z0-9]+", "-", key.name.lower()).strip("-")[:180] or "x"
+    return f"{slug}-{kind.lower()[:60]}-{digest}"
+
+
+def binding_key(key: ObjectKey, kind: str, *, built_in: bool) -> ObjectKey:
+    """Where the binding of the template at *key* is stored."""
+    resource = "resourcebindings" if key.namespace else "clusterresourcebindings"
+    return ObjectKey(GROUP, resource, key.namespace, binding_name(key, kind, built_in=built_in))

@@ -1,0 +1,89 @@
+"""`Cluster`: a member of the federation.
+
+`spec` is what an administrator declares. `status` has two writers with a field each to itself:
+registry (id, kubernetesVersion, apiEnablements, condition Joined) and health (conditions Ready and
+others, taints, capacity, observedTime). A taint that Hanse sets is in `status.taints`, never in
+`spec.taints`, so a verdict cannot overwrite an administrator's word (ADR 0003).
+"""
+
+from typing import Literal
+
+from shared.api.meta import Condition, Kind, Struct
+
+READY = "Ready"
+JOINED = "Joined"
+UNREACHABLE_TAINT = "cluster.hanse.dev/unreachable"
+NOT_READY_TAINT = "cluster.hanse.dev/not-ready"
+
+
+class Taint(Struct, frozen=True, kw_only=True):
+    """As `corev1.Taint`; `timeAdded` is RFC 3339."""
+
+    key: str
+    value: str = ""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    time_added: str | None = None
+
+
+class ClusterSpec(Struct, frozen=True, kw_only=True):
+    mode: Literal["Push", "Pull"] = "Push"
+    api_endpoint: str = ""
+    provider: str = ""
+    region: str = ""
+    zone: str = ""
+    taints: tuple[Taint, ...] = ()
+
+
+class ApiResource(Struct, frozen=True, kw_only=True):
+    name: str
+    kind: str
+    namespaced: bool = True
+
+
+class ApiEnablement(Struct, frozen=True, kw_only=True):
+    """What the member serves under one group/version."""
+
+    group_version: str
+    resources: tuple[ApiResource, ...] = ()
+
+
+class NodeClass(Struct, frozen=True, kw_only=True):
+    """So many ready nodes with (at least) this much free: quantities as Kubernetes writes them."""
+
+    count: int
+    free: dict[str, str] = {}
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """Sums over ready, schedulable nodes, and the free room by size of node.
+
+    `allocatable` and `allocated` count every resource the nodes name (cpu, memory, pods, GPUs).
+    """
+
+    nodes_total: int = 0
+    nodes_ready: int = 0
+    allocatable: dict[str, str] = {}
+    allocated: dict[str, str] = {}
+    node_classes: tuple[NodeClass, ...] = ()
+
+
+class ClusterStatus(Struct, frozen=True, kw_only=True):
+    id: str = ""
+    kubernetes_version: str = ""
+    api_enablements: tuple[ApiEnablement, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    taints: tuple[Taint, ...] = ()
+    capacity: Capacity | None = None
+    observed_time: str | None = None
+    latency_milliseconds: int | None = None
+
+
+class Cluster(Kind, frozen=True, kw_only=True):
+    kind: str = "Cluster"
+    spec: ClusterSpec = ClusterSpec()
+    status: ClusterStatus = ClusterStatus()
+
+    @property
+    def taints(self) -> tuple[Taint, ...]:
+        """The administrator's and Hanse's own."""
+        return self.spec.taints + self.status.taints

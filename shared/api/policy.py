@@ -1,0 +1,89 @@
+"""`PropagationPolicy` and `ClusterPropagationPolicy`: which objects go where, one class for both.
+
+The vocabulary is Karmada's `policy.karmada.io/v1alpha1` (PropagationSpec, Placement), of which
+this is the part that Hanse does; `replicaLimits` is added.
+"""
+
+from typing import Literal
+
+from shared.api.meta import Condition, Kind, Struct
+from shared.api.selection import ClusterAffinity, ResourceSelector
+
+
+class Toleration(Struct, frozen=True, kw_only=True):
+    """As `corev1.Toleration`; an empty key with Exists tolerates everything."""
+
+    key: str = ""
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: str = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+    toleration_seconds: int | None = None
+
+
+class StaticWeight(Struct, frozen=True, kw_only=True):
+    target_cluster: ClusterAffinity
+    weight: int
+
+
+class WeightPreference(Struct, frozen=True, kw_only=True):
+    """Static weights, or `dynamicWeight`, which takes precedence."""
+
+    static_weight_list: tuple[StaticWeight, ...] = ()
+    dynamic_weight: Literal["", "AvailableReplicas"] = ""
+
+
+class ReplicaLimit(Struct, frozen=True, kw_only=True):
+    """Bounds for each cluster the affinity covers; a cluster takes the first entry that covers it.
+
+    A cluster given any replicas gets at least `minReplicas`, and never more than `maxReplicas`.
+    """
+
+    target_cluster: ClusterAffinity
+    min_replicas: int = 0
+    max_replicas: int | None = None
+
+
+class ReplicaScheduling(Struct, frozen=True, kw_only=True):
+    replica_scheduling_type: Literal["Duplicated", "Divided"] = "Divided"
+    replica_division_preference: Literal["Weighted"] = "Weighted"
+    weight_preference: WeightPreference | None = None
+    replica_limits: tuple[ReplicaLimit, ...] = ()
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """The rules. Without `replicaScheduling` replicas are Duplicated."""
+
+    cluster_affinity: ClusterAffinity | None = None
+    cluster_tolerations: tuple[Toleration, ...] = ()
+    replica_scheduling: ReplicaScheduling | None = None
+
+
+class ClusterFailover(Struct, frozen=True, kw_only=True):
+    """Gracefully: the old share goes when the new one is healthy. Directly: at once. Never: stays."""
+
+    purge_mode: Literal["Directly", "Gracefully", "Never"] = "Gracefully"
+
+
+class Failover(Struct, frozen=True, kw_only=True):
+    cluster: ClusterFailover = ClusterFailover()
+
+
+class PropagationSpec(Struct, frozen=True, kw_only=True):
+    resource_selectors: tuple[ResourceSelector, ...]
+    placement: Placement = Placement()
+    priority: int = 0
+    failover: Failover = Failover()
+    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    preserve_resources_on_deletion: bool = False
+
+
+class PolicyStatus(Struct, frozen=True, kw_only=True):
+    observed_generation: int = 0
+    selected: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+class PropagationPolicy(Kind, frozen=True, kw_only=True):
+    kind: str = "PropagationPolicy"
+    spec: PropagationSpec
+    status: PolicyStatus = PolicyStatus()

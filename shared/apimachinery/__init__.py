@@ -1,0 +1,1 @@
+"""What a Kubernetes object *is*: pure rules over plain manifests; knows no Hanse kind."""

@@ -1,0 +1,1 @@
+"""Messages between services: compacted logs, facts, commands, observations, requests."""

@@ -1,0 +1,159 @@
+"""What the bus promises; `memory.py` and `jetstream.py` keep the promise.
+
+Four ways of meeting, each with its own guarantee:
+
+* a *log* keeps the last message of every subject; readers follow it from a snapshot (`follow`)
+  or share one durable position (`consume`);
+* a *queue* (a stream consumed once) hands each message to one worker until it is acknowledged;
+* a *board* keeps the last value per key and forgets it after a time;
+* a *request* is answered by whoever serves that subject.
+
+Subjects come from `shared/events/subjects.py`, streams and consumers from `topology.py`. The trace
+context of the caller travels in the headers without being passed by hand.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from shared.bus.topology import Consumer, Stream
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """What lies on a stream. `sequence` is 0 until it has been stored."""
+
+    subject: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sequence: int = 0
+
+
+class Delivery(Protocol):
+    """A message handed to this worker and to nobody else until it is answered or expires."""
+
+    @property
+    def message(self) -> Message: ...
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first delivery."""
+        ...
+
+    async def acknowledge(self) -> None:
+        """Only after the effect is durable."""
+        ...
+
+    async def retry(self, after: timedelta) -> None: ...
+
+    async def working(self) -> None:
+        """Ask for more time."""
+        ...
+
+    async def reject(self, reason: str) -> None:
+        """Set it aside for good: it goes to the dead letters with the reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """In a followed log: everything stored when following began has been handed out."""
+
+    sequence: int
+
+
+class Publisher(Protocol):
+    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+        """Store *message*, return its sequence.
+
+        *expected*: the sequence that must be the subject's last (0: it has none), else
+        `StaleRevision`. A `Nats-Msg-Id` header makes repeats within two minutes harmless.
+        Many calls may be in flight at once (they are pipelined); order is kept per caller.
+        Raises `StoreUnavailable`, `OutcomeUnknown`.
+        """
+        ...
+
+    async def purge(self, stream: Stream, subject: str, *, up_to: int) -> None:
+        """Forget the messages of *subject* up to and including sequence *up_to*."""
+        ...
+
+
+class LogReader(Protocol):
+    def follow(
+        self, stream: Stream, filters: Sequence[str]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Message | CaughtUp]]:
+        """The last message of each subject, then `CaughtUp`, then every later one, in order.
+
+        Survives lost connections without gap or repetition.
+        """
+        ...
+
+    def consume(self, consumer: Consumer) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        """Work through *consumer*'s position, creating it where it does not exist.
+
+        A consumer declared `exclusive` hands messages to one process at a time; the others wait.
+        """
+        ...
+
+    async def forget_consumer(self, consumer: Consumer) -> None:
+        """Remove a durable position; absent is fine."""
+        ...
+
+
+class Board(Protocol):
+    """The last value per key, each with a time to live."""
+
+    async def put(self, key: str, value: bytes, *, ttl: timedelta | None = None) -> int: ...
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def delete(self, key: str) -> None: ...
+
+    def follow(
+        self,
+    ) -> AbstractAsyncContextManager[AsyncIterator["BoardEntry | CaughtUp"]]:
+        """All entries, `CaughtUp`, then changes; an expired or deleted key has value None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    key: str
+    value: bytes | None
+
+
+Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
+
+
+class RequestError(Exception):
+    """What a served request answers when it cannot do what was asked: code as in HTTP."""
+
+    def __init__(self, code: int, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.code = code
+        self.body = body
+
+
+class Requests(Protocol):
+    async def request(self, subject: str, body: bytes, *, deadline: timedelta) -> bytes:
+        """Raise `RequestError` as the server answered it, `StoreUnavailable` if nobody did."""
+        ...
+
+    def serve(
+        self, service: str, version: str, endpoints: Mapping[str, Handler]
+    ) -> AbstractAsyncContextManager[None]:
+        """Offer a NATS micro service; *endpoints* maps a subject to its handler."""
+        ...
+
+
+class Bus(Publisher, LogReader, Requests, Protocol):
+    """One connection to all of it."""
+
+    def board(self, name: str) -> Board:
+        """A board declared in `topology.py`."""
+        ...
+
+    @property
+    def connected(self) -> bool: ...

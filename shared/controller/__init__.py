@@ -1,0 +1,1 @@
+"""Reconcile machinery, once: results, the queue of keys, the loop."""

@@ -1,0 +1,1 @@
+"""Contracts of everything that crosses NATS: envelopes, facts, commands, subjects."""

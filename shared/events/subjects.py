@@ -1,0 +1,76 @@
+"""Every NATS subject of Hanse, and how names become tokens.
+
+A token may hold neither dots nor wildcards, and a bucket's key only `[-/_=a-zA-Z0-9]`. Any other
+byte of a name is written `=XX` in hexadecimal, so encoding is one-to-one and readable for
+most names. The empty string (core group, no namespace) is `_`, which no Kubernetes name is.
+"""
+
+import re
+
+from shared.apimachinery.manifest import ObjectKey
+
+WORK = "hanse.work"
+STATUS = "hanse.status"
+EVENTS = "hanse.events"
+COMMANDS = "hanse.commands"
+DEAD = "hanse.dead"
+
+_UNSAFE = re.compile(r"[^-a-zA-Z0-9]")
+_ESCAPED = re.compile(r"((?:=[0-9A-F]{2})+)")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"={byte:02X}" for byte in match.group().encode())
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return bytes.fromhex(match.group().replace("=", "")).decode()
+
+
+def encode_token(text: str) -> str:
+    """One token of a subject for any text."""
+    return _UNSAFE.sub(_escape, text) if text else "_"
+
+
+def decode_token(token: str) -> str:
+    return "" if token == "_" else _ESCAPED.sub(_unescape, token)
+
+
+def encode_key(key: ObjectKey) -> str:
+    """Four tokens: group.resource.namespace.name."""
+    return ".".join(
+        encode_token(part) for part in (key.group, key.resource, key.namespace, key.name)
+    )
+
+
+def decode_key(tokens: str) -> ObjectKey:
+    """Raises ValueError unless there are four tokens."""
+    group, resource, namespace, name = (decode_token(token) for token in tokens.split("."))
+    return ObjectKey(group, resource, namespace, name)
+
+
+def work(cluster: str, key: ObjectKey) -> str:
+    return f"{WORK}.{encode_token(cluster)}.{encode_key(key)}"
+
+
+def status(cluster: str, key: ObjectKey) -> str:
+    return f"{STATUS}.{encode_token(cluster)}.{encode_key(key)}"
+
+
+def parse_member_subject(subject: str) -> tuple[str, ObjectKey]:
+    """Read cluster and object out of a `hanse.work` or `hanse.status` subject."""
+    _, _, cluster, key = subject.split(".", 3)
+    return decode_token(cluster), decode_key(key)
+
+
+def fact(noun: str, past_tense: str, key: str) -> str:
+    """Subject of a fact; *key* is encoded as one token."""
+    return f"{EVENTS}.{noun}.{past_tense}.{encode_token(key)}"
+
+
+def command(verb: str) -> str:
+    return f"{COMMANDS}.{verb}"
+
+
+def dead(service: str) -> str:
+    return f"{DEAD}.{service}"

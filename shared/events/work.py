@@ -1,0 +1,82 @@
+"""What dispatch tells a member's worker about one object, and what the worker reports back.
+
+Both are the last word on their subject: `hanse.work.<cluster>.<object>` and
+`hanse.status.<cluster>.<object>`. The generation of a `WorkOrder` is the sequence of its message
+in WORK, so it rises with every order for that object and needs no counter of its own.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from shared.api.binding import Health
+
+
+class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="work.ordered.v1"):
+    """Desired state of one object in one member. `manifest` None is a tombstone: remove it.
+
+    `digest` is over everything but itself, so dispatch can tell an unchanged order without
+    keeping manifests. `template_uid` and `template_generation` say what it was rendered from.
+    """
+
+    api_version: str
+    kind: str
+    resource: str
+    namespaced: bool
+    namespace: str
+    name: str
+    manifest: msgspec.Raw | None
+    digest: str
+    template_uid: str
+    template_generation: int
+    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    preserve_on_deletion: bool = False
+
+
+class WorkReport(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="work.reported.v1"
+):
+    """Observed state of one object in one member.
+
+    `generation` is that of the order it speaks of. `applied` is False with `reason` (PascalCase)
+    and `message` while the member does not hold what was ordered; `present` says whether the
+    object exists there at all, so a tombstone is fulfilled when it is False.
+    `status` is the member object's own, as the interpreter reflects it; empty until the member's
+    controllers have looked at what was applied.
+    """
+
+    generation: int
+    template_uid: str
+    template_generation: int
+    applied: bool
+    present: bool
+    observed_time: str
+    reason: str = ""
+    message: str = ""
+    health: Health = "Unknown"
+    status: dict[str, Any] = {}
+    uid: str = ""
+    resource_version: str = ""
+
+
+_decode_order = msgspec.json.Decoder(WorkOrder).decode
+_decode_report = msgspec.json.Decoder(WorkReport).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_order(order: WorkOrder) -> bytes:
+    return _encode(order)
+
+
+def decode_order(body: bytes) -> WorkOrder:
+    """Raises `msgspec.DecodeError`."""
+    return _decode_order(body)
+
+
+def encode_report(report: WorkReport) -> bytes:
+    return _encode(report)
+
+
+def decode_report(body: bytes) -> WorkReport:
+    """Raises `msgspec.DecodeError`."""
+    return _decode_report(body)

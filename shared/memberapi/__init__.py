@@ -1,0 +1,1 @@
+"""Calling a member cluster's Kubernetes API."""

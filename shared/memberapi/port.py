@@ -1,0 +1,85 @@
+"""What Hanse asks of a member's API server; `http.py` keeps the promise for real ones.
+
+Every call has a deadline. Answers are values where the caller decides (`None`: not there); errors
+are `MemberUnreachable`, `MemberThrottled` (both retryable) and `MemberRefused` (terminal, with
+the HTTP status and Kubernetes' reason).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A kind as the member serves it: enough to build any URL."""
+
+    gvk: GroupVersionKind
+    resource: str
+    namespaced: bool
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """`/apis/apps/v1/namespaces/shop/deployments/web`; no namespace is the whole cluster."""
+        prefix = f"/apis/{self.gvk.group}" if self.gvk.group else "/api"
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{prefix}/{self.gvk.version}{scope}/{self.resource}" + (f"/{name}" if name else "")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEvent:
+    """One line of a watch. BOOKMARK carries only a resourceVersion."""
+
+    type: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class MemberListing:
+    items: tuple[Manifest, ...]
+    resource_version: str
+
+
+class MemberApi(Protocol):
+    """One member; implementations bound concurrency, time and memory per member."""
+
+    async def discover(self) -> list[ResourceType]:
+        """Every resource the member serves, preferred versions; no subresources."""
+        ...
+
+    async def apply(
+        self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
+    ) -> Manifest:
+        """Server-side apply as field manager `hanse`; returns the object, at least its metadata."""
+        ...
+
+    async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None: ...
+
+    async def delete(
+        self, kind: ResourceType, namespace: str, name: str, *, uid: str, propagation: str
+    ) -> bool:
+        """Delete the object of that uid (precondition); False when it is not there."""
+        ...
+
+    async def list(
+        self, kind: ResourceType, *, label_selector: str = "", namespace: str = ""
+    ) -> MemberListing: ...
+
+    def watch(
+        self, kind: ResourceType, *, resource_version: str, label_selector: str = ""
+    ) -> AbstractAsyncContextManager[AsyncIterator[MemberEvent]]:
+        """Changes after *resource_version*; ends when the server ends it.
+
+        A 410 answer, at the start or within, raises MemberRefused with status 410.
+        """
+        ...
+
+    async def read(self, path: str, *, deadline_seconds: float) -> bytes:
+        """GET of a plain path such as `/readyz` or `/version`; raises as every call."""
+        ...
+
+    async def create(self, kind: ResourceType, namespace: str, manifest: Manifest) -> Manifest:
+        """POST; for reviews (SelfSubjectAccessReview) and the like."""
+        ...
