@@ -1,4 +1,4 @@
-"""Propagator: decision + overrides -> what each member must hold; one worker per member makes it so.
+"""Propagator: what each member must hold (dispatch), and one worker per member that makes it so.
 
 owns: WORK (dispatch); member clusters and STATUS (apply)
 reads: `ResourceBinding`, templates, override policies, `Cluster`

@@ -59,7 +59,7 @@ class Placement(Struct, frozen=True, kw_only=True):
 
 
 class ClusterFailover(Struct, frozen=True, kw_only=True):
-    """Gracefully: the old share goes when the new one is healthy. Directly: at once. Never: stays."""
+    """Gracefully: the old share goes once the new one is healthy; Directly: at once; Never."""
 
     purge_mode: Literal["Directly", "Gracefully", "Never"] = "Gracefully"
 
