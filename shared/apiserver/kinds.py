@@ -1,0 +1,85 @@
+"""What the server knows of each kind it serves, whoever declared it.
+
+Built-in kinds come from the committed facts, Hanse's from `shared/api/scheme.py`, custom ones from
+CustomResourceDefinitions. All become the same `ResourceKind`, so no verb asks where one came from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from shared.apimachinery.manifest import GroupResource, GroupVersionKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of server-side printing; priority above 0 shows with `-o wide` only."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+    json_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalePaths:
+    """Where `autoscaling/v1 Scale` finds its numbers, as JSON paths (`.spec.replicas`)."""
+
+    spec_replicas: str
+    status_replicas: str
+    label_selector: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResourceKind:
+    """One kind in one version. `schema` is OpenAPI v3; None accepts anything.
+
+    Objects are stored under `group_resource` whatever the version asked for.
+    """
+
+    gvk: GroupVersionKind
+    resource: str
+    singular: str
+    namespaced: bool
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = (
+        "create",
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "update",
+        "watch",
+    )
+    has_status: bool = False
+    scale: ScalePaths | None = None
+    schema: Mapping[str, Any] | None = None
+    columns: tuple[Column, ...] = ()
+    custom: bool = False
+    """Declared by a CustomResourceDefinition: no strategic merge, unknown fields pruned."""
+    selectable_fields: tuple[str, ...] = field(default=())
+    """JSON paths usable in field selectors beside metadata.name and metadata.namespace."""
+
+    @property
+    def group_resource(self) -> GroupResource:
+        return GroupResource(self.gvk.group, self.resource)
+
+
+class KindRegistry(Protocol):
+    """Every kind served now; custom ones come and go."""
+
+    def by_resource(self, group: str, version: str, resource: str) -> ResourceKind | None: ...
+
+    def by_kind(self, gvk: GroupVersionKind) -> ResourceKind | None: ...
+
+    def preferred(self, resource: GroupResource) -> ResourceKind | None:
+        """The version discovery names first."""
+        ...
+
+    def all(self) -> Sequence[ResourceKind]:
+        """Sorted by group, version, resource."""
+        ...
