@@ -1,0 +1,11 @@
+"""Every attribute name that logs and traces use, in one vocabulary."""
+
+CLUSTER = "hanse.cluster"
+OBJECT_GROUP = "k8s.object.group"
+OBJECT_RESOURCE = "k8s.object.resource"
+OBJECT_NAMESPACE = "k8s.namespace.name"
+OBJECT_NAME = "k8s.object.name"
+GENERATION = "hanse.generation"
+OUTCOME = "hanse.outcome"
+CONTROLLER = "hanse.controller"
+SUBJECT = "messaging.destination.name"

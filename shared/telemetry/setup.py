@@ -1,0 +1,88 @@
+"""Turning telemetry on for a process, and flushing it when the process ends."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from structlog.typing import EventDict, WrappedLogger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings:
+    """Where logs and traces go."""
+
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    otlp_endpoint: str = ""
+    """Base URL of an OTLP/HTTP collector; empty exports no traces."""
+
+    trace_ratio: float = 1.0
+    """The share of new traces that are sampled; a caller's own decision is kept."""
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+        event["span_id"] = f"{context.span_id:016x}"
+    return event
+
+
+def configure_logs(service: str, level: str) -> None:
+    """JSON lines on standard error; what libraries log joins them from `warning` up."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+
+    def add_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            add_service,
+            _add_trace,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(number, logging.WARNING),
+        stream=sys.stderr,
+        format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "%(message)s"}',
+        force=True,
+    )
+
+
+@contextmanager
+def telemetry(service: str, settings: TelemetrySettings) -> Iterator[None]:
+    """Logs and traces for one process; entered first and left last.
+
+    Spans are made whether or not they are exported, so that trace ids reach logs and members.
+    """
+    configure_logs(service, settings.log_level)
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"hanse-{service}"}),
+        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+    )
+    if settings.otlp_endpoint:
+        endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        provider.shutdown()

@@ -1,0 +1,103 @@
+"""What the reconcile loop makes of each answer and each error."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from shared.controller.loop import Controller, LoopSettings
+from shared.controller.result import Again, Done, Result
+from shared.errors import RetryableError, TerminalError
+
+FAST = LoopSettings(
+    workers=2, backoff_first=timedelta(milliseconds=1), backoff_max=timedelta(milliseconds=5)
+)
+
+
+class Recorder:
+    """Plays a list of steps; sets `finished` after the last."""
+
+    def __init__(self, *steps: Callable[[], Awaitable[Result]]) -> None:
+        self.steps = list(steps)
+        self.keys: list[str] = []
+        self.finished = asyncio.Event()
+
+    async def reconcile(self, key: str) -> Result:
+        self.keys.append(key)
+        step = self.steps.pop(0)
+        if not self.steps:
+            self.finished.set()
+        return await step()
+
+
+async def done() -> Result:
+    return Done()
+
+
+async def again() -> Result:
+    return Again(timedelta(milliseconds=1))
+
+
+async def retry() -> Result:
+    raise RetryableError("not now")
+
+
+async def refuse() -> Result:
+    raise TerminalError("never", reason="Invalid")
+
+
+async def bug() -> Result:
+    raise KeyError("bug")
+
+
+async def run_until(
+    recorder: Recorder, *keys: str, settings: LoopSettings = FAST
+) -> Controller[str]:
+    controller: Controller[str] = Controller("test", recorder, settings)
+    for key in keys:
+        controller.wake(key)
+    running = asyncio.create_task(controller.run())
+    async with asyncio.timeout(5):
+        await recorder.finished.wait()
+        while not controller.idle:
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return controller
+
+
+async def test_a_retryable_error_brings_the_key_back() -> None:
+    recorder = Recorder(retry, retry, done)
+    await run_until(recorder, "a")
+    assert recorder.keys == ["a", "a", "a"]
+
+
+async def test_again_wakes_the_key_without_a_change() -> None:
+    recorder = Recorder(again, done)
+    await run_until(recorder, "a")
+    assert recorder.keys == ["a", "a"]
+
+
+async def test_a_terminal_error_rests_that_key_and_no_other() -> None:
+    recorder = Recorder(refuse, done)
+    controller = await run_until(recorder, "a", "b")
+    assert recorder.keys == ["a", "b"]
+    assert len(controller._queue) == 0
+
+
+async def test_a_bug_quarantines_its_key_and_the_others_go_on() -> None:
+    recorder = Recorder(bug, done)
+    controller = await run_until(recorder, "a", "b")
+    assert recorder.keys == ["a", "b"]
+    assert len(controller._queue) == 1
+
+
+async def test_with_fail_fast_a_bug_ends_the_loop() -> None:
+    controller: Controller[str] = Controller(
+        "test", Recorder(bug), LoopSettings(workers=1, fail_fast=True)
+    )
+    controller.wake("a")
+    with pytest.raises(ExceptionGroup) as raised:
+        await controller.run()
+    assert raised.group_contains(KeyError)
