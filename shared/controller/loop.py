@@ -1,8 +1,8 @@
 """The one reconcile loop: wakes by key, bounded workers, back-off, quarantine.
 
 What an error means is decided here and nowhere else. Retryable: again, later. Terminal: this key
-rests until something about it changes. Anything else is a bug: the key is quarantined for long and the
-fleet goes on, except with `fail_fast`, where every bug is fatal.
+rests until something about it changes. Anything else is a bug: the key is quarantined for long and
+the fleet goes on, except with `fail_fast`, where every bug is fatal.
 """
 
 import asyncio

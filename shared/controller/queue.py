@@ -1,8 +1,8 @@
 """The keys that wait to be reconciled: each at most once, none ever by two workers at a time.
 
 A key woken while it is being reconciled runs once more afterwards. A key that failed comes back
-after a delay that doubles; a wake-up by a change brings it back at once. The queue holds keys, never
-messages, so it is bounded by the number of objects.
+after a delay that doubles; a wake-up by a change brings it back at once. The queue holds keys and
+no messages, so it is bounded by the number of objects.
 """
 
 import asyncio
