@@ -1,0 +1,68 @@
+"""Where a local federation keeps what it must find again: one folder, private to its owner."""
+
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths within the data directory."""
+
+    root: Path
+
+    @property
+    def nats(self) -> Path:
+        return self.root / "nats"
+
+    @property
+    def envelope_key(self) -> Path:
+        return self.root / "keys" / "envelope.key"
+
+    @property
+    def tls(self) -> Path:
+        return self.root / "tls"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "keys" / "tokens"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
+
+    def member(self, name: str) -> Path:
+        """A simulated member's own folder: certificate, token, identity."""
+        return self.root / "members" / name
+
+    def prepare(self) -> None:
+        for folder in (self.root, self.nats, self.envelope_key.parent, self.tls, self.logs):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Ports:
+    """Ports by purpose, kept in the data directory so that a restart meets the same addresses."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+
+    def of(self, purpose: str, wanted: int = 0) -> int:
+        """*wanted* where given; else the port of last time; else a free one."""
+        port = wanted or self._known.get(purpose) or free_port()
+        if self._known.get(purpose) != port:
+            self._known[purpose] = port
+            self._file.write_text(json.dumps(self._known, indent=1, sort_keys=True))
+        return port
