@@ -1,0 +1,50 @@
+"""What the documents say is what the code says."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.bus import topology
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = ("owns", "reads", "consumes", "publishes")
+
+
+def _table(document: str, heading: str) -> dict[str, list[str]]:
+    """The rows of the first table under a line that starts with *heading*, by first cell."""
+    lines = iter(document.splitlines())
+    for line in lines:
+        if line.startswith(heading):
+            break
+    next(lines)
+    rows: dict[str, list[str]] = {}
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[cells[0]] = cells[1:]
+    return rows
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+SERVICES = _table(ARCHITECTURE, "| service | owns")
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_the_table_of_services_agrees_with_their_docstrings(service: str) -> None:
+    source = (ROOT / "services" / service / "__init__.py").read_text()
+    docstring = ast.get_docstring(ast.parse(source)) or ""
+    said = dict(re.findall(r"^(owns|reads|consumes|publishes): (.+)$", docstring, re.MULTILINE))
+    assert [said.get(column, "") for column in COLUMNS] == SERVICES[service]
+
+
+def test_every_service_is_in_the_table() -> None:
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/__init__.py")}
+    assert folders == set(SERVICES)
+
+
+def test_every_stream_is_in_the_document() -> None:
+    streams = {name.strip("`") for name in _table(ARCHITECTURE, "| stream | subjects")}
+    assert streams == {stream.name for stream in topology.STREAMS}
