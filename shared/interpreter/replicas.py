@@ -31,6 +31,11 @@ def has_replicas(gvk: GroupVersionKind) -> bool:
     return (gvk.group, gvk.kind) in _REPLICAS
 
 
+def replicas_path(gvk: GroupVersionKind) -> tuple[str, ...] | None:
+    """Where the number of replicas is within an object of the kind; None where there is none."""
+    return _REPLICAS.get((gvk.group, gvk.kind))
+
+
 def with_replicas(manifest: Manifest, count: int) -> Manifest:
     """Return a copy that asks for *count* replicas; the kind must have them."""
     changed = copy(manifest)

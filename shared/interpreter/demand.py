@@ -1,0 +1,112 @@
+"""How many replicas a manifest asks for, and what each of them needs of a node.
+
+The need of a pod is what Kubernetes' scheduler reckons with: the sum of its containers and
+restartable init containers (KEP-753), or the largest moment during initialisation, plus the
+overhead of its runtime class (KEP-688). Limits stand in for requests that are not given.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.quantity import (
+    QuantityForm,
+    add_quantities,
+    form_of,
+    format_quantity,
+    parse_quantity,
+)
+from shared.errors import FieldError, InvalidObject
+from shared.interpreter.replicas import ReplicaDemand, replicas_path
+
+_ZERO = Decimal(0)
+_REPLICAS_MAX = 2**31 - 1
+
+_Amounts = dict[str, Decimal]
+
+
+def demand_of(manifest: Manifest) -> ReplicaDemand | None:
+    """Return the replicas of a workload and the need of each; None for a kind without replicas.
+
+    Quantities are in canonical form and sorted by resource. Raises `InvalidObject` with the path
+    of a field that cannot be read.
+    """
+    path = replicas_path(GroupVersionKind.of(manifest))
+    if path is None:
+        return None
+    place: Any = manifest
+    for part in path:
+        place = place.get(part) if isinstance(place, Mapping) else None
+    if place is None:
+        place = 1
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= _REPLICAS_MAX:
+        raise _invalid(".".join(path), "must be an integer of at least 0")
+    pod = _mapping(_mapping(manifest.get("spec")).get("template")).get("spec")
+    return ReplicaDemand(count=place, requests=_requests(_mapping(pod), "spec.template.spec"))
+
+
+def _requests(pod: Mapping[str, Any], path: str) -> dict[str, str]:
+    forms: dict[str, QuantityForm] = {}
+    running: _Amounts = {}
+    for number, container in enumerate(_sequence(pod.get("containers"))):
+        _add(running, _need(container, f"{path}.containers[{number}]", forms))
+    # Those that restart go on running beside what is started after them.
+    beside: _Amounts = {}
+    starting: _Amounts = {}
+    for number, container in enumerate(_sequence(pod.get("initContainers"))):
+        need = _need(container, f"{path}.initContainers[{number}]", forms)
+        if container.get("restartPolicy") == "Always":
+            _add(beside, need)
+            _raise_to(starting, beside)
+        else:
+            moment = dict(beside)
+            _add(moment, need)
+            _raise_to(starting, moment)
+    _add(running, beside)
+    _raise_to(running, starting)
+    _add(running, _amounts(_mapping(pod.get("overhead")), f"{path}.overhead", forms))
+    return {
+        name: format_quantity(amount, forms[name])
+        for name, amount in sorted(running.items())
+        if amount > 0
+    }
+
+
+def _need(container: Mapping[str, Any], path: str, forms: dict[str, QuantityForm]) -> _Amounts:
+    resources = _mapping(_mapping(container).get("resources"))
+    stated = {**_mapping(resources.get("limits")), **_mapping(resources.get("requests"))}
+    return _amounts(stated, f"{path}.resources", forms)
+
+
+def _amounts(stated: Mapping[str, Any], path: str, forms: dict[str, QuantityForm]) -> _Amounts:
+    found: _Amounts = {}
+    for name, value in stated.items():
+        try:
+            found[name] = parse_quantity(value)
+            forms.setdefault(name, form_of(str(value)))
+        except ValueError as err:
+            raise _invalid(f"{path}[{name}]", str(err)) from err
+    return found
+
+
+def _add(total: _Amounts, more: _Amounts) -> None:
+    for name, amount in more.items():
+        total[name] = add_quantities((total.get(name, _ZERO), amount))
+
+
+def _raise_to(total: _Amounts, least: _Amounts) -> None:
+    for name, amount in least.items():
+        total[name] = max(total.get(name, _ZERO), amount)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: Any) -> list[Mapping[str, Any]]:
+    return [_mapping(one) for one in value] if isinstance(value, list) else []
+
+
+def _invalid(path: str, message: str) -> InvalidObject:
+    return InvalidObject(f"{path}: {message}", [FieldError(path, message)])
