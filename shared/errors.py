@@ -12,6 +12,7 @@ HanseError
    ├─ InvalidObject        carries the fields at fault
    ├─ MalformedEvent
    ├─ MemberRefused        the member's API said no; carries its HTTP status
+   ├─ UnusableCredentials  a kubeconfig or sealed credentials nobody can call a member with
    └─ RevisionExpired      a watch asked for history that is gone: list again
 
 "It does not fit" and "it is not there" are answers, not errors: they are return values.
@@ -105,6 +106,13 @@ class MemberRefused(TerminalError):
     def __init__(self, message: str, *, reason: str, status: int) -> None:
         super().__init__(message, reason=reason)
         self.status = status
+
+
+class UnusableCredentials(TerminalError):
+    """Credentials that cannot be read or used; the message says which part, never its value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="UnusableCredentials")
 
 
 class RevisionExpired(TerminalError):

@@ -97,6 +97,10 @@ class LogReader(Protocol):
         """
         ...
 
+    async def last(self, stream: Stream, subject: str) -> Message | None:
+        """Return the message that is the last word on *subject* now; None where there is none."""
+        ...
+
     async def forget_consumer(self, consumer: Consumer) -> None:
         """Remove a durable position; absent is fine."""
         ...
