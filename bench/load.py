@@ -1,0 +1,79 @@
+"""The load both sides of a comparison carry: plain Deployments, encoded before the clock starts."""
+
+from shared.apimachinery.manifest import Manifest, encode
+
+NAMESPACE = "bench"
+
+
+def deployment(number: int, *, namespace: str = NAMESPACE) -> Manifest:
+    """Build a Deployment of ordinary size (about 2 kB) with one replica."""
+    name = f"app-{number:05d}"
+    labels = {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/part-of": "bench",
+        "app.kubernetes.io/managed-by": "bench",
+        "tier": "backend",
+    }
+    environment = [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(12)]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {"example.com/owner": "team-harbour", "example.com/tier": "2"},
+        },
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "main",
+                            "image": f"registry.example/bench/{name}:1.0.{number}",
+                            "ports": [{"name": "http", "containerPort": 8080}],
+                            "env": environment,
+                            "resources": {
+                                "requests": {"cpu": "1m", "memory": "1Mi"},
+                                "limits": {"cpu": "500m", "memory": "256Mi"},
+                            },
+                            "readinessProbe": {
+                                "httpGet": {"path": "/ready", "port": "http"},
+                                "periodSeconds": 5,
+                            },
+                            "livenessProbe": {
+                                "httpGet": {"path": "/live", "port": "http"},
+                                "periodSeconds": 10,
+                            },
+                        }
+                    ]
+                },
+            },
+        },
+    }
+
+
+def encoded_deployments(count: int, *, namespace: str = NAMESPACE) -> dict[str, bytes]:
+    """Bodies by name."""
+    manifests = [deployment(number, namespace=namespace) for number in range(count)]
+    return {str(each["metadata"]["name"]): encode(each) for each in manifests}
+
+
+def policy() -> Manifest:
+    """Everything in every namespace, whole, to every member."""
+    return {
+        "apiVersion": "hanse.dev/v1alpha1",
+        "kind": "ClusterPropagationPolicy",
+        "metadata": {"name": "bench"},
+        "spec": {
+            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+            "placement": {"replicaScheduling": {"replicaSchedulingType": "Duplicated"}},
+        },
+    }
+
+
+def namespace(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
