@@ -4,11 +4,12 @@ Built-in kinds come from the committed facts, Hanse's from `shared/api/scheme.py
 CustomResourceDefinitions. All become the same `ResourceKind`, so no verb asks where one came from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
-from shared.apimachinery.manifest import GroupResource, GroupVersionKind
+from shared.apimachinery.manifest import GroupResource, GroupVersionKind, Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +22,16 @@ class Column:
     description: str = ""
     priority: int = 0
     json_path: str = ""
+    cell: Callable[[Manifest, datetime], Any] | None = None
+    """Computes the cell from the object and the present moment, where a path cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalePaths:
-    """Where `autoscaling/v1 Scale` finds its numbers, as JSON paths (`.spec.replicas`)."""
+    """Where `autoscaling/v1 Scale` finds its numbers, as JSON paths (`.spec.replicas`).
+
+    `label_selector` leads to a selector as text, or, in built-in kinds, as an object.
+    """
 
     spec_replicas: str
     status_replicas: str
@@ -62,7 +68,8 @@ class ResourceKind:
     custom: bool = False
     """Declared by a CustomResourceDefinition: no strategic merge, unknown fields pruned."""
     selectable_fields: tuple[str, ...] = field(default=())
-    """JSON paths usable in field selectors beside metadata.name and metadata.namespace."""
+    """Usable in field selectors beside metadata.name and metadata.namespace, written as there:
+    `spec.nodeName`, without a leading dot."""
 
     @property
     def group_resource(self) -> GroupResource:

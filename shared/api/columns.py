@@ -1,0 +1,195 @@
+"""What `kubectl get` shows of Hanse's kinds.
+
+A column either names a path into the object or computes its cell, since a decision such as
+`eu-1:3,us-1:2` is spread over a list.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.api.binding import FULLY_APPLIED, HEALTHY, SCHEDULED
+from shared.api.cluster import READY
+from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.quantity import canonical_quantity, parse_quantity, subtract_quantities
+
+Cell = Callable[[Manifest, datetime], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterColumn:
+    """Exactly one of `json_path` and `cell` is set; `wide` shows with `-o wide` only."""
+
+    name: str
+    type: Literal["string", "integer", "date"] = "string"
+    description: str = ""
+    wide: bool = False
+    json_path: str = ""
+    cell: Cell | None = None
+
+
+def _condition(type_: str) -> Cell:
+    def cell(manifest: Manifest, _: datetime) -> Any:
+        for condition in _status(manifest).get("conditions") or ():
+            if condition.get("type") == type_:
+                return condition.get("status")
+        return "Unknown"
+
+    return cell
+
+
+def _message_of(type_: str) -> Cell:
+    def cell(manifest: Manifest, _: datetime) -> Any:
+        for condition in _status(manifest).get("conditions") or ():
+            if condition.get("type") == type_ and condition.get("status") != "True":
+                return condition.get("message") or condition.get("reason")
+        return ""
+
+    return cell
+
+
+def _mode(manifest: Manifest, _: datetime) -> str:
+    return str(_spec(manifest).get("mode") or "Push")
+
+
+def _nodes(manifest: Manifest, _: datetime) -> str:
+    capacity = _status(manifest).get("capacity")
+    if not capacity:
+        return "<unknown>"
+    return f"{capacity.get('nodesReady', 0)}/{capacity.get('nodesTotal', 0)}"
+
+
+def _free(resource: str) -> Cell:
+    def cell(manifest: Manifest, _: datetime) -> str:
+        capacity = _status(manifest).get("capacity") or {}
+        allocatable = (capacity.get("allocatable") or {}).get(resource)
+        if allocatable is None:
+            return "<unknown>"
+        taken = (capacity.get("allocated") or {}).get(resource, "0")
+        try:
+            free = subtract_quantities(parse_quantity(allocatable), parse_quantity(taken))
+        except ValueError:
+            return "<unknown>"
+        if resource == "memory":
+            # Round down to whole MiB: a number of bytes is unreadable in a column.
+            return canonical_quantity(f"{int(free) // 2**20}Mi")
+        return canonical_quantity(f"{int(free * 1000)}m")
+
+    return cell
+
+
+def _taints(manifest: Manifest, _: datetime) -> str:
+    taints = [*(_spec(manifest).get("taints") or ()), *(_status(manifest).get("taints") or ())]
+    return ",".join(f"{taint.get('key')}:{taint.get('effect')}" for taint in taints) or "<none>"
+
+
+def _placed(manifest: Manifest, _: datetime) -> str:
+    """`eu-1:3,us-1:2`, or `eu-1,us-1` where every cluster holds the whole."""
+    return _shares(_spec(manifest).get("clusters") or ()) or "<none>"
+
+
+def _leaving(manifest: Manifest, _: datetime) -> str:
+    evictions = _spec(manifest).get("evictions") or ()
+    return ",".join(str(one.get("cluster")) for one in evictions) or "<none>"
+
+
+def _shares(clusters: Iterable[Mapping[str, Any]]) -> str:
+    return ",".join(
+        str(one.get("name"))
+        if one.get("replicas") is None
+        else f"{one.get('name')}:{one['replicas']}"
+        for one in clusters
+    )
+
+
+def _policy(manifest: Manifest, _: datetime) -> str:
+    policy = _spec(manifest).get("policy") or {}
+    return f"{policy.get('kind', '')}/{policy.get('name', '')}"
+
+
+def _selected(manifest: Manifest, _: datetime) -> int:
+    return int(_status(manifest).get("selected") or 0)
+
+
+def _priority(manifest: Manifest, _: datetime) -> int:
+    return int(_spec(manifest).get("priority") or 0)
+
+
+def _replication(manifest: Manifest, _: datetime) -> str:
+    rules = (_spec(manifest).get("placement") or {}).get("replicaScheduling")
+    if rules is None:
+        return "Duplicated"
+    return str(rules.get("replicaSchedulingType") or "Divided")
+
+
+def _rules(manifest: Manifest, _: datetime) -> int:
+    return len(_spec(manifest).get("overrideRules") or ())
+
+
+def _health(manifest: Manifest, _: datetime) -> str:
+    return str(_status(manifest).get("health") or "Unknown")
+
+
+def _spec(manifest: Manifest) -> Mapping[str, Any]:
+    return manifest.get("spec") or {}
+
+
+def _status(manifest: Manifest) -> Mapping[str, Any]:
+    return manifest.get("status") or {}
+
+
+APPLIED = "Applied"
+_AGE = PrinterColumn(
+    name="Age",
+    type="date",
+    description="Time since the object was created.",
+    json_path=".metadata.creationTimestamp",
+)
+
+CLUSTER_COLUMNS = (
+    PrinterColumn(name="Version", json_path=".status.kubernetesVersion"),
+    PrinterColumn(name="Mode", cell=_mode),
+    PrinterColumn(name="Ready", cell=_condition(READY)),
+    PrinterColumn(name="Region", json_path=".spec.region"),
+    PrinterColumn(name="Zone", json_path=".spec.zone", wide=True),
+    PrinterColumn(name="Provider", json_path=".spec.provider"),
+    PrinterColumn(name="Nodes", description="Ready nodes of all nodes.", cell=_nodes),
+    PrinterColumn(name="Free-CPU", description="What pods may still request.", cell=_free("cpu")),
+    PrinterColumn(
+        name="Free-Memory", description="What pods may still request.", cell=_free("memory")
+    ),
+    PrinterColumn(name="Taints", wide=True, cell=_taints),
+    PrinterColumn(name="Endpoint", wide=True, json_path=".spec.apiEndpoint"),
+    _AGE,
+)
+POLICY_COLUMNS = (
+    PrinterColumn(
+        name="Selected", type="integer", description="Objects it selects now.", cell=_selected
+    ),
+    PrinterColumn(name="Replicas", description="Duplicated or Divided.", cell=_replication),
+    PrinterColumn(name="Priority", type="integer", cell=_priority),
+    _AGE,
+)
+OVERRIDE_COLUMNS = (PrinterColumn(name="Rules", type="integer", cell=_rules), _AGE)
+BINDING_COLUMNS = (
+    PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
+    PrinterColumn(name="Replicas", type="integer", json_path=".spec.replicas"),
+    PrinterColumn(name="Scheduled", cell=_condition(SCHEDULED)),
+    PrinterColumn(name="Applied", cell=_condition(FULLY_APPLIED)),
+    PrinterColumn(name="Healthy", cell=_condition(HEALTHY)),
+    PrinterColumn(name="Clusters", description="The decision.", cell=_placed),
+    PrinterColumn(name="Leaving", description="Clusters being evicted.", wide=True, cell=_leaving),
+    PrinterColumn(name="Policy", wide=True, cell=_policy),
+    PrinterColumn(name="Message", wide=True, cell=_message_of(SCHEDULED)),
+    _AGE,
+)
+WORK_COLUMNS = (
+    PrinterColumn(name="Cluster", json_path=".spec.cluster"),
+    PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
+    PrinterColumn(name="Object", json_path=".spec.resource.name", wide=True),
+    PrinterColumn(name="Applied", cell=_condition(APPLIED)),
+    PrinterColumn(name="Health", cell=_health),
+    PrinterColumn(name="Message", cell=_message_of(APPLIED)),
+    _AGE,
+)

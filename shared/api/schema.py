@@ -1,0 +1,110 @@
+"""OpenAPI v3 of Hanse's structs, so that a kind is described once: by its class.
+
+The result is structural in the sense of CustomResourceDefinitions: no `$ref`, every value typed.
+Fields of one class share one dict, so a schema must never be changed in place.
+"""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from shared.api.binding import BindingSpec, BindingStatus
+from shared.api.cluster import ClusterSpec, ClusterStatus
+from shared.api.meta import Condition
+
+# How lists merge under server-side apply: the struct of their elements -> the keys that identify
+# one. A list of anything else is replaced whole.
+_CONDITIONS = ("type",)
+_MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
+    (BindingSpec, "clusters"): ("name",),
+    (BindingSpec, "evictions"): ("cluster",),
+    (BindingStatus, "aggregatedStatus"): ("cluster",),
+    (ClusterSpec, "taints"): ("key", "effect"),
+    (ClusterStatus, "taints"): ("key", "effect"),
+    (ClusterStatus, "apiEnablements"): ("groupVersion",),
+}
+
+
+@cache
+def schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the schema of objects of *struct*; `metadata` is left open, as in a CRD."""
+    return _struct_schema(struct)
+
+
+@cache
+def _struct_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    described = inspect.type_info(struct)
+    assert isinstance(described, inspect.StructType)
+    properties: dict[str, Any] = {}
+    for field in described.fields:
+        if field.encode_name == "metadata":
+            properties["metadata"] = {"type": "object"}
+            continue
+        found = _schema(field.type)
+        keys = _MAP_LISTS.get((struct, field.encode_name))
+        if keys is None and _is_condition_list(field.type):
+            keys = _CONDITIONS
+        if keys:
+            found = {
+                **found,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": [*keys],
+            }
+        properties[field.encode_name] = found
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    if text := _description(struct):
+        schema["description"] = text
+    if required := [field.encode_name for field in described.fields if field.required]:
+        schema["required"] = required
+    return schema
+
+
+def _schema(kind: inspect.Type) -> dict[str, Any]:
+    match kind:
+        case inspect.StructType(cls=struct):
+            return _struct_schema(struct)
+        case inspect.StrType():
+            return {"type": "string"}
+        case inspect.BoolType():
+            return {"type": "boolean"}
+        case inspect.IntType():
+            return {"type": "integer", "format": "int64"}
+        case inspect.FloatType():
+            return {"type": "number", "format": "double"}
+        case inspect.LiteralType(values=values):
+            return {"type": "string", "enum": list(values)}
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            return {"type": "array", "items": _schema(item)}
+        case inspect.DictType(value_type=inspect.AnyType()):
+            return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        case inspect.DictType(value_type=value):
+            return {"type": "object", "additionalProperties": _schema(value)}
+        case inspect.UnionType(types=types):
+            return _optional(types)
+        case inspect.AnyType():
+            return {"x-kubernetes-preserve-unknown-fields": True}
+    raise AssertionError(f"{kind} has no schema: add it here")
+
+
+def _optional(types: tuple[inspect.Type, ...]) -> dict[str, Any]:
+    """`X | None`: a null is as good as an absent field; other unions do not occur."""
+    rest = [one for one in types if not isinstance(one, inspect.NoneType)]
+    assert len(rest) == 1, "a field of one of Hanse's kinds has one type"
+    return {**_schema(rest[0]), "nullable": True}
+
+
+def _is_condition_list(kind: inspect.Type) -> bool:
+    return (
+        isinstance(kind, inspect.VarTupleType)
+        and isinstance(kind.item_type, inspect.StructType)
+        and kind.item_type.cls is Condition
+    )
+
+
+def _description(struct: type[msgspec.Struct]) -> str:
+    """Join the lines of each paragraph of the docstring, without the marks of code."""
+    text = struct.__dict__.get("__doc__") or ""
+    paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
+    return "\n\n".join(part for part in paragraphs if part).replace("`", "")
