@@ -21,11 +21,15 @@ Revision = NewType("Revision", int)
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One object as the store has it; `manifest` carries its resourceVersion. Do not change it."""
+    """One object as the store has it; `manifest` carries its resourceVersion. Do not change it.
+
+    `trace` is the W3C traceparent of the write, so that a reconciler can continue that trace.
+    """
 
     key: ObjectKey
     revision: Revision
     manifest: Manifest
+    trace: str | None = None
 
     @cached_property
     def encoded(self) -> bytes:

@@ -1,0 +1,37 @@
+"""A manifest as the store keeps it: bytes without a resourceVersion, which is set on reading.
+
+The revision is the sequence the write gets, so the written bytes cannot hold it.
+"""
+
+import msgspec
+
+from shared.apimachinery.manifest import Manifest, ObjectKey, decode, encode
+from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
+from shared.errors import InvalidObject
+from shared.store.port import Revision, Stored
+
+STORED_BYTES_MAX = MESSAGE_BYTES_MAX - MEBIBYTE
+"""What doors accept (3 MiB) plus managed fields; the rest of a message is for its headers."""
+
+
+def encode_body(key: ObjectKey, manifest: Manifest) -> bytes:
+    """Raise `InvalidObject` for what is no JSON or too big."""
+    try:
+        body = encode(manifest)
+    except (TypeError, ValueError, UnicodeEncodeError, msgspec.EncodeError) as err:
+        raise InvalidObject(f"{key} is not JSON: {err}") from err
+    if len(body) > STORED_BYTES_MAX:
+        raise InvalidObject(f"{key} has {len(body)} bytes; the limit is {STORED_BYTES_MAX}")
+    return body
+
+
+def decode_stored(
+    key: ObjectKey, revision: Revision, body: bytes, trace: str | None = None
+) -> Stored:
+    """Raise ValueError where *body* is no JSON object."""
+    manifest = decode(body)
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = manifest["metadata"] = {}
+    metadata["resourceVersion"] = str(revision)
+    return Stored(key, revision, manifest, trace)
