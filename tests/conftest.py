@@ -1,8 +1,32 @@
-"""What every test may ask for: a store in memory; real NATS comes with `nats_settings`."""
+"""What every test may ask for: stores and buses, in memory and on a real nats-server.
+
+A server starts in about 20 ms, so every test that asks for one has its own, in its own folder.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from shared.bus.settings import NatsSettings
+from shared.runtime.nats_server import NatsServer
 from shared.store.memory import MemoryStore
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+def nats_settings(nats_server: NatsServer) -> NatsSettings:
+    return nats_server.settings
+
+
+@pytest.fixture
+def nats_url(nats_server: NatsServer) -> str:
+    return nats_server.url
 
 
 @pytest.fixture
