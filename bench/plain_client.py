@@ -1,7 +1,7 @@
 """The floor: the best plain asyncio client that puts objects straight into API servers.
 
 One aiohttp session a server, bodies encoded beforehand, server-side apply, a fixed number of
-requests under way. It decides nothing, stores nothing and checks only that each answer is a success.
+requests under way. It decides nothing, stores nothing and checks only that answers are successes.
 """
 
 import asyncio
