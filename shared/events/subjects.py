@@ -74,3 +74,19 @@ def command(verb: str) -> str:
 
 def dead(service: str) -> str:
     return f"{DEAD}.{service}"
+
+
+def member_key(cluster: str) -> str:
+    """Key of a member's sealed credentials on the board SECRETS."""
+    return encode_token(cluster)
+
+
+def health_key(cluster: str, observer: str) -> str:
+    """Key of one observer's word about one member on the board HEALTH."""
+    return f"{encode_token(cluster)}.{encode_token(observer)}"
+
+
+def parse_health_key(key: str) -> tuple[str, str]:
+    """Read cluster and observer; raises ValueError."""
+    cluster, observer = key.split(".")
+    return decode_token(cluster), decode_token(observer)

@@ -46,6 +46,11 @@ def demand_of(manifest: Manifest) -> ReplicaDemand | None:
     return ReplicaDemand(count=place, requests=_requests(_mapping(pod), "spec.template.spec"))
 
 
+def pod_requests(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return the need of one pod by its *spec*; raises `InvalidObject` as `demand_of` does."""
+    return _requests(spec, "spec")
+
+
 def _requests(pod: Mapping[str, Any], path: str) -> dict[str, str]:
     forms: dict[str, QuantityForm] = {}
     running: _Amounts = {}

@@ -1,0 +1,1 @@
+"""The rules of health: verdicts, taints, room and sums; pure."""

@@ -1,0 +1,165 @@
+"""What room a member has: sums over its usable nodes, and how the free part lies.
+
+Usable is a node that is ready, not cordoned and carries no taint that keeps ordinary pods away.
+Free is what a node offers less what the pods bound to it ask for, whether they run or are still
+starting. Nodes are reported in classes: so many of them have at least this much free. Rounding is
+always downwards, so a promise of room can be kept.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from shared.api.cluster import Capacity, NodeClass
+from shared.apimachinery.manifest import Manifest, name_of
+from shared.apimachinery.quantity import (
+    QuantityForm,
+    add_quantities,
+    form_of,
+    format_quantity,
+    parse_quantity,
+    subtract_quantities,
+    sum_resources,
+)
+from shared.errors import InvalidObject
+from shared.interpreter.demand import pod_requests
+from shared.interpreter.health import conditions_of, is_true, section_of
+
+CLASSES_MAX = 64
+_PODS = "pods"
+_ZERO = Decimal(0)
+_KEEPS_AWAY = frozenset({"NoSchedule", "NoExecute"})
+# Into how many steps the largest node is divided, tried from fine to coarse.
+_STEPS = (64, 32, 16, 8)
+
+_Amounts = dict[str, Decimal]
+_Free = tuple[tuple[str, Decimal], ...]
+
+
+def capacity_of(
+    nodes: Sequence[Manifest], pods: Iterable[Manifest], *, classes_max: int = CLASSES_MAX
+) -> Capacity:
+    """Reckon the room of a member from all its nodes and pods; unreadable is nothing."""
+    usable = {name_of(node): node for node in nodes if is_usable(node)}
+    asked: dict[str, list[dict[str, str]]] = {name: [] for name in usable}
+    for pod in pods:
+        place = section_of(pod, "spec").get("nodeName")
+        if place in asked and not _is_over(pod):
+            asked[place].append(_requests_of(pod))
+    offered = {name: _readable(_allocatable(node)) for name, node in usable.items()}
+    forms = _forms(offered.values())
+    free = [_free(offered[name], asked[name]) for name in usable]
+    return Capacity(
+        nodes_total=len(nodes),
+        nodes_ready=sum(_is_ready(node) for node in nodes),
+        allocatable=_sorted(sum_resources(offered.values())),
+        allocated=_sorted(sum_resources(each for name in usable for each in asked[name])),
+        node_classes=tuple(
+            NodeClass(
+                count=count,
+                free={name: format_quantity(amount, forms[name]) for name, amount in kind},
+            )
+            for kind, count in _classes(free, classes_max)
+        ),
+    )
+
+
+def is_usable(node: Manifest) -> bool:
+    """Tell whether an ordinary pod, which tolerates nothing, could be bound to *node*."""
+    spec = section_of(node, "spec")
+    taints = spec.get("taints") or ()
+    kept_away = any(taint.get("effect") in _KEEPS_AWAY for taint in taints)
+    return _is_ready(node) and not spec.get("unschedulable") and not kept_away
+
+
+def _is_ready(node: Manifest) -> bool:
+    return is_true(conditions_of(section_of(node, "status")), "Ready")
+
+
+def _is_over(pod: Manifest) -> bool:
+    return section_of(pod, "status").get("phase") in ("Succeeded", "Failed")
+
+
+def _allocatable(node: Manifest) -> Mapping[str, Any]:
+    return section_of(section_of(node, "status"), "allocatable")
+
+
+def _requests_of(pod: Manifest) -> dict[str, str]:
+    try:
+        return pod_requests(section_of(pod, "spec")) | {_PODS: "1"}
+    except InvalidObject:
+        # A member's API server has validated it; whatever this is, it takes a place.
+        return {_PODS: "1"}
+
+
+def _readable(resources: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name, value in resources.items():
+        try:
+            parse_quantity(str(value))
+        except ValueError:
+            continue
+        found[name] = str(value)
+    return found
+
+
+def _forms(offered: Iterable[Mapping[str, str]]) -> dict[str, QuantityForm]:
+    found: dict[str, QuantityForm] = {}
+    for resources in offered:
+        for name, value in resources.items():
+            found.setdefault(name, form_of(value))
+    return found
+
+
+def _free(offered: Mapping[str, str], asked: Sequence[Mapping[str, str]]) -> _Amounts:
+    found = {}
+    for name, value in offered.items():
+        used = add_quantities(parse_quantity(each[name]) for each in asked if name in each)
+        found[name] = max(subtract_quantities(parse_quantity(value), used), _ZERO)
+    return found
+
+
+def _classes(free: Sequence[_Amounts], classes_max: int) -> list[tuple[_Free, int]]:
+    """Group nodes with equal room; where there are too many groups, round down until not."""
+    largest: _Amounts = {}
+    for node in free:
+        for name, amount in node.items():
+            largest[name] = max(largest.get(name, _ZERO), amount)
+    for steps in (0, *_STEPS):
+        rounded = [_round_down(node, largest, steps) for node in free]
+        counted = Counter(tuple(sorted(node.items())) for node in rounded)
+        if len(counted) <= classes_max:
+            return _largest_first(counted)
+    return _largest_first(_merged(free, classes_max))
+
+
+def _round_down(node: _Amounts, largest: _Amounts, steps: int) -> _Amounts:
+    if not steps:
+        return node
+    found = {}
+    for name, amount in node.items():
+        step = max(largest[name] // steps, Decimal(1) if largest[name] >= steps else _ZERO)
+        found[name] = amount // step * step if step else amount
+    return found
+
+
+def _merged(free: Sequence[_Amounts], classes_max: int) -> Counter[_Free]:
+    """Put neighbours by size together; each group promises what its poorest member has."""
+    ordered = sorted(free, key=lambda node: sorted(node.items()), reverse=True)
+    size = -(-len(ordered) // classes_max)
+    found: Counter[_Free] = Counter()
+    for start in range(0, len(ordered), size):
+        group = ordered[start : start + size]
+        names = set.intersection(*(set(node) for node in group))
+        least = tuple(sorted((name, min(node[name] for node in group)) for name in names))
+        found[least] += len(group)
+    return found
+
+
+def _largest_first(counted: Counter[_Free]) -> list[tuple[_Free, int]]:
+    return sorted(counted.items(), key=lambda item: item[0], reverse=True)
+
+
+def _sorted(resources: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(resources.items()))

@@ -1,0 +1,175 @@
+"""From what members report about one template to the status of its binding.
+
+A report speaks only for the template it was made for (by uid). A share counts as healthy once as
+many replicas are available as were given to that member, whatever its own, older, word was: the
+scheduler removes an old share on the strength of it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.api.binding import (
+    FULLY_APPLIED,
+    HEALTHY,
+    BindingStatus,
+    ClusterReport,
+    Health,
+    ResourceBinding,
+    TargetCluster,
+)
+from shared.api.conditions import with_condition
+from shared.api.meta import Condition
+from shared.apimachinery.manifest import Manifest
+from shared.events.work import WorkReport
+from shared.interpreter.aggregate import aggregate_status
+from shared.interpreter.health import count
+
+_TIMES = frozenset({"lastTransitionTime", "lastUpdateTime"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """The reports that count for a binding, and which of their members are leaving or silent."""
+
+    reports: tuple[ClusterReport, ...]
+    leaving: frozenset[str]
+    silent: frozenset[str]
+
+
+def fold(
+    binding: ResourceBinding, reports: Mapping[str, WorkReport], silent: Collection[str]
+) -> Folded:
+    """Pick and judge the reports (by cluster) that speak of *binding*'s targets and evictions."""
+    targets = {target.name: target for target in binding.spec.clusters}
+    leaving = {each.cluster for each in binding.spec.evictions} - set(targets)
+    uid = binding.spec.resource.uid
+    found = []
+    for cluster in sorted([*targets, *leaving]):
+        report = reports.get(cluster)
+        if report is None or (uid and report.template_uid and report.template_uid != uid):
+            found.append(ClusterReport(cluster=cluster))
+        elif cluster in targets or report.present:
+            found.append(_cluster_report(cluster, report, targets.get(cluster), silent))
+    return Folded(
+        reports=tuple(found),
+        leaving=frozenset(leaving),
+        silent=frozenset(silent) & {each.cluster for each in found},
+    )
+
+
+def _cluster_report(
+    cluster: str, report: WorkReport, target: TargetCluster | None, silent: Collection[str]
+) -> ClusterReport:
+    return ClusterReport(
+        cluster=cluster,
+        applied=report.applied,
+        message=": ".join(part for part in (report.reason, report.message) if part),
+        health="Unknown" if cluster in silent else _health(report, target),
+        template_generation=report.template_generation,
+        observed_time=report.observed_time,
+        status=report.status,
+    )
+
+
+def _health(report: WorkReport, target: TargetCluster | None) -> Health:
+    if report.health != "Healthy":
+        return report.health
+    if not report.applied:
+        return "Progressing"
+    share = target.replicas if target is not None else None
+    counted = "availableReplicas" in report.status or "replicas" in report.status
+    if share is not None and counted and count(report.status, "availableReplicas") < share:
+        return "Progressing"
+    return "Healthy"
+
+
+def binding_status(
+    binding: ResourceBinding, folded: Folded, conditions: Sequence[Condition], *, now: str
+) -> BindingStatus:
+    """Return the status of *binding*; *conditions* are the present ones, of any owner."""
+    generation = binding.metadata.generation
+    for condition in (_fully_applied(binding, folded), _healthy(folded)):
+        placed = msgspec.structs.replace(condition, observed_generation=generation)
+        conditions = with_condition(conditions, placed, now=now)
+    return BindingStatus(
+        observed_generation=generation,
+        conditions=tuple(conditions),
+        aggregated_status=folded.reports,
+    )
+
+
+def _targets(folded: Folded) -> list[ClusterReport]:
+    return [each for each in folded.reports if each.cluster not in folded.leaving]
+
+
+def _fully_applied(binding: ResourceBinding, folded: Folded) -> Condition:
+    wanted = binding.spec.resource.generation
+    missing = [
+        each for each in _targets(folded) if not each.applied or each.template_generation < wanted
+    ]
+    if not _targets(folded):
+        return Condition(type=FULLY_APPLIED, status="False", reason="NoTargets")
+    if not missing:
+        return Condition(type=FULLY_APPLIED, status="True", reason="Applied")
+    message = "; ".join(f"{each.cluster}: {each.message or 'not yet'}" for each in missing)
+    refused = any(each.message for each in missing)
+    return Condition(
+        type=FULLY_APPLIED,
+        status="False",
+        reason="Refused" if refused else "Awaiting",
+        message=message[:1024],
+    )
+
+
+def _healthy(folded: Folded) -> Condition:
+    targets = _targets(folded)
+    worst = [each for each in targets if each.health != "Healthy"]
+    if not targets:
+        return Condition(type=HEALTHY, status="False", reason="NoTargets")
+    if not worst:
+        return Condition(type=HEALTHY, status="True", reason="Healthy")
+    reason = next(
+        health
+        for health in ("Degraded", "Unknown", "Progressing")
+        if any(each.health == health for each in worst)
+    )
+    message = "; ".join(f"{each.cluster}: {each.health}" for each in worst)
+    status = "Unknown" if reason == "Unknown" else "False"
+    return Condition(type=HEALTHY, status=status, reason=reason, message=message[:1024])
+
+
+def template_status(
+    template: Manifest, binding: ResourceBinding | None, folded: Folded
+) -> dict[str, Any] | None:
+    """Return the status of *template* as the sum over members; None where it has none of ours.
+
+    Without a binding nothing runs, and nothing is observed.
+    """
+    return aggregate_status(
+        template,
+        folded.reports,
+        decided_generation=binding.spec.resource.generation if binding is not None else 0,
+        leaving=folded.leaving,
+        silent=folded.silent,
+    )
+
+
+NOTHING = Folded(reports=(), leaving=frozenset(), silent=frozenset())
+
+
+def same_but_for_times(one: Any, other: Any) -> bool:
+    """Compare two statuses as plain data; a time alone is no reason to write."""
+    return bool(_timeless(one) == _timeless(other))
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _timeless(each)
+            for name, each in value.items()
+            if name not in _TIMES and name != "observedTime"
+        }
+    return [_timeless(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,100 @@
+"""What is said of member clusters: observations between health's own parts, and facts for all.
+
+An `Observation` is the last word of one observer about one member; it lies on the board HEALTH
+under `subjects.health` and expires with its observer. Facts are past tense and never change.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from shared.api.cluster import Capacity
+from shared.errors import MalformedEvent
+
+JOINED = "joined"
+LEFT = "left"
+BECAME_UNREACHABLE = "became-unreachable"
+RECOVERED = "recovered"
+
+
+class Reach(StrEnum):
+    """What an observer, or all of them together, make of a member."""
+
+    REACHABLE = "Reachable"
+    SUSPECT = "Suspect"
+    """Lately silent or unwell, not often enough to believe it."""
+    NOT_READY = "NotReady"
+    """It answers, and says that it is not ready."""
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    """It answers, and does not let us in."""
+    UNREACHABLE = "Unreachable"
+    UNKNOWN = "Unknown"
+    """Nobody has looked."""
+
+
+class Observation(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cluster.observed.v1"
+):
+    """`failures` counts probes in a row without a good answer; times are RFC 3339."""
+
+    cluster: str
+    observer: str
+    reach: Reach
+    observed_time: str
+    failures: int = 0
+    message: str = ""
+    latency_milliseconds: int | None = None
+    capacity: Capacity | None = None
+
+
+class ClusterFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Something that happened to a member."""
+
+    cluster: str
+    occurred_at: str
+    region: str = ""
+    provider: str = ""
+
+
+class ClusterJoined(ClusterFact, frozen=True, kw_only=True, tag="cluster.joined.v1"):
+    """`id` is the uid of the member's namespace kube-system."""
+
+    id: str
+    kubernetes_version: str = ""
+
+
+class ClusterLeft(ClusterFact, frozen=True, kw_only=True, tag="cluster.left.v1"):
+    """Its registration and credentials are gone; what runs there runs on."""
+
+
+class ClusterBecameUnreachable(
+    ClusterFact, frozen=True, kw_only=True, tag="cluster.became-unreachable.v1"
+):
+    message: str = ""
+    tainted: bool = True
+    """False while the brake holds: too much of the fleet seems gone at once."""
+
+
+class ClusterRecovered(ClusterFact, frozen=True, kw_only=True, tag="cluster.recovered.v1"):
+    message: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_observation = msgspec.json.Decoder(Observation).decode
+
+
+def encode_event(event: Observation | ClusterFact) -> bytes:
+    return _encode(event)
+
+
+def decode_observation(body: bytes) -> Observation:
+    """Raise `MalformedEvent`."""
+    try:
+        return _decode_observation(body)
+    except msgspec.DecodeError as err:
+        raise MalformedEvent(f"not an observation: {err}") from err
+
+
+def fact_type(fact: ClusterFact) -> str:
+    """Return the type as envelopes write it: `cluster.joined.v1`."""
+    return str(fact.__struct_config__.tag)
