@@ -1,0 +1,1 @@
+"""What the scheduler knows, pure: a snapshot goes in, a decision comes out."""

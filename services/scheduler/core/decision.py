@@ -1,0 +1,104 @@
+"""What the scheduler answers: where it goes, or why it cannot; for people and for programs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from shared.api.binding import Eviction, TargetCluster
+
+_MESSAGE_MAX = 1_000
+
+
+class RejectionCode(StrEnum):
+    """Why a member does not take part in a decision."""
+
+    UNREADABLE = "Unreadable"
+    NOT_JOINED = "NotJoined"
+    LEAVING = "Leaving"
+    NOT_READY = "NotReady"
+    CLUSTER_AFFINITY = "ClusterAffinity"
+    TAINT_TOLERATION = "TaintToleration"
+    API_ENABLEMENT = "ApiEnablement"
+    NO_WEIGHT = "NoWeight"
+    CAPACITY_UNKNOWN = "CapacityUnknown"
+    NO_ROOM = "NoRoom"
+    REPLICA_LIMIT = "ReplicaLimit"
+    NO_REPLICA_LEFT = "NoReplicaLeft"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A code for programs and a clause for people, without the cluster's name."""
+
+    code: RejectionCode
+    message: str
+
+
+Rejections = Mapping[str, Rejection]
+Reason = Literal["NoClusterFit", "Unschedulable", "InvalidTemplate", "InvalidPolicy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """Where it shall be. `wake_after`: when time alone may change the answer."""
+
+    clusters: tuple[TargetCluster, ...]
+    evictions: tuple[Eviction, ...] = ()
+    rejections: Rejections = field(default_factory=dict)
+    wake_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unschedulable:
+    """It does not fit. `clusters` and `evictions` are what it keeps: what runs is not removed."""
+
+    reason: Reason
+    message: str
+    clusters: tuple[TargetCluster, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
+    rejections: Rejections = field(default_factory=dict)
+    wake_after: timedelta | None = None
+
+
+Decision = Scheduled | Unschedulable
+
+
+def explain(decision: Decision) -> str:
+    """Return one short text for the condition Scheduled."""
+    if isinstance(decision, Unschedulable):
+        text = decision.message
+        if decision.clusters:
+            text += f"; it stays in {_targets(decision.clusters)}"
+    else:
+        text = f"placed in {_targets(decision.clusters)}"
+    if decision.evictions:
+        leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
+        text += f"; leaving {_some(leaving)} once the rest is healthy"
+    if decision.rejections:
+        text += f"; not in {describe_rejections(decision.rejections)}"
+    return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 3] + "..."
+
+
+def describe_rejections(rejections: Rejections) -> str:
+    """Group clusters by the same reason: `us-1, us-2: it is not ready`."""
+    groups: dict[str, list[str]] = {}
+    for name, rejection in rejections.items():
+        groups.setdefault(rejection.message, []).append(name)
+    return "; ".join(f"{_some(names)}: {message}" for message, names in groups.items())
+
+
+def _targets(clusters: Iterable[TargetCluster]) -> str:
+    return (
+        _some(
+            one.name if one.replicas is None else f"{one.name} ({one.replicas})" for one in clusters
+        )
+        or "no cluster"
+    )
+
+
+def _some(names: Iterable[str], most: int = 8) -> str:
+    found = list(names)
+    shown = ", ".join(found[:most])
+    return shown if len(found) <= most else f"{shown} and {len(found) - most} more"

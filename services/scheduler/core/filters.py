@@ -1,0 +1,102 @@
+"""Why a member cannot run something: one function per reason.
+
+Each takes the workload and the member and answers a `Rejection` or None. A member that holds the
+workload already is judged by `moves.py` instead: to stay is easier than to come.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from services.scheduler.core.decision import Rejection, RejectionCode
+from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.workload import Workload
+from shared.apimachinery.taints import NO_EXECUTE, NO_SCHEDULE, tolerates
+
+Filter = Callable[[Workload, Member, Fleet], Rejection | None]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def joined(_workload: Workload, member: Member, _fleet: Fleet) -> Rejection | None:
+    if not member.readable:
+        return Rejection(RejectionCode.UNREADABLE, "its Cluster object cannot be read")
+    if member.leaving:
+        return Rejection(RejectionCode.LEAVING, "it is leaving the federation")
+    if not member.joined:
+        return Rejection(RejectionCode.NOT_JOINED, "it has not joined yet")
+    return None
+
+
+def covered_by_affinity(workload: Workload, member: Member, fleet: Fleet) -> Rejection | None:
+    if member.name in fleet.covered_by(workload.placement.cluster_affinity):
+        return None
+    return Rejection(
+        RejectionCode.CLUSTER_AFFINITY, "the policy's cluster affinity does not cover it"
+    )
+
+
+def taints_tolerated(workload: Workload, member: Member, _fleet: Fleet) -> Rejection | None:
+    """Come only where it may stay: a NoExecute taint must be tolerated without a term."""
+    for taint in member.taints:
+        if taint.effect not in (NO_SCHEDULE, NO_EXECUTE):
+            continue
+        spoken = [one for one in workload.tolerations if tolerates(one, taint)]
+        for_good = all(one.toleration_seconds is None for one in spoken)
+        if not spoken or (taint.effect == NO_EXECUTE and not for_good):
+            value = f"={taint.value}" if taint.value else ""
+            return Rejection(
+                RejectionCode.TAINT_TOLERATION,
+                f"its taint {taint.key}{value}:{taint.effect} is not tolerated",
+            )
+    return None
+
+
+def ready(_workload: Workload, member: Member, _fleet: Fleet) -> Rejection | None:
+    return None if member.ready else Rejection(RejectionCode.NOT_READY, "it is not ready")
+
+
+def kind_served(workload: Workload, member: Member, fleet: Fleet) -> Rejection | None:
+    """Allow a member whose kinds are unknown, and one that a definition of the kind is going to."""
+    gvk = workload.gvk
+    if member.serves is None or (gvk.api_version, gvk.kind) in member.serves:
+        return None
+    if member.name in fleet.arriving.get((gvk.group, gvk.kind), ()):
+        return None
+    return Rejection(
+        RejectionCode.API_ENABLEMENT, f"it does not serve {gvk.api_version} {gvk.kind}"
+    )
+
+
+# In order of what a person would want to hear first.
+FILTERS: tuple[Filter, ...] = (joined, covered_by_affinity, taints_tolerated, ready, kind_served)
+
+
+def filter_members(
+    workload: Workload, fleet: Fleet
+) -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
+    """Part the fleet into who may take the workload and why the others may not.
+
+    Depends on the placement, the tolerations and the kind only, so that workloads under one
+    policy share the work.
+    """
+
+    def part() -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
+        feasible, rejections = [], {}
+        for name, member in fleet.members.items():
+            rejection = first_rejection(workload, member, fleet)
+            if rejection is None:
+                feasible.append(name)
+            else:
+                rejections[name] = rejection
+        return tuple(feasible), rejections
+
+    rules = _encode((workload.placement.cluster_affinity, workload.tolerations))
+    return fleet.remember(("filtered", rules, workload.gvk), part)
+
+
+def first_rejection(workload: Workload, member: Member, fleet: Fleet) -> Rejection | None:
+    for check in FILTERS:
+        if (rejection := check(workload, member, fleet)) is not None:
+            return rejection
+    return None

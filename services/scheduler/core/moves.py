@@ -1,0 +1,200 @@
+"""Moving without losing: who must go and when, and what may be let go of already.
+
+A share leaves a member only when what replaces it runs, unless the policy says otherwise, and
+never when nothing can replace it. In between the total exceeds the wish by at most what moves.
+All that is remembered between two decisions is in the binding: targets, evictions, replicas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.scheduler.core.decision import RejectionCode
+from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.replicas import UNBOUNDED, Bounds
+from services.scheduler.core.workload import Workload
+from shared.api.binding import ClusterReport, Eviction, TargetCluster
+from shared.apimachinery.taints import NO_EXECUTE, time_left
+from shared.clock import format_time
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of those that hold it: who stays, who must go and why. Who left the fleet is in neither."""
+
+    staying: dict[str, int | None] = field(default_factory=dict)
+    going: dict[str, Eviction] = field(default_factory=dict)
+    wake_after: timedelta | None = None
+
+
+def judge_holders(workload: Workload, fleet: Fleet, now: datetime) -> Standing:
+    """A holder that cannot be judged stays; one that is unready stays while it is tolerated."""
+    standing = Standing()
+    wake: timedelta | None = None
+    covered = fleet.covered_by(workload.placement.cluster_affinity)
+    for target in workload.current:
+        member = fleet.members.get(target.name)
+        if member is None:
+            continue
+        why, left = None, None
+        if member.readable:
+            why, left = _why_it_must_go(workload, member, now, covered=member.name in covered)
+        if why is None:
+            standing.staying[target.name] = target.replicas
+            if left is not None:
+                wake = left if wake is None else min(wake, left)
+        else:
+            code, message = why
+            standing.going[target.name] = Eviction(
+                cluster=target.name,
+                replicas=target.replicas,
+                reason=code,
+                message=message,
+                since=format_time(now),
+            )
+    return Standing(standing.staying, standing.going, wake)
+
+
+def _why_it_must_go(
+    workload: Workload, member: Member, now: datetime, *, covered: bool
+) -> tuple[tuple[RejectionCode, str] | None, timedelta | None]:
+    """Why now, or else when a toleration runs out (None: never)."""
+    if member.leaving:
+        return (RejectionCode.LEAVING, "it is leaving the federation"), None
+    if not covered:
+        message = "the policy's cluster affinity no longer covers it"
+        return (RejectionCode.CLUSTER_AFFINITY, message), None
+    soonest: timedelta | None = None
+    for taint in member.taints:
+        if taint.effect != NO_EXECUTE:
+            continue
+        left = time_left(taint, workload.tolerations, now)
+        if left is None:
+            continue
+        if left <= timedelta(0):
+            message = f"its taint {taint.key}:{taint.effect} is not tolerated any longer"
+            return (RejectionCode.TAINT_TOLERATION, message), None
+        soonest = left if soonest is None else min(soonest, left)
+    return None, soonest
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What may be done now on the way to the desired shares."""
+
+    clusters: tuple[TargetCluster, ...]
+    evictions: tuple[Eviction, ...]
+
+
+def step_towards(
+    workload: Workload,
+    fleet: Fleet,
+    standing: Standing,
+    desired: Mapping[str, int | None],
+    bounds: Mapping[str, Bounds],
+) -> Step:
+    """Grow at once; shrink and leave as far as what grew is seen running."""
+    missing = _missing(workload, desired)
+    shares = {**desired, **_held_back(workload, standing, desired, bounds, missing)}
+    targets = tuple(TargetCluster(name=name, replicas=shares[name]) for name in sorted(shares))
+    return Step(targets, _evictions(workload, fleet, standing, desired, substituted=not missing))
+
+
+def _missing(workload: Workload, desired: Mapping[str, int | None]) -> int:
+    """How many of the desired replicas are not seen running.
+
+    For what is whole in each member, 1 until any of them has it healthy: each copy
+    stands for itself, and grace is there so that it never vanishes altogether.
+    """
+    reports = {report.cluster: report for report in workload.reports}
+    shares = {name: share for name, share in desired.items() if share is not None}
+    if len(shares) < len(desired):
+        return 0 if any(_is_healthy(reports.get(name)) for name in desired) else 1
+    return sum(
+        share - _running(workload, reports.get(name), share) for name, share in shares.items()
+    )
+
+
+def _is_healthy(report: ClusterReport | None) -> bool:
+    return report is not None and report.applied and report.health == "Healthy"
+
+
+def _running(workload: Workload, report: ClusterReport | None, share: int) -> int:
+    """How much of its share a member is seen to run, at most all of it."""
+    if report is None:
+        return 0
+    if workload.gvk.kind == "Job":
+        # A finished Job counts as running: nothing is missing.
+        return share if _is_healthy(report) else min(share, _count(report, "ready"))
+    available = _count(report, "availableReplicas") or _count(report, "readyReplicas")
+    return min(share, available)
+
+
+def _count(report: ClusterReport, name: str) -> int:
+    found = report.status.get(name)
+    return found if isinstance(found, int) else 0
+
+
+def _held_back(
+    workload: Workload,
+    standing: Standing,
+    desired: Mapping[str, int | None],
+    bounds: Mapping[str, Bounds],
+    missing: int,
+) -> dict[str, int]:
+    """Shares above the desired ones, kept for now in place of growth that does not run yet.
+
+    Only what moves is held: the surge there was after the last decision and what grows in this
+    one. A user who asks for fewer replicas gets fewer at once.
+    """
+    now = {name: share for name, share in standing.staying.items() if share is not None}
+    placed = sum(target.replicas or 0 for target in workload.current)
+    surge = max(0, placed - (workload.previous_replicas or 0)) if now else 0
+    growth = sum(max(0, (share or 0) - now.get(name, 0)) for name, share in desired.items())
+    budget = min(missing, surge + growth)
+    excess: dict[str, int] = {}
+    for name, share in now.items():
+        target = desired.get(name, 0)
+        if target is None:
+            continue
+        most = bounds.get(name, UNBOUNDED).most
+        above = (share if most is None else min(share, most)) - target
+        if above > 0:
+            excess[name] = above
+    held: dict[str, int] = {}
+    for name in sorted(excess, key=lambda one: (-excess[one], one)):
+        if budget <= 0:
+            break
+        extra = min(excess[name], budget)
+        held[name] = (desired.get(name) or 0) + extra
+        budget -= extra
+    return held
+
+
+def _evictions(
+    workload: Workload,
+    fleet: Fleet,
+    standing: Standing,
+    desired: Mapping[str, int | None],
+    *,
+    substituted: bool,
+) -> tuple[Eviction, ...]:
+    known = {one.cluster: one for one in workload.evictions if one.cluster in fleet.members}
+    for name, eviction in standing.going.items():
+        if eviction.replicas != 0:
+            known.setdefault(name, eviction)
+    return tuple(
+        eviction
+        for name, eviction in sorted(known.items())
+        # A target again: its share is in the clusters, there is nothing to leave.
+        if name not in desired and _stays_for_now(workload, eviction, substituted=substituted)
+    )
+
+
+def _stays_for_now(workload: Workload, eviction: Eviction, *, substituted: bool) -> bool:
+    if eviction.reason == RejectionCode.TAINT_TOLERATION:
+        if workload.purge_mode == "Never":
+            return True
+        if workload.purge_mode == "Directly":
+            return False
+    return not substituted

@@ -1,0 +1,132 @@
+"""Which objects are templates, and which policy speaks for one.
+
+A namespaced policy comes before a cluster-wide one; then the greater `priority`; then the closer
+match (name, labels, kind, everything); then the first name in alphabetical order. So the answer
+depends on what policies there are, never on which came first.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared.api.binding import PolicyReference
+from shared.api.matching import Match, match_resource
+from shared.api.meta import GROUP
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import (
+    Manifest,
+    ObjectKey,
+    labels_of,
+    metadata_of,
+    namespace_of,
+)
+
+NAMESPACED = "propagationpolicies"
+CLUSTER_WIDE = "clusterpropagationpolicies"
+
+# What every cluster has by itself, and what its own machinery writes.
+_OWN_NAMESPACES = ("default",)
+_SYSTEM_NAMESPACE_PREFIX = "kube-"
+_NEVER: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("", "events"),
+        ("events.k8s.io", "events"),
+        ("", "endpoints"),
+        ("discovery.k8s.io", "endpointslices"),
+        ("coordination.k8s.io", "leases"),
+        ("coordination.k8s.io", "leasecandidates"),
+        ("", "nodes"),
+        ("", "componentstatuses"),
+        ("apiregistration.k8s.io", "apiservices"),
+        ("apps", "controllerrevisions"),
+        ("certificates.k8s.io", "certificatesigningrequests"),
+        ("storage.k8s.io", "csinodes"),
+        ("storage.k8s.io", "csistoragecapacities"),
+        ("storage.k8s.io", "volumeattachments"),
+        ("flowcontrol.apiserver.k8s.io", "flowschemas"),
+        ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
+    }
+)
+_BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
+    {
+        ("", "configmaps", "kube-root-ca.crt"),
+        ("", "serviceaccounts", "default"),
+    }
+)
+_BOOTSTRAP_LABEL = "kubernetes.io/bootstrapping"
+
+
+def may_be_template(key: ObjectKey) -> bool:
+    """Whether an object of this key can be propagated at all: cheap, from the key alone."""
+    kind = (key.group, key.resource)
+    if key.group == GROUP or kind in _NEVER or (*kind, key.name) in _BY_NAME:
+        return False
+    if key.namespace.startswith(_SYSTEM_NAMESPACE_PREFIX):
+        return False
+    if kind == ("", "namespaces"):
+        own = key.name in _OWN_NAMESPACES or key.name.startswith(_SYSTEM_NAMESPACE_PREFIX)
+        return not own
+    if kind == ("", "services") and (key.namespace, key.name) == ("default", "kubernetes"):
+        return False
+    # Names with a colon are of the API server's own roles and priority classes begin with system-.
+    if key.group == "rbac.authorization.k8s.io":
+        return not key.name.startswith("system:")
+    return key.group != "scheduling.k8s.io" or not key.name.startswith("system-")
+
+
+def is_template(key: ObjectKey, manifest: Manifest) -> bool:
+    """Whether the object is a user's own and not made by a controller or at bootstrap."""
+    return (
+        may_be_template(key)
+        and _BOOTSTRAP_LABEL not in labels_of(manifest)
+        and not _is_controlled(metadata_of(manifest))
+    )
+
+
+def _is_controlled(metadata: dict[str, Any]) -> bool:
+    owners = metadata.get("ownerReferences") or ()
+    return any(isinstance(owner, dict) and owner.get("controller") is True for owner in owners)
+
+
+def policy_key(reference: PolicyReference) -> ObjectKey:
+    """Where the policy of a binding is stored."""
+    resource = NAMESPACED if reference.namespace else CLUSTER_WIDE
+    return ObjectKey(GROUP, resource, reference.namespace, reference.name)
+
+
+def reference_to(policy: PropagationPolicy) -> PolicyReference:
+    metadata = policy.metadata
+    return PolicyReference(
+        kind=policy.kind,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        generation=metadata.generation,
+    )
+
+
+def match_policy(policy: PropagationPolicy, manifest: Manifest) -> Match | None:
+    """How closely *policy* speaks of the object; None when it does not.
+
+    Raises `InvalidObject` for a malformed label selector.
+    """
+    own = policy.metadata.namespace
+    if own and own != namespace_of(manifest):
+        return None
+    matches = [match_resource(one, manifest) for one in policy.spec.resource_selectors]
+    return max((match for match in matches if match is not None), default=None)
+
+
+def select_policy(
+    manifest: Manifest, policies: Iterable[PropagationPolicy]
+) -> PropagationPolicy | None:
+    """Return the policy that speaks for the object; a policy being deleted speaks for none."""
+    best: tuple[tuple[int, int, int], PropagationPolicy] | None = None
+    for policy in policies:
+        if policy.metadata.deletion_timestamp is not None:
+            continue
+        match = match_policy(policy, manifest)
+        if match is None:
+            continue
+        rank = (1 if policy.metadata.namespace else 0, policy.spec.priority, int(match))
+        if best is None or (rank, best[1].metadata.name) > (best[0], policy.metadata.name):
+            best = (rank, policy)
+    return best[1] if best is not None else None

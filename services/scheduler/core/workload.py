@@ -1,0 +1,73 @@
+"""One thing to be placed: what it asks for, the rules, and where it is now."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from shared.api.binding import ClusterReport, Eviction, TargetCluster
+from shared.api.cluster import NOT_READY_TAINT, UNREACHABLE_TAINT
+from shared.api.policy import Placement, Toleration
+from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
+from shared.apimachinery.taints import NO_EXECUTE
+from shared.interpreter.replicas import ReplicaDemand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """`demand` None is a kind without replicas. `tolerations` are all that count, defaults too.
+
+    `current`, `evictions` and `previous_replicas` are what the last decision said; `reports` is
+    what the members have said since.
+    """
+
+    key: ObjectKey
+    gvk: GroupVersionKind
+    demand: ReplicaDemand | None = None
+    placement: Placement = field(default_factory=Placement)
+    tolerations: tuple[Toleration, ...] = ()
+    purge_mode: Literal["Directly", "Gracefully", "Never"] = "Gracefully"
+    current: tuple[TargetCluster, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
+    reports: tuple[ClusterReport, ...] = ()
+    previous_replicas: int | None = None
+
+    @property
+    def divided(self) -> bool:
+        """Whether each member gets a share of the replicas; else each gets the whole."""
+        rules = self.placement.replica_scheduling
+        return (
+            self.demand is not None
+            and rules is not None
+            and rules.replica_scheduling_type == "Divided"
+        )
+
+    def order(self, names: Sequence[str]) -> list[str]:
+        """An order of members that is this workload's own, so that ties spread over the fleet."""
+        seed = zlib.crc32(str(self.key).encode())
+        return sorted(names, key=lambda name: (zlib.crc32(name.encode(), seed), name))
+
+
+def default_tolerations(placement: Placement, grace: timedelta) -> tuple[Toleration, ...]:
+    """Return the placement's tolerations and Hanse's own for a silent or failing member.
+
+    As Kubernetes' DefaultTolerationSeconds does for nodes: only where the policy says nothing
+    of that taint itself.
+    """
+    stated = placement.cluster_tolerations
+    own = tuple(
+        Toleration(
+            key=key,
+            operator="Exists",
+            effect="NoExecute",
+            toleration_seconds=int(grace.total_seconds()),
+        )
+        for key in (UNREACHABLE_TAINT, NOT_READY_TAINT)
+        if not any(_speaks_of(one, key) for one in stated)
+    )
+    return stated + own
+
+
+def _speaks_of(toleration: Toleration, key: str) -> bool:
+    return toleration.key in ("", key) and toleration.effect in ("", NO_EXECUTE)
