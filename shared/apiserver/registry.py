@@ -22,6 +22,7 @@ class Registry:
 
     def __init__(self, *fixed: Iterable[ResourceKind]) -> None:
         self._fixed = tuple(kind for kinds in fixed for kind in kinds)
+        self.fixed_resources = frozenset(kind.group_resource for kind in self._fixed)
         self._custom: dict[str, tuple[ResourceKind, ...]] = {}
         self._listeners: dict[int, Listener] = {}
         self._subscriptions = 0
@@ -51,16 +52,6 @@ class Registry:
     def kinds_of(self, group: str, version: str) -> Sequence[ResourceKind]:
         """Kinds of one group/version, by resource."""
         return self._by_version.get((group, version), ())
-
-    def owner_of(self, resource: GroupResource) -> str | None:
-        """Name of the custom declaration that serves *resource*; None for fixed and unknown."""
-        for owner, kinds in self._custom.items():
-            if any(kind.group_resource == resource for kind in kinds):
-                return owner
-        return None
-
-    def is_fixed(self, resource: GroupResource) -> bool:
-        return any(kind.group_resource == resource for kind in self._fixed)
 
     def put_custom(self, owner: str, kinds: Iterable[ResourceKind]) -> None:
         """Serve *kinds* on behalf of *owner*, in place of what it had declared before."""

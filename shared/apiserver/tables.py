@@ -44,9 +44,9 @@ def render_table(
 
 
 def columns_of(kind: ResourceKind) -> tuple[Column, ...]:
-    """Return every column of *kind*: its name first unless it places that itself."""
+    """Return every column of *kind*: its name first unless one of them is that."""
     columns = kind.columns or (_AGE,)
-    return columns if any(column.name == "Name" for column in columns) else (_NAME, *columns)
+    return columns if any(column.format == "name" for column in columns) else (_NAME, *columns)
 
 
 def _definition(column: Column) -> dict[str, Any]:

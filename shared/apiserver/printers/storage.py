@@ -94,7 +94,7 @@ def _class_name(storage_class: Manifest) -> str:
 
 
 STORAGE_CLASS: tuple[Column, ...] = (
-    column("Name", _class_name),
+    Column(name="Name", format="name", cell=lambda one, _: _class_name(one)),
     field("Provisioner", "provisioner"),
     field("ReclaimPolicy", "reclaimPolicy", absent="Delete"),
     field("VolumeBindingMode", "volumeBindingMode", absent="Immediate"),
