@@ -35,7 +35,10 @@ class Reach(StrEnum):
 class Observation(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cluster.observed.v1"
 ):
-    """`failures` counts probes in a row without a good answer; times are RFC 3339."""
+    """`failures` counts probes in a row without a good answer; times are RFC 3339.
+
+    `refusal` says what the member, though reachable, did not let us read.
+    """
 
     cluster: str
     observer: str
@@ -45,6 +48,7 @@ class Observation(
     message: str = ""
     latency_milliseconds: int | None = None
     capacity: Capacity | None = None
+    refusal: str = ""
 
 
 class ClusterFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

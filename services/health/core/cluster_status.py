@@ -1,0 +1,174 @@
+"""The part of `Cluster.status` that health writes, and when it is worth writing.
+
+Health owns the conditions Ready, CredentialsAccepted and FailoverHeld, the taints, the capacity,
+`observedTime` and the latency. A time alone, or a latency that moved a little, is no reason to
+write.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.health.core.taints import taints_after
+from services.health.core.verdict import Verdict
+from shared.api.cluster import READY, ClusterStatus
+from shared.api.conditions import find_condition, with_condition, without_condition
+from shared.api.meta import Condition, section
+from shared.clock import format_time, parse_time
+from shared.events.cluster import Observation, Reach
+
+CREDENTIALS_ACCEPTED = "CredentialsAccepted"
+FAILOVER_HELD = "FailoverHeld"
+
+REACHABLE = "Reachable"
+RECOVERED = "Recovered"
+"""Reason of Ready: it was not reachable before, and is again."""
+NO_OBSERVATION = "NoObservation"
+
+_READY: dict[Reach, tuple[str, str]] = {
+    Reach.REACHABLE: ("True", REACHABLE),
+    Reach.NOT_READY: ("False", str(Reach.NOT_READY)),
+    Reach.CREDENTIALS_REFUSED: ("False", str(Reach.CREDENTIALS_REFUSED)),
+    Reach.UNREACHABLE: ("False", str(Reach.UNREACHABLE)),
+    Reach.UNKNOWN: ("Unknown", NO_OBSERVATION),
+}
+# A latency is written when it has at least doubled or halved, and by more than this.
+_LATENCY_STEP_MILLISECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """All that is known of a member at this moment."""
+
+    verdict: Verdict
+    observations: Sequence[Observation]
+    held: str = ""
+    """Why no taint is added; empty while the brake is off."""
+
+
+def reach_of(status: ClusterStatus) -> Reach:
+    """Return the verdict as it was last written."""
+    ready = find_condition(status.conditions, READY)
+    if ready is None:
+        return Reach.UNKNOWN
+    if ready.status == "True":
+        return Reach.REACHABLE
+    known = {reason: reach for reach, (_, reason) in _READY.items()}
+    return known.get(ready.reason, Reach.UNKNOWN)
+
+
+def is_silent(status: ClusterStatus) -> bool:
+    return reach_of(status) is Reach.UNREACHABLE
+
+
+def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> ClusterStatus:
+    """Return *status* with health's part of it as *found* says."""
+    moment = format_time(now)
+    conditions = status.conditions
+    if found.verdict.reach in _READY:
+        conditions = _with_ready(conditions, found.verdict, moment)
+    conditions = _with_credentials(conditions, found, moment)
+    if found.held:
+        held = Condition(
+            type=FAILOVER_HELD, status="True", reason="TooManyMembersGone", message=found.held
+        )
+        conditions = with_condition(conditions, held, now=moment)
+    else:
+        conditions = without_condition(conditions, FAILOVER_HELD)
+    seen = [each for each in found.observations if each.reach is Reach.REACHABLE]
+    latencies = [
+        each.latency_milliseconds for each in seen if each.latency_milliseconds is not None
+    ]
+    rooms = [each for each in found.observations if each.capacity is not None]
+    newest = max(rooms, key=lambda each: each.observed_time, default=None)
+    return msgspec.structs.replace(
+        status,
+        conditions=conditions,
+        taints=taints_after(found.verdict.reach, status.taints, now=moment, held=bool(found.held)),
+        capacity=newest.capacity if newest is not None else status.capacity,
+        latency_milliseconds=min(latencies, default=status.latency_milliseconds),
+        # The time of the last good look: it stands still while the member is silent.
+        observed_time=max((each.observed_time for each in seen), default=status.observed_time),
+    )
+
+
+def _with_ready(
+    conditions: tuple[Condition, ...], verdict: Verdict, moment: str
+) -> tuple[Condition, ...]:
+    status, reason = _READY[verdict.reach]
+    old = find_condition(conditions, READY)
+    message = verdict.message
+    if status == "True" and old is not None:
+        # What an observer says from probe to probe is of no interest while all is well.
+        if old.status == "True":
+            return conditions
+        reason = RECOVERED if old.reason == Reach.UNREACHABLE else REACHABLE
+    same = old is not None and (old.status, old.reason) == (status, reason)
+    if old is not None and same:
+        return conditions
+    ready = Condition(
+        type=READY, status=status, reason=reason, message=message, last_transition_time=moment
+    )
+    return (*without_condition(conditions, READY), ready)
+
+
+def _with_credentials(
+    conditions: tuple[Condition, ...], found: Assessment, moment: str
+) -> tuple[Condition, ...]:
+    refusals = [each.refusal for each in found.observations if each.refusal]
+    reach = found.verdict.reach
+    if refusals:
+        new = Condition(
+            type=CREDENTIALS_ACCEPTED, status="False", reason="Forbidden", message=refusals[0]
+        )
+    elif reach is Reach.CREDENTIALS_REFUSED:
+        new = Condition(
+            type=CREDENTIALS_ACCEPTED,
+            status="False",
+            reason="Unauthorized",
+            message=found.verdict.message,
+        )
+    elif reach is Reach.REACHABLE:
+        new = Condition(type=CREDENTIALS_ACCEPTED, status="True", reason="Accepted")
+    else:
+        return conditions
+    old = find_condition(conditions, CREDENTIALS_ACCEPTED)
+    if old is not None and (old.status, old.reason) == (new.status, new.reason):
+        return conditions
+    return with_condition(conditions, new, now=moment)
+
+
+def is_worth_writing(
+    old: ClusterStatus, new: ClusterStatus, *, now: datetime, refresh: timedelta
+) -> bool:
+    """Tell whether *new* says more than *old*, or *old* has become too old to be trusted."""
+    if _meaning(old) != _meaning(new) or _moved(old.latency_milliseconds, new.latency_milliseconds):
+        return True
+    if new.observed_time is None or new.observed_time == old.observed_time:
+        return False
+    return old.observed_time is None or now - parse_time(old.observed_time) >= refresh
+
+
+def _meaning(status: ClusterStatus) -> ClusterStatus:
+    return msgspec.structs.replace(status, observed_time=None, latency_milliseconds=None)
+
+
+def _moved(old: int | None, new: int | None) -> bool:
+    if old is None or new is None:
+        return old != new
+    low, high = sorted((old, new))
+    return high - low > _LATENCY_STEP_MILLISECONDS and high >= 2 * low
+
+
+def written_fields(status: ClusterStatus) -> dict[str, Any]:
+    """Return health's fields of *status* as plain data; None for one that is to be absent."""
+    return {
+        "conditions": section(status.conditions),
+        "taints": section(status.taints) or None,
+        "capacity": section(status.capacity),
+        "observedTime": status.observed_time,
+        "latencyMilliseconds": status.latency_milliseconds,
+    }

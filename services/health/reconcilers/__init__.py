@@ -1,0 +1,1 @@
+"""The shell of health: probing members, passing verdicts, folding statuses."""

@@ -1,0 +1,242 @@
+"""Looking at members: one loop each, so that a hanging member keeps no other waiting.
+
+A member is looked at from when its credentials lie on the board SECRETS until they are gone. What
+this observer believes goes to the board HEALTH; verdicts are passed elsewhere.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import structlog
+
+from services.health.core.capacity import capacity_of
+from services.health.core.cluster_status import reach_of
+from services.health.core.detector import Detector, Outcome, Thresholds, resumed
+from services.health.settings import Settings
+from shared.api.cluster import Capacity, Cluster
+from shared.api.meta import GROUP, read
+from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
+from shared.bus.port import Bus, CaughtUp
+from shared.clock import Clock, format_micro_time
+from shared.errors import (
+    HanseError,
+    InvalidObject,
+    MemberRefused,
+    MemberThrottled,
+    MemberUnreachable,
+    RetryableError,
+    UnusableCredentials,
+)
+from shared.events import subjects
+from shared.events.cluster import Observation, Reach, encode_event
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.port import MemberApi, ResourceType
+from shared.memberapi.sealing import EnvelopeKey, unseal
+from shared.store.port import Mirror
+from shared.telemetry import metrics
+
+log = structlog.get_logger("hanse.health")
+
+Connect = Callable[[str, MemberCredentials], AbstractAsyncContextManager[MemberApi]]
+
+SECRETS = "SECRETS"
+HEALTH = "HEALTH"
+_NODES = ResourceType(GroupVersionKind("", "v1", "Node"), "nodes", namespaced=False)
+_PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
+# The newest health endpoint first; /version is there even for those who may read nothing else.
+_PATHS = ("/readyz", "/livez", "/version")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look: what became of it, in words, and how long the answer took."""
+
+    outcome: Outcome
+    message: str = ""
+    latency_milliseconds: int | None = None
+
+
+async def probe(member: MemberApi, clock: Clock, *, deadline_seconds: float) -> Probe:
+    """Ask *member* once how it is."""
+    last = ""
+    for path in _PATHS:
+        started = clock.monotonic()
+        try:
+            await member.read(path, deadline_seconds=deadline_seconds)
+        except MemberUnreachable as err:
+            return Probe(Outcome.SILENT, str(err))
+        except MemberThrottled as err:
+            return Probe(Outcome.NOT_READY, str(err))
+        except MemberRefused as err:
+            last = f"{path} answered {err.status}"
+            if err.status == 401:
+                return Probe(Outcome.REFUSED, "the member does not accept our credentials")
+            if err.status not in (403, 404):
+                return Probe(Outcome.NOT_READY, last)
+        else:
+            return Probe(
+                Outcome.REACHED,
+                f"{path} is well",
+                latency_milliseconds=round((clock.monotonic() - started) * 1000),
+            )
+    refused = last.endswith("403")
+    return Probe(Outcome.REFUSED if refused else Outcome.NOT_READY, last)
+
+
+class Probing:
+    """Keeps one loop per member with credentials."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clusters: Mirror,
+        *,
+        key: EnvelopeKey,
+        connect: Connect,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._bus = bus
+        self._clusters = clusters
+        self._key = key
+        self._connect = connect
+        self._clock = clock
+        self._settings = settings
+        self._loops: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Follow the credentials until cancelled."""
+        async with asyncio.TaskGroup() as tasks, self._bus.board(SECRETS).follow() as entries:
+            async for entry in entries:
+                if isinstance(entry, CaughtUp):
+                    continue
+                name = subjects.decode_token(entry.key)
+                if running := self._loops.pop(name, None):
+                    running.cancel()
+                if entry.value is None:
+                    word = subjects.health_key(name, self._settings.observer)
+                    await self._bus.board(HEALTH).delete(word)
+                else:
+                    looking = self._look_at(name, entry.value)
+                    self._loops[name] = tasks.create_task(looking, name=f"probe-{name}")
+
+    async def _look_at(self, name: str, sealed: bytes) -> None:
+        observer = _Observer(self._bus, self._clock, self._settings, name, self._remembered(name))
+        try:
+            credentials = unseal(self._key, name, sealed)
+            async with self._connect(name, credentials) as member, asyncio.TaskGroup() as tasks:
+                tasks.create_task(observer.keep_probing(member), name=f"reach-{name}")
+                tasks.create_task(observer.keep_reckoning(member), name=f"room-{name}")
+        except UnusableCredentials as err:
+            log.warning("member.credentials_unusable", cluster=name, error=str(err))
+            await observer.keep_saying(Reach.CREDENTIALS_REFUSED, str(err))
+
+    def _remembered(self, name: str) -> Detector:
+        stored = self._clusters.get(ObjectKey(GROUP, "clusters", "", name))
+        if stored is None:
+            return Detector()
+        try:
+            return resumed(reach_of(read(stored.manifest, Cluster).status))
+        except InvalidObject:
+            return Detector()
+
+
+class _Observer:
+    """This process's eyes on one member."""
+
+    def __init__(
+        self, bus: Bus, clock: Clock, settings: Settings, name: str, detector: Detector
+    ) -> None:
+        self._board = bus.board(HEALTH)
+        self._clock = clock
+        self._settings = settings
+        self._name = name
+        self._detector = detector
+        self._capacity: Capacity | None = None
+        self._refusal = ""
+        self._said: Observation | None = None
+        self._said_at = float("-inf")
+        self._thresholds = Thresholds(failures=settings.failures, successes=settings.successes)
+
+    async def keep_probing(self, member: MemberApi) -> None:
+        interval = self._settings.probe_interval.total_seconds()
+        deadline = self._settings.probe_deadline.total_seconds()
+        while True:
+            started = self._clock.monotonic()
+            found = await probe(member, self._clock, deadline_seconds=deadline)
+            metrics.PROBES.labels(self._name, found.outcome.name.lower()).inc()
+            before = self._detector.reach
+            self._detector = self._detector.after(found.outcome, self._thresholds)
+            if self._detector.reach is not before:
+                log.info(
+                    "member.reach",
+                    cluster=self._name,
+                    before=before,
+                    after=self._detector.reach,
+                    message=found.message,
+                )
+            await self._say(self._detector.reach, found.message, latency=found.latency_milliseconds)
+            await self._clock.sleep(max(interval - (self._clock.monotonic() - started), 0.0))
+
+    async def keep_reckoning(self, member: MemberApi) -> None:
+        """Reckon the member's room for as long as it is reachable."""
+        interval = self._settings.capacity_interval.total_seconds()
+        while True:
+            if self._detector.reach in (Reach.REACHABLE, Reach.SUSPECT):
+                await self._reckon(member)
+                await self._clock.sleep(interval)
+            else:
+                # Look soon once the member answers: its room decides what may go there.
+                await self._clock.sleep(min(interval, 0.25))
+
+    async def _reckon(self, member: MemberApi) -> None:
+        try:
+            nodes = (await member.list(_NODES)).items
+            pods = (await member.list(_PODS)).items
+        except MemberRefused as err:
+            self._refusal = f"nodes and pods cannot be read: {err}"
+            log.warning("member.room_refused", cluster=self._name, error=str(err))
+        except HanseError as err:
+            # The last known room stands; whether the member is there the probes will tell.
+            log.info("member.room_unknown", cluster=self._name, error=str(err))
+        else:
+            # Ten thousand pods take a second to add up: not on the event loop.
+            self._capacity = await asyncio.to_thread(capacity_of, nodes, pods)
+            self._refusal = ""
+
+    async def keep_saying(self, reach: Reach, message: str) -> None:
+        while True:
+            await self._say(reach, message)
+            await self._clock.sleep(self._settings.observation_ttl.total_seconds() / 3)
+
+    async def _say(self, reach: Reach, message: str, latency: int | None = None) -> None:
+        """Publish what is believed, unless it was said lately and nothing but the time changed."""
+        word = Observation(
+            cluster=self._name,
+            observer=self._settings.observer,
+            reach=reach,
+            observed_time=format_micro_time(self._clock.now()),
+            failures=self._detector.failures,
+            message=message,
+            latency_milliseconds=latency,
+            capacity=self._capacity,
+            refusal=self._refusal,
+        )
+        due = self._said_at + self._settings.observation_ttl.total_seconds() / 3
+        if self._clock.monotonic() < due and _says_the_same(self._said, word):
+            return
+        key = subjects.health_key(self._name, self._settings.observer)
+        try:
+            await self._board.put(key, encode_event(word), ttl=self._settings.observation_ttl)
+        except RetryableError as err:
+            # Said again with the next probe.
+            log.warning("observation.unsaid", cluster=self._name, error=str(err))
+            return
+        self._said, self._said_at = word, self._clock.monotonic()
+
+
+def _says_the_same(old: Observation | None, new: Observation) -> bool:
+    known = None if old is None else (old.reach, old.capacity, old.refusal)
+    return known == (new.reach, new.capacity, new.refusal)

@@ -1,0 +1,234 @@
+"""Folding: the reports of all members on one template become its binding's status and its own.
+
+Keys are templates. Reports come in bursts (every replica that starts is one), so a template waits a
+moment for more before it is folded. Nothing is folded before the whole log STATUS has been read:
+not having seen a report is not the same as there being none.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from services.health.core.cluster_status import is_silent
+from services.health.core.fold import (
+    NOTHING,
+    Folded,
+    binding_status,
+    fold,
+    same_but_for_times,
+    template_status,
+)
+from services.health.reconcilers.verdicts import CLUSTERS
+from shared.api.binding import ResourceBinding
+from shared.api.cluster import Cluster
+from shared.api.meta import GROUP, read, section
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, uid_of
+from shared.bus import topology
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.clock import Clock, format_time
+from shared.controller.result import Done, Result
+from shared.errors import InvalidObject
+from shared.events import subjects
+from shared.events.work import WorkReport, decode_report
+from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
+
+log = structlog.get_logger("hanse.health")
+
+BINDINGS = (
+    Scope.of(GroupResource(GROUP, "resourcebindings")),
+    Scope.of(GroupResource(GROUP, "clusterresourcebindings")),
+)
+
+
+def template_of(binding: Manifest) -> ObjectKey | None:
+    """Return where the template of *binding* is; None for one that does not say."""
+    try:
+        resource = binding["spec"]["resource"]
+        group, _, _ = str(resource["apiVersion"]).rpartition("/")
+        namespace = str(resource.get("namespace") or "")
+        return ObjectKey(group, str(resource["resource"]), namespace, str(resource["name"]))
+    except (KeyError, TypeError):
+        return None
+
+
+def targets_of(binding: Manifest) -> set[str]:
+    """Return the names of the clusters a binding's status speaks of."""
+    spec = binding.get("spec") or {}
+    return {str(each.get("name")) for each in spec.get("clusters") or ()} | {
+        str(each.get("cluster")) for each in spec.get("evictions") or ()
+    }
+
+
+class BindingIndex:
+    """Finds the binding of a template; follows the mirror."""
+
+    def __init__(self, mirror: Mirror, wake: Callable[[ObjectKey], None]) -> None:
+        self._mirror = mirror
+        self._wake = wake
+        self._bindings: dict[ObjectKey, ObjectKey] = {}
+        self._silent: dict[str, bool] = {}
+
+    def start(self) -> Callable[[], None]:
+        """Take what there is and follow; returns the way to stop."""
+        stop = self._mirror.on_change(self._note)
+        for scope in (CLUSTERS, *BINDINGS):
+            for stored in list(self._mirror.items(scope)):
+                self._note(Change(ChangeType.ADDED, stored))
+        return stop
+
+    def binding_of(self, template: ObjectKey) -> Stored | None:
+        key = self._bindings.get(template)
+        return self._mirror.get(key) if key is not None else None
+
+    def templates(self) -> Iterable[ObjectKey]:
+        return list(self._bindings)
+
+    def is_silent(self, cluster: str) -> bool:
+        """Tell whether nobody reaches that cluster; one that has left is silent too."""
+        return self._silent.get(cluster, True)
+
+    def _note(self, change: Change) -> None:
+        key = change.stored.key
+        if CLUSTERS.covers(key):
+            self._note_cluster(change)
+        elif any(scope.covers(key) for scope in BINDINGS):
+            template = template_of(change.stored.manifest)
+            if template is None:
+                return
+            if change.type is not ChangeType.DELETED:
+                self._bindings[template] = key
+            elif self._bindings.get(template) == key:
+                del self._bindings[template]
+            self._wake(template)
+
+    def _note_cluster(self, change: Change) -> None:
+        name = change.stored.key.name
+        silent = True
+        if change.type is not ChangeType.DELETED:
+            try:
+                silent = is_silent(read(change.stored.manifest, Cluster).status)
+            except InvalidObject:
+                silent = False
+        if self._silent.get(name) is silent:
+            return
+        self._silent[name] = silent
+        for template, binding in self._bindings.items():
+            stored = self._mirror.get(binding)
+            if stored is not None and name in targets_of(stored.manifest):
+                self._wake(template)
+
+
+class ReportTable:
+    """The last report of every member on every template, as the log STATUS has it."""
+
+    def __init__(self) -> None:
+        self._reports: dict[ObjectKey, dict[str, WorkReport]] = {}
+
+    def put(self, template: ObjectKey, cluster: str, report: WorkReport) -> None:
+        if report.applied and not report.present:
+            # A tombstone fulfilled: there is nothing to report on any more.
+            self._reports.get(template, {}).pop(cluster, None)
+            if not self._reports.get(template, True):
+                del self._reports[template]
+        else:
+            self._reports.setdefault(template, {})[cluster] = report
+
+    def of(self, template: ObjectKey) -> dict[str, WorkReport]:
+        return self._reports.get(template, {})
+
+
+class ReportFollower:
+    """Keeps the table and wakes the templates that were reported on."""
+
+    def __init__(self, bus: Bus, table: ReportTable, wake: Callable[[ObjectKey], None]) -> None:
+        self._bus = bus
+        self._table = table
+        self._wake = wake
+
+    async def run(self, caught_up: Callable[[], None]) -> None:
+        """Follow STATUS until cancelled; *caught_up* is called once all of it has been read."""
+        async with self._bus.follow(topology.STATUS, [f"{subjects.STATUS}.>"]) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    caught_up()
+                else:
+                    self._note(message)
+
+    def _note(self, message: Message) -> None:
+        try:
+            cluster, template = subjects.parse_member_subject(message.subject)
+            report = decode_report(message.body)
+        except (ValueError, msgspec.DecodeError) as err:
+            log.warning("report.malformed", subject=message.subject, error=str(err))
+            return
+        self._table.put(template, cluster, report)
+        self._wake(template)
+
+
+class StatusReconciler:
+    """Writes the status of one template's binding, and of the template itself."""
+
+    def __init__(
+        self, store: ObjectStore, index: BindingIndex, reports: ReportTable, clock: Clock
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._reports = reports
+        self._clock = clock
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        stored = self._index.binding_of(key)
+        if stored is None:
+            await self._write_template(key, None, NOTHING)
+            return Done()
+        binding = read(stored.manifest, ResourceBinding)
+        silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
+        folded = fold(binding, self._reports.of(key), silent)
+        await self._write_binding(stored, binding, folded)
+        await self._write_template(key, binding, folded)
+        return Done()
+
+    async def _write_binding(
+        self, stored: Stored, binding: ResourceBinding, folded: Folded
+    ) -> None:
+        now = format_time(self._clock.now())
+        status = binding_status(binding, folded, binding.status.conditions, now=now)
+        await self._write(stored, section(status))
+
+    async def _write_template(
+        self, key: ObjectKey, binding: ResourceBinding | None, folded: Folded
+    ) -> None:
+        stored = self._store.mirror.get(key)
+        if stored is None:
+            return
+        manifest = stored.manifest
+        if binding is None and "status" not in manifest:
+            return
+        if binding is not None and binding.spec.resource.uid not in ("", uid_of(manifest)):
+            # The binding is of a template of that name which is gone.
+            return
+        status = template_status(manifest, binding, folded)
+        if status is not None:
+            await self._write(stored, status)
+
+    async def _write(self, stored: Stored, status: dict[str, Any]) -> None:
+        if same_but_for_times(stored.manifest.get("status") or {}, status):
+            return
+        # Straight to the store: a status has no generation to raise, and all else stays as it is.
+        await self._store.update(
+            stored.key, {**stored.manifest, "status": status}, expected=stored.revision
+        )
+
+
+def delayed(
+    wake_after: Callable[[ObjectKey, timedelta], None], delay: timedelta
+) -> Callable[[ObjectKey], None]:
+    """Return a wake-up that lets reports gather for *delay*."""
+
+    def wake(key: ObjectKey) -> None:
+        wake_after(key, delay)
+
+    return wake

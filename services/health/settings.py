@@ -1,0 +1,58 @@
+"""Settings of health: how often it looks, when it believes, how much it writes."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from shared.bus.settings import NatsSettings
+from shared.runtime.probes import ProbeSettings
+from shared.telemetry.setup import TelemetrySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    nats: NatsSettings = field(default_factory=NatsSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    probes: ProbeSettings = field(default_factory=ProbeSettings)
+
+    envelope_key_file: Path | None = None
+    """Opens the members' sealed credentials."""
+
+    envelope_key: str = field(default="", repr=False)
+    """The same key itself, base64; wins over the file."""
+
+    observer: str = "hub"
+    """By whose eyes this process sees; observers of one name overwrite each other's words."""
+
+    probe_interval: timedelta = timedelta(seconds=5)
+    """From the start of one probe of a member to the next."""
+
+    probe_deadline: timedelta = timedelta(seconds=3)
+    """How long a member may take to answer a probe."""
+
+    failures: int = 3
+    """Probes in a row without an answer before a member counts as unreachable."""
+
+    successes: int = 2
+    """Good answers in a row before it counts as back."""
+
+    observation_ttl: timedelta = timedelta(seconds=30)
+    """How long an observer's word stands when it says nothing more."""
+
+    capacity_interval: timedelta = timedelta(seconds=15)
+    """How often the room of a member is reckoned anew; also the most often it is written."""
+
+    brake_share: float = 0.55
+    """When more than this share of the fleet seems gone at once, nobody is tainted any more."""
+
+    brake_fleet_min: int = 3
+    """Below this number of members there is no brake."""
+
+    refresh: timedelta = timedelta(minutes=5)
+    """How old `observedTime` of a quiet member may become before it is written again."""
+
+    fold_delay: timedelta = timedelta(milliseconds=100)
+    """How long reports of one template are gathered before its status is written."""
+
+    fold_workers: int = 16
+    """Templates whose status is written at the same time."""
