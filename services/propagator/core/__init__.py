@@ -1,0 +1,1 @@
+"""What must be said and done, decided without doing it."""

@@ -1,0 +1,48 @@
+"""The marks Hanse leaves on every object it holds in a member, and reading them back."""
+
+from shared.apimachinery.manifest import Manifest, metadata_of
+from shared.memberapi.request import FIELD_MANAGER
+
+MANAGED_LABEL = "hanse.dev/managed"
+MANAGED_SELECTOR = f"{MANAGED_LABEL}=true"
+UNMANAGED_SELECTOR = f"{MANAGED_LABEL}!=true"
+TEMPLATE_UID = "hanse.dev/template-uid"
+WORK_GENERATION = "hanse.dev/work-generation"
+
+# As dispatch leaves it and the worker fills it in. A quote inside a JSON string is escaped, so the
+# pattern can only be a key; `stamp` puts ours before anything a user wrote.
+_PLACEHOLDER = f'"{WORK_GENERATION}":""'.encode()
+
+
+def fill_generation(body: bytes, sequence: int) -> bytes:
+    """Splice the order's sequence into a stamped manifest without decoding it."""
+    filled = f'"{WORK_GENERATION}":"{sequence}"'.encode()
+    return body.replace(_PLACEHOLDER, filled, 1)
+
+
+def is_managed(manifest: Manifest) -> bool:
+    """Whether Hanse holds this object: by its label, or by the fields it applied.
+
+    The second way recognises an object whose label somebody removed.
+    """
+    metadata = metadata_of(manifest)
+    labels = metadata.get("labels") or {}
+    return labels.get(MANAGED_LABEL) == "true" or applied_entry(manifest) is not None
+
+
+def applied_entry(manifest: Manifest) -> Manifest | None:
+    """Our own entry in managedFields (KEP-555); None where we never applied."""
+    for entry in metadata_of(manifest).get("managedFields") or ():
+        if (
+            entry.get("manager") == FIELD_MANAGER
+            and entry.get("operation") == "Apply"
+            and not entry.get("subresource")
+        ):
+            return dict(entry)
+    return None
+
+
+def work_generation_of(manifest: Manifest) -> int:
+    """The sequence of the order it was last applied from; 0 where there is no sane one."""
+    text = (metadata_of(manifest).get("annotations") or {}).get(WORK_GENERATION) or ""
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0

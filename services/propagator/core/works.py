@@ -1,0 +1,157 @@
+"""Orders: making them from manifests, and which to publish, revoke or forget (pure).
+
+`diff` compares what should lie in WORK for one object with what does. Publishing its plan and
+asking again gives an empty plan.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.api.binding import BindingSpec
+from shared.apimachinery.manifest import Manifest, ObjectKey, encode
+from shared.events.work import WorkOrder, encode_order
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What WORK holds on one subject, without the manifest."""
+
+    sequence: int
+    digest: str
+    template_uid: str
+    template_generation: int
+    api_version: str
+    kind: str
+    deleted: bool
+    preserve_on_deletion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Clusters whose order changes; all sorted."""
+
+    publish: tuple[str, ...]
+    revoke: tuple[str, ...]
+    forget: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An order ready for the wire. The same one serves every cluster that is to hold the same."""
+
+    order: WorkOrder
+    body: bytes
+
+
+def diff(
+    desired: Mapping[str, str],
+    held: Mapping[str, Held],
+    *,
+    fleet: Collection[str],
+    undecided: Collection[str] = (),
+) -> Plan:
+    """*desired* is cluster -> digest. Clusters in *undecided* keep what they have.
+
+    A cluster outside *fleet* has left: its orders are forgotten, for nobody is there to obey.
+    """
+    publish = [
+        cluster
+        for cluster, digest in desired.items()
+        if cluster in fleet and (cluster not in held or held[cluster].digest != digest)
+    ]
+    revoke = [
+        cluster
+        for cluster, one in held.items()
+        if cluster in fleet
+        and cluster not in desired
+        and cluster not in undecided
+        and not one.deleted
+    ]
+    forget = [cluster for cluster in held if cluster not in fleet]
+    return Plan(tuple(sorted(publish)), tuple(sorted(revoke)), tuple(sorted(forget)))
+
+
+def make_order(
+    key: ObjectKey, manifest: Manifest, spec: BindingSpec, *, api_version: str, kind: str
+) -> Encoded:
+    """The order to hold *manifest*, as the binding's *spec* has it."""
+    return _seal(
+        WorkOrder(
+            api_version=api_version,
+            kind=kind,
+            resource=key.resource,
+            namespaced=bool(key.namespace),
+            namespace=key.namespace,
+            name=key.name,
+            manifest=msgspec.Raw(encode(manifest)),
+            digest="",
+            template_uid=spec.resource.uid,
+            template_generation=spec.resource.generation,
+            conflict_resolution=spec.conflict_resolution,
+            preserve_on_deletion=spec.preserve_resources_on_deletion,
+        )
+    )
+
+
+def make_namespace_order(
+    key: ObjectKey, manifest: Manifest, *, uid: str, generation: int
+) -> Encoded:
+    """The order for a namespace that is there for the sake of what lives in it.
+
+    Abort: a namespace the member had before stays its own, and serves as well.
+    """
+    return _seal(
+        WorkOrder(
+            api_version="v1",
+            kind="Namespace",
+            resource=key.resource,
+            namespaced=False,
+            namespace="",
+            name=key.name,
+            manifest=msgspec.Raw(encode(manifest)),
+            digest="",
+            template_uid=uid,
+            template_generation=generation,
+        )
+    )
+
+
+def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
+    """The order to remove what *held* asked for."""
+    return _seal(
+        WorkOrder(
+            api_version=held.api_version,
+            kind=held.kind,
+            resource=key.resource,
+            namespaced=bool(key.namespace),
+            namespace=key.namespace,
+            name=key.name,
+            manifest=None,
+            digest="",
+            template_uid=held.template_uid,
+            template_generation=held.template_generation,
+            preserve_on_deletion=held.preserve_on_deletion,
+        )
+    )
+
+
+def held_by(order: WorkOrder, sequence: int) -> Held:
+    return Held(
+        sequence=sequence,
+        digest=order.digest,
+        template_uid=order.template_uid,
+        template_generation=order.template_generation,
+        api_version=order.api_version,
+        kind=order.kind,
+        deleted=order.manifest is None,
+        preserve_on_deletion=order.preserve_on_deletion,
+    )
+
+
+def _seal(order: WorkOrder) -> Encoded:
+    digest = hashlib.blake2b(encode_order(order), digest_size=16).hexdigest()
+    sealed = msgspec.structs.replace(order, digest=digest)
+    return Encoded(sealed, encode_order(sealed))

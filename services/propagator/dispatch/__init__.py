@@ -1,0 +1,1 @@
+"""From decisions to orders: reads bindings, templates, overrides and clusters; writes WORK."""

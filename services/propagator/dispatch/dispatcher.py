@@ -1,0 +1,89 @@
+"""Dispatch wired up: the log of WORK, the reconcilers, and what wakes them."""
+
+from services.propagator.dispatch.bindings import BindingIndex
+from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects
+from services.propagator.dispatch.override_status import (
+    SETTLE,
+    OverrideFailures,
+    OverrideStatusReconciler,
+)
+from services.propagator.dispatch.publisher import WorkPublisher
+from services.propagator.dispatch.reconciler import DispatchReconciler
+from services.propagator.dispatch.wakes import Wakes, work_keys
+from services.propagator.dispatch.work_log import WorkLog
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.controller.loop import Controller, LoopSettings
+from shared.store.port import EVERYTHING, Change, ObjectStore, Scope
+
+
+class Dispatcher:
+    """Every task of dispatch by name, for the process to run."""
+
+    def __init__(
+        self, store: ObjectStore, bus: Bus, clock: Clock, settings: LoopSettings | None = None
+    ) -> None:
+        self._store = store
+        self.log = WorkLog(bus)
+        # First: the index must have seen a change before a key it wakes is reconciled.
+        self._bindings = BindingIndex(store)
+        parsed = ParsedObjects(store.mirror)
+        self._status = OverrideStatusReconciler(store, clock)
+        self._status_controller = Controller[ObjectKey]("override-status", self._status, settings)
+        self._failures = OverrideFailures(bus, clock, self._wake_status)
+        self._status.failures = self._failures
+        self._controller = Controller[ObjectKey](
+            "dispatch",
+            DispatchReconciler(
+                store=store,
+                bindings=self._bindings,
+                log=self.log,
+                publisher=WorkPublisher(bus, self.log),
+                parsed=parsed,
+                failures=self._failures,
+                wake=self._wake,
+            ),
+            settings,
+        )
+        self._wakes = Wakes(store.mirror, self._bindings, self.log, parsed)
+        self.log.on_change(self._wake_work)
+
+    @property
+    def idle(self) -> bool:
+        return self._controller.idle
+
+    async def run(self) -> None:
+        """Reconcile until cancelled; begins once the log of WORK is complete."""
+        await self.log.caught_up.wait()
+        self._controller.watch(self._store.mirror, EVERYTHING, self._wakes.keys)
+        try:
+            await self._controller.run()
+        finally:
+            self._bindings.close()
+
+    async def run_status(self) -> None:
+        """Write the conditions of override policies until cancelled."""
+        for resource in POLICY_RESOURCES:
+            scope = Scope.of(GroupResource(GROUP, resource))
+            self._status_controller.watch(self._store.mirror, scope, self._status_keys)
+        await self._status_controller.run()
+
+    async def run_facts(self) -> None:
+        await self._failures.publish()
+
+    def _status_keys(self, change: Change) -> tuple[ObjectKey, ...]:
+        # After a while: the objects it selects are rendered first.
+        self._wake_status(change.stored.key)
+        return ()
+
+    def _wake(self, key: ObjectKey) -> None:
+        self._controller.wake(key)
+
+    def _wake_status(self, policy: ObjectKey) -> None:
+        self._status_controller.wake_after(policy, SETTLE)
+
+    def _wake_work(self, key: ObjectKey) -> None:
+        for one in work_keys(key):
+            self._controller.wake(one)

@@ -1,0 +1,103 @@
+"""Carrying out a plan on WORK: orders, tombstones and purges, all of one object in one batch."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from services.propagator.core.works import Encoded, Held, Plan, held_by, make_tombstone
+from services.propagator.dispatch.work_log import WorkLog
+from shared.apimachinery.manifest import ObjectKey
+from shared.bus.port import Bus, Message
+from shared.bus.topology import STATUS, WORK
+from shared.errors import StaleRevision
+from shared.events import subjects
+from shared.events.work import decode_report
+from shared.telemetry.propagation import TRACEPARENT
+
+POLL_FIRST = timedelta(milliseconds=50)
+POLL_MAX = timedelta(seconds=10)
+
+
+class WorkPublisher:
+    """Writes WORK by compare-and-set, and the log with what was acknowledged."""
+
+    def __init__(self, bus: Bus, log: WorkLog) -> None:
+        self._bus = bus
+        self._log = log
+
+    async def carry_out(
+        self, key: ObjectKey, plan: Plan, orders: Mapping[str, Encoded], trace: str | None
+    ) -> None:
+        """Publish, revoke and forget; raises `StaleRevision` where another dispatcher wrote.
+
+        Clusters are independent: each that can be told is told before the first error is raised.
+        """
+        held = self._log.of(key)
+        writes = [self._publish(key, cluster, orders[cluster], trace) for cluster in plan.publish]
+        for cluster in plan.revoke:
+            tombstone = make_tombstone(key, held[cluster])
+            writes.append(self._publish(key, cluster, tombstone, trace))
+        writes += [self._forget(key, cluster) for cluster in plan.forget]
+        if len(writes) == 1:
+            await writes[0]
+            return
+        for outcome in await asyncio.gather(*writes, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def settle(self, key: ObjectKey, waiting: Sequence[str]) -> bool:
+        """Purge the tombstones that members confirmed; False while some are not."""
+        outcomes = [await self._settle_one(key, cluster) for cluster in waiting]
+        return all(outcomes)
+
+    async def _settle_one(self, key: ObjectKey, cluster: str) -> bool:
+        held = self._log.of(key).get(cluster)
+        if held is None or not held.deleted:
+            return True
+        message = await self._bus.last(STATUS, subjects.status(cluster, key))
+        if message is None:
+            return False
+        report = decode_report(message.body)
+        if report.generation != held.sequence or report.present:
+            return False
+        await self._forget(key, cluster)
+        return True
+
+    async def _publish(
+        self, key: ObjectKey, cluster: str, encoded: Encoded, trace: str | None
+    ) -> None:
+        known = self._log.of(key).get(cluster)
+        expected = 0 if known is None else known.sequence
+        message = Message(
+            subjects.work(cluster, key), encoded.body, _headers(encoded, expected, trace)
+        )
+        try:
+            sequence = await self._bus.publish(message, expected=expected)
+        except StaleRevision:
+            await self._log.refresh(key, cluster)
+            raise
+        self._log.record(key, cluster, held_by(encoded.order, sequence))
+
+    async def _forget(self, key: ObjectKey, cluster: str) -> None:
+        """Status first: should we die in between, the work still says what is to be purged."""
+        held: Held = self._log.of(key)[cluster]
+        status = subjects.status(cluster, key)
+        last = await self._bus.last(STATUS, status)
+        if last is not None:
+            await self._bus.purge(STATUS, status, up_to=last.sequence)
+        await self._bus.purge(WORK, subjects.work(cluster, key), up_to=held.sequence)
+        self._log.forget(key, cluster)
+
+
+def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:
+    """A CloudEvent without a message id: compare-and-set makes repeats harmless already."""
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-type": "dev.hanse.work.ordered.v1",
+        "ce-source": "hanse/propagator",
+        "ce-id": f"{encoded.order.digest}-{expected}",
+        "content-type": "application/json",
+    }
+    if trace:
+        headers[TRACEPARENT] = trace
+    return headers

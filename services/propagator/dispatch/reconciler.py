@@ -1,0 +1,220 @@
+"""One template key at a time: what its binding asks of each member, put into WORK.
+
+A template of generation G is dispatched once its binding speaks of G, so that a scale is divided
+before it is carried anywhere. A namespace is there for its binding's sake and for that of the works
+that live in it; works wait for nothing, since their namespace is ordered first.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from services.propagator.core.namespaces import (
+    UNMANAGED,
+    is_namespace,
+    namespace_clusters,
+    namespace_key,
+)
+from services.propagator.core.overrides import OverrideFailure
+from services.propagator.core.render import render_namespace, stamp
+from services.propagator.core.works import Encoded, diff, make_namespace_order
+from services.propagator.dispatch.bindings import BindingIndex
+from services.propagator.dispatch.orders import ParsedObjects, render_orders
+from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
+from services.propagator.dispatch.work_log import WorkLog
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import ObjectKey, generation_of, uid_of
+from shared.controller.result import Again, Done, Result
+from shared.store.port import ObjectStore
+
+_MIRROR_LAG = timedelta(seconds=1)
+
+
+class FailureSink(Protocol):
+    """Told of the overrides that failed for a template; an empty mapping clears them."""
+
+    def report(
+        self, template: ObjectKey, generation: int, failures: dict[str, OverrideFailure]
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class _Desired:
+    """Orders by cluster; clusters in `undecided` keep what they have."""
+
+    orders: dict[str, Encoded] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
+    trace: str | None = None
+
+
+class DispatchReconciler:
+    """Keyed by the template's key, which is also that of its works."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        bindings: BindingIndex,
+        log: WorkLog,
+        publisher: WorkPublisher,
+        parsed: ParsedObjects,
+        failures: FailureSink,
+        wake: Callable[[ObjectKey], None],
+    ) -> None:
+        self._store = store
+        self._bindings = bindings
+        self._log = log
+        self._publisher = publisher
+        self._parsed = parsed
+        self._failures = failures
+        self._wake = wake
+        self._polls: Counter[ObjectKey] = Counter()
+        # Works on their way into a namespace: it must not be revoked under them.
+        self._arriving: dict[str, Counter[str]] = {}
+        self._namespace_locks: dict[str, asyncio.Lock] = {}
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        if is_namespace(key):
+            async with self._lock(key.name):
+                return await self._reconcile_namespace(key)
+        desired = await self._desired(key)
+        if desired is None:
+            return Again(_MIRROR_LAG) if self._log.of(key) else Done()
+        return await self._carry_out(key, desired)
+
+    async def _desired(self, key: ObjectKey) -> _Desired | None:
+        """What the binding asks for; None while that cannot be known yet."""
+        found = self._bindings.of(key)
+        held = self._log.of(key)
+        if found is None:
+            kinds = {one.kind for one in held.values()}
+            for kind in kinds:
+                if not await self._bindings.confirm_unbound(key, kind):
+                    return None
+            self._failures.report(key, 0, {})
+            return _Desired()
+        stored, binding = found
+        template = self._store.mirror.get(key)
+        resource = binding.spec.resource
+        if (
+            template is None
+            or uid_of(template.manifest) != resource.uid
+            or generation_of(template.manifest) != resource.generation
+        ):
+            # The scheduler has yet to see this template, or its end; it wakes us when it has.
+            return _Desired(undecided=set(held))
+        orders = render_orders(key, template.manifest, binding, self._parsed)
+        self._failures.report(key, resource.generation, orders.failures)
+        return _Desired(orders.by_cluster, set(orders.failures), stored.trace)
+
+    async def _carry_out(self, key: ObjectKey, desired: _Desired) -> Result:
+        fleet = await self._fleet(key)
+        plan = diff(
+            {cluster: one.order.digest for cluster, one in desired.orders.items()},
+            self._log.of(key),
+            fleet=fleet,
+            undecided=desired.undecided,
+        )
+        with self._arrivals(key.namespace, plan.publish):
+            if plan.publish and key.namespace:
+                await self._ensure_namespace(key.namespace, plan.publish)
+            if plan.publish or plan.revoke or plan.forget:
+                await self._publisher.carry_out(key, plan, desired.orders, desired.trace)
+        return await self._await_removals(key, desired.orders, fleet)
+
+    async def _await_removals(
+        self, key: ObjectKey, orders: Collection[str], fleet: Collection[str]
+    ) -> Result:
+        """Ask after tombstones until members confirm them, ever more seldom."""
+        waiting = [
+            cluster
+            for cluster, held in self._log.of(key).items()
+            if held.deleted and cluster in fleet and cluster not in orders
+        ]
+        if not waiting:
+            self._polls.pop(key, None)
+            return Done()
+        if await self._publisher.settle(key, waiting):
+            self._polls.pop(key, None)
+            if key.namespace not in UNMANAGED:
+                self._wake(namespace_key(key.namespace))
+            return Done()
+        self._polls[key] += 1
+        return Again(min(POLL_FIRST * 2 ** min(self._polls[key], 10), POLL_MAX))
+
+    async def _fleet(self, key: ObjectKey) -> set[str]:
+        """Members now. One that left is confirmed with the store, for its works are forgotten."""
+        fleet = self._parsed.fleet()
+        for cluster in self._log.of(key):
+            if cluster not in fleet:
+                found = await self._store.get(ObjectKey(GROUP, "clusters", "", cluster))
+                if found is not None:
+                    fleet.add(cluster)
+        return fleet
+
+    async def _reconcile_namespace(self, key: ObjectKey) -> Result:
+        name = key.name
+        if name in UNMANAGED:
+            return Done()
+        found = await self._desired(key)
+        desired = _Desired(undecided=set(self._log.of(key))) if found is None else found
+        arriving = [cluster for cluster, count in self._arriving.get(name, {}).items() if count]
+        needed = namespace_clusters(
+            name, desired.orders.keys(), self._log.inhabited(name).keys(), arriving
+        )
+        held = self._log.of(key)
+        kept = {one for one in desired.undecided if one in held and not held[one].deleted}
+        missing = needed - desired.orders.keys() - kept
+        if missing:
+            follower = self._follow_order(key)
+            for cluster in missing:
+                desired.orders[cluster] = follower
+        return await self._carry_out(key, desired)
+
+    def _follow_order(self, key: ObjectKey) -> Encoded:
+        stored = self._store.mirror.get(key)
+        template = stored.manifest if stored is not None else None
+        uid = uid_of(template) if template is not None else ""
+        return make_namespace_order(
+            key,
+            stamp(render_namespace(key.name, template), uid),
+            uid=uid,
+            generation=generation_of(template) if template is not None else 0,
+        )
+
+    async def _ensure_namespace(self, name: str, clusters: Collection[str]) -> None:
+        if name in UNMANAGED:
+            return
+        key = namespace_key(name)
+        if self._has_all(key, clusters):
+            return
+        async with self._lock(name):
+            if not self._has_all(key, clusters) and isinstance(
+                await self._reconcile_namespace(key), Again
+            ):
+                self._wake(key)
+
+    def _has_all(self, key: ObjectKey, clusters: Collection[str]) -> bool:
+        held = self._log.of(key)
+        return all(cluster in held and not held[cluster].deleted for cluster in clusters)
+
+    @contextmanager
+    def _arrivals(self, namespace: str, clusters: Collection[str]) -> Iterator[None]:
+        if not namespace or not clusters:
+            yield
+            return
+        counts = self._arriving.setdefault(namespace, Counter())
+        counts.update(clusters)
+        try:
+            yield
+        finally:
+            counts.subtract(clusters)
+            if not any(counts.values()):
+                self._arriving.pop(namespace, None)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._namespace_locks.setdefault(name, asyncio.Lock())

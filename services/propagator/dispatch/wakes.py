@@ -1,0 +1,121 @@
+"""Which keys a change of the store wakes: as few as can be told without reading more."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.propagator.core.namespaces import is_namespace, namespace_key
+from services.propagator.core.overrides import selects
+from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
+from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects, shares_of
+from services.propagator.dispatch.work_log import WorkLog
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
+from shared.errors import InvalidObject
+from shared.store.port import Change, Mirror, Stored
+
+_VOLATILE = ("resourceVersion", "managedFields", "finalizers", "ownerReferences")
+
+
+class Wakes:
+    """Maps changes to template keys."""
+
+    def __init__(
+        self, mirror: Mirror, bindings: BindingIndex, log: WorkLog, parsed: ParsedObjects
+    ) -> None:
+        self._mirror = mirror
+        self._bindings = bindings
+        self._log = log
+        self._parsed = parsed
+
+    def keys(self, change: Change) -> Iterable[ObjectKey]:
+        key = change.stored.key
+        if key.group != GROUP:
+            return self._template_keys(change)
+        if key.resource in RESOURCES:
+            return self._binding_keys(change)
+        if key.resource in POLICY_RESOURCES:
+            return self._policy_keys(change) if _differs(change, "spec") else ()
+        if key.resource == "clusters":
+            return self._cluster_keys(change)
+        return ()
+
+    def _template_keys(self, change: Change) -> Iterable[ObjectKey]:
+        key = change.stored.key
+        bound = self._bindings.of(key) is not None
+        if not bound and not is_namespace(key):
+            return ()
+        before = change.previous
+        if before is not None and _essence(before.manifest) == _essence(change.stored.manifest):
+            return ()
+        return (key,)
+
+    def _binding_keys(self, change: Change) -> Iterable[ObjectKey]:
+        if not _differs(change, "spec"):
+            # Health writes the status far more often than the scheduler decides.
+            return ()
+        template = template_key(change.stored)
+        return () if template is None else (template,)
+
+    def _policy_keys(self, change: Change) -> list[ObjectKey]:
+        """Templates the policy selects now, or did before the change."""
+        versions: list[Stored] = [change.stored]
+        if change.previous is not None:
+            versions.append(change.previous)
+        policies = [
+            (one.key, policy)
+            for one in versions
+            if (policy := self._parsed.policy(one)) is not None
+        ]
+        found = []
+        for key in self._bindings.templates():
+            stored = self._mirror.get(key)
+            if stored is None:
+                continue
+            try:
+                if any(selects(at, policy, stored.manifest) for at, policy in policies):
+                    found.append(key)
+            except InvalidObject:
+                continue
+        return found
+
+    def _cluster_keys(self, change: Change) -> list[ObjectKey]:
+        """Everything held in or meant for a member that came, left or looks different now."""
+        labels = metadata_of(change.stored.manifest).get("labels")
+        before = change.previous
+        if (
+            before is not None
+            and not _differs(change, "spec")
+            and metadata_of(before.manifest).get("labels") == labels
+        ):
+            return []
+        name = change.stored.key.name
+        found = self._log.held_in(name)
+        for key in self._bindings.templates():
+            bound = self._bindings.of(key)
+            if bound is not None and name in shares_of(bound[1].spec):
+                found.add(key)
+        # Namespaces last: what lives in them may go.
+        return sorted(found, key=lambda key: (is_namespace(key), key))
+
+
+def work_keys(key: ObjectKey) -> list[ObjectKey]:
+    """What a change in WORK by somebody else wakes: the object, and its namespace."""
+    return [key, namespace_key(key.namespace)] if key.namespace else [key]
+
+
+def _differs(change: Change, section: str) -> bool:
+    before = change.previous
+    return (
+        before is None
+        or change.type == "DELETED"
+        or before.manifest.get(section) != change.stored.manifest.get(section)
+    )
+
+
+def _essence(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Everything but the status and what only the store's bookkeeping changes."""
+    metadata = {
+        name: value for name, value in metadata_of(manifest).items() if name not in _VOLATILE
+    }
+    rest = {name: value for name, value in manifest.items() if name not in ("metadata", "status")}
+    return metadata, rest

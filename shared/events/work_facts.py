@@ -1,0 +1,53 @@
+"""What became of work: facts for other systems and for audit.
+
+Subjects: `hanse.events.work.applied.<key>`, `hanse.events.work.removed.<key>` and
+`hanse.events.override.failed.<key>`, where key is `cluster/resource.group/namespace/name`.
+"""
+
+import msgspec
+
+from shared.apimachinery.manifest import ObjectKey
+
+
+class WorkFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """One object in one member. `generation` is that of the order: its sequence in WORK."""
+
+    cluster: str
+    api_version: str
+    kind: str
+    resource: str
+    namespace: str = ""
+    name: str
+    generation: int
+    template_uid: str = ""
+    template_generation: int = 0
+
+
+class WorkApplied(WorkFact, frozen=True, kw_only=True, tag="work.applied.v1"):
+    """The member holds what was ordered."""
+
+
+class WorkRemoved(WorkFact, frozen=True, kw_only=True, tag="work.removed.v1"):
+    """The member no longer holds the object, or keeps it as its own (`preserved`)."""
+
+    preserved: bool = False
+
+
+class OverrideFailed(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="override.failed.v1"
+):
+    """An override does not fit an object: its cluster keeps what it had."""
+
+    cluster: str
+    policy: str
+    policy_namespace: str = ""
+    resource: str
+    namespace: str = ""
+    name: str
+    template_generation: int = 0
+    message: str
+
+
+def fact_key(cluster: str, key: ObjectKey) -> str:
+    """The last token of a fact's subject, before encoding."""
+    return f"{cluster}/{key.group_resource}/{key.namespace}/{key.name}"
