@@ -1,0 +1,1 @@
+"""What the cluster does, as pure functions: objects and the moment in, writes out."""
