@@ -1,7 +1,7 @@
 """OpenAPI v3 of Hanse's structs, so that a kind is described once: by its class.
 
-The result is structural in the sense of CustomResourceDefinitions: no `$ref`, every value typed.
-Fields of one class share one dict, so a schema must never be changed in place.
+The result is structural in the sense of CustomResourceDefinitions but for `metadata`, a `$ref` to
+the built-in facts. Fields of one class share one dict, so a schema must never be changed in place.
 """
 
 from functools import cache
@@ -25,11 +25,12 @@ _MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
     (ClusterStatus, "taints"): ("key", "effect"),
     (ClusterStatus, "apiEnablements"): ("groupVersion",),
 }
+_METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 
 
 @cache
 def schema_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the schema of objects of *struct*; `metadata` is left open, as in a CRD."""
+    """Return the schema of objects of *struct*; `metadata` refers to the built-in facts."""
     return _struct_schema(struct)
 
 
@@ -40,7 +41,7 @@ def _struct_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for field in described.fields:
         if field.encode_name == "metadata":
-            properties["metadata"] = {"type": "object"}
+            properties["metadata"] = _METADATA
             continue
         found = _schema(field.type)
         keys = _MAP_LISTS.get((struct, field.encode_name))

@@ -6,18 +6,16 @@ follow from its name unless given, and only what differs from the commonest case
 `Binding` and `ComponentStatus` are left out: nothing here could answer for them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from shared.apimachinery import facts
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apiserver.kinds import ResourceKind, ScalePaths
 from shared.apiserver.printers import columns_of
-
-SchemaLookup = Callable[[GroupVersionKind], Mapping[str, Any] | None]
 
 _TABLE = Path(__file__).with_name("builtin_kinds.json")
 _SCALE = ScalePaths(
@@ -48,23 +46,13 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fields: tuple[str, ...] = ()
 
 
-def builtin_kinds(schema_of: SchemaLookup = lambda _: None) -> list[ResourceKind]:
-    """Return the built-in kinds in serving order, each with the schema *schema_of* knows."""
+def builtin_kinds() -> list[ResourceKind]:
+    """Return the built-in kinds in serving order."""
     return [
-        _kind(GroupVersionKind.parse(api_version, row.kind), row, schema_of)
+        _kind(GroupVersionKind.parse(api_version, row.kind), row)
         for api_version, rows in _rows().items()
         for row in rows
     ]
-
-
-@cache
-def builtin_gvks() -> frozenset[GroupVersionKind]:
-    """Return the names of all built-in kinds; what the schema facts must cover."""
-    return frozenset(
-        GroupVersionKind.parse(api_version, row.kind)
-        for api_version, rows in _rows().items()
-        for row in rows
-    )
 
 
 @cache
@@ -72,7 +60,7 @@ def _rows() -> Mapping[str, tuple[_Row, ...]]:
     return msgspec.json.decode(_TABLE.read_bytes(), type=dict[str, tuple[_Row, ...]])
 
 
-def _kind(gvk: GroupVersionKind, row: _Row, schema_of: SchemaLookup) -> ResourceKind:
+def _kind(gvk: GroupVersionKind, row: _Row) -> ResourceKind:
     return ResourceKind(
         gvk=gvk,
         resource=row.resource or plural_of(row.kind),
@@ -83,7 +71,7 @@ def _kind(gvk: GroupVersionKind, row: _Row, schema_of: SchemaLookup) -> Resource
         verbs=_verbs(row),
         has_status=row.status,
         scale=_SCALE if row.scale else None,
-        schema=schema_of(gvk),
+        schema=facts.schema_of(gvk),
         columns=columns_of(gvk.group, gvk.kind),
         selectable_fields=row.fields,
     )

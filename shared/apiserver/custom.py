@@ -63,15 +63,15 @@ def _kind(spec: Mapping[str, Any], version: Mapping[str, Any]) -> ResourceKind:
 
 
 _TEXT = {"type": "string"}
-_OPEN = {"type": "object"}
+_METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 
 
 def _schema(version: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the author's schema with what every object has; the parts are shared, not copied."""
     schema = version["schema"]["openAPIV3Schema"]
     properties = schema.get("properties") or {}
-    common = {"apiVersion": _TEXT, "kind": _TEXT, "metadata": _OPEN}
-    return {**schema, "properties": {**common, **properties}}
+    common = {"apiVersion": _TEXT, "kind": _TEXT, "metadata": _METADATA}
+    return {**schema, "properties": {**properties, **common}}
 
 
 def _scale(scale: Mapping[str, Any] | None) -> ScalePaths | None:

@@ -1,7 +1,7 @@
 """Documents made from the registry: built when first asked for, dropped when it changes."""
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from functools import cached_property
 
 from aiohttp import web
@@ -35,6 +35,7 @@ class Documents:
     """The documents of one registry, by name."""
 
     def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._kept: dict[Hashable, Document] = {}
         registry.subscribe(self._kept.clear)
 
@@ -43,4 +44,14 @@ class Documents:
         document = self._kept.get(name)
         if document is None:
             document = self._kept[name] = build()
+        return document
+
+    async def get_later(self, name: Hashable, build: Callable[[], Awaitable[Document]]) -> Document:
+        """As `get`, for what takes its time; what the registry overtook meanwhile is not kept."""
+        document = self._kept.get(name)
+        if document is None:
+            generation = self._registry.generation
+            document = await build()
+            if generation == self._registry.generation:
+                self._kept[name] = document
         return document
