@@ -1,0 +1,149 @@
+"""A view of an OpenAPI v3 schema that rules can walk: references resolved, extensions named.
+
+Works alike for the built-in facts and for the structural schema of a CustomResourceDefinition.
+Nodes are made when first asked for and shared by all who ask, so a walk costs no look-ups by text.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.apimachinery import facts
+from shared.apimachinery.manifest import GroupVersionKind
+
+_REFERENCE = "#/definitions/"
+
+# Values of keys that merge list items and may be left out (structured-merge-diff needs them; the
+# published definitions leave defaults out).
+_KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
+
+
+class Schema:
+    """One node. `type` is object, array, string, integer, number, boolean or "" (anything)."""
+
+    __slots__ = (
+        "_fields",
+        "_items",
+        "_values",
+        "embedded",
+        "int_or_string",
+        "key_defaults",
+        "list_type",
+        "map_keys",
+        "map_type",
+        "merge_key",
+        "preserves_unknown",
+        "raw",
+        "strategies",
+        "type",
+    )
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        raw = _resolve(raw)
+        self.raw = raw
+        self.int_or_string = bool(raw.get("x-kubernetes-int-or-string"))
+        self.type: str = "" if self.int_or_string else str(raw.get("type", ""))
+        self.list_type: str = raw.get("x-kubernetes-list-type", "atomic")
+        self.map_keys: tuple[str, ...] = tuple(raw.get("x-kubernetes-list-map-keys", ()))
+        self.map_type: str = raw.get("x-kubernetes-map-type", "granular")
+        self.merge_key: str = raw.get("x-kubernetes-patch-merge-key", "")
+        self.strategies = frozenset(str(raw.get("x-kubernetes-patch-strategy", "")).split(","))
+        self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
+        self.preserves_unknown = _preserves_unknown(raw)
+        self._fields: dict[str, Schema | None] = {}
+        self._items: Schema | None = None
+        self._values: Schema | None = None
+        self.key_defaults: Mapping[str, Any] = {}
+        if self.map_keys:
+            self.key_defaults = self._find_key_defaults()
+
+    def field(self, name: str) -> "Schema | None":
+        """Return the schema of a declared field, or of any value of a map; None when unknown."""
+        if name in self._fields:
+            return self._fields[name]
+        declared = (self.raw.get("properties") or {}).get(name)
+        found = self.values if declared is None else node(declared)
+        self._fields[name] = found
+        return found
+
+    @property
+    def declares_fields(self) -> bool:
+        return bool(self.raw.get("properties"))
+
+    @property
+    def items(self) -> "Schema":
+        """Schema of a list's items; anything where none is declared."""
+        if self._items is None:
+            self._items = node(self.raw.get("items") or {})
+        return self._items
+
+    @property
+    def values(self) -> "Schema | None":
+        """Schema of a map's values; None where it is not a map."""
+        if self._values is None:
+            extra = self.raw.get("additionalProperties")
+            if isinstance(extra, Mapping):
+                self._values = node(extra)
+            elif extra is True:
+                self._values = ANYTHING
+        return self._values
+
+    def _find_key_defaults(self) -> Mapping[str, Any]:
+        fields = (_resolve(self.raw.get("items") or {}).get("properties")) or {}
+        found = {}
+        for key in self.map_keys:
+            declared = fields.get(key) or {}
+            if "default" in declared:
+                found[key] = declared["default"]
+            elif key in _KEY_DEFAULTS and key in fields:
+                found[key] = _KEY_DEFAULTS[key]
+        return found
+
+
+def _resolve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references; what stands beside one (a merge strategy) adds to what it names."""
+    while "$ref" in raw:
+        named = facts.definitions()[str(raw["$ref"]).removeprefix(_REFERENCE)]
+        beside = {key: value for key, value in raw.items() if key != "$ref"}
+        raw = {**named, **beside} if beside else named
+    return raw
+
+
+def _preserves_unknown(raw: Mapping[str, Any]) -> bool:
+    if raw.get("x-kubernetes-preserve-unknown-fields"):
+        return True
+    # An object that declares nothing about its fields (RawExtension, FieldsV1) holds anything.
+    return raw.get("type") in ("object", None) and not (
+        raw.get("properties") or raw.get("additionalProperties")
+    )
+
+
+# By identity: facts and definitions live as long as the process or their registry, and the
+# node keeps its schema alive, so an identity is never reused while it is a key.
+_nodes: dict[int, Schema] = {}
+
+
+def node(raw: Mapping[str, Any]) -> Schema:
+    """Return the shared node of a schema."""
+    raw = _resolve_plain(raw)
+    found = _nodes.get(id(raw))
+    if found is None or found.raw is not raw:
+        found = Schema(raw)
+        if found.raw is raw:
+            _nodes[id(raw)] = found
+    return found
+
+
+def _resolve_plain(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references with nothing beside them, so that all who refer share one node."""
+    while len(raw) == 1 and "$ref" in raw:
+        raw = facts.definitions()[str(raw["$ref"]).removeprefix(_REFERENCE)]
+    return raw
+
+
+ANYTHING = Schema({})
+
+
+def builtin(gvk: GroupVersionKind) -> Schema | None:
+    """Return the schema of a built-in kind."""
+    raw = facts.schema_of(gvk)
+    return None if raw is None else node(raw)
