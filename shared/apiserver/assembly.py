@@ -1,0 +1,92 @@
+"""A whole API server put together over a store: what gateway and simulator have in common."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from shared.apimachinery.manifest import GroupResource
+from shared.apiserver import discovery
+from shared.apiserver.admission import Admission, AdmitByResource
+from shared.apiserver.authentication import TokenTable
+from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
+from shared.apiserver.emptying import Emptier, ensure_namespaces
+from shared.apiserver.garbage import GarbageCollector
+from shared.apiserver.registry import Registry
+from shared.apiserver.resources import Resources, Subresource
+from shared.apiserver.server import ApiServer, Listening, Probe, ServerSettings
+from shared.apiserver.serving import Serving
+from shared.clock import Clock, SystemClock
+from shared.store.port import ObjectStore
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extensions:
+    """What one server adds to the common part."""
+
+    admission: Mapping[GroupResource, Admission] = field(default_factory=dict)
+    """Rules for its own kinds."""
+
+    subresources: Mapping[tuple[GroupResource, str], Subresource] = field(default_factory=dict)
+    """Subresources beside status and scale."""
+
+    routes: Sequence[web.RouteDef] = ()
+    """Further paths, for authenticated users."""
+
+    not_ready: Probe = tuple
+    """Names what still hinders serving, for /readyz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An API server before it listens. `tasks` must run for as long as it does."""
+
+    serving: Serving
+    registry: Registry
+    server: ApiServer
+    tasks: Mapping[str, Task]
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[Listening]:
+        """Follow the custom kinds, see that the permanent namespaces exist, and serve."""
+        stop = follow_definitions(self.registry, self.serving.store.mirror)
+        try:
+            await ensure_namespaces(self.serving)
+            async with self.server.listen() as listening:
+                yield listening
+        finally:
+            stop()
+
+
+def assemble(
+    store: ObjectStore,
+    registry: Registry,
+    tokens: TokenTable,
+    settings: ServerSettings,
+    *,
+    extensions: Extensions | None = None,
+    clock: Clock | None = None,
+) -> Api:
+    """Put an API server together over *store*; nothing starts yet."""
+    extensions = extensions or Extensions()
+    clock = clock or SystemClock()
+    admission = AdmitByResource(
+        {DEFINITIONS: DefinitionAdmission(registry, clock), **extensions.admission}
+    )
+    serving = Serving(store=store, kinds=registry, admission=admission, clock=clock)
+    server = ApiServer(
+        Resources(serving, tokens, settings.limits, extensions.subresources),
+        tokens,
+        settings,
+        routes=[*discovery.routes(registry), *extensions.routes],
+        not_ready=extensions.not_ready,
+    )
+    tasks: dict[str, Task] = {
+        "emptying": Emptier(serving).run,
+        "garbage": GarbageCollector(serving).run,
+    }
+    return Api(serving, registry, server, tasks)

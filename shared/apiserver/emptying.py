@@ -1,0 +1,150 @@
+"""Namespaces and definitions that are being deleted: first what they hold goes, then they.
+
+Both are held by a finalizer of the server's own until they are empty.
+"""
+
+from collections.abc import Callable
+
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apiserver.life import (
+    DEFINITION_FINALIZER,
+    DEFINITIONS,
+    NAMESPACE_FINALIZER,
+    NAMESPACES,
+    PERMANENT_NAMESPACES,
+)
+from shared.apiserver.request import DeleteOptions
+from shared.apiserver.serving import Call, Serving
+from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.verbs.create import create
+from shared.apiserver.verbs.delete import delete
+from shared.apiserver.verbs.transact import transact
+from shared.apiserver.worklist import Worklist
+from shared.store.port import Change, ChangeType, Scope, Stored
+
+_BACKGROUND = DeleteOptions(propagation="Background")
+
+
+class Emptier:
+    """Empties what is being deleted; `run` it beside the server."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._worklist: Worklist[ObjectKey] = Worklist("emptying", self._reconcile)
+        self._terminating: set[str] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        mirror = self._serving.store.mirror
+        stop = mirror.on_change(self._on_change)
+        try:
+            for resource in (NAMESPACES, DEFINITIONS):
+                for stored in tuple(mirror.items(Scope.of(resource))):
+                    self._note(stored)
+            await self._worklist.run()
+        finally:
+            stop()
+
+    def _on_change(self, change: Change) -> None:
+        key = change.stored.key
+        if key.group_resource in (NAMESPACES, DEFINITIONS):
+            if change.type is ChangeType.DELETED:
+                self._terminating.discard(key.name)
+            else:
+                self._note(change.stored)
+        elif key.namespace in self._terminating:
+            # It lost something, or gained something at the last moment.
+            self._worklist.add(ObjectKey("", "namespaces", "", key.namespace))
+
+    def _note(self, stored: Stored) -> None:
+        if stored.manifest["metadata"].get("deletionTimestamp"):
+            if stored.key.group_resource == NAMESPACES:
+                self._terminating.add(stored.key.name)
+            self._worklist.add(stored.key)
+
+    async def _reconcile(self, key: ObjectKey) -> bool:
+        stored = await self._serving.store.get(key)
+        if stored is None or not stored.manifest["metadata"].get("deletionTimestamp"):
+            return True
+        scope = _contents(stored)
+        for item in (await self._serving.store.list(scope)).items:
+            await self._remove(item)
+        # Some may be held by finalizers; they say when they go.
+        if (await self._serving.store.list(scope)).items:
+            return False
+        await self._let_go(stored)
+        return True
+
+    async def _remove(self, item: Stored) -> None:
+        kind = self._serving.kinds.preferred(item.key.group_resource)
+        if kind is None:
+            # Its definition is gone already: nobody is left to hold it.
+            await self._serving.store.delete(item.key, item.manifest, expected=item.revision)
+            return
+        if item.manifest["metadata"].get("deletionTimestamp"):
+            return
+        try:
+            await delete(self._serving, Call(kind, item.key.namespace, item.key.name), _BACKGROUND)
+        except ApiFault as fault:
+            if fault.code != 404:
+                raise
+
+    async def _let_go(self, stored: Stored) -> None:
+        kind = self._serving.kinds.preferred(stored.key.group_resource)
+        assert kind is not None, "namespaces and definitions are built in"
+        release = _RELEASES[stored.key.group_resource]
+        call = Call(kind, name=stored.key.name, subresource="finalize")
+        try:
+            await transact(self._serving, call, stored.key, lambda now: release(now.manifest))
+        except ApiFault as fault:
+            if fault.code != 404:
+                raise
+
+
+def _contents(stored: Stored) -> Scope:
+    if stored.key.group_resource == NAMESPACES:
+        return Scope(namespace=stored.key.name)
+    spec = stored.manifest.get("spec") or {}
+    return Scope(str(spec.get("group")), str((spec.get("names") or {}).get("plural")))
+
+
+def _release_namespace(manifest: Manifest) -> Manifest:
+    spec = manifest.get("spec") or {}
+    left = [one for one in spec.get("finalizers") or [] if one != NAMESPACE_FINALIZER]
+    return {**manifest, "spec": {**spec, "finalizers": left}}
+
+
+def _release_definition(manifest: Manifest) -> Manifest:
+    return without_finalizer(manifest, DEFINITION_FINALIZER)
+
+
+def without_finalizer(manifest: Manifest, finalizer: str) -> Manifest:
+    """Return *manifest* held by one finalizer less."""
+    metadata = dict(manifest["metadata"])
+    left = [one for one in metadata.pop("finalizers", None) or [] if one != finalizer]
+    if left:
+        metadata["finalizers"] = left
+    return {**manifest, "metadata": metadata}
+
+
+_RELEASES: dict[object, Callable[[Manifest], Manifest]] = {
+    NAMESPACES: _release_namespace,
+    DEFINITIONS: _release_definition,
+}
+
+
+async def ensure_namespaces(serving: Serving) -> None:
+    """Create the namespaces that exist in every cluster, where they do not."""
+    kind = serving.kinds.preferred(NAMESPACES)
+    assert kind is not None, "namespaces are built in"
+    for name in PERMANENT_NAMESPACES:
+        manifest: Manifest = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+        }
+        try:
+            await create(serving, Call(kind), manifest)
+        except ApiFault as fault:
+            if fault.reason != "AlreadyExists":
+                raise

@@ -1,0 +1,197 @@
+"""Garbage collection by `ownerReferences`: what nobody owns any more goes.
+
+An owner counts as gone only after a read of the store that found no object of that uid; a kind that
+is not served says nothing about its objects. Deletion with Orphan or Foreground waits here by a
+finalizer on the owner. Source: Kubernetes' garbage collector (`pkg/controller/garbagecollector`).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, uid_of
+from shared.apiserver.emptying import without_finalizer
+from shared.apiserver.life import FOREGROUND, ORPHAN
+from shared.apiserver.request import DeleteOptions
+from shared.apiserver.serving import Call, Serving
+from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.verbs.delete import delete
+from shared.apiserver.verbs.transact import transact
+from shared.apiserver.worklist import Worklist
+from shared.store.port import Change, ChangeType, Stored
+
+
+class GarbageCollector:
+    """Follows owners and dependents; `run` it beside the server."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._worklist: Worklist[ObjectKey] = Worklist("garbage", self._reconcile)
+        self._dependents: dict[str, set[ObjectKey]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        mirror = self._serving.store.mirror
+        stop = mirror.on_change(self._on_change)
+        try:
+            for stored in tuple(mirror.items()):
+                self._note(stored, None)
+            await self._worklist.run()
+        finally:
+            stop()
+
+    def _on_change(self, change: Change) -> None:
+        if change.type is not ChangeType.DELETED:
+            self._note(change.stored, change.previous)
+            return
+        stored = change.stored
+        owners = _references(stored.manifest)
+        self._forget(stored.key, owners)
+        for key in self._dependents.get(uid_of(stored.manifest), ()):
+            self._worklist.add(key)
+        for owner in owners:
+            # An owner that waits in the foreground may be free to go now.
+            waiting = self._key_of(owner, stored.key.namespace)
+            if waiting is not None and owner.get("blockOwnerDeletion"):
+                self._worklist.add(waiting)
+
+    def _note(self, stored: Stored, previous: Stored | None) -> None:
+        metadata = stored.manifest["metadata"]
+        owners = metadata.get("ownerReferences")
+        before = previous.manifest["metadata"].get("ownerReferences") if previous else None
+        if owners != before:
+            self._forget(stored.key, before or ())
+            for owner in _references(stored.manifest):
+                self._dependents.setdefault(owner["uid"], set()).add(stored.key)
+            if owners:
+                self._worklist.add(stored.key)
+        if metadata.get("deletionTimestamp") and _waits(metadata):
+            self._worklist.add(stored.key)
+
+    def _forget(self, key: ObjectKey, owners: Iterable[Mapping[str, Any]]) -> None:
+        for owner in owners:
+            found = self._dependents.get(owner.get("uid", ""))
+            if found is not None:
+                found.discard(key)
+                if not found:
+                    del self._dependents[owner["uid"]]
+
+    async def _reconcile(self, key: ObjectKey) -> bool:
+        stored = await self._serving.store.get(key)
+        if stored is None:
+            return True
+        metadata = stored.manifest["metadata"]
+        if metadata.get("deletionTimestamp"):
+            return await self._serve_finalizers(stored) if _waits(metadata) else True
+        await self._judge(stored)
+        return True
+
+    async def _judge(self, stored: Stored) -> None:
+        """Delete *stored* if all its owners are gone; else drop the references to those gone."""
+        owners = _references(stored.manifest)
+        gone = [owner["uid"] for owner in owners if await self._is_gone(owner, stored.key)]
+        if not gone:
+            return
+        if len(gone) == len(owners):
+            await self._delete(stored)
+        else:
+            await self._drop_references(stored.key, gone)
+
+    async def _serve_finalizers(self, owner: Stored) -> bool:
+        """Let an owner go in the way its deletion asked for; answers whether it could."""
+        finalizers = owner.manifest["metadata"].get("finalizers") or []
+        uid = uid_of(owner.manifest)
+        dependents = tuple(self._dependents.get(uid, ()))
+        if ORPHAN in finalizers:
+            for key in dependents:
+                await self._drop_references(key, [uid])
+            await self._release(owner.key, ORPHAN)
+            return True
+        blocking = False
+        for key in dependents:
+            dependent = await self._serving.store.get(key)
+            if dependent is None:
+                continue
+            blocking = blocking or any(
+                one["uid"] == uid and one.get("blockOwnerDeletion") is True
+                for one in _references(dependent.manifest)
+            )
+            if not dependent.manifest["metadata"].get("deletionTimestamp"):
+                await self._delete(dependent, propagation="Foreground")
+                blocking = blocking and await self._serving.store.get(key) is not None
+        if blocking:
+            return False
+        await self._release(owner.key, FOREGROUND)
+        return True
+
+    async def _is_gone(self, owner: Mapping[str, Any], dependent: ObjectKey) -> bool:
+        key = self._key_of(owner, dependent.namespace)
+        if key is None:
+            return False
+        found = await self._serving.store.get(key)
+        return found is None or uid_of(found.manifest) != owner["uid"]
+
+    def _key_of(self, owner: Mapping[str, Any], namespace: str) -> ObjectKey | None:
+        """None for a kind that is not served, or an owner that cannot be one."""
+        gvk = GroupVersionKind.parse(str(owner.get("apiVersion")), str(owner.get("kind")))
+        kind = self._serving.kinds.by_kind(gvk)
+        if kind is None or (kind.namespaced and not namespace):
+            return None
+        place = namespace if kind.namespaced else ""
+        return ObjectKey(gvk.group, kind.resource, place, str(owner.get("name")))
+
+    def _call(self, key: ObjectKey) -> Call | None:
+        kind = self._serving.kinds.preferred(key.group_resource)
+        return None if kind is None else Call(kind, key.namespace, key.name)
+
+    async def _delete(self, stored: Stored, *, propagation: str = "Background") -> None:
+        call = self._call(stored.key)
+        if call is None:
+            return
+        options = DeleteOptions(propagation=propagation, uid=uid_of(stored.manifest))
+        await _unless_gone(delete(self._serving, call, options))
+
+    async def _drop_references(self, key: ObjectKey, uids: Iterable[str]) -> None:
+        dropped = set(uids)
+
+        def compute(now: Stored) -> Manifest:
+            metadata = dict(now.manifest["metadata"])
+            left = [one for one in _references(now.manifest) if one["uid"] not in dropped]
+            metadata.pop("ownerReferences", None)
+            if left:
+                metadata["ownerReferences"] = left
+            return {**now.manifest, "metadata": metadata}
+
+        call = self._call(key)
+        if call is not None:
+            await _unless_gone(transact(self._serving, call, key, compute))
+
+    async def _release(self, key: ObjectKey, finalizer: str) -> None:
+        call = self._call(key)
+        if call is not None:
+            await _unless_gone(
+                transact(
+                    self._serving,
+                    call,
+                    key,
+                    lambda now: without_finalizer(now.manifest, finalizer),
+                )
+            )
+
+
+async def _unless_gone(work: Any) -> None:
+    """Await *work*; that its object is gone, or another by now, is fine."""
+    try:
+        await work
+    except ApiFault as fault:
+        if fault.code not in (404, 409):
+            raise
+
+
+def _references(manifest: Manifest) -> list[dict[str, Any]]:
+    found = manifest["metadata"].get("ownerReferences") or []
+    return [one for one in found if isinstance(one, dict) and one.get("uid")]
+
+
+def _waits(metadata: Mapping[str, Any]) -> bool:
+    finalizers = metadata.get("finalizers") or ()
+    return ORPHAN in finalizers or FOREGROUND in finalizers

@@ -1,0 +1,250 @@
+"""What becomes of an object when it is created, updated or deleted: pure, for any kind.
+
+The server owns uid, creationTimestamp, generation, deletionTimestamp; `spec` and `status` have
+writers of their own. Source: `k8s.io/apiserver/pkg/registry/rest` (BeforeCreate, BeforeUpdate,
+BeforeDelete). One rule is wider than upstream's: *every* kind counts `generation`, over all but its
+metadata and status, so that each template has a number that tells its contents.
+
+The functions return new manifests that share unchanged parts with their arguments.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.apimachinery.manifest import GroupResource, Manifest
+from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.status_errors import bad_request, conflict, invalid
+from shared.errors import FieldError
+
+NAMESPACES = GroupResource("", "namespaces")
+DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
+PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+ORPHAN = "orphan"
+FOREGROUND = "foregroundDeletion"
+NAMESPACE_FINALIZER = "kubernetes"
+DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+
+# Beside metadata, what is not content: naming, and what another writer reports.
+_NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status"})
+_SERVER_OWNED = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
+# Kinds whose creators report status with the first write, as kubelets do.
+_STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
+_NAME_SUFFIX = 5
+_GENERATED_NAME_MAX = 63
+
+
+def metadata_for_write(manifest: Manifest) -> dict[str, Any]:
+    """Return a copy of the metadata to write into; raises `ApiFault` 400 if it is no object."""
+    found = manifest.get("metadata")
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise bad_request("metadata must be an object")
+    return dict(found)
+
+
+def generate_name(prefix: str, suffix: str) -> str:
+    """`web-` and `x7k2p` give `web-x7k2p`; a long prefix is cut to leave room."""
+    return prefix[: _GENERATED_NAME_MAX - _NAME_SUFFIX] + suffix
+
+
+def prepare_create(
+    kind: ResourceKind, manifest: Manifest, namespace: str, *, now: str, uid: str, suffix: str
+) -> Manifest:
+    """Return the object as it begins its life. *suffix*: random letters for `generateName`."""
+    metadata = metadata_for_write(manifest)
+    if metadata.get("resourceVersion"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    for owned in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        metadata.pop(owned, None)
+    _place(kind, metadata, namespace)
+    prefix = metadata.get("generateName")
+    if not metadata.get("name") and isinstance(prefix, str) and prefix:
+        metadata["name"] = generate_name(prefix, suffix)
+    metadata["uid"] = uid
+    metadata["creationTimestamp"] = now
+    metadata["generation"] = 1
+
+    created: Manifest = {
+        "apiVersion": kind.gvk.api_version,
+        "kind": kind.gvk.kind,
+        **manifest,
+        "metadata": metadata,
+    }
+    if kind.has_status and kind.group_resource not in _STATUS_AT_CREATION:
+        created.pop("status", None)
+    if kind.group_resource == NAMESPACES:
+        created["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
+        created["status"] = {"phase": "Active"}
+    return created
+
+
+def _place(kind: ResourceKind, metadata: dict[str, Any], namespace: str) -> None:
+    """Put the object where the URL says; raises `ApiFault` 400 where it says otherwise."""
+    if not kind.namespaced:
+        metadata.pop("namespace", None)
+        return
+    if metadata.get("namespace") not in (None, "", namespace):
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata["namespace"] = namespace
+
+
+def content_differs(old: Manifest, new: Manifest) -> bool:
+    """Whether anything but naming, metadata and status differs."""
+    if old.keys() - _NOT_CONTENT != new.keys() - _NOT_CONTENT:
+        return True
+    return any(old[part] != new[part] for part in new if part not in _NOT_CONTENT)
+
+
+def prepare_update(
+    kind: ResourceKind, old: Manifest, new: Manifest, *, subresource: str = ""
+) -> Manifest:
+    """Return *new* with what the server owns, and what this writer may not change, from *old*."""
+    metadata = metadata_for_write(new)
+    before = old["metadata"]
+    name = before["name"]
+    _check_identity(kind, before, metadata)
+    if subresource == "status":
+        metadata = {**before, "managedFields": metadata.get("managedFields", [])}
+        if not metadata["managedFields"]:
+            metadata["managedFields"] = before.get("managedFields", [])
+        updated: Manifest = {**old, "metadata": metadata}
+        if "status" in new:
+            updated["status"] = new["status"]
+        else:
+            updated.pop("status", None)
+        return updated
+
+    _place(kind, metadata, before.get("namespace", ""))
+    metadata["name"] = name
+    metadata.pop("selfLink", None)
+    for owned in (*_SERVER_OWNED, "resourceVersion"):
+        if owned in before:
+            metadata[owned] = before[owned]
+        else:
+            metadata.pop(owned, None)
+    if not metadata.get("managedFields") and "managedFields" in before:
+        metadata["managedFields"] = before["managedFields"]
+    _check_finalizers(kind, before, metadata)
+    updated = {
+        "apiVersion": kind.gvk.api_version,
+        "kind": kind.gvk.kind,
+        **new,
+        "metadata": metadata,
+    }
+    if kind.has_status:
+        if "status" in old:
+            updated["status"] = old["status"]
+        else:
+            updated.pop("status", None)
+    if kind.group_resource == NAMESPACES and subresource != "finalize":
+        updated["spec"] = old.get("spec", {})
+    if content_differs(old, updated):
+        metadata["generation"] = int(before.get("generation") or 0) + 1
+    return updated
+
+
+def _check_identity(
+    kind: ResourceKind, before: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> None:
+    if metadata.get("uid") not in (None, "", before.get("uid")):
+        raise conflict(
+            kind.group_resource,
+            before["name"],
+            f"Precondition failed: UID in precondition: {metadata['uid']}, "
+            f"UID in object meta: {before.get('uid')}",
+        )
+    if metadata.get("name") not in (None, "", before["name"]):
+        raise bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL "
+            f"({before['name']})"
+        )
+
+
+def _check_finalizers(
+    kind: ResourceKind, before: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> None:
+    if not before.get("deletionTimestamp"):
+        return
+    found = metadata.get("finalizers") or []
+    added = [one for one in found if one not in (before.get("finalizers") or [])]
+    if added:
+        raise invalid(
+            kind.gvk,
+            before["name"],
+            [
+                FieldError(
+                    "metadata.finalizers",
+                    f"Forbidden: no new finalizers can be added if the object is being deleted, "
+                    f"found new finalizers {added}",
+                    "FieldValueForbidden",
+                )
+            ],
+        )
+
+
+def is_unchanged(old: Manifest, new: Manifest) -> bool:
+    """Whether writing *new* over *old* would change nothing but the times in managedFields."""
+    if old.keys() != new.keys():
+        return False
+    for part, value in new.items():
+        if part != "metadata" and old[part] != value:
+            return False
+    before, after = old["metadata"], new["metadata"]
+    if before == after:
+        return True
+    if before.keys() | {"managedFields"} != after.keys() | {"managedFields"}:
+        return False
+    return all(
+        before[part] == value for part, value in after.items() if part != "managedFields"
+    ) and _without_times(before.get("managedFields")) == _without_times(after.get("managedFields"))
+
+
+def _without_times(managed: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return [{**one, "time": ""} for one in managed or []]
+
+
+def must_go(manifest: Manifest) -> bool:
+    """Whether the object is being deleted and nothing holds it any more."""
+    metadata = manifest["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    if manifest.get("kind") == "Namespace" and manifest.get("apiVersion") == "v1":
+        return not (manifest.get("spec") or {}).get("finalizers")
+    return True
+
+
+def prepare_delete(kind: ResourceKind, old: Manifest, *, propagation: str, now: str) -> Manifest:
+    """Return the object marked for deletion; `must_go` tells whether it can go at once.
+
+    Orphan and Foreground become finalizers, which the garbage collector serves.
+    """
+    before = old["metadata"]
+    finalizers = [one for one in before.get("finalizers") or [] if one not in (ORPHAN, FOREGROUND)]
+    if propagation == "Orphan":
+        finalizers.append(ORPHAN)
+    elif propagation == "Foreground":
+        finalizers.append(FOREGROUND)
+    elif not propagation:
+        finalizers = list(before.get("finalizers") or [])
+    metadata = {**before}
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+    if not before.get("deletionTimestamp"):
+        metadata["deletionTimestamp"] = now
+        metadata["deletionGracePeriodSeconds"] = 0
+        metadata["generation"] = int(before.get("generation") or 0) + 1
+    marked: Manifest = {**old, "metadata": metadata}
+    if kind.group_resource == NAMESPACES:
+        marked["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
+    return marked

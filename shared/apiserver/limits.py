@@ -1,0 +1,83 @@
+"""How much one server takes on at once, and how much of a body it reads."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from shared.apiserver.status_errors import ApiFault, too_large
+
+# An object may have 3 MiB; what surrounds it (a patch's operations, YAML's spaces) gets some more.
+BODY_BYTES_MAX = 3 * 1024 * 1024 + 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """The bounds of one API server."""
+
+    body_bytes: int = BODY_BYTES_MAX
+    """A larger request body is refused with 413 and not read."""
+
+    body_seconds: float = 60.0
+    """How long a body may take to arrive."""
+
+    writing: int = 400
+    """Writes in progress; more are told to come back (429)."""
+
+    reading: int = 800
+    """Reads in progress."""
+
+    watches: int = 5_000
+    """Watches served at a time."""
+
+
+class InFlight:
+    """Counts what is in progress against one bound."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Raise `ApiFault` 429 beyond the bound."""
+        if self._now >= self._most:
+            raise ApiFault(429, "too many requests, please try again later", retry_after_seconds=1)
+        self._now += 1
+        try:
+            yield
+        finally:
+            self._now -= 1
+
+
+async def read_body(request: web.BaseRequest, limits: ServerLimits) -> bytes:
+    """Read the whole body; raises `ApiFault` 413 without holding more than the limit."""
+    most = limits.body_bytes
+    length = request.content_length
+    if length is not None and length > most:
+        raise too_large(most)
+    content = request.content
+    body = content.read_nowait(-1) if content.is_eof() else b""
+    if content.at_eof():
+        return _bounded(body, most)
+    chunks, size = [body], len(body)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            while chunk := await content.readany():
+                size += len(chunk)
+                if size > most:
+                    raise too_large(most)
+                chunks.append(chunk)
+    except TimeoutError as err:
+        raise ApiFault(408, "the body did not arrive in time", reason="Timeout") from err
+    except web.HTTPException as err:
+        raise ApiFault(err.status, "the body cannot be read") from err
+    return b"".join(chunks)
+
+
+def _bounded(body: bytes, most: int) -> bytes:
+    if len(body) > most:
+        raise too_large(most)
+    return body

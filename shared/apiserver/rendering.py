@@ -1,0 +1,141 @@
+"""Objects, lists and watch events as the bytes of an answer.
+
+An object's JSON is made once (`Stored.encoded`) and joined into whatever holds it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.apimachinery.manifest import Manifest, encode
+from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.negotiation import Form
+from shared.apiserver.status_errors import bad_request
+from shared.apiserver.tables import IncludeObject, render_table
+from shared.apiserver.verbs.listing import Page
+from shared.store.port import ChangeType, Stored
+
+_encode = msgspec.json.Encoder().encode
+_META_VERSION = "meta.k8s.io/v1"
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def read_include(text: str) -> IncludeObject:
+    """Raise `ApiFault` 400 unless *text* is empty or one of the three words."""
+    match text:
+        case "" | "Metadata":
+            return "Metadata"
+        case "None":
+            return "None"
+        case "Object":
+            return "Object"
+        case _:
+            raise bad_request('includeObject: supported values: "None", "Metadata", "Object"')
+
+
+class Renderer:
+    """Writes one kind in one form, for one request."""
+
+    def __init__(
+        self, kind: ResourceKind, form: Form, *, now: datetime, include: IncludeObject = "Metadata"
+    ) -> None:
+        self._kind = kind
+        self._form = form
+        self._now = now
+        self._include = include
+        self._api_version = kind.gvk.api_version
+
+    def object(self, stored: Stored) -> bytes:
+        if self._form is Form.OBJECT:
+            return self._plain(stored)
+        if self._form is Form.METADATA:
+            return _encode(_metadata_only(stored.manifest))
+        version = {"resourceVersion": str(stored.revision)}
+        return _encode(self._table([stored.manifest], version))
+
+    def page(self, page: Page) -> bytes:
+        metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+        if page.continue_token:
+            metadata["continue"] = page.continue_token
+            if page.remaining is not None:
+                metadata["remainingItemCount"] = page.remaining
+        if self._form is Form.TABLE:
+            return _encode(self._table([one.manifest for one in page.items], metadata))
+        if self._form is Form.METADATA:
+            head, items = (
+                {"kind": "PartialObjectMetadataList", "apiVersion": _META_VERSION},
+                [_encode(_metadata_only(one.manifest)) for one in page.items],
+            )
+        else:
+            head = {"kind": f"{self._kind.gvk.kind}List", "apiVersion": self._api_version}
+            items = [self._plain(one) for one in page.items]
+        opening = _encode({**head, "metadata": metadata})[:-1]
+        return b'%b,"items":[%b]}\n' % (opening, b",".join(items))
+
+    def event(self, change: ChangeType, stored: Stored, *, first: bool) -> bytes:
+        """One line of a watch. Of tables only the *first* repeats the columns."""
+        if self._form is Form.TABLE:
+            version = {"resourceVersion": str(stored.revision)}
+            table = self._table([stored.manifest], version)
+            if not first:
+                table["columnDefinitions"] = None
+            body = _encode(table)
+        else:
+            body = self.object(stored)
+        return b'{"type":"%b","object":%b}\n' % (change.value.encode(), body)
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if initial_end:
+            metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+        if self._form is Form.TABLE:
+            found: Manifest = self._table([], {"resourceVersion": str(revision)})
+            found["rows"] = [
+                {
+                    "cells": [""] * len(found["columnDefinitions"]),
+                    "object": {
+                        "kind": "PartialObjectMetadata",
+                        "apiVersion": _META_VERSION,
+                        "metadata": metadata,
+                    },
+                }
+            ]
+        elif self._form is Form.METADATA:
+            found = {
+                "kind": "PartialObjectMetadata",
+                "apiVersion": _META_VERSION,
+                "metadata": metadata,
+            }
+        else:
+            found = {
+                "kind": self._kind.gvk.kind,
+                "apiVersion": self._api_version,
+                "metadata": metadata,
+            }
+        return _encode({"type": "BOOKMARK", "object": found}) + b"\n"
+
+    def _plain(self, stored: Stored) -> bytes:
+        manifest = stored.manifest
+        if manifest.get("apiVersion") == self._api_version:
+            return stored.encoded
+        # Written in another version of the kind; versions differ in name only (as custom
+        # resources with conversion strategy None).
+        return encode({**manifest, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
+
+    def _table(self, items: list[Manifest], metadata: dict[str, Any]) -> dict[str, Any]:
+        return render_table(
+            self._kind, items, now=self._now, include=self._include, metadata=metadata
+        )
+
+
+def error_event(status: Manifest) -> bytes:
+    return _encode({"type": "ERROR", "object": status}) + b"\n"
+
+
+def _metadata_only(manifest: Manifest) -> Manifest:
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": _META_VERSION,
+        "metadata": manifest.get("metadata") or {},
+    }

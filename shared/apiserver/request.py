@@ -1,0 +1,228 @@
+"""What a request asks for: its path and query as a verb on a resource. Pure.
+
+Paths are those of kube-apiserver's RequestInfo: `/api/v1/...` for the core group,
+`/apis/<group>/<version>/...` for the others, `namespaces/<namespace>/` before namespaced ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+from shared.apiserver.status_errors import ApiFault, bad_request
+
+FIELD_VALIDATIONS = ("Strict", "Warn", "Ignore")
+PROPAGATION_POLICIES = ("Background", "Foreground", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names; empty strings where it names nothing."""
+
+    group: str
+    version: str
+    namespace: str
+    resource: str
+    name: str = ""
+    subresource: str = ""
+    watch_path: bool = False
+    """The old form `/api/v1/watch/...`."""
+
+
+@lru_cache(maxsize=8_192)
+def parse_target(raw_path: str) -> Target | None:
+    """Read a raw (still quoted) path; None when it is none of a resource."""
+    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+    if parts[0] == "api" and len(parts) > 2:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return None
+    watch_path = rest[0] == "watch" and len(rest) > 1
+    if watch_path:
+        rest = rest[1:]
+    namespace = ""
+    # `namespaces/x` is the Namespace itself, `namespaces/x/status` a part of it.
+    if (
+        rest[0] == "namespaces"
+        and len(rest) > 2
+        and not (group == "" and len(rest) == 3 and rest[2] in ("status", "finalize"))
+    ):
+        namespace, rest = rest[1], rest[2:]
+        if not namespace:
+            return None
+    if len(rest) > 3 or not rest[0]:
+        return None
+    rest += [""] * (3 - len(rest))
+    return Target(group, version, namespace, rest[0], rest[1], rest[2], watch_path)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """The options of create, update and patch."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+    force: bool = False
+
+
+_DEFAULT_WRITE = WriteOptions()
+
+
+def read_write_options(query: Mapping[str, str], user_agent: str = "") -> WriteOptions:
+    """Raise `ApiFault` 400 for a value that is none. A manager unnamed is the client program."""
+    manager = query.get("fieldManager") or default_manager(user_agent)
+    if not query:
+        return WriteOptions(field_manager=manager)
+    if len(manager) > 128 or not manager.isprintable():
+        raise bad_request("fieldManager: Invalid value: must be at most 128 printable characters")
+    validation = query.get("fieldValidation") or "Warn"
+    if validation not in FIELD_VALIDATIONS:
+        raise bad_request(
+            f'fieldValidation: Unsupported value: "{validation[:40]}": '
+            'supported values: "Ignore", "Strict", "Warn"'
+        )
+    return WriteOptions(
+        dry_run=read_dry_run(query.get("dryRun", "")),
+        field_manager=manager,
+        field_validation=validation,
+        force=read_bool(query, "force"),
+    )
+
+
+@lru_cache(maxsize=256)
+def default_manager(user_agent: str) -> str:
+    """The program's name out of its User-Agent, as kube-apiserver derives it."""
+    name = "".join(letter for letter in user_agent.partition("/")[0] if letter.isprintable())
+    return name[:128] or "unknown"
+
+
+def read_dry_run(value: str) -> bool:
+    if value not in ("", "All"):
+        raise bad_request(f'dryRun: Unsupported value: "{value[:40]}": supported values: "All"')
+    return value == "All"
+
+
+def read_bool(query: Mapping[str, str], name: str) -> bool:
+    """`?watch`, `?watch=1` and `?watch=true` are true."""
+    if name not in query:
+        return False
+    value = query[name].lower()
+    if value in ("", "1", "t", "true"):
+        return True
+    if value in ("0", "f", "false"):
+        return False
+    raise bad_request(f"{name}: invalid boolean")
+
+
+def read_number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_request(f'{name}: Invalid value: "{text[:40]}": must be a number of 0 or more')
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """The options of list, watch and deletecollection; `resource_version` None is not given."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    resource_version: int | None = None
+    version_match: str = ""
+    timeout_seconds: int | None = None
+    bookmarks: bool = False
+    initial_events: bool | None = None
+
+
+def read_list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
+    """Raise `ApiFault` 400 for a value that is none, or for two that contradict each other."""
+    if not query:
+        return ListOptions()
+    match = query.get("resourceVersionMatch", "")
+    version = read_number(query, "resourceVersion")
+    initial = read_bool(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    _check_version_match(match, version, initial=initial, watch=watch)
+    token = query.get("continue", "")
+    if token and version:
+        raise bad_request("specifying resource version is not allowed when using continue")
+    return ListOptions(
+        label_selector=query.get("labelSelector", ""),
+        field_selector=query.get("fieldSelector", ""),
+        limit=read_number(query, "limit") or 0,
+        continue_token=token,
+        resource_version=version,
+        version_match=match,
+        timeout_seconds=read_number(query, "timeoutSeconds"),
+        bookmarks=read_bool(query, "allowWatchBookmarks"),
+        initial_events=initial,
+    )
+
+
+def _check_version_match(
+    match: str, version: int | None, *, initial: bool | None, watch: bool
+) -> None:
+    """The rules of `metav1.ListOptions` (KEP-3157 for `sendInitialEvents`)."""
+    if match not in ("", "Exact", "NotOlderThan"):
+        raise bad_request(f'resourceVersionMatch: Unsupported value: "{match[:40]}"')
+    if watch:
+        if initial is None and match:
+            raise _forbidden_option("resourceVersionMatch is forbidden for watch")
+        if initial is not None and match != "NotOlderThan":
+            raise _forbidden_option(
+                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            )
+        return
+    if initial is not None:
+        raise _forbidden_option("sendInitialEvents is forbidden for list")
+    if match and version is None:
+        raise _forbidden_option(
+            "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
+    if match == "Exact" and version == 0:
+        raise _forbidden_option('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+
+
+def _forbidden_option(message: str) -> ApiFault:
+    return ApiFault(422, f'ListOptions.meta.k8s.io "" is invalid: {message}')
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """`metav1.DeleteOptions` from body and query."""
+
+    dry_run: bool = False
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) -> DeleteOptions:
+    """The body counts where it says something, the query otherwise."""
+    dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    if not isinstance(dry_run, list) or len(dry_run) > 1:
+        raise bad_request('dryRun: supported values: "All"')
+    policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
+    if policy not in ("", *PROPAGATION_POLICIES):
+        raise bad_request(
+            'propagationPolicy: Unsupported value: supported values: "Foreground", '
+            '"Background", "Orphan"'
+        )
+    orphan = body.get("orphanDependents")
+    if isinstance(orphan, bool):
+        policy = policy or ("Orphan" if orphan else "Background")
+    preconditions = body.get("preconditions") or {}
+    if not isinstance(preconditions, Mapping):
+        raise bad_request("preconditions: must be an object")
+    return DeleteOptions(
+        dry_run=read_dry_run(str(dry_run[0]) if dry_run else ""),
+        propagation=str(policy),
+        uid=str(preconditions.get("uid") or ""),
+        resource_version=str(preconditions.get("resourceVersion") or ""),
+    )

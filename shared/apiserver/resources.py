@@ -1,0 +1,278 @@
+"""The REST door: one request on a resource, read, carried out by a verb, and answered."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+from aiohttp import web
+
+from shared.apimachinery.manifest import GroupResource, Manifest
+from shared.apiserver.authentication import TokenTable, User
+from shared.apiserver.bodies import decode_object, duplicate_fields
+from shared.apiserver.limits import ServerLimits, read_body
+from shared.apiserver.negotiation import JSON, YAML, accepted_form, media_type
+from shared.apiserver.negotiation import unsupported_media_type as unsupported
+from shared.apiserver.rendering import Renderer, read_include
+from shared.apiserver.request import (
+    ListOptions,
+    Target,
+    read_bool,
+    read_delete_options,
+    read_list_options,
+    read_number,
+    read_write_options,
+)
+from shared.apiserver.reviews import answer, is_review
+from shared.apiserver.serving import Call, Outcome, Serving
+from shared.apiserver.status_errors import (
+    ApiFault,
+    bad_request,
+    method_not_allowed,
+    object_details,
+    success,
+    unknown_path,
+)
+from shared.apiserver.verbs import patch as patching
+from shared.apiserver.verbs.create import check_kind, create
+from shared.apiserver.verbs.delete import delete, delete_collection
+from shared.apiserver.verbs.listing import Snapshots, get_object, list_objects
+from shared.apiserver.verbs.scale import paths_of, scale_of, write_scale
+from shared.apiserver.verbs.update import update
+from shared.apiserver.watching import OpenWatches, serve_watch
+
+_BODY_TYPES = (JSON, YAML)
+WARNINGS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One authenticated request on a resource, with its call."""
+
+    request: web.BaseRequest
+    call: Call
+    user: User
+    query: Mapping[str, str]
+
+
+Subresource = Callable[[Asked], Awaitable[web.StreamResponse]]
+
+
+class Resources:
+    """Serves every kind of the registry over its store."""
+
+    def __init__(
+        self,
+        serving: Serving,
+        tokens: TokenTable,
+        limits: ServerLimits,
+        subresources: Mapping[tuple[GroupResource, str], Subresource] | None = None,
+    ) -> None:
+        """*subresources*: further ones by resource and name, for whoever serves them."""
+        self._serving = serving
+        self._tokens = tokens
+        self._limits = limits
+        self._subresources = dict(subresources or {})
+        self._snapshots = Snapshots(serving.clock)
+        self.watches = OpenWatches(limits.watches)
+        self._methods: dict[str, Subresource] = {
+            "GET": self._read,
+            "HEAD": self._read,
+            "POST": self._create,
+            "PUT": self._update,
+            "PATCH": self._patch,
+            "DELETE": self._delete,
+        }
+
+    async def serve(
+        self, request: web.BaseRequest, target: Target, user: User
+    ) -> web.StreamResponse:
+        """Raise `ApiFault` and Hanse's errors."""
+        query = request.rel_url.query
+        asked = Asked(request, self._call(request, target, query), user, query)
+        subresource = target.subresource
+        if subresource not in ("", "status"):
+            found = self._subresources.get((asked.call.resource, subresource))
+            if found is not None:
+                return await found(asked)
+            if subresource == "scale":
+                return await self._scale(asked)
+            if not (subresource == "finalize" and target.resource == "namespaces"):
+                raise unknown_path()
+        elif subresource == "status" and not asked.call.kind.has_status:
+            raise unknown_path()
+        method = self._methods.get(request.method)
+        if method is None:
+            raise method_not_allowed(asked.call.resource, request.method)
+        return await method(asked)
+
+    def _call(self, request: web.BaseRequest, target: Target, query: Mapping[str, str]) -> Call:
+        kind = self._serving.kinds.by_resource(target.group, target.version, target.resource)
+        if kind is None or (target.namespace and not kind.namespaced):
+            raise unknown_path()
+        if kind.namespaced and not target.namespace and target.name:
+            raise unknown_path()
+        call = Call(kind, target.namespace, target.name, target.subresource)
+        if request.method in ("POST", "PUT", "PATCH", "DELETE"):
+            agent = request.headers.get("User-Agent", "")
+            options = read_write_options(query, agent)
+            return Call(kind, target.namespace, target.name, target.subresource, options)
+        return call
+
+    # Reading.
+
+    async def _read(self, asked: Asked) -> web.StreamResponse:
+        request, call, query = asked.request, asked.call, asked.query
+        form = accepted_form(request.headers.get("Accept", ""))
+        watch = bool(query) and read_bool(query, "watch")
+        include = read_include(query.get("includeObject", ""))
+        renderer = Renderer(call.kind, form, now=self._serving.clock.now(), include=include)
+        if call.name and not watch:
+            version = read_number(query, "resourceVersion")
+            stored = await get_object(self._serving, call, resource_version=version)
+            return _json(renderer.object(stored))
+        options = read_list_options(query, watch=watch)
+        if watch:
+            options = _only(options, call.name)
+            return await serve_watch(
+                request, self._serving, call, options, renderer=renderer, watches=self.watches
+            )
+        page = await list_objects(self._serving, self._snapshots, call, options)
+        return _json(renderer.page(page))
+
+    # Writing.
+
+    async def _body(self, asked: Asked) -> tuple[Manifest, tuple[str, ...]]:
+        """Read an object and the warnings about its text; raises `ApiFault`."""
+        request = asked.request
+        media = media_type(request.headers.get("Content-Type", "")) or JSON
+        if media not in _BODY_TYPES:
+            raise unsupported(media, _BODY_TYPES)
+        body = await read_body(request, self._limits)
+        manifest = decode_object(body, media)
+        return manifest, check_duplicates(asked.call, body, media, manifest)
+
+    async def _create(self, asked: Asked) -> web.StreamResponse:
+        call = asked.call
+        manifest, warnings = await self._body(asked)
+        if is_review(call.resource):
+            check_kind(call.kind, manifest)
+            review = answer(call.resource, manifest, asked.user, self._tokens)
+            return _json(msgspec.json.encode(review), status=201)
+        if call.name or (call.kind.namespaced and not call.namespace):
+            raise method_not_allowed(call.resource, "POST")
+        return self._written(asked, await create(self._serving, call, manifest), warnings)
+
+    async def _update(self, asked: Asked) -> web.StreamResponse:
+        if not asked.call.name:
+            raise method_not_allowed(asked.call.resource, "PUT")
+        manifest, warnings = await self._body(asked)
+        return self._written(asked, await update(self._serving, asked.call, manifest), warnings)
+
+    async def _patch(self, asked: Asked) -> web.StreamResponse:
+        call = asked.call
+        if not call.name:
+            raise method_not_allowed(call.resource, "PATCH")
+        media = patching.check_media(
+            call.kind, media_type(asked.request.headers.get("Content-Type", ""))
+        )
+        body = await read_body(asked.request, self._limits)
+        document = patching.read_document(body, media)
+        warnings = check_duplicates(call, body, media, document)
+        outcome = await patching.patch(self._serving, call, document, media)
+        return self._written(asked, outcome, warnings)
+
+    def _written(
+        self, asked: Asked, outcome: Outcome, warnings: tuple[str, ...]
+    ) -> web.StreamResponse:
+        form = accepted_form(asked.request.headers.get("Accept", ""))
+        renderer = Renderer(asked.call.kind, form, now=self._serving.clock.now())
+        response = _json(renderer.object(outcome.stored), status=201 if outcome.created else 200)
+        add_warnings(response, (*warnings, *outcome.warnings))
+        return response
+
+    async def _delete(self, asked: Asked) -> web.StreamResponse:
+        request, call = asked.request, asked.call
+        body = await read_body(request, self._limits)
+        media = media_type(request.headers.get("Content-Type", "")) or JSON
+        given = decode_object(body, media) if body.strip() else {}
+        options = read_delete_options(given, asked.query)
+        if call.subresource:
+            raise method_not_allowed(call.resource, "DELETE")
+        form = accepted_form(request.headers.get("Accept", ""))
+        renderer = Renderer(call.kind, form, now=self._serving.clock.now())
+        if not call.name:
+            listing = read_list_options(asked.query, watch=False)
+            page = await list_objects(self._serving, self._snapshots, call, listing)
+            keys = [stored.key for stored in page.items]
+            await delete_collection(self._serving, call, keys, options)
+            return _json(renderer.page(page))
+        deletion = await delete(self._serving, call, options)
+        if deletion.gone:
+            details = object_details(call.resource, call.name)
+            details["uid"] = deletion.stored.manifest["metadata"].get("uid", "")
+            response = _json(msgspec.json.encode(success(details)))
+        else:
+            response = _json(renderer.object(deletion.stored))
+        add_warnings(response, deletion.warnings)
+        return response
+
+    # Scale.
+
+    async def _scale(self, asked: Asked) -> web.StreamResponse:
+        request, call = asked.request, asked.call
+        paths = paths_of(call)
+        match request.method:
+            case "GET" | "HEAD":
+                stored = await get_object(self._serving, call)
+                return _json(msgspec.json.encode(scale_of(paths, stored.manifest)))
+            case "PUT":
+                wanted, _ = await self._body(asked)
+                change: Callable[[Manifest], Manifest] = lambda _scale: wanted  # noqa: E731
+            case "PATCH":
+                media = patching.check_media(
+                    call.kind, media_type(request.headers.get("Content-Type", ""))
+                )
+                body = await read_body(request, self._limits)
+                change = patching.scale_patch(body, media)
+            case _:
+                raise method_not_allowed(call.resource, request.method)
+        return _json(msgspec.json.encode(await write_scale(self._serving, call, change)))
+
+
+def check_duplicates(call: Call, body: bytes, media: str, decoded: object) -> tuple[str, ...]:
+    """Return warnings about fields given twice; raises `ApiFault` 400 where that is forbidden."""
+    level = call.options.field_validation
+    if level == "Ignore":
+        return ()
+    found = tuple(f'duplicate field "{name}"' for name in duplicate_fields(body, media, decoded))
+    if found and level == "Strict":
+        raise bad_request(f"strict decoding error: {', '.join(found)}")
+    return found
+
+
+def add_warnings(response: web.StreamResponse, warnings: tuple[str, ...]) -> None:
+    """Write each as a `Warning` header (RFC 7234, code 299)."""
+    for text in warnings[:WARNINGS_MAX]:
+        plain = "".join(letter if letter.isprintable() else " " for letter in text)[:256]
+        quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')
+
+
+def _only(options: ListOptions, name: str) -> ListOptions:
+    """Watching one object by its path is watching the collection for that name."""
+    if not name:
+        return options
+    terms = [term for term in (options.field_selector, f"metadata.name={name}") if term]
+    return replace(options, field_selector=",".join(terms))
+
+
+def _json(body: bytes, *, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type=JSON)
+
+
+def status_response(fault: ApiFault) -> web.Response:
+    """Answer *fault* as its Status object."""
+    response = _json(fault.encoded(), status=fault.code)
+    if fault.retry_after_seconds:
+        response.headers["Retry-After"] = str(fault.retry_after_seconds)
+    return response

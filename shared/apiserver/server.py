@@ -1,0 +1,227 @@
+"""An API server as an HTTP service: TLS, authentication, limits, errors, graceful stop.
+
+Discovery, OpenAPI, version and health are plain routes; everything else is a resource. Whatever
+goes wrong is answered as a `Status` and never as a traceback.
+"""
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import structlog
+from aiohttp import web
+from opentelemetry import trace
+from opentelemetry.context import Context
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.apiserver.authentication import TokenTable, User
+from shared.apiserver.limits import InFlight, ServerLimits
+from shared.apiserver.request import parse_target
+from shared.apiserver.resources import Resources, status_response
+from shared.apiserver.status_errors import ApiFault, from_error, unknown_path
+from shared.apiserver.version import KUBERNETES_VERSION, version_info
+from shared.errors import HanseError
+from shared.telemetry import metrics
+from shared.telemetry.propagation import TRACEPARENT, extract
+
+log = structlog.get_logger("hanse.apiserver")
+tracer = trace.get_tracer("hanse.apiserver")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Probe = Callable[[], Sequence[str]]
+
+_READING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where and how one API server listens."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: int = 0
+    """0 takes a free one."""
+
+    certificate: Path | None = None
+    """PEM file with the serving certificate; None serves plain HTTP."""
+
+    private_key: Path | None = None
+    """PEM file with its key."""
+
+    client_authorities: Path | None = None
+    """PEM file; clients may present certificates of these authorities."""
+
+    version: str = KUBERNETES_VERSION
+    """The Kubernetes version that `/version` answers."""
+
+    stop_seconds: float = 5.0
+    """How long requests in progress may take to end when the server stops."""
+
+    limits: ServerLimits = field(default_factory=ServerLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a started server can be reached."""
+
+    host: str
+    port: int
+    url: str
+
+
+class ApiServer:
+    """Routes, authenticates, counts and answers."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        tokens: TokenTable,
+        settings: ServerSettings,
+        *,
+        routes: Sequence[web.RouteDef] = (),
+        not_ready: Probe = tuple,
+    ) -> None:
+        """*routes*: authenticated plain ones; *not_ready*: what still hinders serving."""
+        self._resources = resources
+        self._tokens = tokens
+        self._settings = settings
+        self._not_ready = not_ready
+        self._reading = InFlight(settings.limits.reading)
+        self._writing = InFlight(settings.limits.writing)
+        self._version = msgspec.json.encode(version_info(settings.version))
+        self._stopping = False
+        self.app = self._build(routes)
+
+    def _build(self, routes: Sequence[web.RouteDef]) -> web.Application:
+        app = web.Application(client_max_size=self._settings.limits.body_bytes)
+        for path in ("/livez", "/healthz"):
+            app.router.add_get(path, self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/version", self._guarded(self._serve_version))
+        app.router.add_get("/version/", self._guarded(self._serve_version))
+        for route in routes:
+            guarded = self._guarded(route.handler)
+            web.RouteDef(route.method, route.path, guarded, route.kwargs).register(app.router)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        return app
+
+    # Plain routes.
+
+    async def _livez(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok")
+
+    async def _readyz(self, _request: web.Request) -> web.StreamResponse:
+        failing = ["stopping"] if self._stopping else list(self._not_ready())
+        if failing:
+            return web.Response(status=503, text="not ready: " + ", ".join(failing))
+        return web.Response(text="ok")
+
+    async def _metrics(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _serve_version(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self._version, content_type="application/json")
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Let only known users pass to *handler*, and answer its errors as Status."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            try:
+                self._authenticate(request)
+                return await handler(request)
+            except Exception as err:  # noqa: BLE001 - the last resort of a request.
+                return _answer_error(err, request)
+
+        return guarded
+
+    def _authenticate(self, request: web.Request) -> User:
+        return self._tokens.authenticate(request.headers.get("Authorization", ""))
+
+    # Resources.
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request on a resource, and count it."""
+        started = time.perf_counter()
+        method = request.method
+        try:
+            response = await self._admitted(request, method)
+        except Exception as err:  # noqa: BLE001 - the last resort of a request.
+            response = _answer_error(err, request)
+        metrics.REQUESTS.labels(method, str(response.status)).inc()
+        metrics.REQUEST_SECONDS.labels(method).observe(time.perf_counter() - started)
+        return response
+
+    async def _admitted(self, request: web.Request, method: str) -> web.StreamResponse:
+        """Authenticate, find the resource, and serve within the limits."""
+        user = self._authenticate(request)
+        target = parse_target(request.raw_path.partition("?")[0])
+        if target is None:
+            raise unknown_path()
+        if method in _READING:
+            if "watch" in request.query_string:
+                # A watch lasts; watches are bounded by a number of their own.
+                return await self._resources.serve(request, target, user)
+            with self._reading.one():
+                return await self._resources.serve(request, target, user)
+        span = tracer.start_as_current_span(f"{method} {target.resource}", context=_caller(request))
+        with self._writing.one(), span:
+            return await self._resources.serve(request, target, user)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[Listening]:
+        """Serve until left; what is in progress then gets `stop_seconds`."""
+        settings = self._settings
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            # Go's clients keep idle connections for 90 s; who closes first loses the race.
+            keepalive_timeout=180.0,
+            shutdown_timeout=settings.stop_seconds,
+            handler_cancellation=False,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(
+                runner, settings.host, settings.port, ssl_context=_tls(settings), backlog=1024
+            )
+            await site.start()
+            host, port = runner.addresses[0][:2]
+            scheme = "https" if settings.certificate else "http"
+            shown = f"[{host}]" if ":" in host else host
+            yield Listening(host, port, f"{scheme}://{shown}:{port}")
+        finally:
+            self._stopping = True
+            # Watches would use up all the time that writes are given to end.
+            self._resources.watches.end_all()
+            await runner.cleanup()
+
+
+def _caller(request: web.Request) -> Context | None:
+    return extract(request.headers) if TRACEPARENT in request.headers else None
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
+    if settings.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.certificate, settings.private_key)
+    if settings.client_authorities is not None:
+        context.load_verify_locations(settings.client_authorities)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _answer_error(error: Exception, request: web.Request) -> web.Response:
+    """Answer as Status; only what nobody foresaw is logged, and only there."""
+    if isinstance(error, web.HTTPException):
+        error = ApiFault(error.status, error.reason or "the request cannot be served")
+    elif not isinstance(error, ApiFault | HanseError):
+        log.error("request.bug", method=request.method, path=request.path[:200], exc_info=error)
+    return status_response(from_error(error))

@@ -1,0 +1,131 @@
+"""POST: an object begins its life."""
+
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apiserver.admission import Operation
+from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.life import prepare_create
+from shared.apiserver.names import check_metadata
+from shared.apiserver.ownership import track
+from shared.apiserver.serving import Call, Outcome, Serving
+from shared.apiserver.status_errors import (
+    already_exists,
+    bad_request,
+    forbidden,
+    invalid,
+    invalid_object,
+    not_found,
+)
+from shared.apiserver.validation import conform
+from shared.apiserver.write_rules import prepare_content
+from shared.errors import AlreadyExists, InvalidObject
+from shared.store.port import Revision, Stored
+
+GENERATE_ATTEMPTS = 5
+_NAMESPACE_GONE = "NamespaceTerminating"
+
+
+def check_kind(kind: ResourceKind, manifest: Manifest) -> None:
+    """Raise `ApiFault` 400 unless *manifest* says it is of that kind and version."""
+    api_version, name = manifest.get("apiVersion"), manifest.get("kind")
+    if not isinstance(name, str) or not name:
+        raise bad_request("Object 'Kind' is missing in the body")
+    if not isinstance(api_version, str) or not api_version:
+        raise bad_request("Object 'apiVersion' is missing in the body")
+    if name != kind.gvk.kind or api_version != kind.gvk.api_version:
+        raise bad_request(
+            f"the object provided is {name[:80]} in version {api_version[:80]}, and is not "
+            f"recognised here: expected {kind.gvk.kind} in version {kind.gvk.api_version}"
+        )
+
+
+async def create(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
+    """Create *manifest*; raises `ApiFault`."""
+    call.require_verb("create")
+    check_kind(call.kind, manifest)
+    for attempt in range(GENERATE_ATTEMPTS):
+        new, warnings = await prepare_new(serving, call, manifest)
+        key = call.key_of(new["metadata"]["name"])
+        try:
+            return await _store(serving, call, key, new, warnings)
+        except AlreadyExists as err:
+            generated = not (manifest.get("metadata") or {}).get("name")
+            if not generated or attempt == GENERATE_ATTEMPTS - 1:
+                raise already_exists(call.resource, key.name) from err
+    raise AssertionError("the loop returns or raises")
+
+
+async def _store(
+    serving: Serving, call: Call, key: ObjectKey, new: Manifest, warnings: tuple[str, ...]
+) -> Outcome:
+    if call.options.dry_run:
+        if await serving.store.get(key) is not None:
+            raise AlreadyExists(str(key))
+        return Outcome(Stored(key, Revision(0), new), created=True, warnings=warnings)
+    return Outcome(await serving.store.create(key, new), created=True, warnings=warnings)
+
+
+async def prepare_new(
+    serving: Serving, call: Call, manifest: Manifest, *, applied: bool = False
+) -> tuple[Manifest, tuple[str, ...]]:
+    """Return the object as it would be stored, and warnings; raises `ApiFault`.
+
+    *applied*: it comes from server-side apply, which keeps its own managed fields.
+    """
+    kind = call.kind
+    now = serving.now()
+    managed = (manifest.get("metadata") or {}).get("managedFields") if applied else None
+    new = prepare_create(
+        kind,
+        manifest,
+        call.namespace,
+        now=now,
+        uid=serving.new_uid(),
+        suffix=serving.new_suffix(),
+    )
+    metadata = new["metadata"]
+    # 1. Is it well formed?
+    faults = check_metadata(call.resource, metadata, namespaced=kind.namespaced)
+    if faults:
+        raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
+    name = metadata["name"]
+    new = prepare_content(kind, None, new)
+    new, warnings = conform(kind, new, call.options.field_validation)
+
+    # 2. May it be here?
+    if kind.namespaced:
+        await require_namespace(serving, call, name)
+    try:
+        warnings += tuple(serving.admission.admit(Operation.CREATE, kind, None, new))
+    except InvalidObject as err:
+        raise invalid_object(kind.gvk, name, err) from err
+
+    # 3. Whose fields are they?
+    if managed is not None:
+        new["metadata"]["managedFields"] = managed
+        return new, warnings
+    return track(kind, None, new, call, now=now), warnings
+
+
+async def require_namespace(serving: Serving, call: Call, name: str) -> None:
+    """Raise `ApiFault` 404 for an absent namespace, 403 for one that is being deleted."""
+    key = ObjectKey("", "namespaces", "", call.namespace)
+    namespace = serving.store.mirror.get(key) or await serving.store.get(key)
+    if namespace is None:
+        raise not_found(key.group_resource, call.namespace)
+    if namespace.manifest["metadata"].get("deletionTimestamp"):
+        message = (
+            f"unable to create new content in namespace {call.namespace} because it is being "
+            "terminated"
+        )
+        raise forbidden(
+            call.resource,
+            name,
+            message,
+            [
+                {
+                    "reason": _NAMESPACE_GONE,
+                    "message": f"namespace {call.namespace} is being terminated",
+                    "field": "metadata.namespace",
+                }
+            ],
+        )

@@ -1,0 +1,74 @@
+"""PUT: an object, or its status, is replaced."""
+
+from typing import Any
+
+from shared.apimachinery.manifest import Manifest
+from shared.apiserver.admission import Operation
+from shared.apiserver.life import prepare_update
+from shared.apiserver.names import check_metadata
+from shared.apiserver.ownership import track
+from shared.apiserver.serving import Call, Outcome, Serving
+from shared.apiserver.status_errors import bad_request, conflict, invalid, invalid_object
+from shared.apiserver.validation import conform
+from shared.apiserver.verbs.create import check_kind
+from shared.apiserver.verbs.transact import transact
+from shared.apiserver.write_rules import prepare_content
+from shared.errors import InvalidObject
+from shared.store.port import Stored
+
+
+async def update(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
+    """Replace the object with *manifest*, under its resourceVersion if it has one."""
+    call.require_verb("update")
+    check_kind(call.kind, manifest)
+    warnings: tuple[str, ...] = ()
+
+    def compute(stored: Stored) -> Manifest:
+        nonlocal warnings
+        check_version(call, stored, manifest.get("metadata"))
+        new, warnings = prepare_changed(serving, call, stored, manifest)
+        return new
+
+    written = await transact(serving, call, call.key, compute)
+    return Outcome(written.stored, warnings=warnings)
+
+
+def check_version(call: Call, stored: Stored, metadata: Any) -> None:
+    """Raise `ApiFault` 409 where *metadata* names another revision than the stored one."""
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    if version in (None, "", "0"):
+        return
+    if not isinstance(version, str) or not version.isascii() or not version.isdigit():
+        raise bad_request(f'metadata.resourceVersion: Invalid value: "{str(version)[:40]}"')
+    if int(version) != stored.revision:
+        raise conflict(call.resource, call.name)
+
+
+def prepare_changed(
+    serving: Serving, call: Call, stored: Stored, manifest: Manifest, *, applied: bool = False
+) -> tuple[Manifest, tuple[str, ...]]:
+    """Return *manifest* as it would replace the stored object, and warnings; pure.
+
+    *applied*: managed fields are those of the manifest already.
+    """
+    kind, old = call.kind, stored.manifest
+    new = prepare_update(kind, old, manifest, subresource=call.subresource)
+    metadata = new["metadata"]
+    # 1. Is it well formed?
+    faults = check_metadata(call.resource, metadata, namespaced=kind.namespaced)
+    if faults:
+        raise invalid(kind.gvk, call.name, faults)
+    new = prepare_content(kind, old, new)
+    new, warnings = conform(kind, new, call.options.field_validation)
+
+    # 2. May it be so? Status is the word of controllers, which no admission judges.
+    if call.subresource != "status":
+        try:
+            warnings += tuple(serving.admission.admit(Operation.UPDATE, kind, old, new))
+        except InvalidObject as err:
+            raise invalid_object(kind.gvk, call.name, err) from err
+
+    # 3. Whose fields are they?
+    if not applied:
+        new = track(kind, old, new, call, now=serving.now())
+    return new, warnings
