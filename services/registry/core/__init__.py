@@ -1,0 +1,1 @@
+"""The rules of membership: who may be a member, what it serves, what a command asks; pure."""

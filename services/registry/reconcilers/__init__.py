@@ -1,0 +1,1 @@
+"""The shell of the registry: memberships, and the door for other systems."""

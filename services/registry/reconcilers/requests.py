@@ -1,0 +1,139 @@
+"""The NATS micro service `hanse`: get, list, apply and delete by request and reply, JSON both ways.
+
+An error is answered with its HTTP code, its message, and the `Status` object that Kubernetes would
+have answered as the body.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+import msgspec
+import structlog
+from opentelemetry import trace
+
+from services.registry.reconcilers.door import Door
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
+from shared.apiserver.request import PROPAGATION_POLICIES, DeleteOptions, ListOptions, WriteOptions
+from shared.apiserver.status_errors import ApiFault, bad_request, from_error
+from shared.bus.port import Bus, Handler, RequestError
+from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
+from shared.errors import HanseError
+from shared.events.requests import (
+    API_APPLY,
+    API_DELETE,
+    API_GET,
+    API_LIST,
+    ApplyRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+)
+from shared.store.port import Stored
+from shared.telemetry.propagation import extract
+
+log = structlog.get_logger("hanse.registry")
+tracer = trace.get_tracer("hanse.registry")
+
+SERVICE = "hanse"
+VERSION = "0.1.0"
+_ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX - MEBIBYTE
+
+
+class RequestDoor:
+    """Answers requests by the same verbs as the gateway."""
+
+    def __init__(self, bus: Bus, door: Door) -> None:
+        self._bus = bus
+        self._door = door
+
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        """Offer the service for as long as this is entered."""
+        endpoints: dict[str, Handler] = {
+            API_GET: _answering(self._get),
+            API_LIST: _answering(self._list),
+            API_APPLY: _answering(self._apply),
+            API_DELETE: _answering(self._delete),
+        }
+        return self._bus.serve(SERVICE, VERSION, endpoints)
+
+    async def _get(self, body: bytes) -> bytes:
+        asked = _read(body, GetRequest)
+        stored = await self._door.get(asked)
+        return encode(_shown(stored, asked.gvk))
+
+    async def _list(self, body: bytes) -> bytes:
+        asked = _read(body, ListRequest)
+        gvk = GroupVersionKind.parse(asked.api_version, asked.kind)
+        options = ListOptions(
+            label_selector=asked.label_selector,
+            field_selector=asked.field_selector,
+            limit=asked.limit,
+            continue_token=asked.continue_token,
+        )
+        page = await self._door.list(gvk, asked.namespace, options)
+        answer: Manifest = {
+            "kind": f"{gvk.kind}List",
+            "apiVersion": gvk.api_version,
+            "metadata": {"resourceVersion": str(page.revision)},
+            "items": [_shown(stored, gvk) for stored in page.items],
+        }
+        if page.continue_token:
+            answer["metadata"]["continue"] = page.continue_token
+        encoded = encode(answer)
+        if len(encoded) > _ANSWER_BYTES_MAX:
+            raise ApiFault(413, "the list is too large for one message: ask with a smaller limit")
+        return encoded
+
+    async def _apply(self, body: bytes) -> bytes:
+        asked = _read(body, ApplyRequest)
+        options = WriteOptions(
+            dry_run=asked.dry_run,
+            field_manager=asked.field_manager[:128],
+            field_validation="Strict",
+            force=asked.force,
+        )
+        outcome = await self._door.apply(asked.manifest, options)
+        return encode(_shown(outcome.stored, GroupVersionKind.of(asked.manifest)))
+
+    async def _delete(self, body: bytes) -> bytes:
+        asked = _read(body, DeleteRequest)
+        if asked.propagation_policy not in ("", *PROPAGATION_POLICIES):
+            raise bad_request("propagationPolicy: Unsupported value")
+        options = DeleteOptions(
+            dry_run=asked.dry_run, propagation=asked.propagation_policy, uid=asked.uid
+        )
+        deletion = await self._door.delete(asked, options)
+        return encode(_shown(deletion.stored, asked.gvk))
+
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
+
+
+def _read(body: bytes, struct: type[Asked]) -> Asked:
+    try:
+        return msgspec.json.decode(body, type=struct)
+    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        raise bad_request(f"the request cannot be read: {err}") from err
+
+
+def _shown(stored: Stored, gvk: GroupVersionKind) -> Manifest:
+    """Show the object in the version that was asked for."""
+    return {**stored.manifest, "apiVersion": gvk.api_version}
+
+
+def _answering(answer: Callable[[bytes], Awaitable[bytes]]) -> Handler:
+    async def handler(body: bytes, headers: Mapping[str, str]) -> bytes:
+        with tracer.start_as_current_span("request", context=extract(headers)):
+            try:
+                return await answer(body)
+            except (ApiFault, HanseError) as err:
+                fault = from_error(err)
+                raise RequestError(fault.code, str(fault), fault.encoded()) from err
+            except Exception as err:
+                # A bug met by one request is that request's answer; NATS would show its text.
+                log.exception("request.bug")
+                fault = from_error(err)
+                raise RequestError(fault.code, str(fault), fault.encoded()) from None
+
+    return handler

@@ -1,0 +1,48 @@
+"""What the NATS micro service `hanse` is asked; answers are Kubernetes objects as JSON.
+
+Errors come as the micro protocol has them (`Nats-Service-Error-Code` is the HTTP code), with the
+`Status` object as body.
+"""
+
+import msgspec
+
+from shared.apimachinery.manifest import Manifest
+from shared.events.commands import ObjectAddress
+
+API_GET = "hanse.api.get"
+API_LIST = "hanse.api.list"
+API_APPLY = "hanse.api.apply"
+API_DELETE = "hanse.api.delete"
+
+
+class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):
+    """Answered by the object."""
+
+
+class ListRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Answered by a list. Without `namespace` it is of all; `limit` 0 is no limit."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_token: str = msgspec.field(default="", name="continue")
+
+
+class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Server-side apply; answered by the object as it is now."""
+
+    manifest: Manifest
+    field_manager: str = "hanse-client"
+    force: bool = False
+    dry_run: bool = False
+
+
+class DeleteRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Answered by the object's last state. With `uid` only the object of that uid is deleted."""
+
+    propagation_policy: str = ""
+    uid: str = ""
+    dry_run: bool = False
