@@ -208,6 +208,10 @@ _SPECS: Mapping[GroupResource, Callable[[dict[str, Any]], None]] = {
 }
 
 
+DEFAULTED = frozenset({*_SPECS, NAMESPACES, PODS})
+"""The resources that `with_defaults` may change."""
+
+
 def with_defaults(resource: GroupResource, manifest: Manifest) -> Manifest:
     """Return *manifest* as the API server would store it."""
     if resource == NAMESPACES:

@@ -4,7 +4,7 @@ The rules are those of `k8s.io/kubernetes/pkg/controller/statefulset`: with Orde
 is only touched while all those before it are ready; an update goes from the last ordinal down.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ class _Set:
 def plan_stateful_set(
     owner: Manifest,
     pods: Sequence[Manifest],
-    claims: Sequence[str],
+    claims: Collection[str],
     revisions: Sequence[Manifest],
     now: datetime,
     *,
@@ -148,7 +148,7 @@ def _ordinal(pod: Manifest) -> int:
     return int(text) if text.isdigit() else -1
 
 
-def _next_steps(found: _Set, claims: Sequence[str], revisions: Sequence[Manifest]) -> list[Write]:
+def _next_steps(found: _Set, claims: Collection[str], revisions: Sequence[Manifest]) -> list[Write]:
     writes: list[Write] = []
     # 1. Replace what ended, create what is missing, in order.
     for ordinal in found.ordinals:
@@ -193,7 +193,7 @@ def _template_of(found: _Set, revision: str, revisions: Sequence[Manifest]) -> M
 
 
 def _create(
-    found: _Set, ordinal: int, claims: Sequence[str], revisions: Sequence[Manifest]
+    found: _Set, ordinal: int, claims: Collection[str], revisions: Sequence[Manifest]
 ) -> list[Write]:
     owner, name = found.owner, f"{name_of(found.owner)}-{ordinal}"
     revision = found.revision_for(ordinal)

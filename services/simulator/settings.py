@@ -1,0 +1,77 @@
+"""What one simulated cluster is like, read from the environment."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from shared.telemetry.setup import TelemetrySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One cluster; quantities as Kubernetes writes them."""
+
+    name: str = "simulated"
+    """Names the context in the kubeconfig and the nodes."""
+
+    region: str = ""
+    """The nodes' label `topology.kubernetes.io/region`; empty for none."""
+
+    zone: str = ""
+    """The nodes' label `topology.kubernetes.io/zone`; empty for none."""
+
+    provider: str = ""
+    """Begins the nodes' provider ids."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: int = 0
+    """0 takes a free one."""
+
+    advertised_host: str = ""
+    """How others reach this cluster, for certificate and kubeconfig; empty is `host`."""
+
+    folder: Path | None = None
+    """Keeps certificate, token, identity and kubeconfig over restarts; never objects. None makes a
+    folder that is gone afterwards."""
+
+    nodes: int = 3
+    """How many nodes there are at the start."""
+
+    node_cpu: str = "8"
+    """Allocatable processors of each node."""
+
+    node_memory: str = "32Gi"
+    """Allocatable memory of each node."""
+
+    node_pods: int = 110
+    """How many pods a node runs at most."""
+
+    pod_ready: timedelta = timedelta(milliseconds=500)
+    """How long a pod takes from its binding until it is ready."""
+
+    pod_duration: timedelta = timedelta(seconds=1)
+    """How long a pod of a Job runs until it succeeds."""
+
+    failing_images: tuple[str, ...] = ()
+    """Containers whose image contains one of these texts never start (ImagePullBackOff)."""
+
+    version: str = "v1.34.0+simulated"
+    """The Kubernetes version that is reported."""
+
+    history: int = 100_000
+    """Changes kept for watches that resume."""
+
+    faults: str = ""
+    """Faults from the start, as the JSON that POST /simulator/faults takes; empty for none."""
+
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+
+
+POD_NETWORK = IPv4Network("10.64.0.0/12")
+SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
+BALANCER_NETWORK = IPv4Network("192.0.2.0/24")
+INGRESS_ADDRESS = "198.51.100.1"
+API_ADDRESS = str(SERVICE_NETWORK[1])
