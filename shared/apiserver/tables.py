@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
+
 from shared.apimachinery.manifest import Manifest
 from shared.apiserver.age import INVALID, age_of
 from shared.apiserver.json_path import first
@@ -15,6 +17,7 @@ from shared.apiserver.kinds import Column, ResourceKind
 
 IncludeObject = Literal["None", "Metadata", "Object"]
 
+_compact = msgspec.json.Encoder(order="sorted")
 _Renderer = Callable[[Manifest, datetime], Any]
 _NAME = Column(name="Name", format="name", json_path=".metadata.name")
 _AGE = Column(name="Age", type="date", json_path=".metadata.creationTimestamp")
@@ -46,7 +49,8 @@ def render_table(
 def columns_of(kind: ResourceKind) -> tuple[Column, ...]:
     """Return every column of *kind*: its name first unless one of them is that."""
     columns = kind.columns or (_AGE,)
-    return columns if any(column.format == "name" for column in columns) else (_NAME, *columns)
+    named = any((column.name, column.format) == ("Name", "name") for column in columns)
+    return columns if named else (_NAME, *columns)
 
 
 def _definition(column: Column) -> dict[str, Any]:
@@ -96,31 +100,21 @@ def _reader(column: Column) -> _Renderer:
             case "date":
                 return age_of(found, now)
             case "integer":
-                return int(found)
+                return int(found) if _is_number(found) else None
             case "number":
-                return float(found)
+                return float(found) if _is_number(found) else None
             case "boolean":
-                return bool(found)
+                return found if isinstance(found, bool) else None
             case _:
                 return _text(found)
 
     return read
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | dict):
-        return _go_text(value)
-    return str(value)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _go_text(value: Any) -> str:
-    """Write lists and maps as Go's `%v` does, since that is what users of kubectl know."""
-    if isinstance(value, list):
-        return "[" + " ".join(_go_text(one) for one in value) + "]"
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_go_text(value[key])}" for key in sorted(value)) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(value: Any) -> str:
+    """Write anything but text as compact JSON: `true`, `3`, `["a","b"]`."""
+    return value if isinstance(value, str) else _compact.encode(value).decode()

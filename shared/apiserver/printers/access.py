@@ -25,8 +25,8 @@ def _subjects(kind: str) -> Column:
     def read(binding: Manifest) -> str:
         found = (one for one in items(binding, "subjects") if one.get("kind") == kind)
         if kind == "ServiceAccount":
-            return ",".join(f"{one.get('namespace', '')}/{one.get('name')}" for one in found)
-        return ",".join(str(one.get("name")) for one in found)
+            return ", ".join(f"{one.get('namespace', '')}/{one.get('name')}" for one in found)
+        return ", ".join(str(one.get("name")) for one in found)
 
     return column(f"{kind}s", read, wide=True)
 

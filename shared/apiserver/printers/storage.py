@@ -103,7 +103,7 @@ STORAGE_CLASS: tuple[Column, ...] = (
 )
 VOLUME_ATTRIBUTES_CLASS: tuple[Column, ...] = (field("DriverName", "driverName"), AGE)
 VOLUME_ATTACHMENT: tuple[Column, ...] = (
-    field("Attacher", "spec", "attacher"),
+    Column(name="Attacher", format="name", json_path=".spec.attacher"),
     field("PV", "spec", "source", "persistentVolumeName"),
     field("Node", "spec", "nodeName"),
     column("Attached", lambda one: bool(dig(one, "status", "attached")), type_="boolean"),

@@ -197,7 +197,7 @@ AUTOSCALER: tuple[Column, ...] = (
         ),
     ),
     column("Targets", _targets),
-    field("MinPods", "spec", "minReplicas", absent=UNSET),
+    column("MinPods", lambda scaler: str(dig(scaler, "spec", "minReplicas") or UNSET)),
     column("MaxPods", lambda scaler: dig(scaler, "spec", "maxReplicas") or 0),
     column("Replicas", lambda scaler: dig(scaler, "status", "currentReplicas") or 0),
     AGE,
