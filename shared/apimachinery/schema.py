@@ -69,6 +69,9 @@ class Schema:
     def declares_fields(self) -> bool:
         return bool(self.raw.get("properties"))
 
+    def declares(self, name: str) -> bool:
+        return name in (self.raw.get("properties") or ())
+
     @property
     def items(self) -> "Schema":
         """Schema of a list's items; anything where none is declared."""
