@@ -23,6 +23,7 @@ from shared.api.binding import (
 from shared.api.conditions import with_condition
 from shared.api.meta import Condition
 from shared.apimachinery.manifest import Manifest
+from shared.clock import parse_time
 from shared.events.work import WorkReport
 from shared.interpreter.aggregate import aggregate_status
 from shared.interpreter.health import count
@@ -154,6 +155,21 @@ def template_status(
         decided_generation=binding.spec.resource.generation if binding is not None else 0,
         leaving=folded.leaving,
         silent=folded.silent,
+    )
+
+
+def evident(binding: ResourceBinding, reports: Sequence[ClusterReport]) -> frozenset[str]:
+    """Return the clusters whose report was made after their share last grew.
+
+    An equal report made later is news to the scheduler: the first could not know of the growth.
+    """
+    grown = {target.name: target.since for target in binding.spec.clusters if target.since}
+    return frozenset(
+        report.cluster
+        for report in reports
+        if report.observed_time
+        and report.cluster in grown
+        and parse_time(report.observed_time) >= parse_time(grown[report.cluster])
     )
 
 

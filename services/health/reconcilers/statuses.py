@@ -17,6 +17,7 @@ from services.health.core.fold import (
     NOTHING,
     Folded,
     binding_status,
+    evident,
     fold,
     same_but_for_times,
     template_status,
@@ -196,7 +197,9 @@ class StatusReconciler:
     ) -> None:
         now = format_time(self._clock.now())
         status = binding_status(binding, folded, binding.status.conditions, now=now)
-        await self._write(stored, section(status))
+        told = evident(binding, binding.status.aggregated_status)
+        news = evident(binding, status.aggregated_status) != told
+        await self._write(stored, section(status), news=news)
 
     async def _write_template(
         self, key: ObjectKey, binding: ResourceBinding | None, folded: Folded
@@ -214,8 +217,8 @@ class StatusReconciler:
         if status is not None:
             await self._write(stored, status)
 
-    async def _write(self, stored: Stored, status: dict[str, Any]) -> None:
-        if same_but_for_times(stored.manifest.get("status") or {}, status):
+    async def _write(self, stored: Stored, status: dict[str, Any], *, news: bool = False) -> None:
+        if same_but_for_times(stored.manifest.get("status") or {}, status) and not news:
             return
         # Straight to the store: a status has no generation to raise, and all else stays as it is.
         await self._store.update(

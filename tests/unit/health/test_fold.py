@@ -1,0 +1,171 @@
+"""How members' reports become the status of a binding and of its template."""
+
+from typing import Any
+
+from services.health.core.fold import (
+    NOTHING,
+    Folded,
+    binding_status,
+    evident,
+    fold,
+    same_but_for_times,
+    template_status,
+)
+from shared.api.binding import (
+    FULLY_APPLIED,
+    HEALTHY,
+    SCHEDULED,
+    BindingSpec,
+    Eviction,
+    ObjectReference,
+    PolicyReference,
+    ResourceBinding,
+    TargetCluster,
+)
+from shared.api.conditions import find_condition
+from shared.api.meta import Condition, ObjectMeta
+from shared.events.work import WorkReport
+
+TEMPLATE: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "generation": 2, "uid": "u1"},
+}
+
+
+def a_binding(*targets: TargetCluster, leaving: tuple[str, ...] = ()) -> ResourceBinding:
+    return ResourceBinding(
+        metadata=ObjectMeta(name="web-deployment", namespace="shop", generation=5),
+        spec=BindingSpec(
+            resource=ObjectReference(
+                api_version="apps/v1",
+                kind="Deployment",
+                resource="deployments",
+                namespace="shop",
+                name="web",
+                uid="u1",
+                generation=2,
+            ),
+            policy=PolicyReference(kind="PropagationPolicy", name="all"),
+            clusters=targets,
+            evictions=tuple(
+                Eviction(cluster=name, reason="Unreachable", since="") for name in leaving
+            ),
+        ),
+    )
+
+
+def a_report(replicas: int = 1, **changes: Any) -> WorkReport:
+    status = dict.fromkeys(
+        ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), replicas
+    )
+    known: dict[str, Any] = {
+        "generation": 9,
+        "template_uid": "u1",
+        "template_generation": 2,
+        "applied": True,
+        "present": True,
+        "observed_time": "2026-01-01T00:00:01.000000Z",
+        "health": "Healthy",
+        "status": status | {"generation": 3, "observedGeneration": 3},
+    }
+    return WorkReport(**(known | changes))
+
+
+def target(name: str, replicas: int | None = None, since: str = "") -> TargetCluster:
+    return TargetCluster(name=name, replicas=replicas, since=since)
+
+
+def conditions(binding: ResourceBinding, folded: Folded) -> dict[str, Condition]:
+    status = binding_status(binding, folded, (), now="t1")
+    return {each.type: each for each in status.conditions}
+
+
+def test_applied_and_healthy_everywhere() -> None:
+    binding = a_binding(target("a", 1), target("b", 1))
+    folded = fold(binding, {"a": a_report(), "b": a_report()}, ())
+    found = conditions(binding, folded)
+    assert found[FULLY_APPLIED].status == found[HEALTHY].status == "True"
+    assert found[HEALTHY].observed_generation == 5
+    status = template_status(TEMPLATE, binding, folded)
+    assert status is not None
+    assert status["readyReplicas"] == 2
+    assert status["observedGeneration"] == 2
+
+
+def test_a_target_that_said_nothing_is_awaited() -> None:
+    binding = a_binding(target("a"), target("b"))
+    folded = fold(binding, {"a": a_report()}, ())
+    assert [each.cluster for each in folded.reports] == ["a", "b"]
+    found = conditions(binding, folded)[FULLY_APPLIED]
+    assert (found.status, found.reason) == ("False", "Awaiting")
+    assert found.message == "b: not yet"
+
+
+def test_a_refusal_is_told_with_its_reason() -> None:
+    binding = a_binding(target("a"))
+    refused = a_report(applied=False, reason="Invalid", message="no such field")
+    folded = fold(binding, {"a": refused}, ())
+    found = conditions(binding, folded)[FULLY_APPLIED]
+    assert (found.reason, found.message) == ("Refused", "a: Invalid: no such field")
+
+
+def test_an_older_generation_is_not_applied_yet() -> None:
+    binding = a_binding(target("a"))
+    folded = fold(binding, {"a": a_report(template_generation=1)}, ())
+    assert conditions(binding, folded)[FULLY_APPLIED].status == "False"
+
+
+def test_a_report_on_a_former_template_of_that_name_says_nothing() -> None:
+    folded = fold(a_binding(target("a")), {"a": a_report(template_uid="other")}, ())
+    assert folded.reports[0].status == {}
+
+
+def test_a_share_is_healthy_only_with_as_many_replicas_as_it_was_given() -> None:
+    folded = fold(a_binding(target("a", 4)), {"a": a_report(2)}, ())
+    assert folded.reports[0].health == "Progressing"
+    folded = fold(a_binding(target("a", 2)), {"a": a_report(2)}, ())
+    assert folded.reports[0].health == "Healthy"
+
+
+def test_a_silent_member_is_of_unknown_health_and_not_ready() -> None:
+    binding = a_binding(target("a", 1), target("b", 1))
+    folded = fold(binding, {"a": a_report(), "b": a_report()}, {"b"})
+    assert conditions(binding, folded)[HEALTHY].reason == "Unknown"
+    status = template_status(TEMPLATE, binding, folded)
+    assert status is not None
+    assert (status["replicas"], status["readyReplicas"]) == (2, 1)
+
+
+def test_a_leaving_share_is_shown_and_not_waited_for() -> None:
+    binding = a_binding(target("a", 1), leaving=("b",))
+    folded = fold(binding, {"a": a_report(), "b": a_report(applied=False)}, ())
+    assert [each.cluster for each in folded.reports] == ["a", "b"]
+    assert conditions(binding, folded)[FULLY_APPLIED].status == "True"
+
+
+def test_what_the_scheduler_says_stays() -> None:
+    binding = a_binding(target("a"))
+    scheduled = Condition(type=SCHEDULED, status="True", reason="Decided")
+    status = binding_status(binding, fold(binding, {}, ()), [scheduled], now="t1")
+    assert find_condition(status.conditions, SCHEDULED) == scheduled
+
+
+def test_without_a_binding_nothing_runs() -> None:
+    assert template_status(TEMPLATE, None, NOTHING) == {"observedGeneration": 0}
+
+
+def test_times_alone_are_no_reason_to_write() -> None:
+    one = {"conditions": [{"type": "A", "lastTransitionTime": "x"}], "n": 1}
+    other = {"conditions": [{"type": "A", "lastTransitionTime": "y"}], "n": 1}
+    assert same_but_for_times(one, other)
+    assert not same_but_for_times(one, other | {"n": 2})
+
+
+def test_an_equal_report_made_after_the_share_grew_is_news() -> None:
+    binding = a_binding(target("a", 1, since="2026-01-01T00:00:05.000000Z"))
+    before = fold(binding, {"a": a_report()}, ()).reports
+    later = a_report(observed_time="2026-01-01T00:00:06.000000Z")
+    after = fold(binding, {"a": later}, ()).reports
+    assert evident(binding, before) == frozenset()
+    assert evident(binding, after) == {"a"}
