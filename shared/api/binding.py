@@ -44,10 +44,14 @@ class PolicyReference(Struct, frozen=True, kw_only=True):
 
 
 class TargetCluster(Struct, frozen=True, kw_only=True):
-    """`replicas` is None for kinds without replicas and for Duplicated placement."""
+    """`replicas` is None for kinds without replicas and for Duplicated placement.
+
+    `since`, while something moves: when this share last grew. An older report says nothing of it.
+    """
 
     name: str
     replicas: int | None = None
+    since: str = ""
 
 
 class Eviction(Struct, frozen=True, kw_only=True):

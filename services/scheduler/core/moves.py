@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from services.scheduler.core.decision import RejectionCode
 from services.scheduler.core.fleet import Fleet, Member
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
+from services.scheduler.core.running import count_missing
 from services.scheduler.core.workload import Workload
-from shared.api.binding import ClusterReport, Eviction, TargetCluster
+from shared.api.binding import Eviction, TargetCluster
 from shared.apimachinery.taints import NO_EXECUTE, time_left
-from shared.clock import format_time
+from shared.clock import format_micro_time, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,11 @@ def _why_it_must_go(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What may be done now on the way to the desired shares."""
+    """What may be done now on the way to the desired shares; `wake_after`: to look again."""
 
     clusters: tuple[TargetCluster, ...]
     evictions: tuple[Eviction, ...]
+    wake_after: timedelta | None = None
 
 
 def step_towards(
@@ -91,48 +93,24 @@ def step_towards(
     fleet: Fleet,
     standing: Standing,
     desired: Mapping[str, int | None],
+    *,
     bounds: Mapping[str, Bounds],
+    now: datetime,
 ) -> Step:
     """Grow at once; shrink and leave as far as what grew is seen running."""
-    missing = _missing(workload, desired)
-    shares = {**desired, **_held_back(workload, standing, desired, bounds, missing)}
-    targets = tuple(TargetCluster(name=name, replicas=shares[name]) for name in sorted(shares))
-    return Step(targets, _evictions(workload, fleet, standing, desired, substituted=not missing))
-
-
-def _missing(workload: Workload, desired: Mapping[str, int | None]) -> int:
-    """How many of the desired replicas are not seen running.
-
-    For what is whole in each member, 1 until any of them has it healthy: each copy
-    stands for itself, and grace is there so that it never vanishes altogether.
-    """
-    reports = {report.cluster: report for report in workload.reports}
-    shares = {name: share for name, share in desired.items() if share is not None}
-    if len(shares) < len(desired):
-        return 0 if any(_is_healthy(reports.get(name)) for name in desired) else 1
-    return sum(
-        share - _running(workload, reports.get(name), share) for name, share in shares.items()
-    )
-
-
-def _is_healthy(report: ClusterReport | None) -> bool:
-    return report is not None and report.applied and report.health == "Healthy"
-
-
-def _running(workload: Workload, report: ClusterReport | None, share: int) -> int:
-    """How much of its share a member is seen to run, at most all of it."""
-    if report is None:
-        return 0
-    if workload.gvk.kind == "Job":
-        # A finished Job counts as running: nothing is missing.
-        return share if _is_healthy(report) else min(share, _count(report, "ready"))
-    available = _count(report, "availableReplicas") or _count(report, "readyReplicas")
-    return min(share, available)
-
-
-def _count(report: ClusterReport, name: str) -> int:
-    found = report.status.get(name)
-    return found if isinstance(found, int) else 0
+    missing, wake = count_missing(workload, desired, now)
+    held = _held_back(workload, standing, desired, bounds, missing)
+    evictions = _evictions(workload, fleet, standing, desired, substituted=not missing)
+    shares = {**desired, **held}
+    before = {target.name: target for target in workload.current}
+    targets = []
+    for name in sorted(shares):
+        old, since = before.get(name), ""
+        if held or evictions:
+            grew = old is None or (old.replicas or 0) < (shares[name] or 0)
+            since = format_micro_time(now) if grew or old is None else old.since
+        targets.append(TargetCluster(name=name, replicas=shares[name], since=since))
+    return Step(tuple(targets), evictions, wake if held or evictions else None)
 
 
 def _held_back(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from shared.api.binding import PolicyReference
-from shared.api.matching import Match, match_resource
+from shared.api.matching import Match, compile_selector, match_resource
 from shared.api.meta import GROUP
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import (
@@ -101,6 +101,21 @@ def reference_to(policy: PropagationPolicy) -> PolicyReference:
         name=metadata.name,
         generation=metadata.generation,
     )
+
+
+def check_policy(policy: PropagationPolicy) -> None:
+    """Raise `InvalidObject` where a label selector anywhere in the policy is malformed."""
+    placement = policy.spec.placement
+    affinities = [placement.cluster_affinity] if placement.cluster_affinity else []
+    if placement.replica_scheduling is not None:
+        affinities += [one.target_cluster for one in placement.replica_scheduling.replica_limits]
+        preference = placement.replica_scheduling.weight_preference
+        if preference is not None:
+            affinities += [one.target_cluster for one in preference.static_weight_list]
+    selectors = [one.label_selector for one in policy.spec.resource_selectors]
+    for selector in (*selectors, *(one.label_selector for one in affinities)):
+        if selector is not None:
+            compile_selector(selector)
 
 
 def match_policy(policy: PropagationPolicy, manifest: Manifest) -> Match | None:

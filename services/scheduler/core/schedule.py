@@ -1,7 +1,7 @@
 """The pipeline: a workload and a fleet in, a decision out."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.scheduler.core.decision import (
     Decision,
@@ -41,13 +41,17 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
 
     # 4. Go there as fast as nothing is lost on the way.
     bounds = replica_bounds(workload, fleet)
-    step = step_towards(workload, fleet, standing, shares.shares, bounds)
+    step = step_towards(workload, fleet, standing, shares.shares, bounds=bounds, now=now)
     return Scheduled(
         clusters=step.clusters,
         evictions=step.evictions,
         rejections=rejections,
-        wake_after=standing.wake_after,
+        wake_after=_sooner(standing.wake_after, step.wake_after),
     )
+
+
+def _sooner(first: timedelta | None, second: timedelta | None) -> timedelta | None:
+    return min((one for one in (first, second) if one is not None), default=None)
 
 
 def _of_strangers(rejected: Mapping[str, Rejection], standing: Standing) -> Mapping[str, Rejection]:

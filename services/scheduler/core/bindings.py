@@ -1,0 +1,167 @@
+"""The binding that says a decision: its spec, its condition, and the fact for others."""
+
+from datetime import timedelta
+
+from services.scheduler.core.decision import (
+    Decision,
+    Scheduled,
+    Unschedulable,
+    explain,
+)
+from services.scheduler.core.policies import reference_to
+from services.scheduler.core.workload import Workload, default_tolerations
+from shared.api.binding import (
+    SCHEDULED,
+    BindingSpec,
+    ObjectReference,
+    ResourceBinding,
+    TargetCluster,
+)
+from shared.api.meta import Condition, OwnerReference
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import (
+    GroupVersionKind,
+    Manifest,
+    ObjectKey,
+    generation_of,
+    uid_of,
+)
+from shared.events.placement import ClusterRejected, PlacedShare, PlacementDecided
+from shared.interpreter.replicas import ReplicaDemand
+
+DECIDED_AT = "hanse.dev/decided-at"
+"""Annotation: when the spec was last decided, RFC 3339."""
+
+
+def is_built_in(group: str) -> bool:
+    """Whether Kubernetes itself brings the group: no dot in it, or of `k8s.io`."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def is_dismantled(template: Manifest) -> bool:
+    """Whether a template only waits for what depends on it to go (a foreground deletion)."""
+    metadata = template.get("metadata") or {}
+    finalizers = metadata.get("finalizers") or ()
+    return bool(metadata.get("deletionTimestamp")) and "foregroundDeletion" in finalizers
+
+
+def workload_of(
+    key: ObjectKey,
+    template: Manifest,
+    demand: ReplicaDemand | None,
+    policy: PropagationPolicy,
+    binding: ResourceBinding | None,
+    *,
+    grace: timedelta,
+) -> Workload:
+    """Put together what a decision needs; *grace* is Hanse's own toleration of silent members."""
+    placement = policy.spec.placement
+    return Workload(
+        key=key,
+        gvk=GroupVersionKind.of(template),
+        demand=demand,
+        placement=placement,
+        tolerations=default_tolerations(placement, grace),
+        purge_mode=policy.spec.failover.cluster.purge_mode,
+        current=binding.spec.clusters if binding else (),
+        evictions=binding.spec.evictions if binding else (),
+        reports=binding.status.aggregated_status if binding else (),
+        previous_replicas=binding.spec.replicas if binding else None,
+    )
+
+
+def spec_of(
+    workload: Workload,
+    template: Manifest,
+    policy: PropagationPolicy,
+    decision: Decision,
+) -> BindingSpec:
+    key, rules = workload.key, policy.spec
+    return BindingSpec(
+        resource=ObjectReference(
+            api_version=workload.gvk.api_version,
+            kind=workload.gvk.kind,
+            resource=key.resource,
+            namespace=key.namespace,
+            name=key.name,
+            uid=uid_of(template),
+            generation=generation_of(template),
+        ),
+        policy=reference_to(policy),
+        placement=rules.placement,
+        failover=rules.failover,
+        conflict_resolution=rules.conflict_resolution,
+        preserve_resources_on_deletion=rules.preserve_resources_on_deletion,
+        replicas=workload.demand.count if workload.demand else None,
+        clusters=decision.clusters,
+        evictions=decision.evictions,
+    )
+
+
+def owner_of(spec: BindingSpec) -> OwnerReference:
+    """The template owns its binding."""
+    resource = spec.resource
+    return OwnerReference(
+        api_version=resource.api_version,
+        kind=resource.kind,
+        name=resource.name,
+        uid=resource.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+
+
+def condition_of(decision: Decision, generation: int) -> Condition:
+    """Condition Scheduled; *generation* is that of the binding which carries it."""
+    done = isinstance(decision, Scheduled)
+    return Condition(
+        type=SCHEDULED,
+        status="True" if done else "False",
+        reason="Success" if isinstance(decision, Scheduled) else decision.reason,
+        message=explain(decision),
+        observed_generation=generation,
+    )
+
+
+def refusal(workload: Workload, message: str) -> Unschedulable:
+    """Answer a template that cannot be read; what runs of it stays."""
+    return Unschedulable(
+        reason="InvalidTemplate",
+        message=message,
+        clusters=workload.current,
+        evictions=workload.evictions,
+    )
+
+
+def fact_of(
+    binding: ResourceBinding, decision: Decision, condition: Condition, at: str
+) -> PlacementDecided:
+    """Tell others of the decision that *binding* carries since *at* (RFC 3339)."""
+    spec, resource = binding.spec, binding.spec.resource
+    policy = spec.policy
+    return PlacementDecided(
+        api_version=resource.api_version,
+        kind=resource.kind,
+        namespace=resource.namespace,
+        name=resource.name,
+        uid=resource.uid,
+        template_generation=resource.generation,
+        binding_uid=binding.metadata.uid,
+        binding_generation=binding.metadata.generation,
+        policy=f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name,
+        scheduled=condition.status == "True",
+        reason=condition.reason,
+        message=condition.message,
+        replicas=spec.replicas,
+        clusters=_shares(spec.clusters),
+        leaving=tuple(PlacedShare(cluster=e.cluster, replicas=e.replicas) for e in spec.evictions),
+        rejected=tuple(
+            ClusterRejected(cluster=name, code=why.code, message=why.message)
+            for name, why in sorted(decision.rejections.items())
+        ),
+        occurred_at=at,
+    )
+
+
+def _shares(clusters: tuple[TargetCluster, ...]) -> tuple[PlacedShare, ...]:
+    return tuple(PlacedShare(cluster=one.name, replicas=one.replicas) for one in clusters)

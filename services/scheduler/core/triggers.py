@@ -1,0 +1,80 @@
+"""Which changes may change a decision: what need not be looked at is not woken."""
+
+from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.policies import policy_key
+from shared.api.binding import SCHEDULED, BindingSpec, ResourceBinding
+from shared.api.conditions import find_condition
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
+
+# What a decision reads of a template beside its spec.
+_METADATA = ("uid", "generation", "labels", "ownerReferences", "deletionTimestamp", "finalizers")
+
+
+def differ_in_room_only(before: Member, after: Member) -> bool:
+    """Whether two states of a member differ in nothing but its free room."""
+    return all(
+        getattr(before, name) == getattr(after, name)
+        for name in Member.__dataclass_fields__
+        if name != "nodes"
+    )
+
+
+def waits_for_room(binding: ResourceBinding) -> bool:
+    """Whether free room somewhere may help: it has no place, or not for all."""
+    condition = find_condition(binding.status.conditions, SCHEDULED)
+    return condition is None or condition.status != "True"
+
+
+def concerns(spec: BindingSpec, name: str, before: Fleet, after: Fleet) -> bool:
+    """Whether a change of member *name* may move it: it is there, or may go there.
+
+    *before* and *after* are fleets of that member alone.
+    """
+    if any(target.name == name for target in spec.clusters):
+        return True
+    if any(eviction.cluster == name for eviction in spec.evictions):
+        return True
+    affinity = spec.placement.cluster_affinity
+    return name in before.covered_by(affinity) or name in after.covered_by(affinity)
+
+
+def speak_alike(before: PropagationPolicy, after: PropagationPolicy) -> bool:
+    """Whether two states of a policy say the same (its status is no word of its own)."""
+    return (
+        before.spec == after.spec
+        and before.metadata.generation == after.metadata.generation
+        and before.metadata.deletion_timestamp == after.metadata.deletion_timestamp
+    )
+
+
+def policies_changed(
+    before: ResourceBinding | None, after: ResourceBinding | None
+) -> set[ObjectKey]:
+    """Policies whose number of templates a change of a binding may change."""
+    old = {policy_key(before.spec.policy)} if before is not None else set()
+    new = {policy_key(after.spec.policy)} if after is not None else set()
+    return old ^ new
+
+
+def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) -> bool:
+    """Whether a binding that another wrote may need another decision.
+
+    Its going, its spec in other hands, or, while something moves, news from the members.
+    """
+    if before is None or after is None or before.spec != after.spec:
+        return True
+    scheduled = find_condition(before.status.conditions, SCHEDULED)
+    if scheduled != find_condition(after.status.conditions, SCHEDULED):
+        return True
+    moving = bool(after.spec.evictions) or any(target.since for target in after.spec.clusters)
+    return moving and before.status.aggregated_status != after.status.aggregated_status
+
+
+def template_changed(before: Manifest, after: Manifest) -> bool:
+    """Whether a template changed in anything that a decision reads."""
+    old, new = metadata_of(before), metadata_of(after)
+    if any(old.get(name) != new.get(name) for name in _METADATA):
+        return True
+    # Where every change of spec raises the generation, that has been said.
+    return not new.get("generation") and before.get("spec") != after.get("spec")

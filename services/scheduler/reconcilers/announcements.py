@@ -1,0 +1,68 @@
+"""Telling others what was decided, after it was committed and once for each decision.
+
+A crash between the commit and the telling is repaired by the first look of the next process: what
+was decided lately is told again, under the same id, so that a repeat is no second event.
+"""
+
+from datetime import timedelta
+
+from services.scheduler.core.bindings import DECIDED_AT, fact_of
+from services.scheduler.core.decision import Decision
+from shared.api.binding import SCHEDULED, ResourceBinding
+from shared.api.conditions import find_condition
+from shared.api.meta import read
+from shared.apimachinery.manifest import ObjectKey, annotations_of
+from shared.bus.port import Message, Publisher
+from shared.clock import Clock, format_micro_time, parse_time
+from shared.events import subjects
+from shared.events.envelope import fact_envelope
+from shared.events.placement import DECIDED, NOUN, TYPE, encode_placement
+from shared.store.port import Stored
+
+_LATELY = timedelta(minutes=10)
+
+
+class Announcements:
+    """Remembers what this process has told, by binding."""
+
+    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._told: dict[ObjectKey, str] = {}
+
+    async def tell(self, stored: Stored, decision: Decision) -> None:
+        """Publish the decision that the binding carries, unless that has been done."""
+        binding = read(stored.manifest, ResourceBinding)
+        condition = find_condition(binding.status.conditions, SCHEDULED)
+        assert condition is not None, "the scheduler writes it with every decision"
+        metadata = binding.metadata
+        identity = f"{metadata.uid}/{metadata.generation}/{condition.status}/{condition.reason}"
+        told = self._told.get(stored.key)
+        if told == identity:
+            return
+        decided_at = annotations_of(stored.manifest).get(DECIDED_AT, "")
+        if told is not None or self._is_recent(decided_at):
+            now = self._clock.now()
+            at = decided_at or format_micro_time(now)
+            fact = fact_of(binding, decision, condition, at)
+            envelope = fact_envelope(TYPE, service="scheduler", identity=identity, at=now)
+            resource = binding.spec.resource.key
+            name = "/".join(
+                part
+                for part in (resource.group, resource.resource, resource.namespace, resource.name)
+                if part
+            )
+            subject = subjects.fact(NOUN, DECIDED, name)
+            await self._publisher.publish(
+                Message(subject, encode_placement(fact), envelope.headers())
+            )
+        self._told[stored.key] = identity
+
+    def forget(self, binding: ObjectKey) -> None:
+        self._told.pop(binding, None)
+
+    def _is_recent(self, decided_at: str) -> bool:
+        try:
+            return self._clock.now() - parse_time(decided_at) < _LATELY
+        except ValueError:
+            return False

@@ -1,0 +1,273 @@
+"""What the scheduler keeps in mind of the store, parsed once, and whom a change concerns.
+
+It follows the mirror and wakes only templates that a change may move: a heartbeat wakes nobody,
+free room only those that wait for it, a taint those that are there or could be.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.policies import (
+    CLUSTER_WIDE,
+    NAMESPACED,
+    check_policy,
+    match_policy,
+    may_be_template,
+    policy_key,
+)
+from services.scheduler.core.triggers import (
+    concerns,
+    differ_in_room_only,
+    needs_a_look,
+    policies_changed,
+    speak_alike,
+    template_changed,
+    waits_for_room,
+)
+from shared.api.binding import ResourceBinding
+from shared.api.cluster import Cluster
+from shared.api.meta import GROUP, read
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.errors import InvalidObject
+from shared.store.port import Change, ChangeType, Mirror, Revision, Scope, Stored
+
+log = structlog.get_logger("hanse.scheduler")
+
+CLUSTERS = "clusters"
+POLICIES = (NAMESPACED, CLUSTER_WIDE)
+BINDINGS = ("resourcebindings", "clusterresourcebindings")
+_DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+
+Wake = Callable[[ObjectKey], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A binding as stored, and read."""
+
+    stored: Stored
+    binding: ResourceBinding
+
+
+class Federation:
+    """Policies, members and bindings. `follow` it before use; used from one event loop."""
+
+    def __init__(self, mirror: Mirror, *, wake_template: Wake, wake_policy: Wake) -> None:
+        self._mirror = mirror
+        self._wake_template = wake_template
+        self._wake_policy = wake_policy
+        self._policies: dict[ObjectKey, PropagationPolicy] = {}
+        self._unreadable_policies: set[ObjectKey] = set()
+        self._members: dict[str, Member] = {}
+        self._bound: dict[ObjectKey, Bound] = {}
+        # Template -> its binding; policy -> templates bound under it.
+        self._binding_of: dict[ObjectKey, ObjectKey] = {}
+        self._templates_of: dict[ObjectKey, set[ObjectKey]] = {}
+        self._own: dict[ObjectKey, Revision] = {}
+        self._fleet: Fleet | None = None
+
+    def follow(self) -> Callable[[], None]:
+        """Take in what there is and every later change; returns the way to stop."""
+        for resource in (CLUSTERS, *POLICIES, *BINDINGS):
+            for stored in self._mirror.items(Scope(GROUP, resource)):
+                self._apply(Change(ChangeType.ADDED, stored), quietly=True)
+        for bound in self._bound.values():
+            # Its template may have gone while nobody looked.
+            self._wake_template(bound.binding.spec.resource.key)
+        for key in (*self._policies, *self._unreadable_policies):
+            self._wake_policy(key)
+        return self._mirror.on_change(self._apply)
+
+    # Reading.
+
+    def fleet(self) -> Fleet:
+        """Return the snapshot of this moment; the same one until a member changes."""
+        if self._fleet is None:
+            self._fleet = Fleet(self._members.values(), self._arriving())
+        return self._fleet
+
+    def policies_for(self, namespace: str) -> list[PropagationPolicy]:
+        """Those that may speak for objects of the namespace."""
+        return [
+            policy
+            for key, policy in self._policies.items()
+            if not key.namespace or key.namespace == namespace
+        ]
+
+    def is_unreadable(self, policy: ObjectKey) -> bool:
+        return policy in self._unreadable_policies
+
+    def bound(self, template: ObjectKey) -> Bound | None:
+        key = self._binding_of.get(template)
+        return self._bound.get(key) if key is not None else None
+
+    def templates_of(self, policy: ObjectKey) -> int:
+        """How many templates are bound under a policy."""
+        return len(self._templates_of.get(policy, ()))
+
+    def wrote(self, stored: Stored) -> None:
+        """Remember a write of our own, which need not wake us."""
+        self._own[stored.key] = stored.revision
+
+    def _arriving(self) -> dict[tuple[str, str], frozenset[str]]:
+        found = {}
+        for template, key in self._binding_of.items():
+            if (template.group, template.resource) == _DEFINITIONS:
+                kind = _kind_defined(self._mirror.get(template))
+                if kind is not None:
+                    clusters = self._bound[key].binding.spec.clusters
+                    found[kind] = frozenset(target.name for target in clusters)
+        return found
+
+    # Following.
+
+    def _apply(self, change: Change, *, quietly: bool = False) -> None:
+        key = change.stored.key
+        if key.group != GROUP:
+            return
+        if key.resource == CLUSTERS:
+            concerned = self._apply_cluster(change)
+        elif key.resource in POLICIES:
+            concerned = self._apply_policy(change, quietly=quietly)
+        elif key.resource in BINDINGS:
+            concerned = self._apply_binding(change, quietly=quietly)
+        else:
+            return
+        if not quietly:
+            for template in concerned:
+                self._wake_template(template)
+
+    def _apply_cluster(self, change: Change) -> Iterable[ObjectKey]:
+        name = change.stored.key.name
+        before = self._members.get(name)
+        after: Member | None = None
+        if change.type is ChangeType.DELETED:
+            self._members.pop(name, None)
+        else:
+            after = _read_member(change.stored)
+            self._members[name] = after
+        if before == after:
+            return ()
+        self._fleet = None
+        if before is not None and after is not None and differ_in_room_only(before, after):
+            return self._waiting_for_room()
+        return self._concerned_by(name, before, after)
+
+    def _waiting_for_room(self) -> Iterable[ObjectKey]:
+        return [
+            bound.binding.spec.resource.key
+            for bound in self._bound.values()
+            if waits_for_room(bound.binding)
+        ]
+
+    def _concerned_by(
+        self, name: str, before: Member | None, after: Member | None
+    ) -> Iterable[ObjectKey]:
+        earlier = Fleet([before] if before is not None else [])
+        later = Fleet([after] if after is not None else [])
+        specs = (bound.binding.spec for bound in self._bound.values())
+        return [spec.resource.key for spec in specs if concerns(spec, name, earlier, later)]
+
+    def _apply_policy(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
+        key = change.stored.key
+        before = self._policies.pop(key, None)
+        self._unreadable_policies.discard(key)
+        after: PropagationPolicy | None = None
+        if change.type is not ChangeType.DELETED:
+            try:
+                after = read(change.stored.manifest, PropagationPolicy)
+                check_policy(after)
+                self._policies[key] = after
+            except InvalidObject:
+                self._unreadable_policies.add(key)
+        if quietly:
+            return ()
+        if before is not None and after is not None and speak_alike(before, after):
+            return ()
+        self._wake_policy(key)
+        return {*self._templates_of.get(key, ()), *self._selected_by(after)}
+
+    def _selected_by(self, policy: PropagationPolicy | None) -> Iterable[ObjectKey]:
+        if policy is None:
+            return
+        namespace = policy.metadata.namespace or None
+        for stored in self._mirror.items(Scope(namespace=namespace)):
+            if may_be_template(stored.key) and match_policy(policy, stored.manifest) is not None:
+                yield stored.key
+
+    def _apply_binding(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
+        key = change.stored.key
+        before = self._bound.get(key)
+        after = None if change.type is ChangeType.DELETED else _read_binding(change.stored)
+        self._index(key, before, after)
+        if quietly or (before is None and after is None):
+            return ()
+        old = before.binding if before is not None else None
+        new = after.binding if after is not None else None
+        for policy in policies_changed(old, new):
+            self._wake_policy(policy)
+        templates = {one.spec.resource.key for one in (old, new) if one is not None}
+        own = self._own.pop(key, None) == change.stored.revision
+        woken = set() if own or not needs_a_look(old, new) else set(templates)
+        for template in templates:
+            if (template.group, template.resource) == _DEFINITIONS:
+                woken |= self._of_kind_defined(template)
+        return woken
+
+    def _of_kind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
+        """Return the placed objects of a kind that a definition brings or takes away."""
+        self._fleet = None
+        kind = _kind_defined(self._mirror.get(definition))
+        resources = (bound.binding.spec.resource for bound in self._bound.values())
+        return {one.key for one in resources if kind == (one.key.group, one.kind)}
+
+    def _index(self, key: ObjectKey, before: Bound | None, after: Bound | None) -> None:
+        if before is not None:
+            spec = before.binding.spec
+            self._bound.pop(key, None)
+            self._binding_of.pop(spec.resource.key, None)
+            templates = self._templates_of.get(policy_key(spec.policy), set())
+            templates.discard(spec.resource.key)
+        if after is not None:
+            spec = after.binding.spec
+            self._bound[key] = after
+            self._binding_of[spec.resource.key] = key
+            self._templates_of.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
+
+
+def template_keys(change: Change) -> Iterable[ObjectKey]:
+    """Name the template that a change of any object wakes: itself, if it may be one."""
+    key = change.stored.key
+    if not may_be_template(key):
+        return ()
+    before = change.previous
+    if change.type is ChangeType.MODIFIED and before is not None:
+        return (key,) if template_changed(before.manifest, change.stored.manifest) else ()
+    return (key,)
+
+
+def _read_member(stored: Stored) -> Member:
+    try:
+        return Member.of(read(stored.manifest, Cluster))
+    except InvalidObject as err:
+        log.warning("cluster.unreadable", cluster=stored.key.name, error=str(err))
+        return Member.unreadable(stored.key.name)
+
+
+def _read_binding(stored: Stored) -> Bound | None:
+    try:
+        return Bound(stored, read(stored.manifest, ResourceBinding))
+    except InvalidObject as err:
+        log.warning("binding.unreadable", binding=str(stored.key), error=str(err))
+        return None
+
+
+def _kind_defined(stored: Stored | None) -> tuple[str, str] | None:
+    spec: Manifest = (stored.manifest.get("spec") or {}) if stored is not None else {}
+    kind = (spec.get("names") or {}).get("kind")
+    group = spec.get("group")
+    return (group, kind) if isinstance(group, str) and isinstance(kind, str) else None

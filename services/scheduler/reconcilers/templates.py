@@ -1,0 +1,221 @@
+"""One decision per template: read, decide, write by compare-and-set, tell."""
+
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from opentelemetry import trace
+
+from services.scheduler.core.bindings import (
+    DECIDED_AT,
+    condition_of,
+    is_built_in,
+    is_dismantled,
+    owner_of,
+    refusal,
+    spec_of,
+    workload_of,
+)
+from services.scheduler.core.decision import Decision
+from services.scheduler.core.policies import is_template, policy_key, select_policy
+from services.scheduler.core.schedule import schedule
+from services.scheduler.core.workload import Workload
+from services.scheduler.reconcilers.announcements import Announcements
+from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Bound, Federation
+from shared.api.binding import BindingSpec, binding_key
+from shared.api.conditions import find_condition, with_condition
+from shared.api.meta import API_VERSION, GROUP, Condition, read, section
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_of, namespace_of
+from shared.clock import Clock, format_micro_time, format_time
+from shared.controller.result import Again, Done, Result
+from shared.errors import InvalidObject, StaleRevision
+from shared.interpreter.demand import demand_of
+from shared.store.port import ObjectStore, Scope, Stored
+from shared.telemetry.propagation import TRACEPARENT, extract
+
+log = structlog.get_logger("hanse.scheduler")
+tracer = trace.get_tracer("hanse.scheduler")
+
+
+class TemplateReconciler:
+    """Makes the binding of one template say where it shall be."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        federation: Federation,
+        announcements: Announcements,
+        clock: Clock,
+        grace: timedelta,
+    ) -> None:
+        self._store = store
+        self._federation = federation
+        self._announcements = announcements
+        self._clock = clock
+        self._grace = grace
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        # The key says what may have changed, never how: read everything afresh.
+        stored = self._store.mirror.get(key)
+        bound = self._federation.bound(key)
+        if stored is None or not is_template(key, stored.manifest):
+            return await self._forget_template(key, bound)
+        # The trace of whoever wrote the template goes on in the decision and in what follows.
+        with tracer.start_as_current_span(
+            "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
+        ):
+            return await self._place(key, stored, bound)
+
+    async def _place(self, key: ObjectKey, stored: Stored, bound: Bound | None) -> Result:
+        template = stored.manifest
+        if is_dismantled(template):
+            return await self._unbind(bound)
+        if bound is not None and self._federation.is_unreadable(
+            policy_key(bound.binding.spec.policy)
+        ):
+            # What its policy wants cannot be known now: nothing moves until it is mended.
+            return Done()
+        policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
+        if policy is None:
+            return await self._forget_policy(template, bound)
+        workload, decision = self._decide(key, template, policy, bound)
+        await self._confirm_departures(workload)
+        spec = spec_of(workload, template, policy, decision)
+        written = await self._write(key, spec, decision, bound)
+        await self._announcements.tell(written, decision)
+        return Again(decision.wake_after) if decision.wake_after is not None else Done()
+
+    def _decide(
+        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+    ) -> tuple[Workload, Decision]:
+        refused, demand = "", None
+        try:
+            demand = demand_of(template)
+        except InvalidObject as err:
+            refused = str(err)
+        binding = bound.binding if bound is not None else None
+        workload = workload_of(key, template, demand, policy, binding, grace=self._grace)
+        if refused:
+            return workload, refusal(workload, refused)
+        return workload, schedule(workload, self._federation.fleet(), self._clock.now())
+
+    async def _confirm_departures(self, workload: Workload) -> None:
+        """Not seeing a cluster is not the same as its being gone: ask the store itself."""
+        known = self._federation.fleet().members
+        names = {one.name for one in workload.current}
+        names |= {one.cluster for one in workload.evictions}
+        for name in sorted(names - known.keys()):
+            await self._confirm_absent(ObjectKey(GROUP, CLUSTERS, "", name))
+
+    async def _confirm_absent(self, key: ObjectKey) -> None:
+        if await self._store.get(key) is not None:
+            raise StaleRevision(f"{key} exists, but has not been seen yet")
+
+    # Ending.
+
+    async def _forget_template(self, key: ObjectKey, bound: Bound | None) -> Result:
+        if bound is None:
+            return Done()
+        fresh = await self._store.get(key)
+        if fresh is not None and is_template(key, fresh.manifest):
+            raise StaleRevision(f"{key} exists, but has not been seen yet")
+        return await self._unbind(bound)
+
+    async def _forget_policy(self, template: Manifest, bound: Bound | None) -> Result:
+        if bound is None:
+            return Done()
+        policies = []
+        for resource in POLICIES:
+            listing = await self._store.list(Scope(GROUP, resource))
+            policies += readable_policies(listing.items, namespace_of(template))
+        if select_policy(template, policies) is not None:
+            raise StaleRevision("a policy selects the template, but has not been seen yet")
+        return await self._unbind(bound)
+
+    async def _unbind(self, bound: Bound | None) -> Result:
+        """Delete the binding; dispatch then takes the works back."""
+        if bound is not None:
+            stored = bound.stored
+            await self._store.delete(stored.key, stored.manifest, expected=stored.revision)
+            self._announcements.forget(stored.key)
+            log.info("binding.deleted", binding=str(stored.key))
+        return Done()
+
+    # Writing.
+
+    async def _write(
+        self, key: ObjectKey, spec: BindingSpec, decision: Decision, bound: Bound | None
+    ) -> Stored:
+        """Write only what differs; returns the binding as it is then."""
+        if bound is None:
+            return await self._create(key, spec, decision)
+        stored, binding = bound.stored, bound.binding
+        changed = binding.spec != spec
+        generation = generation_of(stored.manifest) + changed
+        condition = condition_of(decision, generation)
+        found = find_condition(binding.status.conditions, condition.type)
+        if not changed and found is not None and _same(found, condition):
+            return stored
+        manifest = copy(stored.manifest)
+        if changed:
+            manifest["spec"] = section(spec)
+            manifest["metadata"]["generation"] = generation
+            manifest["metadata"]["ownerReferences"] = [section(owner_of(spec))]
+            annotations = manifest["metadata"].setdefault("annotations", {})
+            annotations[DECIDED_AT] = format_micro_time(self._clock.now())
+        self._put_condition(manifest, binding.status.conditions, condition)
+        written = await self._store.update(stored.key, manifest, expected=stored.revision)
+        self._federation.wrote(written)
+        return written
+
+    async def _create(self, key: ObjectKey, spec: BindingSpec, decision: Decision) -> Stored:
+        resource = spec.resource
+        place = binding_key(key, resource.kind, built_in=is_built_in(key.group))
+        now = self._clock.now()
+        identity = f"{place}/{resource.uid}/{format_micro_time(now)}"
+        manifest: Manifest = {
+            "apiVersion": API_VERSION,
+            "kind": "ResourceBinding" if key.namespace else "ClusterResourceBinding",
+            "metadata": {
+                "name": place.name,
+                **({"namespace": place.namespace} if place.namespace else {}),
+                "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
+                "generation": 1,
+                "creationTimestamp": format_time(now),
+                "annotations": {DECIDED_AT: format_micro_time(now)},
+                "ownerReferences": [section(owner_of(spec))],
+            },
+            "spec": section(spec),
+        }
+        self._put_condition(manifest, (), condition_of(decision, 1))
+        written = await self._store.create(place, manifest)
+        self._federation.wrote(written)
+        return written
+
+    def _put_condition(
+        self, manifest: Manifest, conditions: tuple[Condition, ...], condition: Condition
+    ) -> None:
+        placed = with_condition(conditions, condition, now=format_time(self._clock.now()))
+        manifest.setdefault("status", {})["conditions"] = section(placed)
+
+
+def readable_policies(items: Iterable[Stored], namespace: str) -> list[PropagationPolicy]:
+    """Read those that may speak for *namespace*; one that cannot be read speaks for nothing new."""
+    found = []
+    for stored in items:
+        if stored.key.namespace in ("", namespace):
+            with suppress(InvalidObject):
+                found.append(read(stored.manifest, PropagationPolicy))
+    return found
+
+
+def _same(found: Condition, condition: Condition) -> bool:
+    return (found.status, found.reason, found.message, found.observed_generation) == (
+        condition.status,
+        condition.reason,
+        condition.message,
+        condition.observed_generation,
+    )

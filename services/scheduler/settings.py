@@ -1,0 +1,24 @@
+"""Settings of the scheduler: how long a silent member is borne, how hard it works."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.bus.settings import NatsSettings
+from shared.controller.loop import LoopSettings
+from shared.runtime.probes import ProbeSettings
+from shared.telemetry.setup import TelemetrySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    nats: NatsSettings = field(default_factory=NatsSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    probes: ProbeSettings = field(default_factory=ProbeSettings)
+    loop: LoopSettings = field(default_factory=LoopSettings)
+
+    toleration: timedelta = timedelta(seconds=30)
+    """How long work stays on a member tainted as unreachable or not ready, in whole seconds, where
+    its policy does not say itself."""
+
+    policy_delay: timedelta = timedelta(milliseconds=500)
+    """How long changes are gathered before a policy's status is counted anew."""
