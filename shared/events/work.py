@@ -57,6 +57,9 @@ class WorkReport(
     status: dict[str, Any] = {}
     uid: str = ""
     resource_version: str = ""
+    # Of what field manager `hanse` owned right after the apply, so that drift which happened
+    # while no worker watched is seen by the next one.
+    fields_digest: str = ""
 
 
 _decode_order = msgspec.json.Decoder(WorkOrder).decode

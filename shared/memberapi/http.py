@@ -141,6 +141,16 @@ class HttpMemberApi:
             raise
         return True
 
+    async def merge(self, kind: ResourceType, namespace: str, name: str, patch: Manifest) -> bool:
+        asked = request.merge_request(kind, namespace, name, encode(patch))
+        try:
+            await self._call("merge", asked)
+        except MemberRefused as err:
+            if err.status == 404:
+                return False
+            raise
+        return True
+
     async def list(
         self, kind: ResourceType, *, label_selector: str = "", namespace: str = ""
     ) -> MemberListing:

@@ -63,6 +63,10 @@ class MemberApi(Protocol):
         """Delete the object of that uid (precondition); False when it is not there."""
         ...
 
+    async def merge(self, kind: ResourceType, namespace: str, name: str, patch: Manifest) -> bool:
+        """JSON merge patch (RFC 7386); False when the object is not there."""
+        ...
+
     async def list(
         self, kind: ResourceType, *, label_selector: str = "", namespace: str = ""
     ) -> MemberListing: ...

@@ -10,6 +10,7 @@ from shared.memberapi.port import ResourceType
 
 FIELD_MANAGER = "hanse"
 APPLY_CONTENT = "application/apply-patch+yaml"
+MERGE_CONTENT = "application/merge-patch+json"
 JSON_CONTENT = "application/json"
 
 _AGGREGATED = ("v2", "v2beta1")
@@ -23,6 +24,7 @@ DISCOVERY_ACCEPT = ",".join(
 
 _JSON_HEADERS: Mapping[str, str] = {"Accept": JSON_CONTENT}
 _APPLY_HEADERS = {**_JSON_HEADERS, "Content-Type": APPLY_CONTENT}
+_MERGE_HEADERS = {**_JSON_HEADERS, "Content-Type": MERGE_CONTENT}
 _BODY_HEADERS = {**_JSON_HEADERS, "Content-Type": JSON_CONTENT}
 
 
@@ -47,6 +49,11 @@ def apply_request(
     """Server-side apply (KEP-555); JSON is YAML, so the body goes as it is."""
     query = f"?fieldManager={FIELD_MANAGER}&force={'true' if force else 'false'}"
     return MemberRequest("PATCH", _path(kind, namespace, name) + query, _APPLY_HEADERS, body)
+
+
+def merge_request(kind: ResourceType, namespace: str, name: str, body: bytes) -> MemberRequest:
+    query = f"?fieldManager={FIELD_MANAGER}"
+    return MemberRequest("PATCH", _path(kind, namespace, name) + query, _MERGE_HEADERS, body)
 
 
 def get_request(kind: ResourceType, namespace: str, name: str) -> MemberRequest:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.propagator.core.marks import applied_entry
-from shared.apimachinery.manifest import Manifest, metadata_of
+from shared.apimachinery.manifest import Manifest, decode, encode, metadata_of
 
 FIELDS_MAX = 20
 
@@ -28,13 +28,36 @@ def lost_fields(ordered: Manifest, live: Manifest) -> tuple[LostField, ...]:
     found: dict[str, LostField] = {}
     for entry in metadata_of(live).get("managedFields") or ():
         theirs = entry.get("fieldsV1")
-        if not isinstance(theirs, dict) or theirs == ours or entry.get("subresource"):
+        if not isinstance(theirs, dict) or theirs == ours or entry.get("subresource") == "status":
             continue
         for path in _taken(theirs, ours, ordered, ""):
             found.setdefault(path, LostField(path, str(entry.get("manager") or "")))
     return tuple(sorted(found.values(), key=lambda one: one.path))[:FIELDS_MAX]
 
 
+def replicas_are_delegated(live: Manifest) -> bool:
+    """Whether an autoscaler of the member sets `.spec.replicas`: it is no drift, but its office.
+
+    Only the controller manager counts: a person's `kubectl scale` is drift like any edit.
+    """
+    for entry in metadata_of(live).get("managedFields") or ():
+        if entry.get("subresource") == "scale" and entry.get("manager") == _AUTOSCALER:
+            fields = entry.get("fieldsV1") or {}
+            if "f:replicas" in (fields.get("f:spec") or {}):
+                return True
+    return False
+
+
+def without_replicas(body: bytes) -> bytes:
+    """An encoded manifest that leaves `.spec.replicas` to whoever owns it."""
+    manifest = decode(body)
+    spec = manifest.get("spec")
+    if isinstance(spec, dict):
+        spec.pop("replicas", None)
+    return encode(manifest)
+
+
+_AUTOSCALER = "kube-controller-manager"
 _ABSENT = object()
 
 

@@ -1,0 +1,63 @@
+"""Objects of the member's own that bear a name we are about to apply: not ours to touch.
+
+Asking for each object would cost one call more per apply. Instead one list per kind and namespace,
+of what does *not* carry our label, answers for every apply of the next moment; a wave of a thousand
+new objects then costs a list per second. Somebody who makes an object of the same name within
+that moment is not noticed: `Abort` guards what was there, it is no lock.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from services.propagator.core.marks import UNMANAGED_SELECTOR, is_managed
+from shared.apimachinery.manifest import name_of
+from shared.clock import Clock
+from shared.memberapi.port import MemberApi, ResourceType
+
+Place = tuple[ResourceType, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    taken: float
+    names: frozenset[str]
+
+
+class ForeignObjects:
+    """Names held by others, per kind and namespace, not older than *max_age* seconds."""
+
+    def __init__(self, api: MemberApi, clock: Clock, max_age: float) -> None:
+        self._api = api
+        self._clock = clock
+        self._max_age = max_age
+        self._views: dict[Place, _View] = {}
+        self._locks: dict[Place, asyncio.Lock] = {}
+
+    async def holds(self, kind: ResourceType, namespace: str, name: str) -> bool:
+        """Whether an object of that name exists that Hanse never applied."""
+        if name not in (await self._view(kind, namespace)).names:
+            return False
+        # Rare, so now ask exactly: somebody may only have taken our label off.
+        live = await self._api.get(kind, namespace, name)
+        return live is not None and not is_managed(live)
+
+    async def _view(self, kind: ResourceType, namespace: str) -> _View:
+        place = (kind, namespace)
+        async with self._locks.setdefault(place, asyncio.Lock()):
+            view = self._views.get(place)
+            now = self._clock.monotonic()
+            if view is None or now - view.taken > self._max_age:
+                self._forget_old(now)
+                listing = await self._api.list(
+                    kind, namespace=namespace, label_selector=UNMANAGED_SELECTOR
+                )
+                view = _View(now, frozenset(name_of(item) for item in listing.items))
+                self._views[place] = view
+            return view
+
+    def _forget_old(self, now: float) -> None:
+        for place, view in list(self._views.items()):
+            if now - view.taken > self._max_age:
+                del self._views[place]
+                if not self._locks[place].locked():
+                    del self._locks[place]

@@ -1,0 +1,162 @@
+"""Which members have a worker here: those that are registered, opened to us, and of our shard.
+
+A worker starts when the member's Cluster object and its sealed credentials are both there, starts
+anew when the credentials change, and ends when either goes. One that fails is begun again after a
+while, and no other notices.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import structlog
+
+from services.propagator.apply.worker import MemberWorker, WorkerSettings
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.bus.port import Bus, CaughtUp
+from shared.bus.topology import worker
+from shared.clock import Clock
+from shared.errors import RetryableError, UnusableCredentials
+from shared.events import subjects
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.port import MemberApi
+from shared.memberapi.sealing import EnvelopeKey, unseal
+from shared.store.port import Change, ChangeType, ObjectStore, Scope
+
+log = structlog.get_logger("hanse.propagator")
+
+CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
+BOARD = "SECRETS"
+RESTART_FIRST = 0.5
+RESTART_MAX = 30.0
+LASTING_SECONDS = 60.0
+
+OpenMember = Callable[[MemberCredentials, str], AbstractAsyncContextManager[MemberApi]]
+
+
+class MemberWorkers:
+    """Keeps one `MemberWorker` per member running."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        bus: Bus,
+        clock: Clock,
+        key: EnvelopeKey,
+        open_member: OpenMember,
+        settings: WorkerSettings,
+        clusters: str = ".*",
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._key = key
+        self._open_member = open_member
+        self._settings = settings
+        self._ours = re.compile(clusters)
+        self._credentials: dict[str, MemberCredentials] = {}
+        self._tasks: dict[str, tuple[MemberCredentials, asyncio.Task[None]]] = {}
+        self._changed = asyncio.Event()
+        self._left: set[str] = set()
+        self.workers: dict[str, MemberWorker] = {}
+
+    async def run(self) -> None:
+        """Until cancelled; starts once the board of credentials is complete."""
+        async with self._clusters_watched(), asyncio.TaskGroup() as group:
+            synced = asyncio.Event()
+            group.create_task(self._follow_credentials(synced), name="member-credentials")
+            await synced.wait()
+            while True:
+                self._changed.clear()
+                await self._adjust(group)
+                await self._changed.wait()
+
+    @asynccontextmanager
+    async def _clusters_watched(self) -> AsyncIterator[None]:
+        def on_change(change: Change) -> None:
+            if CLUSTERS.covers(change.stored.key):
+                if change.type is ChangeType.DELETED:
+                    self._left.add(change.stored.key.name)
+                if change.type is not ChangeType.MODIFIED:
+                    self._changed.set()
+
+        stop = self._store.mirror.on_change(on_change)
+        try:
+            yield
+        finally:
+            stop()
+
+    async def _follow_credentials(self, synced: asyncio.Event) -> None:
+        async with self._bus.board(BOARD).follow() as entries:
+            async for entry in entries:
+                if isinstance(entry, CaughtUp):
+                    synced.set()
+                    continue
+                cluster = subjects.decode_token(entry.key)
+                self._credentials.pop(cluster, None)
+                if entry.value is not None:
+                    try:
+                        self._credentials[cluster] = unseal(self._key, cluster, entry.value)
+                    except UnusableCredentials as err:
+                        log.warning("credentials.unusable", cluster=cluster, error=str(err))
+                self._changed.set()
+
+    async def _adjust(self, group: asyncio.TaskGroup) -> None:
+        """Start and stop workers until they are what they should be."""
+        for cluster, (credentials, task) in list(self._tasks.items()):
+            if self._wanted(cluster) != credentials:
+                del self._tasks[cluster]
+                task.cancel()
+                await asyncio.wait([task])
+        left, self._left = self._left, set()
+        for cluster in left:
+            if self._ours.fullmatch(cluster) and not self._is_registered(cluster):
+                await self._forget(cluster)
+        for stored in self._store.mirror.items(CLUSTERS):
+            cluster = stored.key.name
+            wanted = self._wanted(cluster)
+            if wanted is not None and cluster not in self._tasks:
+                task = group.create_task(self._keep(cluster, wanted), name=f"worker-{cluster}")
+                self._tasks[cluster] = (wanted, task)
+
+    def _wanted(self, cluster: str) -> MemberCredentials | None:
+        if not self._ours.fullmatch(cluster) or not self._is_registered(cluster):
+            return None
+        return self._credentials.get(cluster)
+
+    def _is_registered(self, cluster: str) -> bool:
+        return self._store.mirror.get(ObjectKey(GROUP, "clusters", "", cluster)) is not None
+
+    async def _forget(self, cluster: str) -> None:
+        try:
+            await self._bus.forget_consumer(worker(cluster))
+        except RetryableError as err:
+            log.warning("worker.consumer-left-behind", cluster=cluster, error=str(err))
+
+    async def _keep(self, cluster: str, credentials: MemberCredentials) -> None:
+        """Run the worker of one member, again and again."""
+        failures = 0
+        while True:
+            started = self._clock.monotonic()
+            try:
+                async with self._open_member(credentials, cluster) as api:
+                    running = MemberWorker(cluster, api, self._bus, self._clock, self._settings)
+                    self.workers[cluster] = running
+                    log.info("worker.started", cluster=cluster)
+                    await running.run()
+            except UnusableCredentials as err:
+                # New ones start a new worker; until then there is nothing to try.
+                log.warning("credentials.unusable", cluster=cluster, error=str(err))
+                await asyncio.Event().wait()
+            except Exception:
+                # A bug that one member's answers bring out must not stop the others.
+                log.exception("worker.failed", cluster=cluster)
+            finally:
+                self.workers.pop(cluster, None)
+            if self._clock.monotonic() - started > LASTING_SECONDS:
+                failures = 0
+            failures += 1
+            await self._clock.sleep(min(RESTART_FIRST * 2 ** min(failures, 10), RESTART_MAX))

@@ -1,0 +1,130 @@
+"""What a worker knows of each object it answers for: hashes and numbers, hardly ever a manifest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.propagator.core.observed import Observed, is_newer
+from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
+from shared.bus.port import Delivery, Message
+from shared.events.work import WorkOrder, WorkReport
+from shared.memberapi.port import ResourceType
+
+
+@dataclass(slots=True, eq=False)
+class TrackedObject:
+    """One object: what was ordered last, how far we got, what we saw of it.
+
+    `message` holds the order while it is in hand; afterwards it is read again when needed. What
+    arrives meanwhile waits in `arrived`, so nothing changes under whoever carries it out.
+    """
+
+    key: ObjectKey
+    sequence: int = 0
+    message: Message | None = None
+    delivery: Delivery | None = None
+    arrived: Delivery | None = None
+    kind: ResourceType | None = None
+    """Known once an order was read."""
+    deleted: bool = False
+    template_uid: str = ""
+    template_generation: int = 0
+    pending: bool = True
+    """Something is left to do for order `sequence`."""
+    applied: int = 0
+    """The sequence that was applied last."""
+    baseline: str = ""
+    """Digest of our fields right after that."""
+    seen: Observed | None = None
+    doubted: bool = False
+    """The watch says it is gone, or no longer ours: ask before believing."""
+    removing: str = ""
+    """The uid whose deletion the member accepted."""
+    delegated: bool = False
+    """An autoscaler of the member sets the replicas."""
+    drift: Literal["", "Edited", "Deleted"] = ""
+    corrections: list[float] = field(default_factory=list)
+    """When drift was corrected lately, in seconds of the loop's clock."""
+    failures: int = 0
+    reported: WorkReport | None = None
+
+    async def take_arrived(self) -> None:
+        """Make the delivery that arrived the one in hand; acknowledge what it supersedes."""
+        arrived, self.arrived = self.arrived, None
+        if arrived is None:
+            return
+        message = arrived.message
+        done = message.sequence == self.sequence and not self.pending
+        if message.sequence < self.sequence or done:
+            await arrived.acknowledge()
+            return
+        if self.delivery is not None and message.sequence > self.sequence:
+            await self.delivery.acknowledge()
+        if message.sequence > self.sequence:
+            self.failures, self.drift = 0, ""
+        self.sequence, self.message, self.delivery = message.sequence, message, arrived
+        self.pending = True
+
+    def observe(self, seen: Observed) -> bool:
+        """Keep *seen* unless something later was seen already; whether it was kept."""
+        if self.seen is not None and not is_newer(
+            seen.resource_version, self.seen.resource_version
+        ):
+            return False
+        self.seen = seen
+        return True
+
+    def read(self, order: WorkOrder) -> None:
+        """Take note of what *order* says, the manifest aside."""
+        self.kind = ResourceType(
+            GroupVersionKind.parse(order.api_version, order.kind), order.resource, order.namespaced
+        )
+        self.deleted = order.manifest is None
+        self.template_uid = order.template_uid
+        self.template_generation = order.template_generation
+
+    @property
+    def drifted(self) -> bool:
+        """Whether what was seen last differs from what we left."""
+        seen = self.seen
+        return (
+            not self.deleted
+            and seen is not None
+            and bool(self.baseline)
+            and self.applied == self.sequence
+            # A higher one is another worker's, which knows better.
+            and seen.work_generation <= self.sequence
+            and seen.fields_digest != self.baseline
+        )
+
+
+class Objects:
+    """All of a member's, by key, and by kind for what a list does not show."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[ObjectKey, TrackedObject] = {}
+
+    def get(self, key: ObjectKey) -> TrackedObject | None:
+        return self._by_key.get(key)
+
+    def track(self, key: ObjectKey) -> TrackedObject:
+        found = self._by_key.get(key)
+        if found is None:
+            found = self._by_key[key] = TrackedObject(key)
+        return found
+
+    def drop(self, tracked: TrackedObject) -> None:
+        """Forget it, unless a new order for it has arrived."""
+        if tracked.arrived is None and self._by_key.get(tracked.key) is tracked:
+            del self._by_key[tracked.key]
+
+    def of_kind(self, kind: ResourceType) -> Iterator[TrackedObject]:
+        for tracked in list(self._by_key.values()):
+            if tracked.kind == kind:
+                yield tracked
+
+    def __iter__(self) -> Iterator[TrackedObject]:
+        return iter(list(self._by_key.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_key)

@@ -1,0 +1,136 @@
+"""What a worker says about each object: reports for STATUS, facts for EVENTS."""
+
+from typing import Any, TypedDict
+
+from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.reporter import Reporter
+from services.propagator.core.drift import LostField
+from shared.api.binding import Health
+from shared.apimachinery.manifest import Manifest
+from shared.clock import Clock, format_micro_time
+from shared.errors import MemberRefused
+from shared.events.drift import DriftCorrected, DriftedField
+from shared.events.work import WorkReport
+from shared.events.work_facts import WorkApplied, WorkRemoved
+from shared.interpreter.health import health_of
+from shared.interpreter.reflect import reflect_status
+
+MESSAGE_CHARACTERS_MAX = 1_000
+
+
+class _Identity(TypedDict):
+    cluster: str
+    api_version: str
+    kind: str
+    resource: str
+    namespace: str
+    name: str
+
+
+class Reports:
+    """Speaks for one member."""
+
+    def __init__(self, cluster: str, reporter: Reporter, clock: Clock) -> None:
+        self._cluster = cluster
+        self._reporter = reporter
+        self._clock = clock
+
+    def applied(self, tracked: TrackedObject, live: Manifest, sequence: int) -> None:
+        """The member holds what order *sequence* asked for; *live* is its answer."""
+        before = tracked.reported
+        self.seen(tracked, live)
+        if before is None or before.generation != sequence or not before.applied:
+            fact = WorkApplied(
+                **self._identity(tracked),
+                generation=sequence,
+                template_uid=tracked.template_uid,
+                template_generation=tracked.template_generation,
+            )
+            self._reporter.state(tracked.key, fact, str(sequence))
+
+    def seen(self, tracked: TrackedObject, live: Manifest) -> None:
+        """How the applied object does now."""
+        self._report(
+            tracked,
+            applied=True,
+            present=True,
+            health=health_of(live),
+            status=reflect_status(live),
+        )
+
+    def removing(self, tracked: TrackedObject) -> None:
+        """The member agreed to delete it; it is still there."""
+        self._report(tracked, applied=False, present=True, reason="Removing")
+
+    def removed(self, tracked: TrackedObject, *, preserved: bool) -> None:
+        self._report(tracked, applied=True, present=False)
+        fact = WorkRemoved(
+            **self._identity(tracked),
+            generation=tracked.sequence,
+            template_uid=tracked.template_uid,
+            template_generation=tracked.template_generation,
+            preserved=preserved,
+        )
+        self._reporter.state(tracked.key, fact, str(tracked.sequence))
+
+    def refused(self, tracked: TrackedObject, err: MemberRefused) -> None:
+        self._report(
+            tracked,
+            applied=False,
+            present=tracked.seen is not None or err.reason == "AlreadyExists",
+            reason=err.reason,
+            message=str(err)[:MESSAGE_CHARACTERS_MAX],
+        )
+
+    def corrected(self, tracked: TrackedObject, lost: tuple[LostField, ...]) -> None:
+        assert tracked.drift
+        fact = DriftCorrected(
+            **self._identity(tracked),
+            generation=tracked.sequence,
+            change=tracked.drift,
+            fields=tuple(DriftedField(path=one.path, actor=one.actor) for one in lost),
+        )
+        version = tracked.seen.resource_version if tracked.seen else ""
+        self._reporter.state(tracked.key, fact, f"{tracked.sequence}/{version}")
+
+    def _identity(self, tracked: TrackedObject) -> _Identity:
+        assert tracked.kind is not None
+        return {
+            "cluster": self._cluster,
+            "api_version": tracked.kind.gvk.api_version,
+            "kind": tracked.kind.gvk.kind,
+            "resource": tracked.key.resource,
+            "namespace": tracked.key.namespace,
+            "name": tracked.key.name,
+        }
+
+    def _report(
+        self,
+        tracked: TrackedObject,
+        *,
+        applied: bool,
+        present: bool,
+        reason: str = "",
+        message: str = "",
+        health: Health = "Unknown",
+        status: dict[str, Any] | None = None,
+    ) -> None:
+        seen = tracked.seen
+        self._reporter.report(
+            tracked,
+            WorkReport(
+                generation=tracked.sequence,
+                template_uid=tracked.template_uid,
+                template_generation=tracked.template_generation,
+                applied=applied,
+                present=present,
+                observed_time=format_micro_time(self._clock.now()),
+                reason=reason,
+                message=message,
+                health=health,
+                status=status or {},
+                uid=seen.uid if seen is not None else "",
+                resource_version=seen.resource_version if seen is not None else "",
+                fields_digest=tracked.baseline,
+            ),
+        )

@@ -1,0 +1,263 @@
+"""The worker of one member: its orders in, its objects watched, its reports out.
+
+It holds one record per object. When it starts, WORK tells what must be and STATUS how far its
+predecessor came; only what differs is done again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from services.propagator.apply.foreign import ForeignObjects
+from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.reconciler import ObjectReconciler, is_foundation
+from services.propagator.apply.reporter import Reporter
+from services.propagator.apply.reports import Reports
+from services.propagator.apply.watches import KindWatches
+from services.propagator.core.observed import observe
+from services.propagator.core.order import rank_of
+from shared.apimachinery.manifest import Manifest, ObjectKey, name_of, namespace_of
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.bus.topology import STATUS, WORK, Stream, worker
+from shared.clock import Clock
+from shared.controller.loop import Controller, LoopSettings
+from shared.events import subjects
+from shared.events.work import WorkReport, decode_order, decode_report
+from shared.memberapi.port import MemberApi, MemberEvent, MemberListing, ResourceType
+
+log = structlog.get_logger("hanse.propagator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How hard a worker drives its member."""
+
+    concurrency: int = 16
+    """Objects in hand at the same time, per member."""
+
+    report_interval: timedelta = timedelta(milliseconds=100)
+    """At most one report per object in this time."""
+
+    foreign_view: timedelta = timedelta(seconds=1)
+    """How long one look at the member's own objects serves for `conflictResolution: Abort`."""
+
+    deadline: timedelta = timedelta(seconds=60)
+    """How long one object may take before it is put back."""
+
+
+class MemberWorker:
+    """`run` until cancelled."""
+
+    def __init__(
+        self, cluster: str, api: MemberApi, bus: Bus, clock: Clock, settings: WorkerSettings
+    ) -> None:
+        self._cluster = cluster
+        self._api = api
+        self._bus = bus
+        self._clock = clock
+        self._settings = settings
+        self._objects = Objects()
+        self._reporter = Reporter(cluster, bus, clock, settings.report_interval)
+        self._reports = Reports(cluster, self._reporter, clock)
+        # Foundations in hand; whatever arrives meanwhile is parked behind them.
+        self._foundations: set[ObjectKey] = set()
+        self._parked: list[ObjectKey] = []
+        # Refused or waiting: perhaps for a foundation.
+        self._hindered: set[ObjectKey] = set()
+        self._controller: Controller[ObjectKey] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing in hand and nothing to report; refused objects may wait for another try."""
+        return (
+            self._controller is not None
+            and self._controller.idle
+            and self._reporter.idle
+            and not self._parked
+        )
+
+    async def run(self) -> None:
+        await self._restore()
+        async with asyncio.TaskGroup() as group:
+            watches = KindWatches(self._cluster, self._api, self, self._clock, group)
+            self._controller = self._build(watches)
+            for tracked in sorted(self._objects, key=_rank):
+                if tracked.kind is not None:
+                    watches.ensure(tracked.kind)
+                if tracked.pending:
+                    self._hand_over(tracked.key)
+            group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
+            group.create_task(self._reporter.run(), name=f"report-{self._cluster}")
+            await self._consume()
+
+    def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
+        shown = set()
+        for manifest in listing.items:
+            tracked = self._find(kind, manifest)
+            if tracked is not None:
+                shown.add(tracked.key)
+                self._on_seen(tracked, manifest)
+        for tracked in self._objects.of_kind(kind):
+            held = tracked.applied == tracked.sequence or tracked.removing
+            if tracked.key not in shown and held:
+                self._doubt(tracked)
+
+    def on_event(self, kind: ResourceType, event: MemberEvent) -> None:
+        tracked = self._find(kind, event.manifest)
+        if tracked is None:
+            return
+        if event.type != "DELETED":
+            self._on_seen(tracked, event.manifest)
+        elif tracked.seen is None or tracked.seen.uid == observe(event.manifest).uid:
+            if tracked.removing:
+                # The member agreed to delete it, and here is the end of it.
+                tracked.seen = None
+                self._wake(tracked)
+            else:
+                self._doubt(tracked)
+
+    def _build(self, watches: KindWatches) -> Controller[ObjectKey]:
+        reconciler = ObjectReconciler(
+            cluster=self._cluster,
+            api=self._api,
+            bus=self._bus,
+            clock=self._clock,
+            objects=self._objects,
+            foreign=ForeignObjects(
+                self._api, self._clock, self._settings.foreign_view.total_seconds()
+            ),
+            watches=watches,
+            reports=self._reports,
+            settled=self._on_settled,
+        )
+        settings = LoopSettings(
+            workers=self._settings.concurrency, deadline=self._settings.deadline
+        )
+        return Controller(f"apply-{self._cluster}", reconciler, settings)
+
+    async def _restore(self) -> None:
+        """Learn what is ordered and what was reported: the state a predecessor left."""
+        async with self._snapshot(WORK, subjects.WORK) as messages:
+            async for message in messages:
+                self._restore_order(message)
+        async with self._snapshot(STATUS, subjects.STATUS) as messages:
+            async for message in messages:
+                self._restore_report(message)
+
+    @asynccontextmanager
+    async def _snapshot(self, stream: Stream, prefix: str) -> AsyncIterator[AsyncIterator[Message]]:
+        subject = f"{prefix}.{subjects.encode_token(self._cluster)}.>"
+        async with self._bus.follow(stream, [subject]) as messages:
+
+            async def until_caught_up() -> AsyncIterator[Message]:
+                async for message in messages:
+                    if isinstance(message, CaughtUp):
+                        return
+                    yield message
+
+            yield until_caught_up()
+
+    def _restore_order(self, message: Message) -> None:
+        try:
+            _, key = subjects.parse_member_subject(message.subject)
+            order = decode_order(message.body)
+        except (ValueError, msgspec.DecodeError):
+            # The consumer will hand it out too, and set it aside with the reason.
+            return
+        tracked = self._objects.track(key)
+        tracked.sequence = message.sequence
+        tracked.read(order)
+
+    def _restore_report(self, message: Message) -> None:
+        try:
+            _, key = subjects.parse_member_subject(message.subject)
+            report = decode_report(message.body)
+        except (ValueError, msgspec.DecodeError):
+            return
+        tracked = self._objects.get(key)
+        if tracked is None:
+            return
+        tracked.reported = report
+        if report.generation == tracked.sequence and report.applied:
+            self._restore_done(tracked, report)
+
+    def _restore_done(self, tracked: TrackedObject, report: WorkReport) -> None:
+        if tracked.deleted:
+            if not report.present:
+                self._objects.drop(tracked)
+            return
+        tracked.pending = False
+        tracked.applied = report.generation
+        tracked.baseline = report.fields_digest
+
+    async def _consume(self) -> None:
+        async with self._bus.consume(worker(self._cluster)) as deliveries:
+            async for delivery in deliveries:
+                try:
+                    _, key = subjects.parse_member_subject(delivery.message.subject)
+                except ValueError:
+                    await delivery.reject("the subject names no object")
+                    continue
+                tracked = self._objects.track(key)
+                if tracked.arrived is not None:
+                    await tracked.arrived.acknowledge()
+                tracked.arrived = delivery
+                self._hand_over(key)
+
+    def _hand_over(self, key: ObjectKey) -> None:
+        """Let the loop take *key* once the foundations before it are in place."""
+        assert self._controller is not None
+        if is_foundation(key):
+            self._foundations.add(key)
+            self._controller.wake(key)
+        elif self._foundations:
+            self._parked.append(key)
+        else:
+            self._controller.wake(key)
+
+    def _on_settled(self, key: ObjectKey, obeyed: bool) -> None:  # noqa: FBT001 - a callback.
+        assert self._controller is not None
+        if not is_foundation(key):
+            (self._hindered.discard if obeyed else self._hindered.add)(key)
+            return
+        if obeyed:
+            hindered, self._hindered = self._hindered, set()
+            self._parked += hindered
+        self._foundations.discard(key)
+        if not self._foundations:
+            parked, self._parked = self._parked, []
+            for one in sorted(parked, key=lambda one: rank_of(one.group, one.resource)):
+                self._controller.wake(one)
+
+    def _find(self, kind: ResourceType, manifest: Manifest) -> TrackedObject | None:
+        key = ObjectKey(kind.gvk.group, kind.resource, namespace_of(manifest), name_of(manifest))
+        return self._objects.get(key)
+
+    def _on_seen(self, tracked: TrackedObject, manifest: Manifest) -> None:
+        if not tracked.observe(observe(manifest)):
+            return
+        if tracked.pending or tracked.applied != tracked.sequence:
+            return
+        if tracked.drifted:
+            self._wake(tracked)
+        else:
+            self._reports.seen(tracked, manifest)
+
+    def _doubt(self, tracked: TrackedObject) -> None:
+        if not tracked.deleted or tracked.removing:
+            tracked.doubted = True
+            self._wake(tracked)
+
+    def _wake(self, tracked: TrackedObject) -> None:
+        assert self._controller is not None
+        tracked.pending = True
+        self._controller.wake(tracked.key)
+
+
+def _rank(tracked: TrackedObject) -> tuple[int, int]:
+    return rank_of(tracked.key.group, tracked.key.resource), tracked.sequence
