@@ -123,6 +123,7 @@ class VerdictReconciler:
         store: ObjectStore,
         bus: Bus,
         table: ObservationTable,
+        *,
         clock: Clock,
         settings: Settings,
     ) -> None:

@@ -37,7 +37,7 @@ from shared.events.work import decode_report
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
-from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
+from shared.store.port import Change, ChangeType, ObjectStore, Scope, Stored
 
 log = structlog.get_logger("hanse.registry")
 
@@ -263,14 +263,9 @@ class MembershipFollower:
     """Wakes clusters for what the store's watch cannot tell: credentials, and new kinds."""
 
     def __init__(
-        self,
-        bus: Bus,
-        clusters: Mirror,
-        wake: Callable[[str], None],
-        wake_soon: Callable[[str], None],
+        self, bus: Bus, wake: Callable[[str], None], wake_soon: Callable[[str], None]
     ) -> None:
         self._bus = bus
-        self._clusters = clusters
         self._wake = wake
         self._wake_soon = wake_soon
 

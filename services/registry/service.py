@@ -1,0 +1,120 @@
+"""The composition root of the registry."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+from services.registry.reconcilers.clusters import (
+    CLUSTERS,
+    ClusterReconciler,
+    Connect,
+    MembershipFollower,
+    keys_of_change,
+)
+from services.registry.reconcilers.commands import CommandDoor
+from services.registry.reconcilers.door import Door
+from services.registry.reconcilers.requests import RequestDoor
+from services.registry.settings import Settings
+from shared.apiserver.admission import AdmitByResource
+from shared.apiserver.builtin import builtin_kinds
+from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
+from shared.apiserver.hanse_kinds import hanse_kinds
+from shared.apiserver.registry import Registry
+from shared.apiserver.serving import Serving
+from shared.apiserver.verbs.listing import Snapshots
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.port import Bus
+from shared.clock import Clock, SystemClock
+from shared.controller.loop import Controller, LoopSettings
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.http import MemberLimits, open_member
+from shared.memberapi.port import MemberApi
+from shared.memberapi.sealing import EnvelopeKey, load_key
+from shared.runtime.probes import Readiness, serve_probes
+from shared.runtime.process import Runnable, run_until_stopped
+from shared.store.jetstream import open_store
+from shared.store.port import ObjectStore
+from shared.telemetry.setup import telemetry
+
+_LIMITS = MemberLimits(connections=4)
+
+
+async def serve(settings: Settings) -> None:
+    """Keep the memberships, and the door for other systems, until told to stop."""
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("registry", settings.telemetry))
+        await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        key = load_key(settings.envelope_key_file, settings.envelope_key)
+        connection = await stack.enter_async_context(connect(settings.nats, "registry"))
+        await ensure_topology(connection)
+        bus = await stack.enter_async_context(open_bus(connection))
+        store = await stack.enter_async_context(open_store(connection))
+        readiness.checks["nats"] = lambda: bus.connected
+        clock = SystemClock()
+        memberships = Memberships(
+            store, bus, key=key, connect=_connect, clock=clock, settings=settings
+        )
+        door = open_door(store, clock, stack)
+        commands = CommandDoor(bus, door, clock, attempts_max=settings.command_attempts)
+        await stack.enter_async_context(RequestDoor(bus, door).serving())
+        await run_until_stopped({**memberships.tasks, "commands": commands.run}, readiness)
+
+
+def _connect(name: str, credentials: MemberCredentials) -> AbstractAsyncContextManager[MemberApi]:
+    return open_member(credentials, name=name, limits=_LIMITS)
+
+
+def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
+    """Put the verbs together as the gateway does, over every kind there is."""
+    kinds = Registry(builtin_kinds(), hanse_kinds())
+    stack.callback(follow_definitions(kinds, store.mirror))
+    admission = AdmitByResource({DEFINITIONS: DefinitionAdmission(kinds, clock)})
+    serving = Serving(store=store, kinds=kinds, admission=admission, clock=clock)
+    return Door(serving, Snapshots(clock))
+
+
+class Memberships:
+    """The parts that keep memberships, wired over any store and bus."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        bus: Bus,
+        *,
+        key: EnvelopeKey,
+        connect: Connect,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._store = store
+        self._delay = settings.inventory_delay
+        reconciler = ClusterReconciler(
+            store,
+            bus,
+            key=key,
+            connect=connect,
+            clock=clock,
+            settings=settings,
+            wake=self._wake,
+        )
+        loop = LoopSettings(workers=settings.workers)
+        self._clusters: Controller[str] = Controller("cluster", reconciler, loop)
+        self._follower = MembershipFollower(bus, self._wake, self._wake_soon)
+
+    @property
+    def tasks(self) -> Mapping[str, Runnable]:
+        return {
+            "clusters": self._keep,
+            "credentials": self._follower.follow_credentials,
+            "definitions": self._follower.follow_definitions,
+        }
+
+    def _wake(self, name: str) -> None:
+        self._clusters.wake(name)
+
+    def _wake_soon(self, name: str) -> None:
+        self._clusters.wake_after(name, self._delay)
+
+    async def _keep(self) -> None:
+        self._clusters.watch(self._store.mirror, CLUSTERS, keys_of_change)
+        await self._clusters.run()
