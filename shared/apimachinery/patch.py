@@ -1,0 +1,58 @@
+"""The two patches that need no schema: JSON patch (RFC 6902) and merge patch (RFC 7386)."""
+
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from shared.apimachinery.manifest import Manifest, copy
+from shared.errors import FieldError, InvalidObject
+
+OPERATIONS_MAX = 10_000
+
+
+def json_patch(target: Manifest, operations: Any) -> Manifest:
+    """Return *target* after *operations*; raises `InvalidObject` naming the one that fails."""
+    if not isinstance(operations, list):
+        raise InvalidObject("a JSON patch is a list of operations")
+    if len(operations) > OPERATIONS_MAX:
+        raise InvalidObject(
+            f"a JSON patch may hold {OPERATIONS_MAX} operations, not {len(operations)}"
+        )
+    changed: Any = copy(target)
+    for number, operation in enumerate(operations):
+        try:
+            # One at a time, so that the error can name it.
+            changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
+        except jsonpatch.JsonPatchTestFailed as err:
+            raise _refusal(number, "test failed") from err
+        except (
+            jsonpatch.JsonPatchException,
+            jsonpointer.JsonPointerException,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+        ) as err:
+            raise _refusal(number, str(err) or "does not apply") from err
+    if not isinstance(changed, dict):
+        raise InvalidObject("the patch leaves no object")
+    return changed
+
+
+def _refusal(number: int, why: str) -> InvalidObject:
+    text = f"operation {number} of the JSON patch: {why}"
+    return InvalidObject(text, [FieldError(f"[{number}]", why)])
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return *target* after a merge patch; nothing given is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
