@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from shared.apimachinery.manifest import GroupResource
-from shared.apiserver import discovery
+from shared.apiserver import discovery, openapi
 from shared.apiserver.admission import Admission, AdmitByResource
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
@@ -82,7 +82,7 @@ def assemble(
         Resources(serving, tokens, settings.limits, extensions.subresources),
         tokens,
         settings,
-        routes=[*discovery.routes(registry), *extensions.routes],
+        routes=[*discovery.routes(registry), *openapi.routes(registry), *extensions.routes],
         not_ready=extensions.not_ready,
     )
     tasks: dict[str, Task] = {

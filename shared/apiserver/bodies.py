@@ -13,8 +13,9 @@ import msgspec
 import yaml
 
 from shared.apimachinery.manifest import Manifest
-from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
+from shared.apiserver.negotiation import APPLY_PATCH, YAML
 from shared.apiserver.status_errors import ApiFault, bad_request
+from shared.apiserver.wire import PROTOBUF, decode_protobuf
 
 ALIASES_MAX = 1_000
 NODES_MAX = 2_000_000
@@ -29,6 +30,8 @@ def decode_body(body: bytes, media: str) -> Any:
     """Any JSON value; raises `ApiFault` 400 that says where reading stopped."""
     if not body.strip():
         raise bad_request("the request has no body")
+    if media == PROTOBUF:
+        return decode_protobuf(body)
     if media in _YAML_TYPES:
         # YAML is a superset of JSON, and clients that mean apply mostly send JSON.
         if body.lstrip()[:1] == b"{":
@@ -135,6 +138,8 @@ class _Plain:
 
 def duplicate_fields(body: bytes, media: str, decoded: Any) -> list[str]:
     """The names that occur twice in one object of *body*; cheap when there are none."""
+    if media == PROTOBUF:
+        return []
     if body.lstrip()[:1] != b"{":
         return _duplicates_in_yaml(body) if media in _YAML_TYPES else []
     # As many keys in the text as in the result: none was lost. Text inside values may look
@@ -191,6 +196,3 @@ def _duplicates_in_yaml(body: bytes) -> list[str]:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         return []
     return found
-
-
-__all__ = ["JSON", "decode_body", "decode_object", "duplicate_fields"]

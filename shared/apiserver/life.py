@@ -113,9 +113,8 @@ def prepare_update(
     name = before["name"]
     _check_identity(kind, before, metadata)
     if subresource == "status":
-        metadata = {**before, "managedFields": metadata.get("managedFields", [])}
-        if not metadata["managedFields"]:
-            metadata["managedFields"] = before.get("managedFields", [])
+        managed = metadata.get("managedFields") or before.get("managedFields")
+        metadata = {**before, "managedFields": managed} if managed else dict(before)
         updated: Manifest = {**old, "metadata": metadata}
         if "status" in new:
             updated["status"] = new["status"]
@@ -131,7 +130,8 @@ def prepare_update(
             metadata[owned] = before[owned]
         else:
             metadata.pop(owned, None)
-    if not metadata.get("managedFields") and "managedFields" in before:
+    # Absent keeps what is known; an empty list is the client's wish to begin anew.
+    if metadata.get("managedFields") is None and "managedFields" in before:
         metadata["managedFields"] = before["managedFields"]
     _check_finalizers(kind, before, metadata)
     updated = {

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from shared.apimachinery.apply import Conflicts, Writer, apply
+from shared.apimachinery.field_sets import DuplicateItem
 from shared.apimachinery.manifest import Manifest
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.ownership import schema_of
 from shared.apiserver.serving import Call
+from shared.apiserver.status_errors import ApiFault, invalid
+from shared.errors import FieldError
 
 
 def merge(
@@ -31,7 +36,36 @@ def _merge(old: Any, patch: Any) -> Any:
 def apply_configuration(
     call: Call, old: Manifest | None, document: Manifest, *, now: str
 ) -> Manifest:
-    del call, now
-    metadata = {**document.get("metadata", {}), "managedFields": []}
-    merged: Manifest = _merge(old or {}, {**document, "metadata": metadata})
-    return merged
+    """Return the object after server-side apply; raises `ApiFault` 409 for others' fields."""
+    writer = Writer(call.options.field_manager, call.kind.gvk.api_version, now, _subresource(call))
+    try:
+        found = apply(old, document, writer, schema_of(call.kind), force=call.options.force)
+    except DuplicateItem as err:
+        fault = FieldError("", f"Duplicate value: {err}", "FieldValueDuplicate")
+        raise invalid(call.kind.gvk, call.name, [fault]) from err
+    if isinstance(found, Conflicts):
+        raise _conflict(found)
+    return found
+
+
+def _subresource(call: Call) -> str:
+    return call.subresource if call.subresource == "status" else ""
+
+
+def _conflict(found: Conflicts) -> ApiFault:
+    conflicts = found.conflicts
+    listed = "; ".join(str(one) for one in conflicts[:10])
+    plural = "" if len(conflicts) == 1 else "s"
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": str(one).removesuffix(f": {one.path}"),
+            "field": one.path,
+        }
+        for one in conflicts
+    ]
+    return ApiFault(
+        409,
+        f"Apply failed with {len(conflicts)} conflict{plural}: {listed}",
+        details={"causes": causes},
+    )

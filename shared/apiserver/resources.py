@@ -39,8 +39,9 @@ from shared.apiserver.verbs.listing import Snapshots, get_object, list_objects
 from shared.apiserver.verbs.scale import paths_of, scale_of, write_scale
 from shared.apiserver.verbs.update import update
 from shared.apiserver.watching import OpenWatches, serve_watch
+from shared.apiserver.wire import PROTOBUF
 
-_BODY_TYPES = (JSON, YAML)
+_BODY_TYPES = (JSON, YAML, PROTOBUF)
 WARNINGS_MAX = 20
 
 

@@ -16,7 +16,7 @@ from shared.apiserver.negotiation import (
     unsupported_media_type,
 )
 from shared.apiserver.serving import Call, Outcome, Serving
-from shared.apiserver.status_errors import ApiFault, bad_request
+from shared.apiserver.status_errors import ApiFault, bad_request, not_found
 from shared.apiserver.verbs.create import check_kind, prepare_new
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version, prepare_changed
@@ -90,7 +90,7 @@ async def apply(serving: Serving, call: Call, document: Manifest) -> Outcome:
     if not call.options.field_manager:
         raise bad_request("PatchOptions: fieldManager: Required value: is required for apply patch")
     check_kind(call.kind, document)
-    _check_document(call, document)
+    document = _named(call, document)
     for _ in range(APPLY_ATTEMPTS):
         outcome = await _apply_once(serving, call, document)
         if outcome is not None:
@@ -117,7 +117,7 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
     else:
         return Outcome(written.stored, warnings=warnings)
     if call.subresource:
-        raise ApiFault(404, f'{call.resource} "{call.name}" not found')
+        raise not_found(call.resource, call.name)
 
     applied = apply_configuration(call, None, document, now=serving.now())
     new, warnings = await prepare_new(serving, call, applied, applied=True)
@@ -130,8 +130,9 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
     return Outcome(stored, created=True, warnings=warnings)
 
 
-def _check_document(call: Call, document: Manifest) -> None:
-    metadata = document.get("metadata")
+def _named(call: Call, document: Manifest) -> Manifest:
+    """Return the applied object with the URL's name; raises `ApiFault` 400 for another one."""
+    metadata = document.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise bad_request("metadata must be an object")
     if metadata.get("managedFields"):
@@ -141,3 +142,8 @@ def _check_document(call: Call, document: Manifest) -> None:
             f"the name of the object ({metadata['name']}) does not match the name on the URL "
             f"({call.name})"
         )
+    if metadata.get("namespace") not in (None, "", call.namespace) and call.kind.namespaced:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    return {**document, "metadata": {**metadata, "name": call.name}}
