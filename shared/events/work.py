@@ -11,9 +11,12 @@ import msgspec
 
 from shared.api.binding import Health
 
+TOMBSTONE = msgspec.Raw(b"null")
+"""The manifest of an order to remove."""
+
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="work.ordered.v1"):
-    """Desired state of one object in one member. `manifest` None is a tombstone: remove it.
+    """Desired state of one object in one member. `manifest` null is a tombstone: remove it.
 
     `digest` is over everything but itself, so dispatch can tell an unchanged order without
     keeping manifests. `template_uid` and `template_generation` say what it was rendered from.
@@ -25,12 +28,17 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     namespaced: bool
     namespace: str
     name: str
-    manifest: msgspec.Raw | None
+    # `Raw | None` cannot be decoded: the null is kept as it is written.
+    manifest: msgspec.Raw
     digest: str
     template_uid: str
     template_generation: int
     conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
     preserve_on_deletion: bool = False
+
+    @property
+    def is_tombstone(self) -> bool:
+        return bytes(self.manifest) == b"null"
 
 
 class WorkReport(

@@ -79,7 +79,7 @@ class TrackedObject:
         self.kind = ResourceType(
             GroupVersionKind.parse(order.api_version, order.kind), order.resource, order.namespaced
         )
-        self.deleted = order.manifest is None
+        self.deleted = order.is_tombstone
         self.template_uid = order.template_uid
         self.template_generation = order.template_generation
 

@@ -166,7 +166,7 @@ class ObjectReconciler:
             metrics.WORKS_APPLIED.labels(self._cluster, "stale").inc()
             await self._finish(tracked, obeyed=False)
             return Done()
-        if order.manifest is None:
+        if order.is_tombstone:
             return await self._remove(tracked, order)
         return await self._apply(tracked, order, bytes(order.manifest))
 

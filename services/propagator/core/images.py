@@ -35,7 +35,7 @@ def parse_image(text: str) -> Image:
     if slash and (set(".:") & set(head) or head == "localhost"):
         registry, rest = head, tail
     repository, _, tag = rest.partition(":")
-    if not repository or "/" in tag:
+    if not repository or repository.endswith("/") or "/" in tag or ":" in tag:
         raise ValueError(f"{text[:300]!r} is not an image reference")
     return Image(registry, repository, tag, digest)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.api.binding import BindingSpec
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
-from shared.events.work import WorkOrder, encode_order
+from shared.events.work import TOMBSTONE, WorkOrder, encode_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
             namespaced=bool(key.namespace),
             namespace=key.namespace,
             name=key.name,
-            manifest=None,
+            manifest=TOMBSTONE,
             digest="",
             template_uid=held.template_uid,
             template_generation=held.template_generation,
@@ -146,7 +146,7 @@ def held_by(order: WorkOrder, sequence: int) -> Held:
         template_generation=order.template_generation,
         api_version=order.api_version,
         kind=order.kind,
-        deleted=order.manifest is None,
+        deleted=order.is_tombstone,
         preserve_on_deletion=order.preserve_on_deletion,
     )
 

@@ -1,0 +1,80 @@
+"""Drift is read out of field ownership: what was lost, and to whom."""
+
+from typing import Any
+
+from services.propagator.core.drift import (
+    LostField,
+    lost_fields,
+    replicas_are_delegated,
+    without_replicas,
+)
+from services.propagator.core.observed import is_newer, observe
+from shared.apimachinery.manifest import Manifest, decode
+
+ORDERED: Manifest = {
+    "metadata": {"labels": {"app": "web"}},
+    "spec": {
+        "replicas": 3,
+        "template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}},
+    },
+}
+CONTAINER = 'k:{"name":"web"}'
+
+
+def fields(spec: dict[str, Any]) -> dict[str, Any]:
+    return {"f:spec": spec}
+
+
+def live(*entries: dict[str, Any], **metadata: Any) -> Manifest:
+    return {"metadata": {"uid": "u", "resourceVersion": "9", "managedFields": entries, **metadata}}
+
+
+def ours(spec: dict[str, Any]) -> dict[str, Any]:
+    return {"manager": "hanse", "operation": "Apply", "fieldsV1": fields(spec)}
+
+
+def theirs(manager: str, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"manager": manager, "operation": "Update", "fieldsV1": fields(spec), **more}
+
+
+def test_a_field_that_changed_hands_is_named_with_who_took_it() -> None:
+    image = {"f:template": {"f:spec": {"f:containers": {CONTAINER: {".": {}, "f:image": {}}}}}}
+    found = lost_fields(
+        ORDERED,
+        live(ours({"f:replicas": {}}), theirs("kubectl-edit", {**image, "f:paused": {}})),
+    )
+    path = '.spec.template.spec.containers[{"name":"web"}].image'
+    assert found == (LostField(path, "kubectl-edit"),)
+
+
+def test_what_others_add_or_share_is_not_lost() -> None:
+    entries = [
+        ours({"f:replicas": {}}),
+        theirs("scaler", {"f:replicas": {}}),
+        theirs("kubelet", {"f:replicas": {}}, subresource="status"),
+    ]
+    assert lost_fields(ORDERED, live(*entries)) == ()
+
+
+def test_a_persons_scale_is_drift_and_an_autoscalers_is_not() -> None:
+    scale = {"f:replicas": {}}
+    person = live(ours({}), theirs("kubectl", scale, subresource="scale"))
+    autoscaler = live(ours({}), theirs("kube-controller-manager", scale, subresource="scale"))
+    assert lost_fields(ORDERED, person) == (LostField(".spec.replicas", "kubectl"),)
+    assert not replicas_are_delegated(person)
+    assert replicas_are_delegated(autoscaler)
+    assert decode(without_replicas(b'{"spec":{"replicas":1,"a":2}}')) == {"spec": {"a": 2}}
+
+
+def test_the_digest_is_of_our_fields_alone() -> None:
+    before = observe(live(ours({"f:replicas": {}})))
+    assert observe(live(ours({"f:replicas": {}}), theirs("x", {"f:a": {}}))) == before
+    assert observe(live(ours({}))).fields_digest != before.fields_digest
+    assert observe(live()).fields_digest == ""
+
+
+def test_later_versions_are_told_from_earlier_ones() -> None:
+    assert is_newer("10", "9")
+    assert not is_newer("9", "10")
+    assert not is_newer("9", "9")
+    assert is_newer("opaque", "9")
