@@ -215,6 +215,9 @@ class HttpMemberApi:
         asked = request.create_request(kind, namespace, encode(manifest))
         return decode(await self._call("create", asked))
 
+    async def put(self, path: str, body: bytes) -> bytes:
+        return await self._call("put", request.put_request(path, body))
+
     async def _call(self, verb: str, asked: MemberRequest, deadline: float | None = None) -> bytes:
         outcome = "unreachable"
         try:

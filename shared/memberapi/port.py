@@ -87,3 +87,7 @@ class MemberApi(Protocol):
     async def create(self, kind: ResourceType, namespace: str, manifest: Manifest) -> Manifest:
         """POST; for reviews (SelfSubjectAccessReview) and the like."""
         ...
+
+    async def put(self, path: str, body: bytes) -> bytes:
+        """PUT of JSON to a plain path, such as a subresource; returns the answer's body."""
+        ...

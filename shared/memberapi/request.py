@@ -64,6 +64,10 @@ def read_request(path: str) -> MemberRequest:
     return MemberRequest("GET", path, {"Accept": "*/*"})
 
 
+def put_request(path: str, body: bytes) -> MemberRequest:
+    return MemberRequest("PUT", path, _BODY_HEADERS, body)
+
+
 def discovery_request(path: str) -> MemberRequest:
     return MemberRequest("GET", path, {"Accept": DISCOVERY_ACCEPT})
 
