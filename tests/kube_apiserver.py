@@ -1,0 +1,144 @@
+"""A real `etcd` and `kube-apiserver` for tests, from the folder KUBEBUILDER_ASSETS names (envtest).
+
+Both listen on loopback ports that were free, keep their data in a temporary folder, and end with
+the test. Without the binaries tests that ask for them are skipped, saying so.
+"""
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from shared.memberapi.credentials import MemberCredentials
+
+TOKEN = "kube-apiserver-test"
+START_SECONDS_MAX = 90.0
+
+
+def find_assets() -> Path:
+    """The folder with both binaries; skips the test where there is none."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    if not folder:
+        pytest.skip("KUBEBUILDER_ASSETS is not set: no real API server to test against")
+    for name in ("etcd", "kube-apiserver"):
+        if shutil.which(name, path=folder) is None:
+            pytest.skip(f"KUBEBUILDER_ASSETS has no {name}")
+    return Path(folder)
+
+
+@contextmanager
+def run_kube_apiserver(folder: Path) -> Iterator[MemberCredentials]:
+    """Start both in *folder*, wait until ready, yield an administrator's credentials."""
+    assets = find_assets()
+    etcd_port, peer_port, api_port = _free_ports(3)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    signing, public = folder / "sa.key", folder / "sa.pub"
+    signing.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    tokens = folder / "tokens.csv"
+    tokens.write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+    etcd_url, peer_url = f"http://127.0.0.1:{etcd_port}", f"http://127.0.0.1:{peer_port}"
+    etcd = [
+        str(assets / "etcd"),
+        "--name=default",
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls={etcd_url}",
+        f"--advertise-client-urls={etcd_url}",
+        f"--listen-peer-urls={peer_url}",
+        f"--initial-advertise-peer-urls={peer_url}",
+        f"--initial-cluster=default={peer_url}",
+        "--unsafe-no-fsync",
+        "--log-level=error",
+    ]
+    server = [
+        str(assets / "kube-apiserver"),
+        f"--etcd-servers={etcd_url}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        f"--secure-port={api_port}",
+        f"--cert-dir={folder / 'certs'}",
+        "--endpoint-reconciler-type=none",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--service-account-issuer=https://127.0.0.1:{api_port}",
+        f"--service-account-key-file={public}",
+        f"--service-account-signing-key-file={signing}",
+        "--authorization-mode=RBAC",
+        f"--token-auth-file={tokens}",
+        "--disable-admission-plugins=ServiceAccount",
+    ]
+    url = f"https://127.0.0.1:{api_port}"
+    with _child(etcd, folder / "etcd.log"), _child(server, folder / "apiserver.log") as process:
+        authority = folder / "certs" / "apiserver.crt"
+        _wait_until_ready(url, authority, process, folder / "apiserver.log")
+        yield MemberCredentials(
+            server=url, certificate_authority=authority.read_text(), token=TOKEN
+        )
+
+
+def _wait_until_ready(
+    url: str, authority: Path, process: subprocess.Popen[bytes], log: Path
+) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if authority.exists():
+            try:
+                context = ssl.create_default_context(cafile=authority)
+                ready = f"{url}/readyz"
+                with urllib.request.urlopen(ready, timeout=2, context=context) as answer:  # noqa: S310
+                    if answer.read() == b"ok":
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+        time.sleep(0.2)
+    raise AssertionError(f"kube-apiserver did not become ready: {log.read_text()[-2000:]}")
+
+
+@contextmanager
+def _child(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
