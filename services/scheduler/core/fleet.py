@@ -6,7 +6,6 @@ affinity covers, how much room a request finds) is worked out once and remembere
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -20,6 +19,8 @@ _NANO = 10**9
 # What a kubelet accepts where its node does not say (`--max-pods`).
 _PODS_PER_NODE = 110
 PODS = "pods"
+# Far more than a federation has sorts of policies and of requests at a time.
+_REMEMBERED_MAX = 4_096
 
 Remembered = TypeVar("Remembered")
 Requests = tuple[tuple[str, int], ...]
@@ -139,22 +140,41 @@ class Fleet:
             member.name: member for member in sorted(members, key=lambda one: one.name)
         }
         self.arriving: Mapping[tuple[str, str], frozenset[str]] = arriving or {}
+        # What does not depend on free room; shared with snapshots that differ in room only.
         self._remembered: dict[Hashable, Any] = {}
+        # Room by member and by request; shared likewise for members that are the same.
+        self._rooms: dict[str, dict[Requests, int | None]] = {name: {} for name in self.members}
+        self._room: dict[Requests, Mapping[str, int | None]] = {}
 
     @classmethod
     def of(cls, clusters: Iterable[Cluster]) -> "Fleet":
         return cls(Member.of(cluster) for cluster in clusters)
 
+    def with_room_of(self, member: Member) -> "Fleet":
+        """Return the snapshot after a change of one member's free room and nothing else.
+
+        What was worked out without regard to room stays known: room changes all the time.
+        """
+        changed = Fleet(())
+        changed.members = {**self.members, member.name: member}
+        changed.arriving = self.arriving
+        # Another instance of this class: its parts are ours to share.
+        changed._remembered = self._remembered  # noqa: SLF001
+        changed._rooms = {**self._rooms, member.name: {}}  # noqa: SLF001
+        return changed
+
     def remember(self, key: Hashable, work_out: Callable[[], Remembered]) -> Remembered:
-        """Work something out once for this snapshot; *key* must name all it depends on."""
+        """Work something out once; *key* must name all it depends on beside members' rooms."""
         try:
             return cast("Remembered", self._remembered[key])
         except KeyError:
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
             return cast("Remembered", self._remembered.setdefault(key, work_out()))
 
-    @cached_property
+    @property
     def names(self) -> frozenset[str]:
-        return frozenset(self.members)
+        return self.remember("names", lambda: frozenset(self.members))
 
     def covered_by(self, affinity: ClusterAffinity | None) -> frozenset[str]:
         """Names of the members *affinity* covers; raises `InvalidObject`."""
@@ -171,7 +191,15 @@ class Fleet:
         )
 
     def room_for(self, requests: Requests) -> Mapping[str, int | None]:
-        return self.remember(
-            ("room", requests),
-            lambda: {name: member.room_for(requests) for name, member in self.members.items()},
-        )
+        """How many such replicas fit in each member; None where that is not known."""
+        found = self._room.get(requests)
+        if found is None:
+            found = {}
+            for name, known in self._rooms.items():
+                if requests not in known:
+                    if len(known) >= _REMEMBERED_MAX:
+                        known.clear()
+                    known[requests] = self.members[name].room_for(requests)
+                found[name] = known[requests]
+            self._room[requests] = found
+        return found

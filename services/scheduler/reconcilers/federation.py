@@ -152,9 +152,11 @@ class Federation:
             self._members[name] = after
         if before == after:
             return ()
-        self._fleet = None
         if before is not None and after is not None and differ_in_room_only(before, after):
+            if self._fleet is not None:
+                self._fleet = self._fleet.with_room_of(after)
             return self._waiting_for_room()
+        self._fleet = None
         return self._concerned_by(name, before, after)
 
     def _waiting_for_room(self) -> Iterable[ObjectKey]:

@@ -1,0 +1,248 @@
+"""How many decisions the scheduler takes in a second, and how long the slow ones last.
+
+One decision is all the pure part does for one template that woke: find its policy, read what it
+asks for, schedule, and put the binding's spec and condition together. The load: a fleet in ten
+regions whose free room changes all the time, 120 policies of every sort of placement, templates
+decided first afresh and then again with what they hold. The floor decodes the same inputs (template
+and binding) and sorts the members by name: what no scheduler could do without.
+"""
+
+import argparse
+import gc
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bench.load import deployment
+from services.scheduler.core.bindings import condition_of, spec_of, workload_of
+from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.policies import select_policy
+from services.scheduler.core.schedule import schedule
+from shared.api.binding import BindingStatus, ResourceBinding
+from shared.api.cluster import Cluster
+from shared.api.meta import read, section
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import Manifest, ObjectKey, decode, encode
+from shared.interpreter.demand import demand_of
+
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_GRACE = timedelta(seconds=30)
+_NAMESPACES = 40
+_DECISIONS_PER_CHANGE = 20
+"""Decisions between two changes of the fleet's free room."""
+
+_SEED = 7
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clusters", type=int, default=100, help="members of the fleet")
+    parser.add_argument("--templates", type=int, default=1_000, help="different templates")
+    parser.add_argument("--rounds", type=int, default=3, help="decisions per template")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure; the figures are `decisions_per_second`, `p50_ms`, `p99_ms` and their floors."""
+    # Not for secrets: the same load in every run.
+    chance = random.Random(_SEED)  # noqa: S311
+    members = [Member.of(read(_cluster(n, chance), Cluster)) for n in range(arguments.clusters)]
+    policies = [read(manifest, PropagationPolicy) for manifest in _policies(arguments.clusters)]
+    templates = [_template(number, chance) for number in range(arguments.templates)]
+    bench = _Bench(members, policies, templates, chance)
+    bench.decide_all()  # Warm: caches filled, every path taken once.
+    gc.collect()
+    seconds: list[float] = []
+    for _ in range(arguments.rounds):
+        seconds += bench.decide_all()
+    floor = _measure_floor(bench, arguments.rounds)
+    return {
+        "clusters": arguments.clusters,
+        "templates": arguments.templates,
+        "decisions": len(seconds),
+        "scheduled": bench.scheduled,
+        "unschedulable": bench.unschedulable,
+        "decisions_per_second": round(len(seconds) / sum(seconds), 1),
+        "p50_ms": round(_quantile(seconds, 0.50) * 1e3, 4),
+        "p99_ms": round(_quantile(seconds, 0.99) * 1e3, 4),
+        "floor_decisions_per_second": round(len(floor) / sum(floor), 1),
+        "floor_p99_ms": round(_quantile(floor, 0.99) * 1e3, 4),
+    }
+
+
+def rows(figures: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """Return the lines of the table."""
+    yield (
+        f"decisions/s, {figures['clusters']} clusters",
+        f"{figures['decisions_per_second']:,.0f}",
+        f"{figures['floor_decisions_per_second']:,.0f}",
+    )
+    yield "p50, ms", f"{figures['p50_ms']:.3f}", ""
+    yield "p99, ms", f"{figures['p99_ms']:.3f}", f"{figures['floor_p99_ms']:.3f}"
+
+
+class _Bench:
+    """The state between decisions: bindings by template, the fleet and its changes."""
+
+    def __init__(
+        self,
+        members: list[Member],
+        policies: list[PropagationPolicy],
+        templates: list[tuple[ObjectKey, Manifest]],
+        chance: random.Random,
+    ) -> None:
+        self.names = [member.name for member in members]
+        self._fleet = Fleet(members)
+        self.templates = templates
+        self.bindings: dict[ObjectKey, ResourceBinding] = {}
+        self.scheduled = self.unschedulable = 0
+        self._chance = chance
+        self._policies: dict[str, list[PropagationPolicy]] = {}
+        for policy in policies:
+            self._policies.setdefault(policy.metadata.namespace, []).append(policy)
+
+    def decide_all(self) -> list[float]:
+        """Decide every template once, in any order; seconds per decision.
+
+        Taking a change of the fleet in is part of the decision that comes after it.
+        """
+        seconds = []
+        order = self._chance.sample(self.templates, len(self.templates))
+        for number, (key, template) in enumerate(order):
+            started = time.perf_counter()
+            if number % _DECISIONS_PER_CHANGE == 0:
+                self._change_room()
+            binding = self._decide(key, template)
+            seconds.append(time.perf_counter() - started)
+            self.bindings[key] = binding
+        return seconds
+
+    def _decide(self, key: ObjectKey, template: Manifest) -> ResourceBinding:
+        policies = [*self._policies.get(key.namespace, ()), *self._policies[""]]
+        policy = select_policy(template, policies)
+        if policy is None:
+            raise RuntimeError("every namespace has a policy for everything")
+        before = self.bindings.get(key)
+        workload = workload_of(key, template, demand_of(template), policy, before, grace=_GRACE)
+        decision = schedule(workload, self._fleet, _NOW)
+        condition = condition_of(decision, 1)
+        self.scheduled += condition.status == "True"
+        self.unschedulable += condition.status != "True"
+        spec = spec_of(workload, template, policy, decision)
+        return ResourceBinding(spec=spec, status=BindingStatus(conditions=(condition,)))
+
+    def _change_room(self) -> None:
+        member = self._chance.choice(list(self._fleet.members.values()))
+        if member.nodes:
+            nodes = list(member.nodes)
+            self._chance.shuffle(nodes)
+            self._fleet = self._fleet.with_room_of(replace(member, nodes=tuple(nodes[1:] or nodes)))
+
+
+def _measure_floor(bench: _Bench, rounds: int) -> list[float]:
+    inputs = [
+        (encode(template), msgspec.json.encode(section(bench.bindings[key])))
+        for key, template in bench.templates
+    ]
+    read_binding: Callable[[bytes], ResourceBinding] = msgspec.json.Decoder(ResourceBinding).decode
+    seconds = []
+    for _ in range(rounds):
+        for template, binding in inputs:
+            started = time.perf_counter()
+            decode(template)
+            read_binding(binding)
+            sorted(bench.names)
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def _cluster(number: int, chance: random.Random) -> Manifest:
+    region = f"region-{number % 10}"
+    sizes = [(4, 16), (8, 32), (16, 64), (32, 128)]
+    nodes = []
+    for cpu, memory in chance.sample(sizes, 3):
+        free = {
+            "cpu": f"{chance.randrange(0, cpu * 1000)}m",
+            "memory": f"{chance.randrange(0, memory * 1024)}Mi",
+            "pods": str(chance.randrange(0, 110)),
+        }
+        nodes.append({"count": chance.randrange(1, 9), "free": free})
+    kinds = [{"name": "deployments", "kind": "Deployment"}]
+    taints = [{"key": "edge", "effect": "NoSchedule"}] if number % 10 == 9 else []
+    conditions = [
+        {"type": name, "status": "True", "reason": "Seen"} for name in ("Ready", "Joined")
+    ]
+    return {
+        "metadata": {
+            "name": f"member-{number:03d}",
+            "labels": {"env": "prod" if number % 4 else "test", "tier": str(number % 3)},
+        },
+        "spec": {"region": region, "provider": f"provider-{number % 3}", "taints": taints},
+        "status": {
+            "conditions": conditions,
+            "apiEnablements": [{"groupVersion": "apps/v1", "resources": kinds}],
+            "capacity": {"nodeClasses": nodes},
+        },
+    }
+
+
+def _policies(clusters: int) -> Iterable[Manifest]:
+    """Build one policy for all, and three of different sorts in each namespace."""
+    production = {"labelSelector": {"matchLabels": {"env": "prod"}}}
+    weights = [
+        {"targetCluster": _in_region(number), "weight": number % 3 + 1}
+        for number in range(min(10, clusters))
+    ]
+    static = {"weightPreference": {"staticWeightList": weights}}
+    room = {
+        "weightPreference": {"dynamicWeight": "AvailableReplicas"},
+        "replicaLimits": [{"targetCluster": {}, "minReplicas": 1, "maxReplicas": 6}],
+    }
+    yield _policy("all", "", [{"apiVersion": "*", "kind": "*"}], {})
+    for number in range(_NAMESPACES):
+        place = f"team-{number}"
+        tiers = [("weights", "backend", static), ("room", "worker", room)]
+        for name, tier, rules in tiers:
+            labels = {"matchLabels": {"tier": tier}}
+            selector = {"apiVersion": "apps/v1", "kind": "Deployment", "labelSelector": labels}
+            placement = {"clusterAffinity": production, "replicaScheduling": rules}
+            yield _policy(name, place, [selector], placement)
+        copied = {"clusterAffinity": _in_region(number % 10)}
+        yield _policy("copied", place, [{"apiVersion": "apps/v1", "kind": "Deployment"}], copied)
+
+
+def _policy(name: str, namespace: str, selectors: list[Any], placement: Any) -> Manifest:
+    return {
+        "kind": "PropagationPolicy" if namespace else "ClusterPropagationPolicy",
+        "metadata": {"name": name, "namespace": namespace, "generation": 1},
+        "spec": {"resourceSelectors": selectors, "placement": placement},
+    }
+
+
+def _in_region(number: int) -> dict[str, Any]:
+    region = {"key": "region", "operator": "In", "values": [f"region-{number % 10}"]}
+    return {"fieldSelector": {"matchExpressions": [region]}}
+
+
+def _template(number: int, chance: random.Random) -> tuple[ObjectKey, Manifest]:
+    namespace = f"team-{number % _NAMESPACES}" if number % 10 else "elsewhere"
+    manifest = deployment(number, namespace=namespace)
+    manifest["metadata"]["labels"] = {
+        **manifest["metadata"]["labels"],
+        "tier": chance.choice(["backend", "worker", "worker", "frontend"]),
+    }
+    manifest["spec"]["replicas"] = chance.choice([1, 2, 3, 3, 5, 10, 20, 50])
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    container["resources"]["requests"] = {
+        "cpu": chance.choice(["50m", "100m", "250m", "500m", "1", "2"]),
+        "memory": chance.choice(["64Mi", "128Mi", "256Mi", "1Gi", "4Gi"]),
+    }
+    name = str(manifest["metadata"]["name"])
+    return ObjectKey("apps", "deployments", namespace, name), manifest
