@@ -37,7 +37,7 @@ def kinds_of(definition: Manifest) -> list[ResourceKind]:
     return [
         _kind(spec, version)
         for version in spec["versions"]
-        if version["served"] and (version["storage"] or not webhook)
+        if version.get("served") and (version.get("storage") or not webhook)
     ]
 
 
@@ -116,7 +116,7 @@ def status_of(definition: Manifest, registry: Registry, *, now: str) -> Manifest
             (NAMES_ACCEPTED, "False", "NameConflict", why),
             (ESTABLISHED, "False", "NotAccepted", "not all names are accepted"),
         ]
-    storage = next(version["name"] for version in spec["versions"] if version["storage"])
+    storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
     stored = list(old.get("storedVersions") or ())
     return {
         **old,

@@ -12,7 +12,7 @@ from shared.errors import FieldError
 
 DEPTH_MAX = 100
 
-_TYPES = {"array", "boolean", "integer", "number", "object", "string"}
+_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
 _FORBIDDEN = (
     "$ref",
@@ -51,25 +51,35 @@ def check_structural(schema: Any, path: str) -> list[FieldError]:
     faults = list(_check_node(schema, path, depth=0))
     if schema.get("type") != "object":
         faults.append(FieldError(f"{path}.type", "must be object at the root"))
-    metadata = (
-        schema.get("properties", {}).get("metadata") if _mapping(schema, "properties") else {}
-    )
-    if isinstance(metadata, Mapping):
-        extra = set(metadata.get("properties") or ()) - {"name", "generateName"}
-        if extra:
-            where = f"{path}.properties[metadata]"
-            faults.append(
-                FieldError(
-                    where,
-                    "must not specify anything other than name and generateName",
-                    "FieldValueForbidden",
-                )
-            )
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping):
+        faults += _check_common_fields(properties, path)
     return faults
 
 
-def _mapping(schema: Mapping[str, Any], name: str) -> bool:
-    return isinstance(schema.get(name), Mapping)
+_BINDABLE = {"name", "generateName"}
+_COMMON = {"apiVersion": "string", "kind": "string", "metadata": "object"}
+
+
+def _check_common_fields(properties: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    """What every object has may be repeated, not changed; of metadata only names are bound."""
+    for name, kind in _COMMON.items():
+        found = properties.get(name)
+        if isinstance(found, Mapping) and found.get("type") not in (kind, None, ""):
+            yield FieldError(f"{path}.properties[{name}].type", f"must be {kind}")
+    bound = _part(properties.get("metadata"), "properties", Mapping)
+    if bound and set(bound) - _BINDABLE:
+        yield FieldError(
+            f"{path}.properties[metadata]",
+            "must not specify anything other than name and generateName",
+            "FieldValueForbidden",
+        )
+
+
+def _part(value: Any, name: str, kind: type) -> Any:
+    """Return the part *name* where it is of the type it should have, else None."""
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, kind) else None
 
 
 def _check_node(schema: Mapping[str, Any], path: str, *, depth: int) -> Iterator[FieldError]:
@@ -102,10 +112,6 @@ def _children(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]
 def _check_type(schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     kind = schema.get("type")
     if schema.get(_INT_OR_STRING):
-        if kind:
-            yield FieldError(
-                f"{path}.type", f"must be empty if {_INT_OR_STRING} is true", "FieldValueForbidden"
-            )
         return
     if not kind:
         if not schema.get(_PRESERVE):
@@ -117,7 +123,7 @@ def _check_type(schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     elif kind not in _TYPES:
         yield FieldError(
             f"{path}.type",
-            f"unsupported value {kind!r}: supported values: {', '.join(sorted(_TYPES))}",
+            f"unsupported value {kind!r}: supported values: {', '.join(_TYPES)}",
             "FieldValueNotSupported",
         )
     if kind == "array" and "items" not in schema:
@@ -135,9 +141,7 @@ def _check_forbidden(schema: Mapping[str, Any], path: str) -> Iterator[FieldErro
             "FieldValueForbidden",
         )
     values = schema.get("additionalProperties")
-    if values is False:
-        yield FieldError(f"{path}.additionalProperties", "must not be false", "FieldValueForbidden")
-    if values is not None and schema.get("properties"):
+    if isinstance(values, Mapping) and schema.get("properties"):
         yield FieldError(
             f"{path}.additionalProperties",
             "and properties are mutually exclusive",
@@ -152,9 +156,18 @@ def _check_extensions(schema: Mapping[str, Any], path: str) -> Iterator[FieldErr
         yield FieldError(
             f"{path}.type", f"must be object if {_EMBEDDED} is true", "FieldValueRequired"
         )
+    if schema.get(_EMBEDDED) and not (schema.get(_PRESERVE) or schema.get("properties")):
+        yield FieldError(
+            f"{path}.properties",
+            f"must not be empty if {_EMBEDDED} is true without {_PRESERVE}",
+            "FieldValueRequired",
+        )
+    default = schema.get("default")
+    if default is not None and not _fits(default, schema.get("type")):
+        yield FieldError(f"{path}.default", f"must be of type {schema.get('type')}")
     map_type = schema.get(_MAP_TYPE)
     if map_type is not None:
-        if map_type not in {"atomic", "granular"}:
+        if map_type not in ("atomic", "granular"):
             yield FieldError(
                 f"{path}.{_MAP_TYPE}",
                 "must be atomic or granular",
@@ -166,15 +179,43 @@ def _check_extensions(schema: Mapping[str, Any], path: str) -> Iterator[FieldErr
         yield from _check_list(schema, path)
 
 
+_PYTHON_TYPES: Mapping[Any, tuple[type, ...]] = {
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "object": (dict,),
+    "string": (str,),
+}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if not isinstance(kind, str) or kind not in _PYTHON_TYPES:
+        return True
+    if isinstance(value, bool):
+        return bool(kind == "boolean")
+    return isinstance(value, _PYTHON_TYPES[kind])
+
+
 def _check_list(schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    list_type, keys = schema.get(_LIST_TYPE), schema.get(_MAP_KEYS) or ()
-    if list_type not in {"atomic", "set", "map", None}:
+    list_type, keys = schema.get(_LIST_TYPE), _part(schema, _MAP_KEYS, list) or ()
+    if list_type not in ("atomic", "set", "map", None):
         yield FieldError(
             f"{path}.{_LIST_TYPE}", "must be atomic, set or map", "FieldValueNotSupported"
         )
         return
     if list_type is not None and schema.get("type") != "array":
         yield FieldError(f"{path}.type", f"must be array if {_LIST_TYPE} is given")
+    items = schema.get("items")
+    element = items if isinstance(items, Mapping) else {}
+    if (
+        list_type == "set"
+        and element.get("type") == "object"
+        and element.get(_MAP_TYPE) != "atomic"
+    ):
+        yield FieldError(
+            f"{path}.items.{_MAP_TYPE}", "must be atomic as item of a list that is a set"
+        )
     if list_type != "map":
         if keys:
             yield FieldError(
@@ -183,17 +224,16 @@ def _check_list(schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         return
     if not keys:
         yield FieldError(f"{path}.{_MAP_KEYS}", "must name a key", "FieldValueRequired")
-    items = schema.get("items")
-    element = items if isinstance(items, Mapping) else {}
-    properties = element.get("properties") or {}
+    properties = _part(element, "properties", Mapping) or {}
+    required = _part(element, "required", list) or ()
     for position, key in enumerate(keys):
         where = f"{path}.{_MAP_KEYS}[{position}]"
-        found = properties.get(key)
-        if found is None:
+        found = properties.get(str(key))
+        if not isinstance(found, Mapping):
             yield FieldError(where, f"{key!r} is no property of the items")
-        elif found.get("type") in {"object", "array"}:
+        elif found.get("type") in ("object", "array"):
             yield FieldError(where, f"{key!r} must be of a scalar type")
-        elif key not in (element.get("required") or ()) and "default" not in found:
+        elif key not in required and "default" not in found:
             yield FieldError(
                 f"{path}.items.properties[{key}].default",
                 f"the key {key!r} must be required or have a default",
@@ -238,6 +278,6 @@ def _check_constraint(
     for where, child in _children(schema, path):
         yield from _check_constraint(child, where, allowed=allowed, depth=depth + 1)
     for name in _JUNCTORS:
-        for position, part in enumerate(schema.get(name) or ()):
+        for position, part in enumerate(_part(schema, name, list) or ()):
             where = f"{path}.{name}[{position}]"
             yield from _check_constraint(part, where, allowed=allowed, depth=depth + 1)
