@@ -29,6 +29,8 @@ class Stream:
     bytes_max: int = -1
     work_queue: bool = False
     message_ttl: bool = False
+    expiry_markers: bool = False
+    """Readers are told when a message's time is over."""
     replicas: int = 1
 
 
@@ -54,7 +56,13 @@ OBJECTS = Stream(
     message_ttl=True,
 )
 SECRETS = Stream(name="KV_SECRETS", subjects=("$KV.SECRETS.>",), per_subject_max=1)
-HEALTH = Stream(name="KV_HEALTH", subjects=("$KV.HEALTH.>",), per_subject_max=1, message_ttl=True)
+HEALTH = Stream(
+    name="KV_HEALTH",
+    subjects=("$KV.HEALTH.>",),
+    per_subject_max=1,
+    message_ttl=True,
+    expiry_markers=True,
+)
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), per_subject_max=1)
 STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), per_subject_max=1)
 EVENTS = Stream(

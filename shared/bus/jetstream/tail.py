@@ -1,0 +1,260 @@
+"""Following a stream from its last messages on, without gap or repetition.
+
+An own ordered consumer: the server pushes, nothing is acknowledged, and the reader counts. On a
+gap, a silence or a new connection the consumer is thrown away and another one starts after the
+last sequence seen. The snapshot is complete once it has passed the last sequence sampled *after*
+its consumer was created; sampled before, most lists under concurrent writes are wrong. It is
+sampled twice, since a key overwritten away during the first pass comes only with its newer message.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from shared.bus.jetstream.connection import RECONNECT_SECONDS, ApiError, Connection
+from shared.bus.jetstream.pipe import STATUS
+from shared.bus.jetstream.streams import nanoseconds
+from shared.bus.topology import MEBIBYTE
+from shared.errors import StoreUnavailable, TerminalError
+
+log = structlog.get_logger("hanse.bus")
+
+HEARTBEAT = timedelta(seconds=1)
+SILENCE_SECONDS_MAX = 4.0
+_PENDING_BYTES_MAX = 512 * MEBIBYTE
+_PENDING_MESSAGES_MAX = 1_000_000
+_NO_HEADERS: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One message of the stream, in its place."""
+
+    subject: str
+    sequence: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Tail:
+    """One reader of *stream*. `run` for ever; what it finds goes to the three callbacks.
+
+    `on_restart` says that a whole snapshot follows; `on_message` takes each message;
+    `on_complete` takes the sequence up to which all has been handed out. A reader without
+    room answers so in `has_room`; the server then stops sending until `resume`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        filters: tuple[str, ...],
+        *,
+        on_restart: Callable[[], None],
+        on_message: Callable[[Entry], None],
+        on_complete: Callable[[int], None],
+        absence_max: timedelta,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._filters = filters or (">",)
+        self._on_restart = on_restart
+        self._on_message = on_message
+        self._on_complete = on_complete
+        self._has_room = has_room
+        # Away for longer, delete markers may have expired: only a snapshot tells what is gone.
+        self._absence_max = absence_max.total_seconds()
+        self._last: int | None = None
+        self._epoch = 0
+        self._consumer_sequence = 0
+        self._heard_at = 0.0
+        self._broken = asyncio.Event()
+        self._target: int | None = None
+        self._arrived = asyncio.Event()
+        # The flow control request not answered yet: the server waits for it.
+        self._owed = ""
+        self._subscription: Subscription | None = None
+        self._name = ""
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        stop = self._connection.on_reconnect(self._broken.set)
+        try:
+            while True:
+                try:
+                    await self._attach()
+                    await self._watch_over()
+                except StoreUnavailable as err:
+                    log.info("tail.waiting", stream=self._stream, reason=str(err))
+                    await asyncio.sleep(RECONNECT_SECONDS)
+                await self._detach()
+        finally:
+            stop()
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.shield(self._detach())
+
+    async def _attach(self) -> None:
+        self._broken.clear()
+        resume = await self._can_resume()
+        if not resume:
+            self._last = None
+            self._on_restart()
+        self._epoch += 1
+        self._consumer_sequence = 0
+        self._owed = ""
+        self._heard_at = asyncio.get_running_loop().time()
+        inbox = self._connection.client.new_inbox()
+        epoch = self._epoch
+
+        async def receive(message: Msg) -> None:
+            if epoch == self._epoch:
+                await self._receive(message)
+
+        self._subscription = await self._connection.client.subscribe(
+            inbox,
+            cb=receive,
+            pending_msgs_limit=_PENDING_MESSAGES_MAX,
+            pending_bytes_limit=_PENDING_BYTES_MAX,
+        )
+        await self._create_consumer(inbox)
+        target = await self._connection.last_sequence(self._stream)
+        await self._catch_up()
+        if not resume:
+            target = await self._connection.last_sequence(self._stream)
+            await self._catch_up()
+        self._last = max(self._last or 0, target)
+        self._on_complete(self._last)
+
+    async def _can_resume(self) -> bool:
+        if self._last is None:
+            return False
+        if await self._connection.last_sequence(self._stream) < self._last:
+            log.warning("tail.stream_went_back", stream=self._stream)
+            return False
+        return asyncio.get_running_loop().time() - self._heard_at < self._absence_max
+
+    async def _create_consumer(self, inbox: str) -> None:
+        self._name = f"tail-{inbox.rsplit('.', 1)[1]}"
+        start: dict[str, Any] = (
+            {"deliver_policy": "last_per_subject"}
+            if self._last is None
+            else {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
+        )
+        config = {
+            "name": self._name,
+            "deliver_subject": inbox,
+            "ack_policy": "none",
+            "max_deliver": 1,
+            "flow_control": True,
+            "idle_heartbeat": nanoseconds(HEARTBEAT),
+            "inactive_threshold": nanoseconds(10 * HEARTBEAT),
+            "mem_storage": True,
+            "num_replicas": 1,
+            "filter_subjects": list(self._filters),
+            **start,
+        }
+        body = {"stream_name": self._stream, "config": config, "action": "create"}
+        try:
+            await self._connection.api(f"CONSUMER.CREATE.{self._stream}.{self._name}", body)
+        except ApiError as err:
+            if err.status == 400:
+                raise TerminalError(f"{self._stream}: {err}", reason="BadConsumer") from err
+            raise StoreUnavailable(f"cannot follow {self._stream}: {err}") from err
+
+    async def _catch_up(self) -> None:
+        """Wait until the last matching message of now has been handed out.
+
+        That message may have been removed meanwhile; a heartbeat then says there is no more.
+        """
+        wanted = await self._connection.last_sequence(self._stream, self._filters)
+        if wanted <= (self._last or 0):
+            return
+        self._arrived.clear()
+        self._target = wanted
+        try:
+            while not self._arrived.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), SILENCE_SECONDS_MAX / 4)
+                if self._broken.is_set() or self._is_silent():
+                    raise StoreUnavailable(f"lost {self._stream} during the snapshot")
+        finally:
+            self._target = None
+
+    async def _watch_over(self) -> None:
+        """Return when this consumer is of no more use."""
+        while not self._broken.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._broken.wait(), SILENCE_SECONDS_MAX / 4)
+            if self._is_silent():
+                log.info("tail.silent", stream=self._stream)
+                return
+
+    def _is_silent(self) -> bool:
+        return asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS_MAX
+
+    async def resume(self) -> None:
+        """Let the server send again: there is room now."""
+        owed, self._owed = self._owed, ""
+        if owed and self._connection.connected:
+            await self._connection.client.publish(owed)
+
+    async def _detach(self) -> None:
+        # What still arrives from the old consumer belongs to no epoch.
+        self._epoch += 1
+        subscription, self._subscription = self._subscription, None
+        client = self._connection.client
+        if subscription is None or client.is_closed:
+            return
+        await subscription.unsubscribe()
+        if client.is_connected:
+            # Only a courtesy: the server forgets it by itself after a while.
+            await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+
+    async def _receive(self, message: Msg) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        headers = message.headers or _NO_HEADERS
+        if not message.reply.startswith("$JS.ACK.") and STATUS in headers:
+            await self._receive_status(message.reply, headers)
+            return
+        tokens = message.reply.split(".")
+        # Two more tokens, domain and account, before the stream's name where there is a domain.
+        at = 5 if len(tokens) == 9 else 7
+        sequence, consumer_sequence = int(tokens[at]), int(tokens[at + 1])
+        if consumer_sequence != self._consumer_sequence + 1:
+            self._gap()
+            return
+        self._consumer_sequence = consumer_sequence
+        self._on_message(Entry(message.subject, sequence, message.data, headers))
+        self._last = sequence
+        if self._target is not None and sequence >= self._target:
+            self._arrived.set()
+
+    async def _receive_status(self, reply: str, headers: dict[str, str]) -> None:
+        if headers[STATUS] != "100":
+            # 409: the consumer was deleted or its leader moved.
+            self._gap()
+            return
+        stalled = headers.get("Nats-Consumer-Stalled", "")
+        if reply or stalled:
+            # Everything before this has been handled.
+            self._owed = reply or stalled
+            if self._has_room():
+                await self.resume()
+            return
+        if int(headers.get("Nats-Last-Consumer", "0")) != self._consumer_sequence:
+            self._gap()
+            return
+        self._arrived.set()
+
+    def _gap(self) -> None:
+        self._epoch += 1
+        self._broken.set()
+        self._arrived.set()
