@@ -13,6 +13,12 @@ from shared.runtime.nats_server import NatsServer
 from shared.store.memory import MemoryStore
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write what scenarios give as their golden"
+    )
+
+
 @pytest.fixture
 async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
     async with NatsServer(tmp_path / "nats") as server:

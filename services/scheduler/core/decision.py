@@ -68,16 +68,17 @@ Decision = Scheduled | Unschedulable
 def explain(decision: Decision) -> str:
     """Return one short text for the condition Scheduled."""
     if isinstance(decision, Unschedulable):
-        text = decision.message
+        parts, why = [decision.message], ""
         if decision.clusters:
-            text += f"; it stays in {_targets(decision.clusters)}"
+            parts.append(f"it stays in {_targets(decision.clusters)}")
     else:
-        text = f"placed in {_targets(decision.clusters)}"
+        parts, why = [f"placed in {_targets(decision.clusters)}"], "not in "
     if decision.evictions:
         leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
-        text += f"; leaving {_some(leaving)} once the rest is healthy"
+        parts.append(f"leaving {_some(leaving)}")
     if decision.rejections:
-        text += f"; not in {describe_rejections(decision.rejections)}"
+        parts.append(why + describe_rejections(decision.rejections))
+    text = "; ".join(parts)
     return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 3] + "..."
 
 

@@ -159,8 +159,8 @@ class Fleet:
         changed.members = {**self.members, member.name: member}
         changed.arriving = self.arriving
         # Another instance of this class: its parts are ours to share.
-        changed._remembered = self._remembered  # noqa: SLF001
-        changed._rooms = {**self._rooms, member.name: {}}  # noqa: SLF001
+        changed._remembered = self._remembered
+        changed._rooms = {**self._rooms, member.name: {}}
         return changed
 
     def remember(self, key: Hashable, work_out: Callable[[], Remembered]) -> Remembered:

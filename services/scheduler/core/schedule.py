@@ -9,7 +9,6 @@ from services.scheduler.core.decision import (
     RejectionCode,
     Scheduled,
     Unschedulable,
-    describe_rejections,
 )
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
@@ -77,7 +76,7 @@ def _unschedulable(
     elif shortage:
         message = shortage
     else:
-        message = f"0 of {len(fleet.members)} clusters fit: {describe_rejections(rejections)}"
+        message = f"none of {len(fleet.members)} clusters fits"
     return Unschedulable(
         reason="Unschedulable" if shortage else "NoClusterFit",
         message=message,

@@ -1,0 +1,160 @@
+"""Every scenario gives the decision written beside it.
+
+A scenario is a YAML file: the members, the placement of a policy, the workload, what the last
+decision said and what members report. `pytest tests/scenarios --update-golden` writes the
+decision anew; the diff is what is to be judged.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.scheduler.core.bindings import condition_of, workload_of
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.schedule import schedule
+from shared.api.binding import ResourceBinding
+from shared.api.cluster import Cluster
+from shared.api.meta import read
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import ObjectKey
+from shared.interpreter.demand import demand_of
+
+FOLDER = Path(__file__).parent / "scheduler"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DAY = "2026-03-01T"
+
+
+def cluster(name, stated):
+    kinds = [kind.split() for kind in stated.get("kinds", ())]
+    conditions = [
+        {"type": "Ready", "status": str(stated.get("ready", True)), "reason": "x"},
+        {"type": "Joined", "status": str(stated.get("joined", True)), "reason": "x"},
+    ]
+    status = {
+        "conditions": conditions,
+        "taints": [taint(text) for text in stated.get("taints", ())],
+        "apiEnablements": [
+            {"groupVersion": version, "resources": [{"name": "x", "kind": kind}]}
+            for version, kind in kinds
+        ],
+    }
+    if "room" in stated:
+        status["capacity"] = {"nodeClasses": [room(text) for text in stated["room"]]}
+    metadata = {"name": name, "labels": stated.get("labels", {})}
+    if stated.get("leaving"):
+        metadata["deletionTimestamp"] = f"{DAY}11:59:00Z"
+    spec = {"region": stated.get("region", "")}
+    return read({"metadata": metadata, "spec": spec, "status": status}, Cluster)
+
+
+def taint(text):
+    """`key=value:Effect@11:59:00`."""
+    text, _, added = text.partition("@")
+    left, _, effect = text.rpartition(":")
+    key, _, value = left.partition("=")
+    found = {"key": key, "value": value, "effect": effect}
+    return {**found, "timeAdded": f"{DAY}{added}Z"} if added else found
+
+
+def room(text):
+    """`2 x cpu=4,memory=8Gi,pods=100`."""
+    count, _, free = text.partition(" x ")
+    return {"count": int(count), "free": dict(one.split("=") for one in free.split(","))}
+
+
+def template(stated):
+    metadata = {"name": "web", "namespace": "shop", "uid": "u", "generation": 1}
+    if stated.get("kind") == "ConfigMap":
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    requests = {name: stated[name] for name in ("cpu", "memory") if name in stated}
+    pod = {"containers": [{"name": "main", "resources": {"requests": requests}}]}
+    spec = {"replicas": stated["replicas"], "template": {"spec": pod}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def binding(stated):
+    reports = [
+        {
+            "cluster": name,
+            "applied": True,
+            "health": "Healthy",
+            "observedTime": f"{DAY}11:59:59Z",
+            "status": {"availableReplicas": count},
+        }
+        for name, count in stated.get("available", {}).items()
+    ]
+    reports += [
+        {"cluster": name, "applied": True, "health": "Healthy"}
+        for name in stated.get("healthy", ())
+    ]
+    leaving = {"reason": "TaintToleration", "message": "lost", "since": f"{DAY}11:59:40Z"}
+    spec = {
+        "resource": {"apiVersion": "v1", "kind": "X", "resource": "xs", "name": "web"},
+        "policy": {"kind": "PropagationPolicy", "name": "p"},
+        "replicas": stated.get("replicas"),
+        "clusters": [{"name": n, "replicas": r} for n, r in stated.get("clusters", {}).items()],
+        "evictions": [
+            {"cluster": name, "replicas": replicas, **leaving}
+            for name, replicas in stated.get("leaving", {}).items()
+        ],
+    }
+    return read({"spec": spec, "status": {"aggregatedStatus": reports}}, ResourceBinding)
+
+
+def policy(stated, purge_mode):
+    spec = {
+        "resourceSelectors": [{"apiVersion": "*", "kind": "*"}],
+        "placement": stated,
+        "failover": {"cluster": {"purgeMode": purge_mode}},
+    }
+    return read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
+
+
+def decide(scenario):
+    manifest = template(scenario["workload"])
+    found = binding(scenario["binding"]) if "binding" in scenario else None
+    workload = workload_of(
+        ObjectKey("apps", "deployments", "shop", "web"),
+        manifest,
+        demand_of(manifest),
+        policy(scenario["policy"], scenario.get("purgeMode", "Gracefully")),
+        found,
+        grace=timedelta(seconds=30),
+    )
+    fleet = Fleet.of(cluster(name, stated) for name, stated in scenario["clusters"].items())
+    return schedule(workload, fleet, NOW)
+
+
+def written(decision):
+    condition = condition_of(decision, 1)
+    found = {
+        "scheduled": condition.status == "True",
+        "reason": condition.reason,
+        "message": condition.message,
+        "clusters": {one.name: one.replicas for one in decision.clusters},
+    }
+    if decision.evictions:
+        found["leaving"] = {one.cluster: one.replicas for one in decision.evictions}
+    if decision.rejections:
+        found["rejected"] = {name: str(why.code) for name, why in decision.rejections.items()}
+    if decision.wake_after is not None:
+        found["wakeAfterSeconds"] = decision.wake_after.total_seconds()
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_scenario_gives_its_decision(path, request):
+    scenario = yaml.safe_load(path.read_text())
+    decision = written(decide(scenario))
+    if request.config.getoption("--update-golden"):
+        stated = path.read_text().partition("\ndecision:\n")[0].rstrip("\n")
+        golden = yaml.safe_dump({"decision": decision}, sort_keys=False, width=96)
+        path.write_text(f"{stated}\n{golden}")
+        return
+    assert decision == scenario["decision"], scenario["about"]
+
+
+def test_there_are_scenarios():
+    assert len(list(FOLDER.glob("*.yaml"))) >= 25
