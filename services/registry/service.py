@@ -23,6 +23,7 @@ from shared.apiserver.serving import Serving
 from shared.apiserver.verbs.listing import Snapshots
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
+from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller, LoopSettings
 from shared.memberapi.credentials import MemberCredentials
@@ -46,8 +47,8 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         key = load_key(settings.envelope_key_file, settings.envelope_key)
         connection = await stack.enter_async_context(connect(settings.nats, "registry"))
-        await ensure_topology(connection)
-        bus = await stack.enter_async_context(open_bus(connection))
+        await ensure_topology(connection, STREAMS)
+        bus = open_bus(connection, "registry")
         store = await stack.enter_async_context(open_store(connection))
         readiness.checks["nats"] = lambda: bus.connected
         clock = SystemClock()

@@ -7,8 +7,9 @@ refused, since everything that was put in the one would be missed, and put in th
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.registry.core.inventory import VERSION_MIN, Identity, is_supported
+from services.registry.core.inventory import Identity
 from services.registry.core.lifecycle import Reason, Trigger
+from shared.interpreter.versions import VERSION_MIN, is_supported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from services.registry.core.inventory import Identity, enablements_of, read_version
+from services.registry.core.inventory import Identity, enablements_of
 from services.registry.core.lifecycle import Reason, State, next_state, state_of
 from services.registry.core.registration import Member, Ruling, rule
 from services.registry.settings import Settings
@@ -34,6 +34,7 @@ from shared.events import cluster as events
 from shared.events import subjects
 from shared.events.envelope import fact_envelope
 from shared.events.work import decode_report
+from shared.interpreter.versions import read_version
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
