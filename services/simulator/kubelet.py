@@ -79,8 +79,10 @@ class Kubelet:
     def _follow(self, change: Change) -> None:
         key = change.stored.key
         if key.group_resource == PODS:
-            self._count(key, None if change.type is ChangeType.DELETED else change.stored.manifest)
-            self.controller.wake(key)
+            gone, pod = change.type is ChangeType.DELETED, change.stored.manifest
+            self._count(key, None if gone else pod)
+            if gone or is_deleting(pod) or not _is_settled(pod):
+                self.controller.wake(key)
         elif key.group_resource == NODES:
             self._follow_node(change)
 
@@ -192,9 +194,9 @@ class Kubelet:
 
     def _run(self, key: ObjectKey, pod: Manifest) -> Plan:
         """Start it when its time has come, end it when it ends by itself."""
-        started = pods.phase_of(pod) == "Running"
-        if started and pods.is_ready(pod) and not pods.ends_by_itself(pod):
+        if _is_settled(pod):
             return NOTHING
+        started = pods.phase_of(pod) == "Running"
         seconds = self.times.ready_seconds
         if started and pods.is_ready(pod):
             seconds = self.times.duration_seconds
@@ -223,6 +225,11 @@ class Kubelet:
             if any(text in image for text in self.times.failing_images):
                 return "ImagePullBackOff", f'Back-off pulling image "{image}"'
         return missing_need(pod, self._view)
+
+
+def _is_settled(pod: Manifest) -> bool:
+    """Whether it runs for good, so that only its node or its deletion can change anything."""
+    return pods.phase_of(pod) == "Running" and pods.is_ready(pod) and not pods.ends_by_itself(pod)
 
 
 def _tick(moment: float) -> float:

@@ -1,5 +1,6 @@
 """The composition root of a simulated cluster."""
 
+import gc
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -50,6 +51,8 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("simulator", settings.telemetry))
         member = await stack.enter_async_context(open_cluster(settings, readiness))
+        # Objects live long and come by the thousand: looking at all of them often is waste.
+        gc.set_threshold(50_000, 20, 100)
         log.info("simulator.listening", cluster=settings.name, url=member.listening.url)
         await run_until_stopped(member.tasks, readiness)
 
