@@ -1,0 +1,84 @@
+"""The composition root of the scheduler."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from services.scheduler.reconcilers.announcements import Announcements
+from services.scheduler.reconcilers.federation import Federation, template_keys
+from services.scheduler.reconcilers.policies import PolicyReconciler
+from services.scheduler.reconcilers.templates import TemplateReconciler
+from services.scheduler.settings import Settings
+from shared.apimachinery.manifest import ObjectKey
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.port import Publisher
+from shared.bus.topology import STREAMS
+from shared.clock import Clock, SystemClock
+from shared.controller.loop import Controller
+from shared.runtime.probes import Readiness, serve_probes
+from shared.runtime.process import Runnable, run_until_stopped
+from shared.store.jetstream import open_store
+from shared.store.port import EVERYTHING, ObjectStore
+from shared.telemetry.setup import telemetry
+
+
+async def serve(settings: Settings) -> None:
+    """Decide until told to stop."""
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        # Entered first, closed last: telemetry sees the whole shutdown.
+        stack.enter_context(telemetry("scheduler", settings.telemetry))
+        await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        connection = await stack.enter_async_context(connect(settings.nats, "scheduler"))
+        await ensure_topology(connection, STREAMS)
+        bus = open_bus(connection, "scheduler")
+        store = await stack.enter_async_context(open_store(connection))
+        readiness.checks["nats"] = lambda: bus.connected
+        scheduler = Scheduler(store, bus, clock=SystemClock(), settings=settings)
+        await run_until_stopped(scheduler.tasks, readiness)
+
+
+class Scheduler:
+    """The scheduler's parts, wired over any store and bus; `tasks` run for as long as it lives."""
+
+    def __init__(
+        self, store: ObjectStore, publisher: Publisher, *, clock: Clock, settings: Settings
+    ) -> None:
+        self._store = store
+        self._policy_delay = settings.policy_delay
+        self._federation = Federation(
+            store.mirror, wake_template=self._wake_template, wake_policy=self._wake_policy
+        )
+        self.templates: Controller[ObjectKey] = Controller(
+            "template",
+            TemplateReconciler(
+                store,
+                self._federation,
+                Announcements(publisher, clock),
+                clock,
+                settings.toleration,
+            ),
+            settings.loop,
+        )
+        self.policies: Controller[ObjectKey] = Controller(
+            "policy", PolicyReconciler(store, self._federation, clock), settings.loop
+        )
+
+    @property
+    def tasks(self) -> Mapping[str, Runnable]:
+        return {"templates": self._decide, "policies": self.policies.run}
+
+    def _wake_template(self, key: ObjectKey) -> None:
+        self.templates.wake(key)
+
+    def _wake_policy(self, key: ObjectKey) -> None:
+        # Gathered: a policy that speaks for thousands is counted a few times, not thousands.
+        self.policies.wake_after(key, self._policy_delay)
+
+    async def _decide(self) -> None:
+        # First what decisions rest on, then what is to be decided.
+        stop = self._federation.follow()
+        try:
+            self.templates.watch(self._store.mirror, EVERYTHING, template_keys)
+            await self.templates.run()
+        finally:
+            stop()
