@@ -5,32 +5,34 @@ from typing import Any
 from shared.apimachinery.apply import Conflicts, Writer, apply
 from shared.apimachinery.field_sets import DuplicateItem
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.patch import json_patch, merge_patch
+from shared.apimachinery.strategic_merge import strategic_merge
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.negotiation import JSON_PATCH, STRATEGIC_PATCH
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.serving import Call
 from shared.apiserver.status_errors import ApiFault, invalid
-from shared.errors import FieldError
+from shared.errors import FieldError, InvalidObject
 
 
 def merge(
     kind: ResourceKind | None, old: Manifest, document: Any, media: str, *, name: str
 ) -> Manifest:
-    """Return *old* with *document* merged in; shares what did not change."""
-    del kind, media, name
-    merged: Manifest = _merge(old, document)
-    return merged
-
-
-def _merge(old: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(old) if isinstance(old, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
+    """Return *old* with *document* merged in; raises `ApiFault` 422 for what does not apply."""
+    try:
+        if media == JSON_PATCH:
+            return json_patch(old, document)
+        if media == STRATEGIC_PATCH and kind is not None:
+            merged: Manifest = strategic_merge(old, document, schema_of(kind))
         else:
-            merged[key] = _merge(merged.get(key), value)
+            merged = merge_patch(old, document)
+    except (InvalidObject, DuplicateItem, ValueError) as err:
+        raise _does_not_apply(err, name) from err
     return merged
+
+
+def _does_not_apply(error: Exception, name: str) -> ApiFault:
+    return ApiFault(422, f"the patch cannot be applied: {error}", details={"name": name})
 
 
 def apply_configuration(

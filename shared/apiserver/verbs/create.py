@@ -89,7 +89,7 @@ async def prepare_new(
         raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
     name = metadata["name"]
     new = prepare_content(kind, None, new)
-    new, warnings = conform(kind, new, call.options.field_validation)
+    new, warnings = conform(kind, None, new, call.options.field_validation)
 
     # 2. May it be here?
     if kind.namespaced:

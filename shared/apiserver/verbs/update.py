@@ -59,7 +59,7 @@ def prepare_changed(
     if faults:
         raise invalid(kind.gvk, call.name, faults)
     new = prepare_content(kind, old, new)
-    new, warnings = conform(kind, new, call.options.field_validation)
+    new, warnings = conform(kind, old, new, call.options.field_validation)
 
     # 2. May it be so? Status is the word of controllers, which no admission judges.
     if call.subresource != "status":
