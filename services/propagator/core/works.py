@@ -119,6 +119,13 @@ def make_namespace_order(
     )
 
 
+def preserving(encoded: Encoded) -> Encoded:
+    """The same order, whose object is to stay when it is revoked."""
+    if encoded.order.preserve_on_deletion:
+        return encoded
+    return _seal(msgspec.structs.replace(encoded.order, digest="", preserve_on_deletion=True))
+
+
 def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
     """The order to remove what *held* asked for."""
     return _seal(

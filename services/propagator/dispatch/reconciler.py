@@ -21,7 +21,7 @@ from services.propagator.core.namespaces import (
 )
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.render import render_namespace, stamp
-from services.propagator.core.works import Encoded, diff, make_namespace_order
+from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import ParsedObjects, render_orders
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
@@ -120,8 +120,11 @@ class DispatchReconciler:
             undecided=desired.undecided,
         )
         with self._arrivals(key.namespace, plan.publish):
-            if plan.publish and key.namespace:
-                await self._ensure_namespace(key.namespace, plan.publish)
+            if plan.publish and key.namespace not in UNMANAGED:
+                preserved = any(
+                    desired.orders[cluster].order.preserve_on_deletion for cluster in plan.publish
+                )
+                await self._ensure_namespace(key.namespace, plan.publish, preserved=preserved)
             if plan.publish or plan.revoke or plan.forget:
                 await self._publisher.carry_out(key, plan, desired.orders, desired.trace)
         return await self._await_removals(key, desired.orders, fleet)
@@ -156,7 +159,12 @@ class DispatchReconciler:
                     fleet.add(cluster)
         return fleet
 
-    async def _reconcile_namespace(self, key: ObjectKey) -> Result:
+    async def _reconcile_namespace(self, key: ObjectKey, preserved: Collection[str] = ()) -> Result:
+        """Publish or revoke the namespace. It outlives its works where one of them is preserved.
+
+        That is remembered in the order itself, so removing the namespace never takes along what
+        somebody asked to keep; *preserved* are clusters where such a work is about to arrive.
+        """
         name = key.name
         if name in UNMANAGED:
             return Done()
@@ -173,6 +181,9 @@ class DispatchReconciler:
             follower = self._follow_order(key)
             for cluster in missing:
                 desired.orders[cluster] = follower
+        keeping = {cluster for cluster, one in held.items() if one.preserve_on_deletion}
+        for cluster in keeping.union(preserved) & desired.orders.keys():
+            desired.orders[cluster] = preserving(desired.orders[cluster])
         return await self._carry_out(key, desired)
 
     def _follow_order(self, key: ObjectKey) -> Encoded:
@@ -186,21 +197,27 @@ class DispatchReconciler:
             generation=generation_of(template) if template is not None else 0,
         )
 
-    async def _ensure_namespace(self, name: str, clusters: Collection[str]) -> None:
-        if name in UNMANAGED:
-            return
+    async def _ensure_namespace(
+        self, name: str, clusters: Collection[str], *, preserved: bool
+    ) -> None:
         key = namespace_key(name)
-        if self._has_all(key, clusters):
+        if self._has_all(key, clusters, preserved=preserved):
             return
         async with self._lock(name):
-            if not self._has_all(key, clusters) and isinstance(
-                await self._reconcile_namespace(key), Again
-            ):
+            if self._has_all(key, clusters, preserved=preserved):
+                return
+            result = await self._reconcile_namespace(key, clusters if preserved else ())
+            if isinstance(result, Again):
                 self._wake(key)
 
-    def _has_all(self, key: ObjectKey, clusters: Collection[str]) -> bool:
+    def _has_all(self, key: ObjectKey, clusters: Collection[str], *, preserved: bool) -> bool:
         held = self._log.of(key)
-        return all(cluster in held and not held[cluster].deleted for cluster in clusters)
+        return all(
+            cluster in held
+            and not held[cluster].deleted
+            and held[cluster].preserve_on_deletion >= preserved
+            for cluster in clusters
+        )
 
     @contextmanager
     def _arrivals(self, namespace: str, clusters: Collection[str]) -> Iterator[None]:
