@@ -1,0 +1,93 @@
+"""The `hanse` command: `demo`, `up`, `join`, `leave`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from hanse import commands
+
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; returns its exit status (2 for a usage error)."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    return int(options.run(options))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hanse", description="A federation of Kubernetes clusters"
+    )
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(subcommands.add_parser("demo", help="show the main job on three simulated members"))
+    _add_up(subcommands.add_parser("up", help="run a federation on this machine"))
+    _add_join(subcommands.add_parser("join", help="make a cluster a member"))
+    _add_leave(subcommands.add_parser("leave", help="end a cluster's membership"))
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+    parser.set_defaults(run=commands.demo)
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--clusters", type=_count, default=3, metavar="N", help="simulated members (default 3)"
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, default=Path(".hanse"), metavar="DIR", help="what is kept"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8443, help="the gateway's port on loopback (default 8443)"
+    )
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="written for kubectl (DIR/kubeconfig)"
+    )
+    parser.set_defaults(run=commands.up)
+
+
+def _add_hub(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("KUBECONFIG", _DEFAULT_KUBECONFIG)
+    parser.add_argument("name", metavar="NAME", help="the member's name in the federation")
+    parser.add_argument(
+        "--kubeconfig", type=Path, default=Path(default), metavar="FILE", help="for the hub"
+    )
+    parser.add_argument("--context", default="", help="the hub's context in that file")
+
+
+def _add_join(parser: argparse.ArgumentParser) -> None:
+    _add_hub(parser)
+    parser.add_argument("--member-kubeconfig", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--member-context", default="", metavar="C")
+    for place in ("region", "zone", "provider"):
+        parser.add_argument(f"--{place}", default="", metavar=place[0].upper())
+    parser.set_defaults(run=commands.join)
+
+
+def _add_leave(parser: argparse.ArgumentParser) -> None:
+    _add_hub(parser)
+    parser.set_defaults(run=commands.leave)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError("between 0 and 100")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError("between 1 and 65535")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""A whole federation on this machine: NATS, every service and simulated members as processes.
+
+`start` brings it up in order and returns once the gateway answers and the members have been asked
+to join; the same data directory resumes the same federation. Everything listens on loopback.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hanse.hub import Hub
+from hanse.join import Place, register
+from hanse.kubeconfig import write_kubeconfig
+from hanse.layout import Layout, Ports, ensure_token
+from hanse.supervisor import Command, Supervisor
+from shared.bus.settings import NatsSettings
+from shared.errors import HanseError
+from shared.memberapi.credentials import read_kubeconfig
+from shared.memberapi.http import open_member
+from shared.memberapi.port import MemberApi
+from shared.memberapi.sealing import ensure_key
+from shared.runtime.certificates import ensure_serving_certificate
+from shared.runtime.nats_server import NatsServer
+
+SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
+READY_DEADLINE_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+
+# Names, regions, zones and providers of the first simulated members; more are numbered.
+_PLACES = (
+    ("eu-1", "eu-central", "eu-central-1a", "hansa"),
+    ("us-1", "us-east", "us-east-1a", "hudson"),
+    ("ap-1", "ap-south", "ap-south-1a", "malacca"),
+)
+
+
+def places(count: int) -> list[Place]:
+    """Return *count* places: three real ones first, then more in the same regions."""
+    found = []
+    for number in range(count):
+        name, region, zone, provider = _PLACES[number % len(_PLACES)]
+        area = name.split("-")[0]
+        found.append(Place(f"{area}-{number // len(_PLACES) + 1}", region, zone, provider))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederationSettings:
+    data_dir: Path
+    clusters: int = 3
+    port: int = 0
+    """The gateway's; 0 takes the one of last time or any free one."""
+    kubeconfig: Path | None = None
+    """Written for kubectl; None writes `kubeconfig` in the data directory."""
+    service_environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings beside the ones made here, for every service."""
+    simulator_environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class FederationFailed(RuntimeError):
+    """Something did not come up in time; the message says what, and which log to read."""
+
+
+class Federation:
+    """What is running, and the clients to it. Made by `start_federation`."""
+
+    def __init__(self, settings: FederationSettings, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.layout = Layout(settings.data_dir.resolve())
+        self.supervisor = Supervisor()
+        self.members: dict[str, MemberApi] = {}
+        self.places = places(settings.clusters)
+        self._stack = stack
+        self._hub: Hub | None = None
+        self.layout.prepare()
+        self._ports = Ports(self.layout.ports)
+        self._gateway_port = self._ports.of("gateway", settings.port)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.settings.kubeconfig or self.layout.root / "kubeconfig"
+
+    @property
+    def hub(self) -> Hub:
+        assert self._hub is not None, "the federation has not started"
+        return self._hub
+
+    def probes_port(self, service: str) -> int:
+        """Where *service* answers /readyz and /metrics."""
+        return self._ports.of(f"{service}-probes")
+
+    def lose(self, member: str) -> None:
+        """Kill a simulated member and keep it down, as a data centre without power."""
+        self.supervisor.child(_child_name(member)).hold()
+
+    def find(self, member: str) -> None:
+        """Let a lost member start again. It comes back empty, under its old identity."""
+        self.supervisor.child(_child_name(member)).release()
+
+    async def start(self) -> None:
+        """Bring everything up in order; raises `FederationFailed`."""
+        self._stack.push_async_callback(self.supervisor.stop)
+        nats = NatsServer(self.layout.nats, port=self._ports.of("nats"))
+        nats.prepare()
+        ensure_key(self.layout.envelope_key)
+        self._start_child("nats", nats.arguments, {})
+        await self._until("nats", lambda: _connects(self._ports.of("nats")))
+        self._write_hub_access()
+        for service in SERVICES:
+            self._start_service(service, nats.settings)
+        for place in self.places:
+            self._start_member(place)
+        access = read_kubeconfig(self.kubeconfig)
+        self._hub = Hub(await self._stack.enter_async_context(open_member(access, name="hub")))
+        await self._until("gateway", lambda: _answers(self.hub.api))
+        await asyncio.gather(*(self._join(place) for place in self.places))
+
+    def _write_hub_access(self) -> None:
+        """Certificate, token and kubeconfig: made once, kept over restarts."""
+        certificate = ensure_serving_certificate(self.layout.tls, ("127.0.0.1", "localhost"))
+        token = ensure_token(self.layout.tokens)
+        write_kubeconfig(
+            self.kubeconfig,
+            name="hanse",
+            server=f"https://127.0.0.1:{self._gateway_port}",
+            certificate_authority=certificate.authority.read_bytes(),
+            token=token,
+        )
+
+    def _start_service(self, service: str, nats: NatsSettings) -> None:
+        environment = {
+            "HANSE_NATS_URL": nats.url,
+            "HANSE_NATS_CREDENTIALS_FILE": str(nats.credentials_file),
+            "HANSE_ENVELOPE_KEY_FILE": str(self.layout.envelope_key),
+            "HANSE_PROBES_PORT": str(self.probes_port(service)),
+        }
+        if service == "gateway":
+            environment |= {
+                "HANSE_PORT": str(self._gateway_port),
+                "HANSE_TLS_FOLDER": str(self.layout.tls),
+                "HANSE_TOKENS_FILE": str(self.layout.tokens),
+            }
+        environment |= self.settings.service_environment
+        self._start_child(service, [sys.executable, "-m", f"services.{service}"], environment)
+
+    def _start_member(self, place: Place) -> None:
+        environment = {
+            "HANSE_NAME": place.name,
+            "HANSE_REGION": place.region,
+            "HANSE_ZONE": place.zone,
+            "HANSE_PROVIDER": place.provider,
+            "HANSE_FOLDER": str(self.layout.member(place.name)),
+            "HANSE_PORT": str(self._ports.of(_child_name(place.name))),
+            **self.settings.simulator_environment,
+        }
+        arguments = [sys.executable, "-m", "services.simulator"]
+        self._start_child(_child_name(place.name), arguments, environment)
+
+    def _start_child(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self.supervisor.start(
+            Command(
+                name=name,
+                arguments=arguments,
+                environment=environment,
+                log_file=self.layout.logs / f"{name}.log",
+            )
+        )
+
+    async def _join(self, place: Place) -> None:
+        """Register a simulated member; joining one that is a member already changes nothing."""
+        name = _child_name(place.name)
+        kubeconfig = self.layout.member(place.name) / "kubeconfig"
+        await self._until(name, lambda: _exists(kubeconfig))
+        credentials = read_kubeconfig(kubeconfig)
+        member = await self._stack.enter_async_context(open_member(credentials, name=place.name))
+        await self._until(name, lambda: _answers(member))
+        self.members[place.name] = member
+        await register(self.hub.api, place, credentials)
+
+    async def _until(self, child: str, check: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until *check* holds; raises `FederationFailed` with the child's last words."""
+        try:
+            async with asyncio.timeout(READY_DEADLINE_SECONDS):
+                while not await check():  # noqa: ASYNC110 - another process changes what it asks.
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError as err:
+            file = self.layout.logs / f"{child}.log"
+            raise FederationFailed(f"{child} did not come up; its log is {file}") from err
+
+
+@asynccontextmanager
+async def start_federation(settings: FederationSettings) -> AsyncIterator[Federation]:
+    """Start a federation and stop every process of it on leaving."""
+    async with AsyncExitStack() as stack:
+        federation = Federation(settings, stack)
+        await federation.start()
+        yield federation
+
+
+def _child_name(member: str) -> str:
+    return f"member-{member}"
+
+
+async def _connects(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _answers(api: MemberApi) -> bool:
+    try:
+        await api.read("/readyz", deadline_seconds=2.0)
+    except HanseError:
+        return False
+    return True
+
+
+async def _exists(path: Path) -> bool:
+    return path.exists()  # noqa: ASYNC240 - one look at a local file.
