@@ -11,9 +11,9 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 
 from services.simulator.core import pods
-from services.simulator.core.cluster import UNREACHABLE
 from services.simulator.core.fields import is_deleting, section
 from services.simulator.core.needs import missing_need
+from services.simulator.core.nodes import UNREACHABLE
 from services.simulator.core.placement import (
     Amounts,
     Host,

@@ -4,15 +4,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from services.simulator.admission import MemberAdmission
-from services.simulator.core.cluster import (
+from services.simulator.core.cluster import first_objects
+from services.simulator.core.defaults import DEFAULTED
+from services.simulator.core.nodes import (
     NodeShape,
     cordoned,
-    first_objects,
     make_node,
     node_answering,
     node_silent,
 )
-from services.simulator.core.defaults import DEFAULTED
 from services.simulator.core.plan import NODES, SERVICES, Create, Delete, Plan, Replace
 from services.simulator.core.view import View
 from services.simulator.kubelet import Kubelet, PodTimes

@@ -5,7 +5,7 @@ from typing import Any
 from simulator_model import Model, pod_template, workload
 
 from services.simulator.core import pods
-from services.simulator.core.cluster import NodeShape, cordoned, make_node
+from services.simulator.core.nodes import NodeShape, cordoned, make_node
 from services.simulator.core.plan import DAEMON_SETS, NODES, key_of
 from shared.apimachinery.manifest import Manifest, labels_of
 

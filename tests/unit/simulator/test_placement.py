@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator.core.cluster import NodeShape, cordoned, make_node, node_silent
+from services.simulator.core.nodes import NodeShape, cordoned, make_node, node_silent
 from services.simulator.core.placement import (
     Host,
     Room,
