@@ -32,6 +32,9 @@ class Settings:
     resync: timedelta = timedelta(minutes=10)
     """Every template is looked at this often though nothing changed."""
 
+    member_deadline: timedelta = timedelta(seconds=15)
+    """How long one call to a member may take."""
+
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     nats: NatsSettings = field(default_factory=NatsSettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)

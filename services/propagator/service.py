@@ -1,0 +1,80 @@
+"""The composition root of the propagator: dispatch, apply, or both."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+from services.propagator.apply.members import CLUSTERS, MemberWorkers
+from services.propagator.dispatch.dispatcher import Dispatcher
+from services.propagator.settings import Settings
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.port import Bus
+from shared.bus.topology import STREAMS
+from shared.clock import SystemClock
+from shared.controller.loop import LoopSettings
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.http import MemberLimits, open_member
+from shared.memberapi.port import MemberApi
+from shared.memberapi.sealing import load_key
+from shared.runtime.probes import Readiness, serve_probes
+from shared.runtime.process import Runnable, run_until_stopped
+from shared.store.jetstream import open_store
+from shared.store.port import EVERYTHING, ObjectStore
+from shared.telemetry.setup import telemetry
+
+
+async def serve(settings: Settings) -> None:
+    """Dispatch decisions and apply work until told to stop."""
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("propagator", settings.telemetry))
+        await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        connection = await stack.enter_async_context(connect(settings.nats, "propagator"))
+        await ensure_topology(connection, STREAMS)
+        bus = open_bus(connection, "propagator")
+        # A worker's process in a region mirrors the clusters, and nothing that users wrote.
+        scopes = (CLUSTERS,) if settings.role == "apply" else (EVERYTHING,)
+        store = await stack.enter_async_context(open_store(connection, scopes))
+        readiness.checks["nats"] = lambda: bus.connected
+        tasks: dict[str, Runnable] = {}
+        if settings.role != "apply":
+            tasks |= _dispatch(settings, store, bus, readiness)
+        if settings.role != "dispatch":
+            tasks |= _apply(settings, store, bus)
+        await run_until_stopped(tasks, readiness)
+
+
+def _dispatch(
+    settings: Settings, store: ObjectStore, bus: Bus, readiness: Readiness
+) -> Mapping[str, Runnable]:
+    loop = LoopSettings(workers=settings.dispatch_workers, resync=settings.resync)
+    dispatcher = Dispatcher(store, bus, SystemClock(), loop)
+    readiness.checks["work"] = dispatcher.log.caught_up.is_set
+    return {
+        "work-log": dispatcher.log.run,
+        "dispatch": dispatcher.run,
+        "override-status": dispatcher.run_status,
+        "override-facts": dispatcher.run_facts,
+    }
+
+
+def _apply(settings: Settings, store: ObjectStore, bus: Bus) -> Mapping[str, Runnable]:
+    key = load_key(settings.envelope_key_file, settings.envelope_key)
+    limits = MemberLimits(
+        connections=settings.worker.concurrency, deadline=settings.member_deadline
+    )
+
+    def open_limited(
+        credentials: MemberCredentials, name: str
+    ) -> AbstractAsyncContextManager[MemberApi]:
+        return open_member(credentials, name=name, limits=limits)
+
+    workers = MemberWorkers(
+        store=store,
+        bus=bus,
+        clock=SystemClock(),
+        key=key,
+        open_member=open_limited,
+        settings=settings.worker,
+        clusters=settings.clusters,
+    )
+    return {"workers": workers.run}
