@@ -86,6 +86,9 @@ class MemoryBus:
                 continue
             yield delivery
 
+    async def last(self, stream: Stream, subject: str) -> Message | None:
+        return self._log(stream).last(subject)
+
     async def forget_consumer(self, consumer: Consumer) -> None:
         self._log(consumer.stream).forget_position(consumer.name)
 
