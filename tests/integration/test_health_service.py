@@ -1,0 +1,318 @@
+"""Health over a real store and bus: probes, verdicts, facts and folded statuses."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from watched_member import (
+    KEY,
+    Members,
+    WatchedMember,
+    cluster_key,
+    condition,
+    open_ground,
+    register,
+    until,
+)
+
+from services.health.service import Health
+from services.health.settings import Settings
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.bus import topology
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.clock import SystemClock, format_micro_time
+from shared.errors import StaleRevision
+from shared.events import subjects
+from shared.events.work import WorkReport, encode_report
+from shared.store.port import ObjectStore
+
+QUICK = Settings(
+    probe_interval=timedelta(milliseconds=20),
+    probe_deadline=timedelta(seconds=1),
+    capacity_interval=timedelta(milliseconds=50),
+    observation_ttl=timedelta(seconds=3),
+    fold_delay=timedelta(milliseconds=10),
+)
+JOINED = {"conditions": [{"type": "Joined", "status": "True", "reason": "Identified"}]}
+TEMPLATE_KEY = ObjectKey("apps", "deployments", "shop", "web")
+BINDING_KEY = ObjectKey("hanse.dev", "resourcebindings", "shop", "web-deployment")
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def ground(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[ObjectStore, Bus]]:
+    async with open_ground(request.param, tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def running(store: ObjectStore, bus: Bus, members: Members) -> AsyncIterator[None]:
+    health = Health(
+        store, bus, key=KEY, connect=members.connect, clock=SystemClock(), settings=QUICK
+    )
+    tasks = [asyncio.create_task(run(), name=name) for name, run in health.tasks.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [each for each in ended if not isinstance(each, asyncio.CancelledError)] == []
+
+
+def cluster(store: ObjectStore, name: str) -> Manifest:
+    stored = store.mirror.get(cluster_key(name))
+    return stored.manifest if stored is not None else {}
+
+
+def ready(store: ObjectStore, name: str) -> tuple[str, str]:
+    found = condition(cluster(store, name), "Ready")
+    return found.get("status", ""), found.get("reason", "")
+
+
+def taints(store: ObjectStore, name: str) -> set[str]:
+    found = (cluster(store, name).get("status") or {}).get("taints") or ()
+    return {taint["effect"] for taint in found}
+
+
+async def facts(bus: Bus, pattern: str) -> list[dict[str, Any]]:
+    found = []
+    async with bus.follow(topology.EVENTS, [f"{subjects.EVENTS}.{pattern}"]) as messages:
+        async for message in messages:
+            if isinstance(message, CaughtUp):
+                return found
+            found.append(msgspec.json.decode(message.body))
+    return found
+
+
+async def test_a_reachable_member_is_ready_and_has_room(ground: tuple[ObjectStore, Bus]) -> None:
+    store, bus = ground
+    await register(store, bus, "eu-1", id="uid-1", **JOINED)
+    async with running(store, bus, Members(eu_1=WatchedMember())):
+        await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
+        await until(lambda: "capacity" in cluster(store, "eu-1")["status"])
+    status = cluster(store, "eu-1")["status"]
+    assert status["capacity"]["allocatable"]["cpu"] == "4"
+    assert status["observedTime"]
+    assert status["id"] == "uid-1"
+    assert condition(cluster(store, "eu-1"), "Joined")["status"] == "True"
+
+
+async def test_a_silent_member_is_tainted_and_the_taint_goes_when_it_is_back(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    members = Members(eu_1=WatchedMember())
+    await register(store, bus, "eu-1", **JOINED)
+    async with running(store, bus, members):
+        await until(lambda: ready(store, "eu-1")[0] == "True")
+        members["eu-1"].state = "silent"
+        await until(lambda: ready(store, "eu-1") == ("False", "Unreachable"))
+        assert taints(store, "eu-1") == {"NoSchedule", "NoExecute"}
+        members["eu-1"].state = "well"
+        await until(lambda: ready(store, "eu-1") == ("True", "Recovered"))
+        assert taints(store, "eu-1") == set()
+        async with asyncio.timeout(5):
+            while not await facts(bus, "cluster.recovered.*"):
+                await asyncio.sleep(0.01)
+    (gone,) = await facts(bus, "cluster.became-unreachable.*")
+    assert gone["cluster"] == "eu-1"
+    assert gone["tainted"] is True
+
+
+async def test_when_most_of_the_fleet_seems_gone_nobody_is_tainted(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    names = ["eu-1", "us-1", "ap-1"]
+    members = Members(eu_1=WatchedMember(), us_1=WatchedMember(), ap_1=WatchedMember())
+    for name in names:
+        await register(store, bus, name, **JOINED)
+    async with running(store, bus, members):
+        await until(lambda: all(ready(store, name)[0] == "True" for name in names))
+        for name in names:
+            members[name].state = "silent"
+        await until(lambda: all(ready(store, name)[1] == "Unreachable" for name in names))
+        assert [taints(store, name) for name in names] == [set(), set(), set()]
+        assert condition(cluster(store, "eu-1"), "FailoverHeld")["status"] == "True"
+
+        # Two come back: what is still gone is gone by itself.
+        for name in ("us-1", "ap-1"):
+            members[name].state = "well"
+        await until(lambda: taints(store, "eu-1") == {"NoSchedule", "NoExecute"})
+        await until(lambda: condition(cluster(store, "eu-1"), "FailoverHeld") == {})
+
+
+async def test_refused_credentials_are_no_failure_of_the_member(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    members = Members(eu_1=WatchedMember())
+    members["eu-1"].state = "refusing"
+    await register(store, bus, "eu-1", **JOINED)
+    async with running(store, bus, members):
+        await until(lambda: ready(store, "eu-1") == ("False", "CredentialsRefused"))
+    assert taints(store, "eu-1") == {"NoSchedule"}
+    accepted = condition(cluster(store, "eu-1"), "CredentialsAccepted")
+    assert accepted["reason"] == "Unauthorized"
+    assert "secret" not in str(cluster(store, "eu-1"))
+
+
+async def test_credentials_under_another_key_harm_that_member_only(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    await register(store, bus, "eu-1", **JOINED)
+    await register(store, bus, "us-1", **JOINED)
+    await bus.board("SECRETS").put(subjects.member_key("us-1"), b"\x01nonsense-nonsense-nonsense")
+    async with running(store, bus, Members(eu_1=WatchedMember(), us_1=WatchedMember())):
+        await until(lambda: ready(store, "us-1") == ("False", "CredentialsRefused"))
+        await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
+
+
+async def put_template(store: ObjectStore, *clusters: str) -> None:
+    await store.create(
+        TEMPLATE_KEY,
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": "web",
+                "namespace": "shop",
+                "uid": "u1",
+                "generation": 2,
+                "managedFields": [{"manager": "kubectl"}],
+            },
+            "spec": {"replicas": 2},
+        },
+    )
+    await store.create(
+        BINDING_KEY,
+        {
+            "apiVersion": "hanse.dev/v1alpha1",
+            "kind": "ResourceBinding",
+            "metadata": {"name": "web-deployment", "namespace": "shop", "generation": 1},
+            "spec": {
+                "resource": {
+                    "apiVersion": "apps/v1",
+                    "kind": "Deployment",
+                    "resource": "deployments",
+                    "namespace": "shop",
+                    "name": "web",
+                    "uid": "u1",
+                    "generation": 2,
+                },
+                "policy": {"kind": "PropagationPolicy", "name": "all"},
+                "clusters": [{"name": name, "replicas": 1} for name in clusters],
+            },
+        },
+    )
+
+
+async def report(bus: Bus, name: str, **changes: Any) -> None:
+    known: dict[str, Any] = {
+        "generation": 1,
+        "template_uid": "u1",
+        "template_generation": 2,
+        "applied": True,
+        "present": True,
+        "observed_time": format_micro_time(SystemClock().now()),
+        "health": "Healthy",
+        "status": {
+            "replicas": 1,
+            "updatedReplicas": 1,
+            "readyReplicas": 1,
+            "availableReplicas": 1,
+            "observedGeneration": 5,
+            "generation": 5,
+        },
+    }
+    body = encode_report(WorkReport(**(known | changes)))
+    await bus.publish(Message(subjects.status(name, TEMPLATE_KEY), body))
+
+
+async def test_reports_become_the_status_of_binding_and_template(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    for name in ("eu-1", "us-1"):
+        await store.create(cluster_key(name), {"metadata": {"name": name}})
+    await put_template(store, "eu-1", "us-1")
+    await report(bus, "eu-1")
+    async with running(store, bus, Members()):
+
+        def healthy() -> bool:
+            stored = store.mirror.get(BINDING_KEY)
+            assert stored is not None
+            return condition(stored.manifest, "Healthy").get("status") == "True"
+
+        await report(bus, "us-1")
+        await until(healthy)
+
+        def template() -> Manifest:
+            stored = store.mirror.get(TEMPLATE_KEY)
+            assert stored is not None
+            return stored.manifest
+
+        await until(lambda: (template().get("status") or {}).get("readyReplicas") == 2)
+        assert template()["status"]["observedGeneration"] == 2
+        assert template()["metadata"]["generation"] == 2
+        assert template()["metadata"]["managedFields"] == [{"manager": "kubectl"}]
+
+        # The same again, only later, is no reason to write; the next change is.
+        before = template()["metadata"]["resourceVersion"]
+        await report(bus, "us-1")
+        stored = store.mirror.get(BINDING_KEY)
+        assert stored is not None
+        written = stored.revision
+        await report(bus, "eu-1", health="Degraded")
+        await until(lambda: not healthy())
+        assert template()["metadata"]["resourceVersion"] == before
+        stored = store.mirror.get(BINDING_KEY)
+        assert stored is not None
+        assert stored.revision > written
+
+
+async def test_a_template_without_a_binding_observes_nothing(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    await store.create(cluster_key("eu-1"), {"metadata": {"name": "eu-1"}})
+    await put_template(store, "eu-1")
+    await report(bus, "eu-1")
+    async with running(store, bus, Members()):
+
+        def status() -> dict[str, Any]:
+            stored = store.mirror.get(TEMPLATE_KEY)
+            assert stored is not None
+            return stored.manifest.get("status") or {}
+
+        await until(lambda: status().get("readyReplicas") == 1)
+        while (binding := await store.get(BINDING_KEY)) is not None:
+            # Health may write in between.
+            with contextlib.suppress(StaleRevision):
+                await store.delete(BINDING_KEY, binding.manifest, expected=binding.revision)
+        await until(lambda: status() == {"observedGeneration": 0})
+
+
+async def test_a_malformed_report_is_passed_over(ground: tuple[ObjectStore, Bus]) -> None:
+    store, bus = ground
+    await store.create(cluster_key("eu-1"), {"metadata": {"name": "eu-1"}})
+    await put_template(store, "eu-1")
+    async with running(store, bus, Members()):
+        await bus.publish(Message(subjects.status("us-1", TEMPLATE_KEY), b"\xff not json"))
+        await report(bus, "eu-1")
+
+        def replicas() -> int:
+            stored = store.mirror.get(TEMPLATE_KEY)
+            assert stored is not None
+            return int((stored.manifest.get("status") or {}).get("replicas", 0))
+
+        await until(lambda: replicas() == 1)
