@@ -44,9 +44,13 @@ class Scheduler:
         self, store: ObjectStore, publisher: Publisher, *, clock: Clock, settings: Settings
     ) -> None:
         self._store = store
+        self._room_delay = settings.room_delay
         self._policy_delay = settings.policy_delay
         self._federation = Federation(
-            store.mirror, wake_template=self._wake_template, wake_policy=self._wake_policy
+            store.mirror,
+            wake_template=self._wake_template,
+            wake_waiting=self._wake_waiting,
+            wake_policy=self._wake_policy,
         )
         self.templates: Controller[ObjectKey] = Controller(
             "template",
@@ -69,6 +73,9 @@ class Scheduler:
 
     def _wake_template(self, key: ObjectKey) -> None:
         self.templates.wake(key)
+
+    def _wake_waiting(self, key: ObjectKey) -> None:
+        self.templates.wake_after(key, self._room_delay)
 
     def _wake_policy(self, key: ObjectKey) -> None:
         # Gathered: a policy that speaks for thousands is counted a few times, not thousands.

@@ -20,5 +20,8 @@ class Settings:
     """How long work stays on a member tainted as unreachable or not ready, in whole seconds, where
     its policy does not say itself."""
 
+    room_delay: timedelta = timedelta(seconds=1)
+    """How long changes of free room are gathered before those who wait for it are tried again."""
+
     policy_delay: timedelta = timedelta(milliseconds=500)
     """How long changes are gathered before a policy's status is counted anew."""

@@ -148,7 +148,7 @@ def written(decision):
 def test_the_scenario_gives_its_decision(path, request):
     scenario = yaml.safe_load(path.read_text())
     decision = written(decide(scenario))
-    if request.config.getoption("--update-golden"):
+    if request.config.getoption("--update-golden", default=False):
         stated = path.read_text().partition("\ndecision:\n")[0].rstrip("\n")
         golden = yaml.safe_dump({"decision": decision}, sort_keys=False, width=96)
         path.write_text(f"{stated}\n{golden}")

@@ -56,9 +56,13 @@ class Bound:
 class Federation:
     """Policies, members and bindings. `follow` it before use; used from one event loop."""
 
-    def __init__(self, mirror: Mirror, *, wake_template: Wake, wake_policy: Wake) -> None:
+    def __init__(
+        self, mirror: Mirror, *, wake_template: Wake, wake_waiting: Wake, wake_policy: Wake
+    ) -> None:
         self._mirror = mirror
         self._wake_template = wake_template
+        # For templates that wait for room: it changes all the time, so these may be gathered.
+        self._wake_waiting = wake_waiting
         self._wake_policy = wake_policy
         self._policies: dict[ObjectKey, PropagationPolicy] = {}
         self._unreadable_policies: set[ObjectKey] = set()
@@ -155,6 +159,10 @@ class Federation:
         if before is not None and after is not None and differ_in_room_only(before, after):
             if self._fleet is not None:
                 self._fleet = self._fleet.with_room_of(after)
+            if before.nodes is not None:
+                for template in self._waiting_for_room():
+                    self._wake_waiting(template)
+                return ()
             return self._waiting_for_room()
         self._fleet = None
         return self._concerned_by(name, before, after)

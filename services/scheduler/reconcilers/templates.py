@@ -24,7 +24,7 @@ from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Bound, Federation
-from shared.api.binding import BindingSpec, binding_key
+from shared.api.binding import SCHEDULED, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
 from shared.api.policy import PropagationPolicy
@@ -63,11 +63,7 @@ class TemplateReconciler:
         bound = self._federation.bound(key)
         if stored is None or not is_template(key, stored.manifest):
             return await self._forget_template(key, bound)
-        # The trace of whoever wrote the template goes on in the decision and in what follows.
-        with tracer.start_as_current_span(
-            "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
-        ):
-            return await self._place(key, stored, bound)
+        return await self._place(key, stored, bound)
 
     async def _place(self, key: ObjectKey, stored: Stored, bound: Bound | None) -> Result:
         template = stored.manifest
@@ -84,8 +80,15 @@ class TemplateReconciler:
         workload, decision = self._decide(key, template, policy, bound)
         await self._confirm_departures(workload)
         spec = spec_of(workload, template, policy, decision)
-        written = await self._write(key, spec, decision, bound)
-        await self._announcements.tell(written, decision)
+        if bound is not None and not _differs(bound, spec, decision):
+            await self._announcements.tell(bound.stored, decision)
+        else:
+            # The trace of whoever wrote the template goes on in what follows from it.
+            with tracer.start_as_current_span(
+                "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
+            ):
+                written = await self._write(key, spec, decision, bound)
+                await self._announcements.tell(written, decision)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
 
     def _decide(
@@ -149,16 +152,11 @@ class TemplateReconciler:
     async def _write(
         self, key: ObjectKey, spec: BindingSpec, decision: Decision, bound: Bound | None
     ) -> Stored:
-        """Write only what differs; returns the binding as it is then."""
         if bound is None:
             return await self._create(key, spec, decision)
         stored, binding = bound.stored, bound.binding
         changed = binding.spec != spec
         generation = generation_of(stored.manifest) + changed
-        condition = condition_of(decision, generation)
-        found = find_condition(binding.status.conditions, condition.type)
-        if not changed and found is not None and _same(found, condition):
-            return stored
         manifest = copy(stored.manifest)
         if changed:
             manifest["spec"] = section(spec)
@@ -166,6 +164,7 @@ class TemplateReconciler:
             manifest["metadata"]["ownerReferences"] = [section(owner_of(spec))]
             annotations = manifest["metadata"].setdefault("annotations", {})
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
+        condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
         written = await self._store.update(stored.key, manifest, expected=stored.revision)
         self._federation.wrote(written)
@@ -212,10 +211,13 @@ def readable_policies(items: Iterable[Stored], namespace: str) -> list[Propagati
     return found
 
 
-def _same(found: Condition, condition: Condition) -> bool:
-    return (found.status, found.reason, found.message, found.observed_generation) == (
-        condition.status,
-        condition.reason,
-        condition.message,
-        condition.observed_generation,
+def _differs(bound: Bound, spec: BindingSpec, decision: Decision) -> bool:
+    """Whether the binding says anything else than *decision*; when it was said does not count."""
+    if bound.binding.spec != spec:
+        return True
+    found = find_condition(bound.binding.status.conditions, SCHEDULED)
+    wanted = condition_of(decision, generation_of(bound.stored.manifest))
+    return found is None or (
+        (found.status, found.reason, found.message, found.observed_generation)
+        != (wanted.status, wanted.reason, wanted.message, wanted.observed_generation)
     )

@@ -178,6 +178,7 @@ class SchedulerWorld:
         self.federation = Federation(
             self.store.mirror,
             wake_template=self.woken.append,
+            wake_waiting=self.woken.append,
             wake_policy=self.policies_woken.append,
         )
         announcements = Announcements(self.outbox, self.clock)
