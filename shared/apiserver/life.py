@@ -147,9 +147,19 @@ def prepare_update(
             updated.pop("status", None)
     if kind.group_resource == NAMESPACES and subresource != "finalize":
         updated["spec"] = old.get("spec", {})
-    if content_differs(old, updated):
-        metadata["generation"] = int(before.get("generation") or 0) + 1
+    count_generation(old, updated)
     return updated
+
+
+def count_generation(old: Manifest, new: Manifest) -> None:
+    """Set the generation of *new*, whose metadata is its own: one more if the contents differ."""
+    before = int(old["metadata"].get("generation") or 0)
+    if content_differs(old, new):
+        new["metadata"]["generation"] = before + 1
+    elif before:
+        new["metadata"]["generation"] = before
+    else:
+        new["metadata"].pop("generation", None)
 
 
 def _check_identity(

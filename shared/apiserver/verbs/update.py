@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.apimachinery.manifest import Manifest
 from shared.apiserver.admission import Operation
-from shared.apiserver.life import prepare_update
+from shared.apiserver.life import count_generation, prepare_update
 from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
@@ -67,6 +67,9 @@ def prepare_changed(
             warnings += tuple(serving.admission.admit(Operation.UPDATE, kind, old, new))
         except InvalidObject as err:
             raise invalid_object(kind.gvk, call.name, err) from err
+        # What was left out and is filled in again is no change.
+        new["metadata"] = dict(new["metadata"])
+        count_generation(old, new)
 
     # 3. Whose fields are they?
     if not applied:
