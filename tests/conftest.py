@@ -4,19 +4,20 @@ A server starts in about 20 ms, so every test that asks for one has its own, in 
 """
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.memory import MemoryBus
+from shared.bus.port import Bus
 from shared.bus.settings import NatsSettings
+from shared.bus.topology import STREAMS
 from shared.runtime.nats_server import NatsServer
+from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update-golden", action="store_true", help="write what scenarios give as their golden"
-    )
+from shared.store.port import ObjectStore
 
 
 @pytest.fixture
@@ -38,3 +39,54 @@ def nats_url(nats_server: NatsServer) -> str:
 @pytest.fixture
 def memory_store() -> MemoryStore:
     return MemoryStore()
+
+
+@pytest.fixture
+def memory_bus() -> MemoryBus:
+    return MemoryBus("test")
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def stores(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[ObjectStore, ObjectStore]]:
+    """The same objects as two processes see them."""
+    if request.param == "memory":
+        only = MemoryStore()
+        yield only, only
+        return
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
+        opened = []
+        for name in ("first", "second"):
+            connection = await stack.enter_async_context(connect(server.settings, name))
+            await ensure_topology(connection, STREAMS)
+            opened.append(await stack.enter_async_context(open_store(connection)))
+        yield opened[0], opened[1]
+
+
+@pytest.fixture
+def store(stores: tuple[ObjectStore, ObjectStore]) -> ObjectStore:
+    return stores[0]
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def buses(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Bus, Bus]]:
+    """The same bus as two processes see it."""
+    if request.param == "memory":
+        only = MemoryBus("test")
+        yield only, only
+        return
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
+        opened = []
+        for name in ("first", "second"):
+            connection = await stack.enter_async_context(connect(server.settings, name))
+            await ensure_topology(connection, STREAMS)
+            opened.append(open_bus(connection, "test"))
+        yield opened[0], opened[1]
+
+
+@pytest.fixture
+def bus(buses: tuple[Bus, Bus]) -> Bus:
+    return buses[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.bus.jetstream.connection import ApiError, Connection
 from shared.bus.topology import MESSAGE_BYTES_MAX, Consumer, Stream
-from shared.errors import StoreUnavailable
+from shared.errors import StoreUnavailable, TerminalError
 
 PIN_GROUP = "pinned"
 PIN_SECONDS = 2
@@ -95,4 +95,6 @@ async def ensure_consumer(connection: Connection, consumer: Consumer) -> None:
     try:
         await connection.api(f"CONSUMER.CREATE.{stream}.{consumer.name}", body)
     except ApiError as err:
+        if err.status == 400:
+            raise TerminalError(f"{consumer.name}: {err}", reason="BadConsumer") from err
         raise StoreUnavailable(f"consumer {consumer.name} cannot be made: {err}") from err
