@@ -52,6 +52,7 @@ _BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
         ("", "serviceaccounts", "default"),
     }
 )
+_TOKEN_SECRET = "kubernetes.io/service-account-token"
 _BOOTSTRAP_LABEL = "kubernetes.io/bootstrapping"
 
 
@@ -78,6 +79,8 @@ def is_template(key: ObjectKey, manifest: Manifest) -> bool:
     return (
         may_be_template(key)
         and _BOOTSTRAP_LABEL not in labels_of(manifest)
+        # A token is good in the cluster that signed it only.
+        and manifest.get("type") != _TOKEN_SECRET
         and not _is_controlled(metadata_of(manifest))
     )
 

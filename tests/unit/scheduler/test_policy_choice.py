@@ -104,6 +104,8 @@ def test_what_a_controller_or_the_bootstrap_made_is_no_template():
     assert not is_template(key, owned)
     held = {"metadata": {**pod["metadata"], "ownerReferences": [{"kind": "X"}]}}
     assert is_template(key, held)
+    token = {**pod, "type": "kubernetes.io/service-account-token"}
+    assert not is_template(ObjectKey("", "secrets", "shop", "web-1"), token)
     role = {"metadata": {"name": "admin", "labels": {"kubernetes.io/bootstrapping": "rbac"}}}
     assert not is_template(
         ObjectKey("rbac.authorization.k8s.io", "clusterroles", "", "admin"), role
