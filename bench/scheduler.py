@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     templates = [_template(number, chance) for number in range(arguments.templates)]
     bench = _Bench(members, policies, templates, chance)
     bench.decide_all()  # Warm: caches filled, every path taken once.
+    bench.scheduled = bench.unschedulable = 0
     gc.collect()
     seconds: list[float] = []
     for _ in range(arguments.rounds):
