@@ -100,6 +100,11 @@ class ResourceBinding(Kind, frozen=True, kw_only=True):
     status: BindingStatus = BindingStatus()
 
 
+def is_built_in(group: str) -> bool:
+    """Whether Kubernetes itself brings the group: no dot in it, or of `k8s.io`."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 

@@ -128,11 +128,6 @@ async def current_listing(
 ) -> Listing:
     """List as new as `resourceVersion` asks for."""
     wanted = options.resource_version
-    if wanted == 0:
-        mirror = serving.store.mirror
-        revision = mirror.revision
-        items = sorted(mirror.items(scope), key=lambda one: (one.key.namespace, one.key.name))
-        return Listing(tuple(items), revision)
     if wanted and options.version_match == "Exact":
         held = snapshots.find(scope, wanted)
         if held is not None:

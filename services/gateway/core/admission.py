@@ -1,0 +1,61 @@
+"""Which of Hanse's own objects may be written: every kind with rules beyond its schema. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from services.gateway.core.clusters import check_cluster
+from services.gateway.core.overrides import check_override
+from services.gateway.core.policies import check_policy
+from shared.api.cluster import Cluster
+from shared.api.meta import GROUP, read
+from shared.api.override import OverridePolicy
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import GroupResource, Manifest, name_of
+from shared.apiserver.admission import Admission, Operation
+from shared.apiserver.kinds import ResourceKind
+from shared.errors import FieldError, InvalidObject
+
+AnyKind = TypeVar("AnyKind", bound=msgspec.Struct)
+
+
+class KindAdmission(Generic[AnyKind]):
+    """Reads an object as *struct* and refuses it with every fault that *check* finds."""
+
+    def __init__(
+        self, struct: type[AnyKind], check: Callable[[AnyKind], Sequence[FieldError]]
+    ) -> None:
+        self._struct = struct
+        self._check = check
+
+    def admit(
+        self,
+        operation: Operation,
+        kind: ResourceKind,
+        old: Manifest | None,
+        new: Manifest | None,
+    ) -> Sequence[str]:
+        """What was stored before is not judged again while its spec stays as it is."""
+        if operation is Operation.DELETE or new is None:
+            return ()
+        if old is not None and old.get("spec") == new.get("spec"):
+            return ()
+        faults = self._check(read(new, self._struct))
+        if faults:
+            raise InvalidObject(f"{kind.gvk.kind} {name_of(new)} breaks its rules", faults)
+        return ()
+
+
+def hanse_admission() -> Mapping[GroupResource, Admission]:
+    """Return the rules by resource."""
+    policies: Admission = KindAdmission(PropagationPolicy, check_policy)
+    overrides: Admission = KindAdmission(OverridePolicy, check_override)
+    clusters: Admission = KindAdmission(Cluster, check_cluster)
+    return {
+        GroupResource(GROUP, "propagationpolicies"): policies,
+        GroupResource(GROUP, "clusterpropagationpolicies"): policies,
+        GroupResource(GROUP, "overridepolicies"): overrides,
+        GroupResource(GROUP, "clusteroverridepolicies"): overrides,
+        GroupResource(GROUP, "clusters"): clusters,
+    }

@@ -1,0 +1,62 @@
+"""Rules for Cluster beyond its schema. Pure."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from services.gateway.core.selection import required, wrong
+from shared.api.cluster import Cluster, Taint
+from shared.apimachinery.selectors import check_label_key, check_label_value
+from shared.apiserver.names import check_label
+from shared.errors import FieldError
+
+NAME_LENGTH_MAX = 48
+"""A cluster's name is part of the names of works, consumers and members' objects."""
+
+
+def check_cluster(cluster: Cluster) -> list[FieldError]:
+    faults: list[FieldError] = []
+    name, spec = cluster.metadata.name, cluster.spec
+    if why := check_label(name):
+        faults.append(wrong("metadata.name", name, why))
+    elif len(name) > NAME_LENGTH_MAX:
+        why = f"must be no more than {NAME_LENGTH_MAX} characters"
+        faults.append(wrong("metadata.name", name, why))
+    if spec.api_endpoint:
+        faults += _check_endpoint(spec.api_endpoint)
+    for field, value in (("provider", spec.provider), ("region", spec.region), ("zone", spec.zone)):
+        try:
+            check_label_value(value)
+        except ValueError as err:
+            faults.append(FieldError(f"spec.{field}", f"Invalid value: {err}"))
+    faults += _check_taints(spec.taints)
+    return faults
+
+
+def _check_endpoint(endpoint: str) -> Iterable[FieldError]:
+    why = "must be a URL such as https://203.0.113.7:6443"
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        yield wrong("spec.apiEndpoint", endpoint, why)
+    elif parts.username or parts.password:
+        yield wrong("spec.apiEndpoint", parts.hostname or "", "must hold no credentials")
+
+
+def _check_taints(taints: tuple[Taint, ...]) -> Iterable[FieldError]:
+    seen: set[tuple[str, str]] = set()
+    for index, taint in enumerate(taints):
+        path = f"spec.taints[{index}]"
+        if not taint.key:
+            yield required(f"{path}.key", "a taint has a key")
+            continue
+        try:
+            check_label_key(taint.key)
+            check_label_value(taint.value)
+        except ValueError as err:
+            yield FieldError(path, f"Invalid value: {err}")
+        if (taint.key, taint.effect) in seen:
+            yield FieldError(path, f"Duplicate value: {taint.key}", "FieldValueDuplicate")
+        seen.add((taint.key, taint.effect))

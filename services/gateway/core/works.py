@@ -1,0 +1,92 @@
+"""A `Work` made of what a member was told and what it reported. Pure."""
+
+import uuid
+
+import msgspec
+
+from shared.api.binding import ObjectReference, binding_name, is_built_in
+from shared.api.meta import API_VERSION, GROUP, Condition, section
+from shared.api.work import WorkSpec, WorkStatus
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.events.work import WorkOrder, WorkReport
+
+APPLIED = "Applied"
+WORKS = "works"
+CLUSTER_WORKS = "clusterworks"
+RESOURCES = (WORKS, CLUSTER_WORKS)
+
+
+def work_key(cluster: str, key: ObjectKey, kind: str) -> ObjectKey:
+    """Where the view shows the work of one object in one member."""
+    resource = WORKS if key.namespace else CLUSTER_WORKS
+    name = binding_name(key, kind, built_in=is_built_in(key.group))
+    return ObjectKey(GROUP, resource, key.namespace, f"{cluster}.{name}")
+
+
+def is_over(order: WorkOrder, sequence: int, report: WorkReport | None) -> bool:
+    """Whether a member was told to drop the object and has done so."""
+    if not order.is_tombstone or report is None:
+        return False
+    return report.generation == sequence and not report.present
+
+
+def work_manifest(
+    key: ObjectKey, cluster: str, order: WorkOrder, sequence: int, report: WorkReport | None
+) -> Manifest:
+    """Return the Work at *key* without its manifest; *sequence* is the order's in WORK."""
+    metadata = {
+        "name": key.name,
+        "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{key}/{order.template_uid}")),
+        "generation": sequence,
+    }
+    if key.namespace:
+        metadata["namespace"] = key.namespace
+    if report is not None:
+        metadata["creationTimestamp"] = report.observed_time
+    spec = WorkSpec(
+        cluster=cluster,
+        resource=ObjectReference(
+            api_version=order.api_version,
+            kind=order.kind,
+            resource=order.resource,
+            namespace=order.namespace,
+            name=order.name,
+            uid=order.template_uid,
+            generation=order.template_generation,
+        ),
+        deleted=order.is_tombstone,
+    )
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Work" if key.namespace else "ClusterWork",
+        "metadata": metadata,
+        "spec": section(spec),
+        "status": section(_status(report, sequence)),
+    }
+
+
+def with_manifest(work: Manifest, order: WorkOrder) -> Manifest:
+    """Return *work* with what the member must hold."""
+    if order.is_tombstone:
+        return work
+    return {**work, "spec": {**work["spec"], "manifest": msgspec.json.decode(order.manifest)}}
+
+
+def _status(report: WorkReport | None, sequence: int) -> WorkStatus:
+    if report is None:
+        return WorkStatus()
+    current = report.generation == sequence
+    condition = Condition(
+        type=APPLIED,
+        status=("True" if report.applied else "False") if current else "Unknown",
+        reason=report.reason or ("Applied" if report.applied else "NotApplied"),
+        message=report.message if current else "the member has not reported on the last order yet",
+        last_transition_time=report.observed_time,
+        observed_generation=report.generation,
+    )
+    return WorkStatus(
+        observed_generation=report.generation,
+        conditions=(condition,),
+        health=report.health,
+        observed_time=report.observed_time,
+    )

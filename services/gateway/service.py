@@ -1,0 +1,104 @@
+"""The composition root of the gateway."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from services.gateway.composite import CompositeStore
+from services.gateway.core.admission import hanse_admission
+from services.gateway.core.works import RESOURCES
+from services.gateway.credentials import CredentialsDoor
+from services.gateway.settings import Settings
+from services.gateway.work_view import WorkView
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import GroupResource
+from shared.apiserver.assembly import Extensions, Task, assemble
+from shared.apiserver.authentication import TokenTable
+from shared.apiserver.builtin import builtin_kinds
+from shared.apiserver.hanse_kinds import hanse_kinds
+from shared.apiserver.registry import Registry
+from shared.apiserver.server import Listening, ServerSettings
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.port import Bus
+from shared.bus.topology import STREAMS
+from shared.clock import Clock, SystemClock
+from shared.memberapi.sealing import EnvelopeKey, load_key
+from shared.runtime.certificates import ensure_serving_certificate
+from shared.runtime.probes import Readiness, serve_probes
+from shared.runtime.process import run_until_stopped
+from shared.runtime.tokens import ensure_token
+from shared.store.jetstream import open_store
+from shared.store.port import ObjectStore
+from shared.telemetry.setup import telemetry
+
+log = structlog.get_logger("hanse.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that listens; `tasks` must run for as long as it is to live."""
+
+    listening: Listening
+    tasks: Mapping[str, Task]
+
+
+async def serve(settings: Settings) -> None:
+    """Serve the Federated API until told to stop."""
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("gateway", settings.telemetry))
+        await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        key = load_key(settings.envelope_key_file, settings.envelope_key)
+        connection = await stack.enter_async_context(connect(settings.nats, "gateway"))
+        await ensure_topology(connection, STREAMS)
+        bus = open_bus(connection, "gateway")
+        store = await stack.enter_async_context(open_store(connection))
+        readiness.checks["nats"] = lambda: bus.connected
+        gateway = await stack.enter_async_context(
+            open_gateway(settings, store, bus, key, readiness=readiness, clock=SystemClock())
+        )
+        log.info("gateway.listening", url=gateway.listening.url)
+        await run_until_stopped(gateway.tasks, readiness)
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings,
+    store: ObjectStore,
+    bus: Bus,
+    key: EnvelopeKey,
+    *,
+    readiness: Readiness,
+    clock: Clock,
+) -> AsyncIterator[Gateway]:
+    """Wire the API over any store and bus, and listen."""
+    works = WorkView(bus, clock)
+    readiness.checks["works"] = lambda: works.caught_up
+    door = CredentialsDoor(store, bus, key)
+    hosts = tuple(dict.fromkeys((*settings.tls_hosts, settings.host)))
+    certificate = ensure_serving_certificate(settings.tls_folder, hosts, clock=clock)
+    ensure_token(settings.tokens_file)
+    api = assemble(
+        CompositeStore(store, works, [GroupResource(GROUP, resource) for resource in RESOURCES]),
+        Registry(builtin_kinds(), hanse_kinds()),
+        TokenTable.read(settings.tokens_file),
+        ServerSettings(
+            host=settings.host,
+            port=settings.port,
+            certificate=certificate.certificate,
+            private_key=certificate.private_key,
+            version=settings.kubernetes_version,
+            stop_seconds=settings.stop_seconds,
+            limits=settings.limits,
+        ),
+        extensions=Extensions(
+            admission=hanse_admission(),
+            subresources=door.subresources(),
+            not_ready=readiness.failing,
+        ),
+        clock=clock,
+    )
+    async with api.listen() as listening:
+        yield Gateway(listening, {**api.tasks, "works": works.run})

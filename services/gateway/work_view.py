@@ -1,0 +1,159 @@
+"""`works` and `clusterworks` as a read-only store, made by following WORK and STATUS.
+
+What a member must hold is read from WORK when one work is asked for by name; lists and watches
+leave it out, so that the view costs little whatever it shows. Revisions are this process's own:
+they begin at the time it started, so a client of an earlier process is told to list again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
+from shared.apiserver.status_errors import ApiFault, method_not_allowed
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.bus.topology import STATUS, WORK, Stream
+from shared.clock import Clock
+from shared.errors import RevisionExpired
+from shared.events import subjects
+from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
+from shared.store.mirror import ObjectMirror
+from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
+
+log = structlog.get_logger("hanse.gateway")
+
+_Place = tuple[str, ObjectKey]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The last order for one object in one member, without its manifest, and its sequence."""
+
+    order: WorkOrder
+    sequence: int
+
+
+class WorkView:
+    """Implements `ObjectStore`; `run` keeps it, `caught_up` tells when it is complete."""
+
+    def __init__(self, bus: Bus, clock: Clock, limits: StoreLimits | None = None) -> None:
+        self._bus = bus
+        self._mirror = ObjectMirror(limits or StoreLimits())
+        self._mirror.start_at(int(clock.now().timestamp() * 1_000))
+        self._held: dict[_Place, _Held] = {}
+        self._reports: dict[_Place, WorkReport] = {}
+        self._places: dict[ObjectKey, _Place] = {}
+        self._following: set[str] = set()
+
+    @property
+    def caught_up(self) -> bool:
+        return self._following == {WORK.name, STATUS.name}
+
+    async def run(self) -> None:
+        """Follow both streams until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(WORK, subjects.WORK), name="follow-work")
+            tasks.create_task(self._follow(STATUS, subjects.STATUS), name="follow-status")
+
+    async def _follow(self, stream: Stream, prefix: str) -> None:
+        async with self._bus.follow(stream, [f"{prefix}.>"]) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    self._following.add(stream.name)
+                    continue
+                try:
+                    place = subjects.parse_member_subject(message.subject)
+                    if stream is WORK:
+                        self._take_order(place, message)
+                    else:
+                        self._take_report(place, message)
+                except (ValueError, msgspec.DecodeError) as err:
+                    log.warning("work.unreadable", subject=message.subject, error=str(err))
+
+    def _take_order(self, place: _Place, message: Message) -> None:
+        order = decode_order(message.body)
+        if not order.is_tombstone:
+            # Read again when asked for.
+            order = msgspec.structs.replace(order, manifest=msgspec.Raw(b"{}"))
+        self._held[place] = _Held(order, message.sequence)
+        self._show(place)
+
+    def _take_report(self, place: _Place, message: Message) -> None:
+        if not message.body:
+            self._reports.pop(place, None)
+            return
+        report = decode_report(message.body)
+        if place in self._held:
+            self._reports[place] = report
+            self._show(place)
+        elif report.present:
+            # Its order may still come; of what is gone nothing is kept.
+            self._reports[place] = report
+
+    def _show(self, place: _Place) -> None:
+        held, report = self._held[place], self._reports.get(place)
+        cluster, template = place
+        key = work_key(cluster, template, held.order.kind)
+        revision = Revision(self._mirror.revision + 1)
+        manifest = work_manifest(key, cluster, held.order, held.sequence, report)
+        manifest["metadata"]["resourceVersion"] = str(revision)
+        stored = Stored(key, revision, manifest)
+        if is_over(held.order, held.sequence, report):
+            del self._held[place]
+            self._reports.pop(place, None)
+            self._places.pop(key, None)
+            self._mirror.remove(stored)
+        else:
+            self._places[key] = place
+            self._mirror.put(stored)
+
+    # The store.
+
+    @property
+    def mirror(self) -> Mirror:
+        return self._mirror
+
+    async def get(self, key: ObjectKey) -> Stored | None:
+        """Return the work with its manifest."""
+        stored, place = self._mirror.get(key), self._places.get(key)
+        if stored is None or place is None:
+            return None
+        message = await self._bus.last(WORK, subjects.work(*place))
+        if message is None:
+            return stored
+        return Stored(key, stored.revision, with_manifest(stored.manifest, _order(message)))
+
+    async def list(self, scope: Scope) -> Listing:
+        return self._mirror.listing(scope)
+
+    async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
+        raise _refusal(key.group_resource, "create", manifest)
+
+    async def update(self, key: ObjectKey, manifest: Manifest, *, expected: Revision) -> Stored:
+        raise _refusal(key.group_resource, "update", manifest, expected)
+
+    async def delete(self, key: ObjectKey, last: Manifest, *, expected: Revision) -> Stored:
+        raise _refusal(key.group_resource, "delete", last, expected)
+
+    @asynccontextmanager
+    async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
+        if since > self._mirror.revision:
+            raise RevisionExpired(f"revision {since} is of another process; list again")
+        watch = self._mirror.open_watch(scope, since)
+        try:
+            yield watch
+        finally:
+            self._mirror.close_watch(watch)
+
+
+def _order(message: Message) -> WorkOrder:
+    return decode_order(message.body)
+
+
+def _refusal(resource: GroupResource, verb: str, *_given: object) -> ApiFault:
+    return method_not_allowed(resource, verb)
