@@ -72,7 +72,7 @@ async def open_cluster(
         hosts = tuple(dict.fromkeys((advertised, "127.0.0.1", "localhost")))
         identity = ensure_identity(folder, hosts)
         cluster = SimulatedCluster(settings, identity.uid, identity.authority, clock)
-        await cluster.furnish(settings.port)
+        await cluster.furnish(settings.port or 443)
         api = _assemble(settings, cluster, identity, gate, readiness)
         listening = await stack.enter_async_context(api.listen())
         kubeconfig = folder / "kubeconfig"

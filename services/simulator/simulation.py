@@ -15,7 +15,10 @@ from services.simulator.core.nodes import (
 )
 from services.simulator.core.plan import NODES, SERVICES, Create, Delete, Plan, Replace
 from services.simulator.core.view import View
-from services.simulator.kubelet import Kubelet, PodTimes
+from services.simulator.reconcilers.kubelet import Kubelet, PodTimes
+from services.simulator.reconcilers.surroundings import Surroundings
+from services.simulator.reconcilers.workloads import workload_controller
+from services.simulator.reconcilers.writer import Writer
 from services.simulator.settings import (
     API_ADDRESS,
     BALANCER_NETWORK,
@@ -24,9 +27,6 @@ from services.simulator.settings import (
     SERVICE_NETWORK,
     Settings,
 )
-from services.simulator.surroundings import Surroundings
-from services.simulator.workloads import workload_controller
-from services.simulator.writer import Writer
 from shared.apimachinery.manifest import GroupResource, Manifest, name_of
 from shared.apiserver.admission import Admission
 from shared.clock import Clock, format_time

@@ -25,7 +25,7 @@ from services.simulator.core.plan import (
 from services.simulator.core.replicasets import plan_replica_set
 from services.simulator.core.statefulsets import plan_stateful_set
 from services.simulator.core.view import View
-from services.simulator.writer import Writer
+from services.simulator.reconcilers.writer import Writer
 from shared.apimachinery.manifest import (
     GroupResource,
     Manifest,

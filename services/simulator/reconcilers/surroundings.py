@@ -34,7 +34,7 @@ from services.simulator.core.pods import is_ready
 from services.simulator.core.policies import plan_autoscaler, plan_budget, plan_claim, plan_ingress
 from services.simulator.core.services import pick, plan_service
 from services.simulator.core.view import View
-from services.simulator.writer import Writer
+from services.simulator.reconcilers.writer import Writer
 from shared.apimachinery.manifest import (
     GroupResource,
     Manifest,

@@ -27,7 +27,7 @@ from services.simulator.core.placement import (
 )
 from services.simulator.core.plan import NODES, NOTHING, PODS, Delete, Plan, Replace
 from services.simulator.core.view import View
-from services.simulator.writer import Writer
+from services.simulator.reconcilers.writer import Writer
 from shared.apimachinery.manifest import Manifest, ObjectKey, name_of, uid_of
 from shared.apimachinery.taints import time_left
 from shared.clock import Clock, format_time
