@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.apimachinery.differing import compare, fields_of
 from shared.apimachinery.field_sets import (
+    ITSELF,
     FieldSet,
-    compare,
-    fields_of,
+    includes,
     intersect,
     paths,
     subtract,
@@ -31,7 +32,7 @@ from shared.apimachinery.managed_fields import (
     write_managers,
 )
 from shared.apimachinery.manifest import Manifest, metadata_of
-from shared.apimachinery.merging import merge, prune
+from shared.apimachinery.merging import check_duplicates, merge, prune, without_nulls
 from shared.apimachinery.schema import Schema
 
 BEFORE_FIRST_APPLY = "before-first-apply"
@@ -94,29 +95,37 @@ def apply(
     shares parts with both arguments; neither is changed. A result equal to *live* means
     that nothing has to be written.
     """
+    schema = schema.as_object()
     before: Manifest = live or {}
-    config = _without_nulls(_without(applied, _UNMANAGED_METADATA))
-    old = _comparable(before, writer.subresource)
+    old = _managed_part(before, writer.subresource)
+    config = _managed_part(applied, writer.subresource)
+    check_duplicates(config, schema)
     managers = read_managers(metadata_of(before).get("managedFields") or ())
     if live is not None and not managers:
         managers = _managed_before(before, writer, schema)
     me = Manager(writer.manager, APPLY, subresource=writer.subresource)
     last = managers.get(me)
-    own = fields_of(_comparable(config, writer.subresource), schema)
 
-    merged = merge(old, _comparable(config, writer.subresource), schema)
+    # 1. Bring in what is applied, and take out what no longer is.
+    own = _without_metadata_itself(fields_of(config, schema))
+    merged = merge(old, config, schema)
     managers[me] = Entry(own, writer.api_version, writer.now)
-    if last is not None:
-        kept = _union_of(entry.fields for entry in managers.values())
-        merged = prune(merged, last.fields, kept, schema)
+    if last is not None and not includes(own, last.fields):
+        owned = _union_of(entry.fields for entry in managers.values())
+        merged = prune(merged, last.fields, owned, schema)
+
+    # 2. Whom does that hurt?
     difference = compare(old, merged, schema)
     conflicts = _take_from_others(managers, me, difference.changed, difference.removed)
     if conflicts and not force:
         return Conflicts(tuple(conflicts))
-    if last is not None and last.fields == own and last.api_version == writer.api_version:
-        managers[me] = last
+
+    # 3. The time is that of the last change to the object by this manager.
+    if last is not None and merged == old:
+        managers[me] = Entry(own, writer.api_version, last.time)
     if not own:
-        managers.pop(me)
+        del managers[me]
+    merged = without_nulls(merged, schema)
     return _assemble(before, applied, merged, managers, writer.subresource)
 
 
@@ -125,33 +134,36 @@ def track_update(
 ) -> list[dict[str, Any]]:
     """Return the managedFields of *new*, which *writer* made of *old* by any means but apply.
 
-    Empty managedFields in *new* reset ownership, as upstream has it; otherwise what the
-    client sent there is ignored.
+    Empty managedFields in *new* end the tracking of this object, as upstream has it, until
+    somebody applies it; otherwise what the client sent there is ignored.
     """
-    before: Manifest = old or {}
-    if old is not None and metadata_of(new).get("managedFields") == []:
-        managers: Managers = {}
-    else:
-        managers = read_managers(metadata_of(before).get("managedFields") or ())
+    schema = schema.as_object()
+    managers: Managers = {}
+    if old is not None:
+        if metadata_of(new).get("managedFields") != []:
+            managers = read_managers(metadata_of(old).get("managedFields") or ())
+        if not managers:
+            return []
     difference = compare(
-        _comparable(before, writer.subresource), _comparable(new, writer.subresource), schema
+        _managed_part(old or {}, writer.subresource),
+        _managed_part(new, writer.subresource),
+        schema,
     )
-    if not difference.empty:
+    changed = _without_metadata_itself(difference.changed)
+    if changed or difference.removed:
+        # Mine are no exception: what I removed is no longer mine, what I changed is mine anew.
+        _take_from_others(managers, None, changed, difference.removed)
+    if changed:
         me = Manager(writer.manager, UPDATE, writer.api_version, writer.subresource)
-        _take_from_others(managers, me, difference.changed, difference.removed)
         entry = managers.get(me)
-        had = entry.fields if entry is not None else {}
-        fields = union(subtract(had, difference.removed), difference.changed)
-        if entry is None or fields != had:
-            managers[me] = Entry(fields, writer.api_version, writer.now)
-        if not fields:
-            managers.pop(me)
+        fields = union(entry.fields, changed) if entry is not None else changed
+        managers[me] = Entry(fields, writer.api_version, writer.now)
         _fold_ancient(managers)
     return write_managers(managers)
 
 
 def _take_from_others(
-    managers: Managers, me: Manager, changed: FieldSet, removed: FieldSet
+    managers: Managers, me: Manager | None, changed: FieldSet, removed: FieldSet
 ) -> list[Conflict]:
     """Take the changed and removed fields from every other manager; return whom it hurt."""
     conflicts: list[Conflict] = []
@@ -172,24 +184,43 @@ def _take_from_others(
 
 def _managed_before(live: Manifest, writer: Writer, schema: Schema) -> Managers:
     """Everything that was there before anybody was tracked belongs to a manager of that name."""
-    fields = fields_of(_comparable(live, ""), schema)
+    fields = compare({}, _managed_part(live, ""), schema).changed
     manager = Manager(BEFORE_FIRST_APPLY, UPDATE, writer.api_version)
+    fields = _without_metadata_itself(fields)
     return {manager: Entry(fields, writer.api_version, writer.now)} if fields else {}
 
 
 def _fold_ancient(managers: Managers) -> None:
-    """Bound the number of updaters: the oldest become one."""
+    """Bound the number of updaters: the oldest of one version become one."""
     updaters = sorted(
         (manager for manager in managers if manager.operation == UPDATE),
-        key=lambda manager: managers[manager].time,
+        key=lambda manager: (managers[manager].time, manager.name, manager.subresource),
     )
-    surplus = updaters[: max(len(updaters) - UPDATERS_MAX, 0)]
-    for manager in surplus:
-        entry = managers.pop(manager)
+    surplus = len(updaters) - UPDATERS_MAX
+    oldest: dict[str, Manager] = {}
+    for manager in updaters:
+        if surplus <= 0:
+            return
+        first = oldest.setdefault(manager.api_version, manager)
+        if first is manager:
+            continue
         ancient = Manager(ANCIENT, UPDATE, manager.api_version)
-        there = managers.get(ancient)
-        fields = union(there.fields, entry.fields) if there else entry.fields
+        if ancient not in managers:
+            managers[ancient] = managers.pop(first)
+        entry = managers.pop(manager)
+        fields = union(entry.fields, managers[ancient].fields)
         managers[ancient] = Entry(fields, entry.api_version, entry.time)
+        surplus -= 1
+
+
+def _without_metadata_itself(fields: FieldSet) -> FieldSet:
+    """Every object has metadata: nobody owns that there is one."""
+    metadata = fields.get("f:metadata")
+    if metadata is None or (metadata and ITSELF not in metadata):
+        return fields
+    left = {element: below for element, below in metadata.items() if element != ITSELF}
+    rest = {element: below for element, below in fields.items() if element != "f:metadata"}
+    return {"f:metadata": left, **rest} if left else rest
 
 
 def _union_of(sets: Iterable[FieldSet]) -> FieldSet:
@@ -212,21 +243,12 @@ def _without(manifest: Mapping[str, Any], metadata_fields: Iterable[str]) -> Man
     return owned
 
 
-def _comparable(manifest: Mapping[str, Any], subresource: str) -> Manifest:
+def _managed_part(manifest: Mapping[str, Any], subresource: str) -> Manifest:
     """Return the parts that a write through *subresource* can change."""
     owned = _without(manifest, _UNMANAGED_METADATA)
     if subresource == "status":
         return {"status": owned["status"]} if "status" in owned else {}
     return owned
-
-
-def _without_nulls(value: Any) -> Any:
-    """A null in an applied object says nothing; typed clients send them for absent fields."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
-    if isinstance(value, list):
-        return [_without_nulls(each) for each in value]
-    return value
 
 
 def _assemble(

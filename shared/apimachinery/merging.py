@@ -7,105 +7,177 @@ applied order of items leads, everything else is replaced whole. Nothing given i
 from collections.abc import Mapping
 from typing import Any
 
+from shared.apimachinery.differing import fields_of, items_by_element
 from shared.apimachinery.field_sets import (
-    ITSELF,
+    DuplicateItem,
     FieldSet,
+    contains_itself,
+    element_text,
+    intersect,
     is_associative,
     item_element,
-    items_by_element,
+    subtract,
+    union,
+    with_named_fields,
 )
 from shared.apimachinery.schema import ANYTHING, Schema
 
 
 def merge(live: Mapping[str, Any], applied: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Return *live* with the fields of *applied*; parts that do not change are shared with both."""
+    """Return *live* with the fields of *applied*; parts that do not change are shared with both.
+
+    Raises `DuplicateItem` for an applied list that names an item twice.
+    """
     merged = dict(live)
     for name, value in applied.items():
-        if name in live:
-            merged[name] = _merge_value(live[name], value, schema.field(name) or ANYTHING)
-        else:
-            merged[name] = value
+        child = schema.field(name) or ANYTHING
+        merged[name] = _merge_value(live[name], value, child) if name in live else value
     return merged
 
 
 def _merge_value(live: Any, applied: Any, schema: Schema) -> Any:
-    if isinstance(live, dict) and isinstance(applied, dict) and schema.map_type != "atomic":
-        return merge(live, applied, schema)
-    if isinstance(live, list) and isinstance(applied, list) and is_associative(schema):
-        before = items_by_element(schema, live)
-        after = items_by_element(schema, applied)
-        if before is not None and after is not None:
-            return _merge_items(before, after, schema.items)
+    if isinstance(live, dict) and live and schema.map_type != "atomic":
+        if applied is None:
+            # Null owns the field but, of a map, takes nothing away.
+            return live
+        if isinstance(applied, dict):
+            return merge(live, applied, schema)
+    if isinstance(live, list) and live and is_associative(schema):
+        if applied is None:
+            return live
+        if isinstance(applied, list):
+            return _merge_items(live, applied, schema)
     return applied
 
 
-def _merge_items(live: Mapping[str, Any], applied: Mapping[str, Any], schema: Schema) -> list[Any]:
-    """Items of both; those only in *live* keep their place among the shared, new ones follow."""
+def _merge_items(live: list[Any], applied: list[Any], schema: Schema) -> list[Any]:
+    """Items of both. The applied order leads; those of *live* alone stay where they stood in it."""
+    before, after = items_by_element(schema, live), items_by_element(schema, applied)
+    order = list(after)
+    shared = iter([element for element in order if element in before])
+    awaited = next(shared, None)
     merged: list[Any] = []
-    waiting = list(live)
     position = 0
-    for element, item in applied.items():
-        while position < len(waiting) and waiting[position] not in applied:
-            merged.append(live[waiting[position]])
-            position += 1
-        if position < len(waiting) and waiting[position] == element:
-            position += 1
-        shared = element in live
-        merged.append(_merge_value(live[element], item, schema) if shared else item)
-    merged.extend(live[element] for element in waiting[position:] if element not in applied)
+
+    def take() -> None:
+        nonlocal position, awaited
+        element = order[position]
+        merged.append(_merge_item(before.get(element), after[element], schema))
+        position += 1
+        if element == awaited:
+            awaited = next(shared, None)
+
+    for item in live:
+        element = item_element(schema, item)
+        if element not in after:
+            merged.append(item)
+            continue
+        # A shared item whose turn it is not, by the applied order, is passed over until it is.
+        while position < len(order) and awaited == element:
+            take()
+            if order[position - 1] == element:
+                break
+        else:
+            if awaited is None and position < len(order):
+                take()
+    while position < len(order):
+        take()
     return merged
 
 
-def prune(value: Mapping[str, Any], last: FieldSet, kept: FieldSet, schema: Schema) -> Any:
-    """Return *value* without the fields of *last* that nobody in *kept* has.
+def _merge_item(live: list[Any] | None, applied: list[Any], schema: Schema) -> Any:
+    # Of live duplicates none is meant rather than another: the applied item stands for all.
+    if live is None or len(live) > 1:
+        return applied[0]
+    return _merge_value(live[0], applied[0], schema.items)
 
-    *last* is what the applier owned before, *kept* the union of what every manager owns now. A
-    map that loses its last field this way goes too; an item of a list goes when nobody owns it
-    or a part of it.
+
+def check_duplicates(applied: Any, schema: Schema, path: str = "") -> None:
+    """Raise `DuplicateItem` where an associative list of *applied* names an item twice."""
+    if isinstance(applied, dict):
+        if schema.map_type != "atomic":
+            for name, each in applied.items():
+                if isinstance(each, dict | list):
+                    check_duplicates(each, schema.field(name) or ANYTHING, f"{path}.{name}")
+    elif isinstance(applied, list) and is_associative(schema):
+        seen = set()
+        for item in applied:
+            element = item_element(schema, item)
+            if element in seen:
+                raise DuplicateItem(f"{path}: duplicate entries for key {element_text(element)}")
+            seen.add(element)
+            if isinstance(item, dict):
+                check_duplicates(item, schema.items, path + element_text(element))
+
+
+def prune(
+    merged: Mapping[str, Any], last: FieldSet, owned: FieldSet, schema: Schema
+) -> dict[str, Any]:
+    """Return *merged* without what its applier gave up and nobody else owns.
+
+    *last* is what the applier owned before, *owned* the union of what every manager owns now.
+    An item goes with the parts of it that nobody owns; what the applier never owned stays. A map
+    or list that loses all its parts but is itself not given up becomes null.
     """
-    pruned = dict(value)
-    for element, below in last.items():
-        name = element[2:]
-        if not element.startswith("f:") or name not in pruned:
-            continue
-        child = schema.field(name) or ANYTHING
-        left = _prune_element(pruned[name], below, kept.get(element), child)
-        if left is _GONE:
-            del pruned[name]
-        else:
-            pruned[name] = left
-    return pruned
+    given_up = with_named_fields(last, schema)
+    there = with_named_fields(fields_of(merged, schema), schema)
+    # 1. What is left if all of it goes; 2. less only what nobody owns; 3. less only what was his.
+    left = _remove(merged, given_up, schema) or {}
+    kept = union(
+        with_named_fields(fields_of(left, schema), schema), with_named_fields(owned, schema)
+    )
+    left = _remove(merged, subtract(there, kept), schema) or {}
+    left_fields = with_named_fields(fields_of(left, schema), schema)
+    gone = intersect(subtract(there, left_fields), given_up)
+    return _remove(merged, gone, schema) or {}
 
 
-class _Gone:
-    """What is left of an element that is removed."""
-
-
-_GONE = _Gone()
-
-
-def _prune_element(value: Any, last: FieldSet, kept: FieldSet | None, schema: Schema) -> Any:
-    was_owned = not last or ITSELF in last
-    if was_owned and kept is None:
-        return _GONE
+def _remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
+    """Return *value* without the elements of *fields*; None when nothing is left."""
     if isinstance(value, dict) and schema.map_type != "atomic":
-        left = prune(value, last, kept or {}, schema)
-    elif isinstance(value, list) and is_associative(schema):
-        left = _prune_items(value, last, kept or {}, schema)
-    else:
-        return value
-    return _GONE if value and not left and kept is None else left
+        left = {}
+        for name, each in value.items():
+            below = fields.get(f"f:{name}")
+            if below is None:
+                left[name] = each
+            elif not contains_itself(below):
+                left[name] = _remove(each, below, schema.field(name) or ANYTHING)
+        return left or None
+    if isinstance(value, list) and is_associative(schema):
+        items = []
+        for item in value:
+            below = fields.get(item_element(schema, item))
+            if below is None:
+                items.append(item)
+            elif not contains_itself(below):
+                items.append(_remove(item, below, schema.items))
+        return [item for item in items if item is not None] or None
+    return value
 
 
-def _prune_items(value: list[Any], last: FieldSet, kept: FieldSet, schema: Schema) -> list[Any]:
-    left = []
-    for item in value:
-        element = item_element(schema, item)
-        below = last.get(element)
-        if below is not None:
-            item_left = _prune_element(item, below, kept.get(element), schema.items)
-            if item_left is not _GONE:
-                left.append(item_left)
-        else:
-            left.append(item)
-    return left
+def without_nulls(value: Any, schema: Schema) -> Any:
+    """Return *value* without the nulls that its schema does not allow: they mean absence.
+
+    What no schema describes keeps them. Shares what does not change.
+    """
+    if isinstance(value, dict):
+        left = None
+        for name, each in value.items():
+            if each is not None and not isinstance(each, dict | list):
+                continue
+            child = schema.field(name) or ANYTHING
+            if each is None:
+                described = child.type or schema.declares(name)
+                if described and not child.raw.get("nullable"):
+                    left = dict(value) if left is None else left
+                    del left[name]
+                continue
+            inner = without_nulls(each, child)
+            if inner is not each:
+                left = dict(value) if left is None else left
+                left[name] = inner
+        return value if left is None else left
+    if isinstance(value, list) and value and isinstance(value[0], dict | list):
+        items = [without_nulls(item, schema.items) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value

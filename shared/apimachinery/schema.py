@@ -11,6 +11,11 @@ from shared.apimachinery import facts
 from shared.apimachinery.manifest import GroupVersionKind
 
 _REFERENCE = "#/definitions/"
+_HEADER: Mapping[str, Mapping[str, Any]] = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {"$ref": f"{_REFERENCE}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
+}
 
 # Values of keys that merge list items and may be left out (structured-merge-diff needs them; the
 # published definitions leave defaults out).
@@ -21,8 +26,10 @@ class Schema:
     """One node. `type` is object, array, string, integer, number, boolean or "" (anything)."""
 
     __slots__ = (
+        "_declared",
         "_fields",
         "_items",
+        "_object",
         "_values",
         "embedded",
         "int_or_string",
@@ -49,7 +56,11 @@ class Schema:
         self.strategies = frozenset(str(raw.get("x-kubernetes-patch-strategy", "")).split(","))
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
-        self._fields: dict[str, Schema | None] = {}
+        self._fields: dict[str, Schema] = {}
+        self._object: Schema | None = None
+        self._declared = frozenset(raw.get("properties") or ())
+        if self.embedded:
+            self._declared |= _HEADER.keys()
         self._items: Schema | None = None
         self._values: Schema | None = None
         self.key_defaults: Mapping[str, Any] = {}
@@ -58,19 +69,38 @@ class Schema:
 
     def field(self, name: str) -> "Schema | None":
         """Return the schema of a declared field, or of any value of a map; None when unknown."""
-        if name in self._fields:
-            return self._fields[name]
+        found = self._fields.get(name)
+        if found is not None:
+            return found
         declared = (self.raw.get("properties") or {}).get(name)
-        found = self.values if declared is None else node(declared)
+        if declared is not None:
+            found = node(declared)
+        elif self.embedded and name in _HEADER:
+            found = node(_HEADER[name])
+        else:
+            # Keys of a map are the users', without number: remembering them would leak.
+            return self.values
         self._fields[name] = found
         return found
+
+    def as_object(self) -> "Schema":
+        """Return this node as the root of an object: its header is what every object's is."""
+        if self._object is None:
+            properties = {**(self.raw.get("properties") or {}), **_HEADER}
+            declared = self.raw.get("properties") or {}
+            same = all(declared.get(name) == part for name, part in _HEADER.items())
+            whole = {**self.raw, "properties": properties}
+            if self.preserves_unknown:
+                whole["x-kubernetes-preserve-unknown-fields"] = True
+            self._object = self if same else Schema(whole)
+        return self._object
 
     @property
     def declares_fields(self) -> bool:
         return bool(self.raw.get("properties"))
 
     def declares(self, name: str) -> bool:
-        return name in (self.raw.get("properties") or ())
+        return name in self._declared
 
     @property
     def items(self) -> "Schema":

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.apimachinery import schema
 from shared.apimachinery.apply import Conflicts, Writer, apply, track_update
+from shared.apimachinery.field_sets import DuplicateItem
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy
 
 DEPLOYMENT = schema.builtin(GroupVersionKind("apps", "v1", "Deployment"))
@@ -160,11 +161,21 @@ def test_an_apply_that_changes_nothing_gives_the_same_object() -> None:
     assert later == live
 
 
-def test_a_duplicate_item_makes_a_list_one_field() -> None:
+def test_an_item_applied_twice_is_refused_with_its_path() -> None:
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
-    live = applied(None, a_deployment({"name": "web", "env": twice}), "me")
-    containers = fields(live, "me")["f:spec"]["f:template"]["f:spec"]["f:containers"]
-    assert containers['k:{"name":"web"}']["f:env"] == {}
+    with pytest.raises(DuplicateItem) as caught:
+        applied(None, a_deployment({"name": "web", "env": twice}), "me")
+    path = '.spec.template.spec.containers[name="web"].env'
+    assert str(caught.value) == f'{path}: duplicate entries for key [name="A"]'
+
+
+def test_items_that_somebody_wrote_twice_are_one_field() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    written = a_deployment({"name": "web", "env": twice})
+    [entry] = track_update(None, written, writer("me"), DEPLOYMENT)
+    containers = entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]
+    env = containers['k:{"name":"web"}']["f:env"]
+    assert env == {".": {}, 'k:{"name":"A"}': {}}
 
 
 data = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]), max_size=4)
