@@ -113,7 +113,9 @@ async def until(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-def deployment(replicas: int = 2, image: str = "web:1", **container: Any) -> Manifest:
+def deployment(
+    replicas: int = 2, *, image: str = "web:1", container: dict[str, Any] | None = None
+) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -123,7 +125,7 @@ def deployment(replicas: int = 2, image: str = "web:1", **container: Any) -> Man
             "selector": {"matchLabels": {"app": "web"}},
             "template": {
                 "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "main", "image": image, **container}]},
+                "spec": {"containers": [{"name": "main", "image": image, **(container or {})}]},
             },
         },
     }
@@ -133,11 +135,9 @@ async def is_rolled_out(site: Site, replicas: int) -> bool:
     found = await site.get(DEPLOYMENTS, "web")
     assert found is not None
     status = found.get("status") or {}
-    return (
-        status.get("observedGeneration") == found["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == status.get("replicas", 0) == replicas
-        and status.get("availableReplicas", 0) == replicas
-    )
+    counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")}
+    is_seen = status.get("observedGeneration") == found["metadata"]["generation"]
+    return is_seen and counts == {replicas}
 
 
 async def test_a_deployment_becomes_ready_is_scaled_updated_and_deleted(site: Site) -> None:
@@ -190,7 +190,7 @@ async def test_pods_of_a_lost_node_run_elsewhere(site: Site) -> None:
 
 async def test_pods_that_fit_nowhere_wait_until_there_is_room(site: Site) -> None:
     large = {"resources": {"requests": {"cpu": "6"}}}
-    await site.apply(DEPLOYMENTS, deployment(3, **large))
+    await site.apply(DEPLOYMENTS, deployment(3, container=large))
 
     async def one_waits() -> bool:
         waiting = [pod for pod in await site.pods() if pod["status"]["phase"] == "Pending"]
@@ -296,7 +296,7 @@ async def test_a_job_completes(site: Site) -> None:
 
 async def test_a_pod_waits_for_the_config_map_it_reads(site: Site) -> None:
     source = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
-    await site.apply(DEPLOYMENTS, deployment(1, **source))
+    await site.apply(DEPLOYMENTS, deployment(1, container=source))
 
     async def waits() -> bool:
         pods = await site.pods()
