@@ -18,6 +18,7 @@ from shared.store.port import ChangeType, Stored
 
 _encode = msgspec.json.Encoder().encode
 _META_VERSION = "meta.k8s.io/v1"
+DEFAULT_REPLICAS = 1
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -45,6 +46,7 @@ class Renderer:
         self._now = now
         self._include = include
         self._api_version = kind.gvk.api_version
+        self._scales = kind.scale is not None and not kind.custom
 
     def object(self, stored: Stored) -> bytes:
         if self._form is Form.OBJECT:
@@ -117,11 +119,23 @@ class Renderer:
 
     def _plain(self, stored: Stored) -> bytes:
         manifest = stored.manifest
-        if manifest.get("apiVersion") == self._api_version:
+        if self._lacks_replicas(manifest):
+            spec = {"replicas": DEFAULT_REPLICAS, **(manifest.get("spec") or {})}
+            manifest = {**manifest, "spec": spec}
+        elif manifest.get("apiVersion") == self._api_version:
             return stored.encoded
         # Written in another version of the kind; versions differ in name only (as custom
         # resources with conversion strategy None).
         return encode({**manifest, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
+
+    def _lacks_replicas(self, manifest: Manifest) -> bool:
+        # Shown and not stored: clients of built-in kinds rely on the number (kubectl cannot
+        # describe a Deployment without), while a template that leaves it to an autoscaler must
+        # go on doing so.
+        if not self._scales:
+            return False
+        spec = manifest.get("spec")
+        return not isinstance(spec, dict) or spec.get("replicas") is None
 
     def _table(self, items: list[Manifest], metadata: dict[str, Any]) -> dict[str, Any]:
         return render_table(
