@@ -67,7 +67,7 @@ class Scale(ObjectAddress, frozen=True, kw_only=True, rename="camel"):
 Command = Apply | Delete | Scale
 
 
-class CommandResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one object: created, applied, deleted, absent, scaled or refused."""
 
     api_version: str = ""

@@ -5,12 +5,13 @@ moment for more before it is folded. Nothing is folded before the whole log STAT
 not having seen a report is not the same as there being none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import structlog
+from opentelemetry import trace
 
 from services.health.core.cluster_status import is_silent
 from services.health.core.fold import (
@@ -35,8 +36,10 @@ from shared.errors import InvalidObject
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
+from shared.telemetry.propagation import extract
 
 log = structlog.get_logger("hanse.health")
+tracer = trace.get_tracer("hanse.health")
 
 BINDINGS = (
     Scope.of(GroupResource(GROUP, "resourcebindings")),
@@ -127,8 +130,17 @@ class ReportTable:
 
     def __init__(self) -> None:
         self._reports: dict[ObjectKey, dict[str, WorkReport]] = {}
+        self._traces: dict[ObjectKey, Mapping[str, str]] = {}
 
-    def put(self, template: ObjectKey, cluster: str, report: WorkReport) -> None:
+    def put(
+        self,
+        template: ObjectKey,
+        cluster: str,
+        report: WorkReport,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep *report*; *headers* carry the trace it belongs to."""
+        self._traces[template] = headers or {}
         if report.applied and not report.present:
             # A tombstone fulfilled: there is nothing to report on any more.
             self._reports.get(template, {}).pop(cluster, None)
@@ -139,6 +151,10 @@ class ReportTable:
 
     def of(self, template: ObjectKey) -> dict[str, WorkReport]:
         return self._reports.get(template, {})
+
+    def take_trace(self, template: ObjectKey) -> Mapping[str, str]:
+        """Return the headers of the newest report since the last time, for its trace."""
+        return self._traces.pop(template, {})
 
 
 class ReportFollower:
@@ -165,7 +181,7 @@ class ReportFollower:
         except (ValueError, msgspec.DecodeError) as err:
             log.warning("report.malformed", subject=message.subject, error=str(err))
             return
-        self._table.put(template, cluster, report)
+        self._table.put(template, cluster, report, message.headers)
         self._wake(template)
 
 
@@ -181,6 +197,12 @@ class StatusReconciler:
         self._clock = clock
 
     async def reconcile(self, key: ObjectKey) -> Result:
+        # The trace that began at the gateway ends where its effect becomes visible there.
+        context = extract(self._reports.take_trace(key))
+        with tracer.start_as_current_span("fold", context=context):
+            return await self._fold(key)
+
+    async def _fold(self, key: ObjectKey) -> Result:
         stored = self._index.binding_of(key)
         if stored is None:
             await self._write_template(key, None, NOTHING)
