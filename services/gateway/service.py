@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import structlog
 
 from services.gateway.composite import CompositeStore
-from services.gateway.core.admission import hanse_admission
 from services.gateway.core.works import RESOURCES
 from services.gateway.credentials import CredentialsDoor
 from services.gateway.settings import Settings
@@ -19,6 +18,7 @@ from shared.apiserver.authentication import TokenTable
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.registry import Registry
+from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.server import Listening, ServerSettings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus

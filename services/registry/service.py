@@ -19,6 +19,7 @@ from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.registry import Registry
+from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.serving import Serving
 from shared.apiserver.verbs.listing import Snapshots
 from shared.bus.jetstream import connect, ensure_topology, open_bus
@@ -69,7 +70,9 @@ def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
     """Put the verbs together as the gateway does, over every kind there is."""
     kinds = Registry(builtin_kinds(), hanse_kinds())
     stack.callback(follow_definitions(kinds, store.mirror))
-    admission = AdmitByResource({DEFINITIONS: DefinitionAdmission(kinds, clock)})
+    admission = AdmitByResource(
+        {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission()}
+    )
     serving = Serving(store=store, kinds=kinds, admission=admission, clock=clock)
     return Door(serving, Snapshots(clock))
 

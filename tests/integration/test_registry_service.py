@@ -269,6 +269,23 @@ async def test_a_bad_request_is_answered_as_kubernetes_would(
         assert refused.value.code == 404
 
 
+async def test_a_policy_is_judged_by_the_rules_of_the_gateway(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    policy = {
+        "apiVersion": "hanse.dev/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": {"name": "none", "namespace": "default"},
+        "spec": {"resourceSelectors": []},
+    }
+    async with running(store, bus) as client:
+        with pytest.raises(HubRefused) as refused:
+            await client.apply(policy)
+    assert refused.value.code == 422
+    assert "resourceSelectors" in str(refused.value)
+
+
 async def test_commands_are_carried_out_and_answered(ground: tuple[ObjectStore, Bus]) -> None:
     store, bus = ground
     key = ObjectKey("apps", "deployments", "default", "web")

@@ -1,1 +1,1 @@
-"""What the gateway decides, purely: which of Hanse's objects may be, and what a Work shows."""
+"""What the gateway decides, purely: what a Work shows."""

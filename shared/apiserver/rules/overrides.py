@@ -3,13 +3,6 @@
 import re
 from collections.abc import Iterable
 
-from services.gateway.core.selection import (
-    check_affinity,
-    check_resource_selectors,
-    forbidden,
-    required,
-    wrong,
-)
 from shared.api.override import (
     CommandOverrider,
     ImageOverrider,
@@ -19,6 +12,13 @@ from shared.api.override import (
     PlaintextOverrider,
 )
 from shared.apimachinery.selectors import check_label_key, check_label_value
+from shared.apiserver.rules.selection import (
+    check_affinity,
+    check_resource_selectors,
+    forbidden,
+    required,
+    wrong,
+)
 from shared.errors import FieldError
 
 # RFC 6901: every token begins with a slash; a tilde is written ~0, a slash ~1.

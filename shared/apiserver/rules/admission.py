@@ -5,9 +5,6 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from services.gateway.core.clusters import check_cluster
-from services.gateway.core.overrides import check_override
-from services.gateway.core.policies import check_policy
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
@@ -15,6 +12,9 @@ from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import GroupResource, Manifest, name_of
 from shared.apiserver.admission import Admission, Operation
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.overrides import check_override
+from shared.apiserver.rules.policies import check_policy
 from shared.errors import FieldError, InvalidObject
 
 AnyKind = TypeVar("AnyKind", bound=msgspec.Struct)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from services.gateway.core.selection import required, wrong
 from shared.api.cluster import Cluster, Taint
 from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
+from shared.apiserver.rules.selection import required, wrong
 from shared.errors import FieldError
 
 NAME_LENGTH_MAX = 48

@@ -2,13 +2,6 @@
 
 from collections.abc import Iterable
 
-from services.gateway.core.selection import (
-    check_affinity,
-    check_resource_selectors,
-    forbidden,
-    required,
-    wrong,
-)
 from shared.api.policy import (
     Placement,
     PropagationPolicy,
@@ -16,6 +9,13 @@ from shared.api.policy import (
     ReplicaScheduling,
     Toleration,
     WeightPreference,
+)
+from shared.apiserver.rules.selection import (
+    check_affinity,
+    check_resource_selectors,
+    forbidden,
+    required,
+    wrong,
 )
 from shared.errors import FieldError
 

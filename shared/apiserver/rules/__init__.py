@@ -1,0 +1,1 @@
+"""Which of Hanse's own objects may be written, whichever door they come through. Pure."""
