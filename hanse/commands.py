@@ -31,7 +31,7 @@ def demo(options: argparse.Namespace) -> int:
     configure_logs("demo", "error")
     try:
         report = uvloop.run(_demo(quiet=options.json))
-    except FederationFailed as err:
+    except (FederationFailed, HanseError) as err:
         sys.stderr.write(f"{err}\n")
         return 1
     if options.json:
@@ -66,7 +66,7 @@ def up(options: argparse.Namespace) -> int:
     )
     try:
         uvloop.run(_up(settings))
-    except FederationFailed as err:
+    except (FederationFailed, HanseError) as err:
         sys.stderr.write(f"{err}\n")
         return 1
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from hanse.hub import Hub
 from hanse.join import Place, register
 from hanse.kubeconfig import write_kubeconfig
-from hanse.layout import Layout, Ports, ensure_token
+from hanse.layout import Layout, Ports
 from hanse.supervisor import Command, Supervisor
 from shared.bus.settings import NatsSettings
 from shared.errors import HanseError
@@ -24,6 +24,7 @@ from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.nats_server import NatsServer
+from shared.runtime.tokens import ensure_token
 
 SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
 READY_DEADLINE_SECONDS = 60.0

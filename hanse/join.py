@@ -21,7 +21,8 @@ from shared.errors import (
     TerminalError,
 )
 from shared.interpreter.versions import VERSION_MIN, is_supported, read_version
-from shared.memberapi.credentials import MemberCredentials, encode_credentials
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.handover import encode_handover
 from shared.memberapi.port import MemberApi, ResourceType
 
 CLUSTERS = ResourceType(GroupVersionKind(GROUP, VERSION, "Cluster"), "clusters", namespaced=False)
@@ -207,7 +208,7 @@ async def register(hub: MemberApi, place: Place, credentials: MemberCredentials)
     manifest = cluster_manifest(place, credentials.server)
     await hub.apply(CLUSTERS, "", place.name, encode(manifest))
     path = f"{CLUSTERS.path(name=quote(place.name, safe=''))}/credentials"
-    await hub.put(path, encode_credentials(credentials))
+    await hub.put(path, encode_handover(credentials))
 
 
 async def wait_until_joined(hub: MemberApi, name: str, deadline: timedelta) -> Cluster:

@@ -1,13 +1,9 @@
 """Where a local federation keeps what it must find again: one folder, private to its owner."""
 
-import csv
 import json
-import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-
-from shared.runtime.certificates import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +43,6 @@ class Layout:
     def prepare(self) -> None:
         for folder in (self.root, self.nats, self.envelope_key.parent, self.tls, self.logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def ensure_token(path: Path) -> str:
-    """Return the first token of the gateway's table, made for an administrator where missing."""
-    if not path.exists():
-        token = secrets.token_urlsafe(32)
-        write_private(path, f'{token},admin,admin,"system:masters"\n'.encode())
-    with path.open(newline="", encoding="utf-8") as lines:
-        return next(csv.reader(lines))[0]
 
 
 def free_port() -> int:

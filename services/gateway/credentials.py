@@ -27,6 +27,7 @@ from shared.bus.port import Bus
 from shared.errors import FieldError, UnusableCredentials
 from shared.events.subjects import member_key
 from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.handover import CredentialsBody
 from shared.memberapi.sealing import EnvelopeKey, seal
 from shared.store.port import ObjectStore
 
@@ -34,21 +35,6 @@ CLUSTERS = GroupResource(GROUP, "clusters")
 SUBRESOURCE = "credentials"
 SECRETS = "SECRETS"
 _BYTES_MAX = 256 * 1024
-
-
-class CredentialsBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What is sent: `*Data` are base64, as in a kubeconfig."""
-
-    server: str
-    certificate_authority_data: str = ""
-    token: str = ""
-    client_certificate_data: str = ""
-    client_key_data: str = ""
-    tls_server_name: str = ""
-    insecure_skip_tls_verify: bool = msgspec.field(default=False, name="insecureSkipTLSVerify")
-
-    def __repr__(self) -> str:
-        return "CredentialsBody()"
 
 
 class CredentialsDoor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from shared.apiserver.status_errors import ApiFault, too_large
+from shared.apiserver.status_errors import ApiFault, bad_request, too_large
 
 # An object may have 3 MiB; what surrounds it (a patch's operations, YAML's spaces) gets some more.
 BODY_BYTES_MAX = 3 * 1024 * 1024 + 256 * 1024
@@ -59,11 +59,11 @@ async def read_body(request: web.BaseRequest, limits: ServerLimits) -> bytes:
     if length is not None and length > most:
         raise too_large(most)
     content = request.content
-    body = content.read_nowait(-1) if content.is_eof() else b""
-    if content.at_eof():
-        return _bounded(body, most)
-    chunks, size = [body], len(body)
     try:
+        body = content.read_nowait(-1) if content.is_eof() else b""
+        if content.at_eof():
+            return _bounded(body, most)
+        chunks, size = [body], len(body)
         async with asyncio.timeout(limits.body_seconds):
             while chunk := await content.readany():
                 size += len(chunk)
@@ -72,6 +72,8 @@ async def read_body(request: web.BaseRequest, limits: ServerLimits) -> bytes:
                 chunks.append(chunk)
     except TimeoutError as err:
         raise ApiFault(408, "the body did not arrive in time", reason="Timeout") from err
+    except ConnectionError as err:
+        raise bad_request("the connection ended within the body") from err
     except web.HTTPException as err:
         raise ApiFault(err.status, "the body cannot be read") from err
     return b"".join(chunks)
