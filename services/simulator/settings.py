@@ -61,7 +61,7 @@ class Settings:
     version: str = "v1.34.0+simulated"
     """The Kubernetes version that is reported."""
 
-    history: int = 20_000
+    history: int = 10_000
     """Changes kept for watches that resume."""
 
     faults: str = ""
