@@ -52,12 +52,16 @@ class NatsServer:
     """One server and its folder; `async with` starts and stops it.
 
     Port 0 takes a free one at the first start and keeps it over later starts of this object.
+    Without *log_to_file* it logs to standard error, as a container should.
     """
 
-    def __init__(self, data_dir: Path, *, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, data_dir: Path, *, port: int = 0, host: str = "127.0.0.1", log_to_file: bool = True
+    ) -> None:
         self._data_dir = data_dir
         self._host = host
         self._port = port
+        self._log_to_file = log_to_file
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -102,10 +106,11 @@ class NatsServer:
     def _config(self, credentials: Credentials) -> str:
         # JSON strings are valid in the server's configuration language.
         quoted = json.dumps
+        log = f"log_file: {quoted(str(self.log_file))}" if self._log_to_file else ""
         return f"""\
 listen: {quoted(f"{self._host}:{self._port or -1}")}
 ports_file_dir: {quoted(str(self._data_dir))}
-log_file: {quoted(str(self.log_file))}
+{log}
 logfile_size_limit: 10MB
 logfile_max_num: 3
 max_payload: {MESSAGE_BYTES_MAX}
@@ -147,7 +152,8 @@ authorization {{
         if self.pid is not None and self._process is not None:
             self._process.terminate()
             try:
-                await asyncio.wait_for(self._process.wait(), STOP_SECONDS_MAX)
+                async with asyncio.timeout(STOP_SECONDS_MAX):
+                    await self._process.wait()
             except TimeoutError:
                 await self.kill()
         self._forget_ports()

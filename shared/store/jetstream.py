@@ -6,13 +6,13 @@ history before it, so that its own expiry cannot bring an older state back to li
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.bus.jetstream.background import stop
 from shared.bus.jetstream.connection import Connection
 from shared.bus.jetstream.tail import Entry, Tail
 from shared.bus.topology import DELETE_MARKER_TTL, OBJECTS
@@ -266,7 +266,5 @@ async def open_store(
             await running
         yield store
     finally:
-        opened.cancel()
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await stop(opened)
+        await stop(running)

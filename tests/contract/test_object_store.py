@@ -486,6 +486,7 @@ async def test_without_nats_a_write_is_refused_and_a_list_does_not_guess(
         await ensure_topology(connection, STREAMS)
         async with open_store(connection) as store:
             created = await store.create(key(), manifest())
+            await asyncio.wait_for(_mirrored(store, created.revision), DEADLINE)
             await nats_server.kill()
             while connection.connected:
                 await asyncio.sleep(0.005)

@@ -1,7 +1,6 @@
 """The whole bus on one connection."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -9,6 +8,7 @@ from datetime import timedelta
 import nats.errors
 
 from shared.bus.boards import MARKER, board_stream, encode_board_key, is_gone, whole_ttl
+from shared.bus.jetstream.background import stop
 from shared.bus.jetstream.connection import ApiError, Connection
 from shared.bus.jetstream.follow import follow_board, follow_log
 from shared.bus.jetstream.service import ERROR, ERROR_CODE, serve
@@ -60,12 +60,11 @@ class JetStreamBus:
     async def consume(self, consumer: Consumer) -> AsyncIterator[AsyncIterator[Delivery]]:
         worker = PullWorker(self._connection, consumer, self._service)
         running = asyncio.create_task(worker.run(), name=f"consume-{consumer.name}")
+        running.add_done_callback(worker.fail)
         try:
             yield worker
         finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await stop(running)
             await worker.hand_back()
 
     async def last(self, stream: Stream, subject: str) -> Message | None:

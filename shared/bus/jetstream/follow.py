@@ -1,13 +1,13 @@
 """A log or a board as an iterator over a `Tail`."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from shared.bus.boards import decode_board_key, is_gone
+from shared.bus.jetstream.background import stop
 from shared.bus.jetstream.connection import Connection
 from shared.bus.jetstream.streams import EXPIRY_MARKER
 from shared.bus.jetstream.tail import Entry, Tail
@@ -151,6 +151,4 @@ async def _running(tail: Tail, found: ReadAhead[Item]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await stop(task)

@@ -28,7 +28,7 @@ ERROR = "Nats-Service-Error"
 ERROR_CODE = "Nats-Service-Error-Code"
 QUEUE_GROUP = "q"
 RUNNING_MAX = 256
-_LEAVE_SECONDS = 5.0
+_LEAVE_SECONDS = 2.0
 _TYPE = "io.nats.micro.v1"
 
 
@@ -111,8 +111,9 @@ class MicroService:
             for subject in (verb, f"{verb}.{name}", f"{verb}.{name}.{self._identity['id']}"):
                 found = await self._client.subscribe(f"$SRV.{subject}", cb=discover)
                 self._subscriptions.append(found)
-        # Known to the server when this returns: a request sent now finds the service.
-        await self._client.flush()
+        # Known to the server when this returns: a request sent now finds the service. Not
+        # flush(): its ping overtakes the subscriptions that are still buffered.
+        await self._client.request(f"$SRV.PING.{self._identity['name']}.{self._identity['id']}")
 
     async def stop(self) -> None:
         """Take no more requests; let those under way finish within a limit."""

@@ -182,7 +182,9 @@ class Tail:
         try:
             while not self._arrived.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._arrived.wait(), SILENCE_SECONDS_MAX / 4)
+                    # Not wait_for: before 3.12 it may swallow a cancellation.
+                    async with asyncio.timeout(SILENCE_SECONDS_MAX / 4):
+                        await self._arrived.wait()
                 if self._broken.is_set() or self._is_silent():
                     raise StoreUnavailable(f"lost {self._stream} during the snapshot")
         finally:
@@ -192,7 +194,8 @@ class Tail:
         """Return when this consumer is of no more use."""
         while not self._broken.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._broken.wait(), SILENCE_SECONDS_MAX / 4)
+                async with asyncio.timeout(SILENCE_SECONDS_MAX / 4):
+                    await self._broken.wait()
             if self._is_silent():
                 log.info("tail.silent", stream=self._stream)
                 return

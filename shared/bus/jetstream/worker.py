@@ -38,13 +38,19 @@ class PullWorker:
         self._connection = connection
         self._consumer = consumer
         self._service = service
-        self._queue: asyncio.Queue[JetStreamDelivery] = asyncio.Queue()
+        self._queue: asyncio.Queue[JetStreamDelivery | BaseException] = asyncio.Queue()
         self._unanswered: set[JetStreamDelivery] = set()
         self._asked = 0
         self._pin: str | None = None
         self._wanted = asyncio.Event()
         self._missing = False
         self._inbox = connection.client.new_inbox()
+
+    def fail(self, running: "asyncio.Task[None]") -> None:
+        """Let the reader know that *running* (of `run`) ended."""
+        error = None if running.cancelled() else running.exception()
+        if error is not None:
+            self._queue.put_nowait(error)
 
     async def run(self) -> None:
         """Pull until cancelled."""
@@ -74,7 +80,9 @@ class PullWorker:
             self._wanted.clear()
             await self._pull(2 * pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause)
+                # Not wait_for: before 3.12 it may swallow a cancellation.
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
 
     async def _pull(self, expires_seconds: float) -> None:
         if not self._connection.connected:
@@ -89,7 +97,12 @@ class PullWorker:
                 pull["id"] = self._pin
         self._asked += BATCH
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._consumer.stream.name}.{self._consumer.name}"
-        await self._connection.client.publish(subject, msgspec.json.encode(pull), reply=self._inbox)
+        try:
+            await self._connection.client.publish(
+                subject, msgspec.json.encode(pull), reply=self._inbox
+            )
+        except nats.errors.Error as err:
+            raise StoreUnavailable(f"cannot pull from {self._consumer.name}: {err}") from err
 
     def _start_over(self) -> None:
         self._asked = 0
@@ -129,6 +142,8 @@ class PullWorker:
     async def __anext__(self) -> Delivery:
         while True:
             delivery = await self._queue.get()
+            if isinstance(delivery, BaseException):
+                raise delivery
             if not exhausted(self._consumer, delivery.attempt):
                 return delivery
             await delivery.reject("every attempt ended without an answer")
