@@ -18,8 +18,11 @@ from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.wire import PROTOBUF, decode_protobuf
 
 ALIASES_MAX = 1_000
-NODES_MAX = 2_000_000
+# What aliases may add to what was written out; without them nothing grows.
+ADDED_NODES_MAX = 100_000
 DEPTH_MAX = 500
+# YAML of this size takes long enough to read that others would notice.
+SLOW_BYTES = 64 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
 _YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
@@ -48,6 +51,11 @@ def decode_body(body: bytes, media: str) -> Any:
         raise _explain_json(body, err) from err
     except RecursionError as err:
         raise bad_request("the body is nested too deeply") from err
+
+
+def is_slow(body: bytes, media: str) -> bool:
+    """Whether reading *body* should not happen on the event loop."""
+    return len(body) > SLOW_BYTES and media in _YAML_TYPES
 
 
 def decode_object(body: bytes, media: str) -> Manifest:
@@ -95,7 +103,7 @@ def _decode_yaml(body: bytes) -> Any:
             if aliases > ALIASES_MAX:
                 raise bad_request("the body is not acceptable YAML: too many aliases")
         found = yaml.load(text, Loader=_KubernetesLoader)  # noqa: S506 - a safe loader's child.
-        return _Plain().of(found)
+        return _Plain(len(body) + ADDED_NODES_MAX).of(found)
     except yaml.YAMLError as err:
         where = getattr(err, "problem_mark", None)
         line = f" at line {where.line + 1}" if where is not None else ""
@@ -108,8 +116,8 @@ def _decode_yaml(body: bytes) -> Any:
 class _Plain:
     """Copies loaded YAML into JSON's types, within limits; anchors become copies."""
 
-    def __init__(self) -> None:
-        self._left = NODES_MAX
+    def __init__(self, nodes_max: int) -> None:
+        self._left = nodes_max
 
     def of(self, value: Any, depth: int = 0) -> Any:
         self._left -= 1

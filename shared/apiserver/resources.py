@@ -1,14 +1,16 @@
 """The REST door: one request on a resource, read, carried out by a verb, and answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.authentication import TokenTable, User
-from shared.apiserver.bodies import decode_object, duplicate_fields
+from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
 from shared.apiserver.limits import ServerLimits, read_body
 from shared.apiserver.negotiation import JSON, YAML, accepted_form, media_type
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
@@ -149,8 +151,9 @@ class Resources:
         if media not in _BODY_TYPES:
             raise unsupported(media, _BODY_TYPES)
         body = await read_body(request, self._limits)
-        manifest = decode_object(body, media)
-        return manifest, check_duplicates(asked.call, body, media, manifest)
+        if is_slow(body, media):
+            return await asyncio.to_thread(_read_object, asked.call, body, media)
+        return _read_object(asked.call, body, media)
 
     async def _create(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
@@ -177,8 +180,10 @@ class Resources:
             call.kind, media_type(asked.request.headers.get("Content-Type", ""))
         )
         body = await read_body(asked.request, self._limits)
-        document = patching.read_document(body, media)
-        warnings = check_duplicates(call, body, media, document)
+        if is_slow(body, media):
+            document, warnings = await asyncio.to_thread(_read_patch, call, body, media)
+        else:
+            document, warnings = _read_patch(call, body, media)
         outcome = await patching.patch(self._serving, call, document, media)
         return self._written(asked, outcome, warnings)
 
@@ -238,6 +243,16 @@ class Resources:
             case _:
                 raise method_not_allowed(call.resource, request.method)
         return _json(msgspec.json.encode(await write_scale(self._serving, call, change)))
+
+
+def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:
+    manifest = decode_object(body, media)
+    return manifest, check_duplicates(call, body, media, manifest)
+
+
+def _read_patch(call: Call, body: bytes, media: str) -> tuple[Any, tuple[str, ...]]:
+    document = patching.read_document(body, media)
+    return document, check_duplicates(call, body, media, document)
 
 
 def check_duplicates(call: Call, body: bytes, media: str, decoded: object) -> tuple[str, ...]:

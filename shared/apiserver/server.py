@@ -111,6 +111,11 @@ class ApiServer:
         app.router.add_route("*", "/{path:.*}", self._serve)
         return app
 
+    @property
+    def watches_open(self) -> int:
+        """How many watches are being served."""
+        return len(self._resources.watches)
+
     # Plain routes.
 
     async def _livez(self, _request: web.Request) -> web.StreamResponse:

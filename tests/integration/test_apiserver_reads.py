@@ -1,0 +1,266 @@
+"""Lists in pages, selectors, tables and watches over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.apimachinery.manifest import ObjectKey
+from shared.apiserver.limits import ServerLimits
+from shared.store.memory import MemoryStore
+from shared.store.port import StoreLimits
+from tests.served_api import (
+    DEPLOYMENTS,
+    MAPS,
+    TABLE,
+    Client,
+    Served,
+    config_map,
+    deployment,
+    served_api,
+)
+
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with served_api() as found:
+        yield found
+
+
+@pytest.fixture
+def client(served: Served) -> Client:
+    return served.client
+
+
+def names(listing: dict) -> list[str]:
+    return [one["metadata"]["name"] for one in listing["items"]]
+
+
+async def some_maps(client: Client, count: int = 5) -> None:
+    for number in range(count):
+        manifest = config_map(f"m{number}")
+        manifest["metadata"]["labels"] = {"even": "yes" if number % 2 == 0 else "no"}
+        await client.post(MAPS, manifest)
+
+
+async def test_pages_are_one_list_at_one_revision(client):
+    await some_maps(client)
+    first = (await client.get(MAPS, limit="2")).body
+    assert names(first) == ["m0", "m1"]
+    assert first["metadata"]["remainingItemCount"] == 3
+
+    await client.delete(f"{MAPS}/m3")
+    await client.post(MAPS, config_map("m2a"))
+    token = first["metadata"]["continue"]
+    second = (await client.get(MAPS, **{"limit": "2", "continue": token})).body
+    last = (
+        await client.get(MAPS, **{"limit": "2", "continue": second["metadata"]["continue"]})
+    ).body
+
+    assert names(second) + names(last) == ["m2", "m3", "m4"]
+    versions = {page["metadata"]["resourceVersion"] for page in (first, second, last)}
+    assert len(versions) == 1
+    assert "continue" not in last["metadata"]
+
+
+async def test_a_page_whose_snapshot_is_gone_is_answered_410_with_a_way_on(client):
+    await some_maps(client)
+    token = (await client.get(MAPS, limit="2")).metadata["continue"]
+    async with served_api() as other:
+        await some_maps(other.client)
+        lost = await other.client.get(MAPS, **{"limit": "2", "continue": token})
+        assert lost.code == 410
+        assert lost.body["reason"] == "Expired"
+        present = lost.metadata["continue"]
+        rest = await other.client.get(MAPS, **{"limit": "2", "continue": present})
+        assert names(rest.body) == ["m2", "m3"]
+
+
+async def test_a_token_of_ones_own_making_is_refused(client):
+    answer = await client.get(MAPS, **{"limit": "2", "continue": "bm9uc2Vuc2U"})
+    assert answer.code == 400
+
+
+async def test_selectors_choose(client):
+    await some_maps(client)
+    assert names((await client.get(MAPS, labelSelector="even=yes")).body) == ["m0", "m2", "m4"]
+    assert names((await client.get(MAPS, labelSelector="even!=yes")).body) == ["m1", "m3"]
+    assert names((await client.get(MAPS, fieldSelector="metadata.name=m1")).body) == ["m1"]
+    assert names((await client.get(MAPS, labelSelector="even=yes", limit="1")).body) == ["m0"]
+
+    assert (await client.get(MAPS, labelSelector="a b c")).code == 400
+    unknown = await client.get(MAPS, fieldSelector="data.x=1")
+    assert unknown.code == 400
+    assert "field label not supported" in unknown.body["message"]
+
+
+async def test_exact_versions_are_served_or_expired(client):
+    await some_maps(client, 1)
+    now = (await client.get(MAPS)).metadata["resourceVersion"]
+    exact = await client.get(MAPS, resourceVersion=now, resourceVersionMatch="Exact")
+    assert exact.code == 200
+    await client.post(MAPS, config_map("later"))
+    old = await client.get(MAPS, resourceVersion=now, resourceVersionMatch="Exact")
+    assert old.code == 410
+    future = await client.get(MAPS, resourceVersion="999999")
+    assert future.code == 504
+    assert future.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+async def test_a_table_is_what_kubectl_prints(client):
+    await client.post(DEPLOYMENTS, deployment("web", 3))
+    table = (await client.get(DEPLOYMENTS, accept=TABLE)).body
+    assert table["kind"] == "Table"
+    columns = [one["name"] for one in table["columnDefinitions"]]
+    row = dict(zip(columns, table["rows"][0]["cells"], strict=True))
+    assert row["Name"] == "web"
+    assert row["Ready"] == "0/3"
+    assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+    one = (await client.get(f"{DEPLOYMENTS}/web", accept=TABLE, includeObject="Object")).body
+    assert one["rows"][0]["object"]["kind"] == "Deployment"
+
+
+async def test_metadata_alone_can_be_asked_for(client):
+    await client.post(MAPS, config_map("a", x="1"))
+    listing = (await client.get(MAPS, accept=METADATA)).body
+    assert listing["kind"] == "PartialObjectMetadataList"
+    assert "data" not in listing["items"][0]
+    assert names(listing) == ["a"]
+
+
+async def test_a_watch_goes_on_from_a_list(client):
+    await client.post(MAPS, config_map("a", x="1"))
+    version = (await client.get(MAPS)).metadata["resourceVersion"]
+    async with client.watch(MAPS, resourceVersion=version) as lines:
+        await client.patch(f"{MAPS}/a", {"data": {"x": "2"}})
+        await client.post(MAPS, config_map("b"))
+        await client.delete(f"{MAPS}/a")
+        events = await lines.take(3)
+
+    assert [one["type"] for one in events] == ["MODIFIED", "ADDED", "DELETED"]
+    assert [one["object"]["metadata"]["name"] for one in events] == ["a", "b", "a"]
+    versions = [int(one["object"]["metadata"]["resourceVersion"]) for one in events]
+    assert versions == sorted(versions)
+    assert versions[0] > int(version)
+
+
+async def test_a_watch_without_version_begins_with_what_there_is(client):
+    await some_maps(client, 2)
+    async with client.watch(MAPS) as lines:
+        events = await lines.take(2)
+    assert [one["type"] for one in events] == ["ADDED", "ADDED"]
+
+
+async def test_initial_events_end_with_a_marked_bookmark(client):
+    await some_maps(client, 2)
+    options = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+    }
+    async with client.watch(MAPS, **options) as lines:
+        events = await lines.take(3)
+    assert [one["type"] for one in events] == ["ADDED", "ADDED", "BOOKMARK"]
+    assert events[2]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    refused = await client.get(MAPS, watch="true", sendInitialEvents="true")
+    assert refused.code == 422
+
+
+async def test_an_object_comes_and_goes_by_matching_the_selector(client):
+    version = (await client.get(MAPS)).metadata["resourceVersion"]
+    async with client.watch(MAPS, resourceVersion=version, labelSelector="tier=gold") as lines:
+        await client.post(MAPS, config_map("a"))
+        await client.patch(f"{MAPS}/a", {"metadata": {"labels": {"tier": "gold"}}})
+        await client.patch(f"{MAPS}/a", {"data": {"x": "1"}})
+        await client.patch(f"{MAPS}/a", {"metadata": {"labels": {"tier": "iron"}}})
+        events = await lines.take(3)
+    assert [one["type"] for one in events] == ["ADDED", "MODIFIED", "DELETED"]
+    assert events[2]["object"]["metadata"]["labels"] == {"tier": "gold"}
+
+
+async def test_one_object_can_be_watched_by_its_path(client):
+    await some_maps(client, 2)
+    async with client.watch(f"{MAPS}/m1") as lines:
+        event = await lines.next()
+    assert event["object"]["metadata"]["name"] == "m1"
+
+
+async def test_a_watch_ends_when_its_time_is_up_with_a_bookmark(client):
+    version = (await client.get(MAPS)).metadata["resourceVersion"]
+    options = {"resourceVersion": version, "timeoutSeconds": "1", "allowWatchBookmarks": "true"}
+    async with client.watch(MAPS, **options) as lines:
+        bookmark = await lines.next()
+        assert bookmark["type"] == "BOOKMARK"
+        assert await lines.next() is None
+
+
+async def test_a_watch_from_forgotten_history_is_told_to_list_again():
+    async with served_api(MemoryStore(StoreLimits(history=3))) as served:
+        await some_maps(served.client, 6)
+        answer = await served.client.get(MAPS, watch="true", resourceVersion="1")
+        assert answer.code == 410
+        assert answer.body["reason"] == "Expired"
+
+
+async def test_a_watcher_that_falls_behind_gets_410_in_its_stream():
+    store = MemoryStore(StoreLimits(watch_backlog=1))
+    async with served_api(store) as served:
+        client = served.client
+        version = (await client.get(MAPS)).metadata["resourceVersion"]
+        async with client.watch(MAPS, resourceVersion=version) as lines:
+            manifest = {**config_map("x"), "metadata": {"name": "x", "namespace": "default"}}
+            # All at once, without giving the watcher a turn.
+            for number in range(5):
+                key = ObjectKey("", "configmaps", "default", f"x{number}")
+                await store.create(key, manifest)
+            events = []
+            while (event := await lines.next()) is not None:
+                events.append(event)
+        assert events[-1]["type"] == "ERROR"
+        assert events[-1]["object"]["code"] == 410
+
+
+async def test_a_watch_as_table_sends_the_columns_once(client):
+    await client.post(DEPLOYMENTS, deployment("web"))
+    async with client.watch(DEPLOYMENTS, accept=TABLE) as lines:
+        first = await lines.next()
+        await client.patch(f"{DEPLOYMENTS}/web", {"spec": {"replicas": 9}})
+        second = await lines.next()
+    assert first["object"]["columnDefinitions"]
+    assert second["object"]["columnDefinitions"] is None
+    assert second["object"]["rows"][0]["cells"][0] == "web"
+
+
+async def test_the_number_of_watches_is_bounded():
+    async with served_api(limits=ServerLimits(watches=1)) as served:
+        await some_maps(served.client, 1)
+        async with served.client.watch(MAPS) as lines:
+            await lines.next()
+            refused = await served.client.get(MAPS, watch="true")
+        assert refused.code == 429
+        assert refused.headers["Retry-After"]
+
+
+async def test_replicas_are_shown_though_the_template_leaves_them_open(client):
+    manifest = deployment("web")
+    del manifest["spec"]["replicas"]
+    await client.apply(f"{DEPLOYMENTS}/web", manifest)
+    assert (await client.get(f"{DEPLOYMENTS}/web")).body["spec"]["replicas"] == 1
+
+    # Nobody owns the number, so that an autoscaler still may.
+    managed = (await client.get(f"{DEPLOYMENTS}/web")).metadata["managedFields"]
+    assert "f:replicas" not in managed[0]["fieldsV1"]["f:spec"]
+
+
+async def test_watchers_leave_nothing_behind(served):
+    client = served.client
+    for _ in range(3):
+        async with client.watch(MAPS, timeoutSeconds="60"):
+            pass
+
+    async with asyncio.timeout(10):
+        while served.api.server.watches_open:
+            await asyncio.sleep(0.05)
