@@ -3,10 +3,11 @@
 Maps merge; a list merges by its kind's merge key where the schema names one, and is replaced
 otherwise. Directives: `$patch: delete|replace|merge`, `$deleteFromPrimitiveList/<field>`,
 `$setElementOrder/<field>`, `$retainKeys`. Null deletes a field. Nothing given is changed.
-Source: Kubernetes' strategic-merge-patch document (sig-api-machinery).
+Source: Kubernetes' strategic-merge-patch document (sig-api-machinery) and the behaviour of its
+package `strategicpatch`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.apimachinery.schema import ANYTHING, Schema
@@ -16,137 +17,241 @@ _PATCH = "$patch"
 _RETAIN = "$retainKeys"
 _DELETE_FROM = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
+_NOTHING: Any = object()
 
 
 def strategic_merge(target: Any, patch: Any, schema: Schema) -> Any:
     """Return *target* (an object) after *patch*; raises `InvalidObject` for a bad directive."""
     if not isinstance(patch, dict):
         return patch
+    return _merge_map(target if isinstance(target, dict) else {}, patch, schema.as_object())
+
+
+def _merge_map(target: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema) -> Any:
     directive = patch.get(_PATCH)
     if directive == "replace":
-        return _plain({name: value for name, value in patch.items() if name != _PATCH})
+        return _verbatim(patch)
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
         raise InvalidObject(f"unknown $patch directive {directive!r}")
-    merged: dict[str, Any] = dict(target) if isinstance(target, dict) else {}
-    _retain(merged, patch)
+    merged = _retained(target, patch)
+    ordered = _merge_ordered_lists(merged, patch, schema)
     for name, value in patch.items():
-        if name in (_PATCH, _RETAIN) or name.startswith((_DELETE_FROM, _ORDER)):
+        if name in ordered or name in (_PATCH, _RETAIN) or name.startswith(_ORDER):
             continue
-        if value is None:
+        if name.startswith(_DELETE_FROM):
+            _delete_from_list(merged, name.removeprefix(_DELETE_FROM), value)
+        elif value is None:
             merged.pop(name, None)
         else:
-            field = schema.field(name) or ANYTHING
-            merged[name] = _merge_field(merged.get(name), value, field, _order(patch, name))
-    _delete_from_lists(merged, patch)
-    _reorder_untouched(merged, patch, schema)
+            left = _merge_field(merged.get(name, _NOTHING), value, schema.field(name) or ANYTHING)
+            if left is _NOTHING:
+                merged.pop(name, None)
+            else:
+                merged[name] = left
     return merged
 
 
-def _merge_field(current: Any, value: Any, schema: Schema, order: list[Any] | None) -> Any:
-    if isinstance(value, list):
-        if "merge" not in schema.strategies:
-            return _plain(value)
-        return _merge_list(current if isinstance(current, list) else [], value, schema, order)
-    if isinstance(value, dict):
-        return strategic_merge(current, value, schema)
-    return value
+def _merge_field(current: Any, value: Any, schema: Schema) -> Any:
+    """Return the field after the patch; `_NOTHING` where only a directive stands."""
+    if isinstance(current, dict) and isinstance(value, dict):
+        if "replace" in schema.strategies:
+            return _verbatim(value)
+        return _merge_map(current, value, schema)
+    if isinstance(current, list) and isinstance(value, list):
+        return _merge_list(current, value, schema)
+    return _without_directives(value)
 
 
-def _merge_list(
-    current: list[Any], patch: list[Any], schema: Schema, order: list[Any] | None
-) -> list[Any]:
-    if not schema.merge_key:
-        merged = [*current, *(value for value in patch if value not in current)]
-        return _sorted_by(merged, order, lambda value: value)
+def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
+    if "merge" not in schema.strategies:
+        return [_verbatim(item) for item in patch]
+    if not any(isinstance(item, dict) for item in (*current, *patch)):
+        merged = list(dict.fromkeys((*current, *patch)))
+        return _in_order(merged, patch, current, "")
     key = schema.merge_key
+    if not key:
+        raise InvalidObject("a list of objects without a merge key cannot be merged")
     if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
-        return [_plain(item) for item in patch if item.get(_PATCH) != "replace"]
-    merged = list(current)
-    for item in patch:
-        if not isinstance(item, dict) or key not in item:
-            raise InvalidObject(f"an item of the patch lacks its merge key {key!r}")
-        places = [
-            place
-            for place, there in enumerate(merged)
-            if isinstance(there, dict) and there.get(key) == item[key]
-        ]
-        if item.get(_PATCH) == "delete":
-            merged = [each for place, each in enumerate(merged) if place not in places]
-        elif places:
-            merged[places[0]] = strategic_merge(merged[places[0]], item, schema.items)
+        return [_verbatim(item) for item in patch if _PATCH not in item]
+    kept, plain = _without_deleted(current, patch, key)
+    merged = list(kept)
+    for item in plain:
+        place = _place_of(_key_of(item, key), merged, key)
+        if place is None:
+            merged.append(_verbatim(item))
         else:
-            merged.append(strategic_merge({}, item, schema.items))
-    return _sorted_by(merged, order, lambda item: item.get(key))
+            merged[place] = _merge_map(merged[place], item, schema.items)
+    return _in_order(merged, plain, kept, key)
 
 
-def _sorted_by(items: list[Any], order: list[Any] | None, key_of: Any) -> list[Any]:
-    """Bring items into *order*; one that it does not name stays behind the one it followed."""
-    if not order:
-        return items
-    rank = {_hashable(value): place for place, value in enumerate(order)}
-    ranked: list[tuple[float, int, Any]] = []
-    last = -1.0
-    for place, item in enumerate(items):
-        last = float(rank.get(_hashable(key_of(item)), last))
-        ranked.append((last, place, item))
-    return [item for _, _, item in sorted(ranked, key=lambda each: each[:2])]
+def _without_deleted(
+    current: list[Any], patch: list[Any], key: str
+) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Return the items that no deletion names, and the patch without its deletions."""
+    gone, plain = [], []
+    for item in patch:
+        value = _key_of(item, key)
+        directive = item.get(_PATCH)
+        if directive == "delete":
+            gone.append(value)
+        elif directive is None:
+            plain.append(item)
+        else:
+            raise InvalidObject(f"$patch directive {directive!r} cannot stand in a list")
+    kept = [item for item in current if not (isinstance(item, dict) and item.get(key) in gone)]
+    return kept, plain
 
 
-def _hashable(value: Any) -> Any:
+def _merge_ordered_lists(
+    merged: dict[str, Any], patch: Mapping[str, Any], schema: Schema
+) -> set[str]:
+    """Merge into *merged* the lists whose order the patch sets; return their names."""
+    names = set()
+    for directive, order in patch.items():
+        name = directive.removeprefix(_ORDER)
+        if name == directive:
+            continue
+        if not isinstance(order, list):
+            raise InvalidObject(f"{directive} must be a list")
+        current, items = merged.get(name), patch.get(name)
+        if any(part is not None and not isinstance(part, list) for part in (current, items)):
+            raise InvalidObject(f"{directive} orders a field that is no list")
+        field = schema.field(name) or ANYTHING
+        if items is None and (name in patch or current is None):
+            continue
+        _check_order(items or [], order, field.merge_key, directive)
+        names.add(name)
+        if items is None:
+            found = list(current or [])
+        elif current is None:
+            found = _without_directives(items)
+        else:
+            found = _merge_list(current, items, field)
+        was = _order_before(current or [], items or [], field.merge_key)
+        merged[name] = _in_order(found, order, was, field.merge_key)
+    return names
+
+
+def _order_before(current: list[Any], items: list[Any], key: str) -> list[Any]:
+    """The order that items not named by the patch keep to.
+
+    Upstream lets new items stand in the places that deleted ones leave at the end.
+    """
+    if not key or any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in items):
+        return current
+    kept, plain = _without_deleted(current, items, key)
+    added = [item for item in plain if _place_of(item[key], kept, key) is None]
+    return [*kept, *added][: len(current)]
+
+
+def _check_order(items: list[Any], order: list[Any], key: str, directive: str) -> None:
+    """Raise `InvalidObject` unless the items of the patch stand in *order* as it has them."""
+    waiting = iter([_identity(each, key) for each in order])
+    for item in items if order else ():
+        if isinstance(item, dict) and _PATCH in item:
+            continue
+        if _identity(item, key) not in waiting:
+            raise InvalidObject(f"the order in the patch list does not match {directive}")
+
+
+def _in_order(
+    items: list[Any], order: Sequence[Any], current: Sequence[Any], key: str
+) -> list[Any]:
+    """Bring the items that *order* names into it; the others stay where they were in *current*.
+
+    An item of the order comes first unless one that is not stood before it in *current*.
+    """
+    wanted = {identity: place for place, identity in _places(order, key)}
+    was = {identity: place for place, identity in _places(current, key)}
+    named = [item for item in items if _identity(item, key) in wanted]
+    named.sort(key=lambda item: wanted[_identity(item, key)])
+    others = [item for item in items if _identity(item, key) not in wanted]
+    others.sort(key=lambda item: was.get(_identity(item, key), len(was)))
+    merged: list[Any] = []
+    place = 0
+    for item in named:
+        before = was.get(_identity(item, key))
+        while before is not None and place < len(others):
+            other = was.get(_identity(others[place], key))
+            if other is None or other >= before:
+                break
+            merged.append(others[place])
+            place += 1
+        merged.append(item)
+    return [*merged, *others[place:]]
+
+
+def _places(items: Sequence[Any], key: str) -> list[tuple[int, Any]]:
+    # The first of equal ones counts, so it is written last.
+    return [(place, _identity(item, key)) for place, item in reversed(list(enumerate(items)))]
+
+
+def _identity(item: Any, key: str) -> Any:
+    """What tells an item from others: its merge key, or itself."""
+    value = item.get(key) if key and isinstance(item, dict) else item
     return value if isinstance(value, str | int | float | bool) else repr(value)
 
 
-def _order(patch: Mapping[str, Any], name: str) -> list[Any] | None:
-    """Order that the patch asks for the list *name*: merge keys, or values of plain lists."""
-    wanted = patch.get(f"{_ORDER}{name}")
-    if not isinstance(wanted, list):
-        return None
-    return [next(iter(each.values()), None) if isinstance(each, dict) else each for each in wanted]
+def _key_of(item: Any, key: str) -> Any:
+    if not isinstance(item, dict) or key not in item:
+        raise InvalidObject(f"an item of the patch lacks its merge key {key!r}")
+    return item[key]
 
 
-def _reorder_untouched(merged: dict[str, Any], patch: Mapping[str, Any], schema: Schema) -> None:
-    """An order may come alone, for a list of which nothing else changes."""
-    for directive in patch:
-        name = directive.removeprefix(_ORDER)
-        if name == directive or name in patch or not isinstance(merged.get(name), list):
-            continue
-        key = (schema.field(name) or ANYTHING).merge_key
-        merged[name] = _sorted_by(
-            merged[name],
-            _order(patch, name),
-            lambda item, key=key: item.get(key) if isinstance(item, dict) else item,
-        )
+def _place_of(value: Any, items: list[Any], key: str) -> int | None:
+    for place, item in enumerate(items):
+        if isinstance(item, dict) and key in item and item[key] == value:
+            return place
+    return None
 
 
-def _delete_from_lists(merged: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    for directive, values in patch.items():
-        name = directive.removeprefix(_DELETE_FROM)
-        if name != directive and isinstance(merged.get(name), list):
-            gone = values if isinstance(values, list) else []
-            merged[name] = [value for value in merged[name] if value not in gone]
+def _delete_from_list(merged: dict[str, Any], name: str, values: Any) -> None:
+    if not isinstance(values, list):
+        raise InvalidObject(f"{_DELETE_FROM}{name} must be a list")
+    if isinstance(merged.get(name), list):
+        merged[name] = [value for value in merged[name] if value not in values]
 
 
-def _retain(merged: dict[str, Any], patch: Mapping[str, Any]) -> None:
+def _retained(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Drop what `$retainKeys` does not list: a union of which another member is chosen."""
     retained = patch.get(_RETAIN)
     if retained is None:
-        return
+        return dict(target)
     if not isinstance(retained, list):
         raise InvalidObject("$retainKeys must be a list of field names")
-    for name in [name for name in merged if name not in retained]:
-        del merged[name]
+    for name, value in patch.items():
+        if value is not None and not name.startswith("$") and name not in retained:
+            raise InvalidObject(f"$retainKeys does not list {name!r}, which the patch sets")
+    return {name: value for name, value in target.items() if name in retained}
 
 
-def _plain(value: Any) -> Any:
-    """Return what is put in place as it is: without directives and nulls."""
+def _verbatim(value: Any) -> Any:
+    """Return what replaces or is appended as it stands: only the directives' own fields go."""
     if isinstance(value, dict):
         return {
-            name: _plain(each)
+            name: _verbatim(each)
             for name, each in value.items()
             if each is not None and not name.startswith("$")
         }
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_verbatim(each) for each in value]
+    return value
+
+
+def _without_directives(value: Any) -> Any:
+    """Return a new field: without nulls, and without anything that holds a `$patch`."""
+    if isinstance(value, dict):
+        if _PATCH in value:
+            return _NOTHING
+        found = {
+            name: _without_directives(each)
+            for name, each in value.items()
+            if each is not None and not name.startswith("$")
+        }
+        return {name: each for name, each in found.items() if each is not _NOTHING}
+    if isinstance(value, list):
+        found_items = (_without_directives(each) for each in value)
+        return [each for each in found_items if each is not _NOTHING]
     return value

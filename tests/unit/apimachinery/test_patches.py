@@ -112,6 +112,40 @@ def test_set_element_order_orders_merged_and_new_items() -> None:
     assert [each["name"] for each in patched["spec"]["containers"]] == ["c", "b", "a"]
 
 
+def test_a_new_item_takes_the_place_of_a_deleted_one() -> None:
+    patch = {
+        "spec": {
+            "$setElementOrder/containers": [{"name": "c"}],
+            "containers": [{"name": "b", "$patch": "delete"}, {"name": "c", "image": "c:1"}],
+        }
+    }
+    patched = strategic_merge(containers("a", "b"), patch, POD)
+    assert [each["name"] for each in patched["spec"]["containers"]] == ["a", "c"]
+
+
+def test_a_patch_list_out_of_its_own_order_is_refused() -> None:
+    patch = {
+        "spec": {
+            "$setElementOrder/containers": [{"name": "a"}, {"name": "b"}],
+            "containers": [{"name": "b", "image": "b:2"}, {"name": "a", "image": "a:2"}],
+        }
+    }
+    with pytest.raises(InvalidObject, match="order"):
+        strategic_merge(containers("a", "b"), patch, POD)
+
+
+def test_retained_keys_must_include_what_the_patch_sets() -> None:
+    patch = {"spec": {"strategy": {"$retainKeys": ["type"], "rollingUpdate": {}}}}
+    with pytest.raises(InvalidObject, match="retainKeys"):
+        strategic_merge({"spec": {"strategy": {"type": "Recreate"}}}, patch, DEPLOYMENT)
+
+
+def test_directives_never_reach_the_object() -> None:
+    patch = {"spec": {"nodeSelector": {"$patch": "replace", "a": "1"}, "hostAliases": []}}
+    patched = strategic_merge({"spec": {}}, patch, POD)
+    assert patched == {"spec": {"hostAliases": []}}
+
+
 def test_service_ports_merge_by_port() -> None:
     target = {"spec": {"ports": [{"port": 80, "nodePort": 30080}, {"port": 81}]}}
     patched = strategic_merge(target, {"spec": {"ports": [{"port": 80, "name": "http"}]}}, SERVICE)
@@ -127,9 +161,10 @@ def test_a_list_without_a_merge_key_is_replaced() -> None:
 def test_finalizers_merge_as_a_set_and_can_be_taken_from() -> None:
     target = {"metadata": {"finalizers": ["a", "b"]}}
     added = strategic_merge(target, {"metadata": {"finalizers": ["c"]}}, POD)
-    assert added["metadata"]["finalizers"] == ["a", "b", "c"]
+    # What the patch names and nobody ordered comes first.
+    assert added["metadata"]["finalizers"] == ["c", "a", "b"]
     patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["b"]}}
-    assert strategic_merge(added, patch, POD)["metadata"]["finalizers"] == ["a", "c"]
+    assert strategic_merge(added, patch, POD)["metadata"]["finalizers"] == ["c", "a"]
 
 
 def test_retain_keys_drops_the_other_members_of_a_union() -> None:
