@@ -12,10 +12,11 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
+from services.simulator.core.faults import Faults, read_faults
 from services.simulator.core.fields import section
 from services.simulator.core.placement import is_node_ready
 from services.simulator.core.plan import NODES
-from services.simulator.faults import CONTROL_PREFIX, FaultGate, Faults
+from services.simulator.faults import CONTROL_PREFIX, FaultGate
 from services.simulator.simulation import SimulatedCluster
 from shared.apimachinery.manifest import name_of
 from shared.apiserver.status_errors import ApiFault, bad_request, not_found
@@ -56,8 +57,8 @@ class Control:
     async def _set_faults(self, request: web.Request) -> web.StreamResponse:
         """Replace all faults by those of the body."""
         try:
-            faults = msgspec.json.decode(await request.read(), type=Faults)
-        except (msgspec.DecodeError, ValueError) as err:
+            faults = read_faults(await request.read())
+        except ValueError as err:
             raise bad_request(str(err)) from err
         self._gate.set(faults)
         return _json(faults)

@@ -7,12 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import structlog
 from aiohttp import web
 
 from services.simulator.control import Control
-from services.simulator.faults import FaultGate, Faults, Handler
+from services.simulator.faults import FaultGate, Handler
 from services.simulator.identity import Identity, ensure_identity
 from services.simulator.settings import Settings
 from services.simulator.simulation import SimulatedCluster, Task
@@ -24,7 +23,6 @@ from shared.apiserver.resources import status_response
 from shared.apiserver.server import Listening, ServerSettings
 from shared.apiserver.status_errors import ApiFault
 from shared.clock import SystemClock
-from shared.errors import TerminalError
 from shared.runtime.kubeconfig import write_kubeconfig
 from shared.runtime.probes import Readiness
 from shared.runtime.process import run_until_stopped
@@ -61,9 +59,9 @@ async def serve(settings: Settings) -> None:
 async def open_cluster(
     settings: Settings, readiness: Readiness | None = None
 ) -> AsyncIterator[Member]:
-    """Make the cluster and listen; raises `TerminalError` for faults that cannot be read."""
+    """Make the cluster and listen until left."""
     clock = SystemClock()
-    gate = FaultGate(_read_faults(settings.faults))
+    gate = FaultGate(settings.first_faults)
     async with AsyncExitStack() as stack:
         folder = settings.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="hanse-simulator-"))
@@ -127,10 +125,3 @@ def _stand_before(gate: FaultGate):  # type: ignore[no-untyped-def]  # noqa: ANN
         return await handler(request)
 
     return middleware
-
-
-def _read_faults(text: str) -> Faults:
-    try:
-        return msgspec.json.decode(text, type=Faults) if text else Faults()
-    except (msgspec.DecodeError, ValueError) as err:
-        raise TerminalError(f"HANSE_FAULTS: {err}", reason="BadSetting") from err

@@ -5,6 +5,9 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from services.simulator.core.faults import Faults, read_faults
+from shared.apimachinery.quantity import parse_quantity
+from shared.runtime.environment import BadSetting
 from shared.telemetry.setup import TelemetrySettings
 
 
@@ -68,6 +71,21 @@ class Settings:
     """Faults from the start, as the JSON that POST /simulator/faults takes; empty for none."""
 
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+
+    def __post_init__(self) -> None:
+        for variable, check in (
+            ("HANSE_NODE_CPU", lambda: parse_quantity(self.node_cpu)),
+            ("HANSE_NODE_MEMORY", lambda: parse_quantity(self.node_memory)),
+            ("HANSE_FAULTS", lambda: self.first_faults),
+        ):
+            try:
+                check()
+            except ValueError as err:
+                raise BadSetting(f"{variable}: {err}") from err
+
+    @property
+    def first_faults(self) -> Faults:
+        return read_faults(self.faults) if self.faults else Faults()
 
 
 POD_NETWORK = IPv4Network("10.64.0.0/12")
