@@ -1,7 +1,8 @@
 """What a member serves, read out of Kubernetes' discovery documents (pure).
 
 Both forms are read: the aggregated one (KEP-3352: one document for all groups) and the classic
-one (a list of groups, then one document for each group and version).
+one (a list of groups, then one document for each group and version). Reviews and other resources
+that cannot be listed are left out: there is nothing to hold of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ def read_aggregated(document: Manifest) -> list[ResourceType]:
                 continue
             for one in version.get("resources") or []:
                 kind = (one.get("responseKind") or {}).get("kind")
-                if not kind:
+                if not kind or "list" not in (one.get("verbs") or ()):
                     continue
                 gvk = GroupVersionKind(group_name, str(version["version"]), str(kind))
                 resource = str(one["resource"])
@@ -54,7 +55,7 @@ def read_resource_lists(documents: Iterable[Manifest]) -> list[ResourceType]:
         group, _, version = str(document.get("groupVersion") or "").rpartition("/")
         for one in _resources(document):
             resource = str(one["name"])
-            if "/" not in resource:
+            if "/" not in resource and "list" in (one.get("verbs") or ()):
                 gvk = GroupVersionKind(group, version, str(one["kind"]))
                 found.setdefault(
                     (group, resource), ResourceType(gvk, resource, bool(one.get("namespaced")))

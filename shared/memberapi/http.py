@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from prometheus_client import Counter
 from yarl import URL
 
 from shared.apimachinery.manifest import Manifest, decode, encode
@@ -94,6 +95,8 @@ class HttpMemberApi:
         self._name = name
         self._deadline = limits.deadline.total_seconds()
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        # Looking a counter up by its labels costs more than counting.
+        self._counters: dict[tuple[str, str], Counter] = {}
 
     async def discover(self) -> list[ResourceType]:
         found: list[ResourceType] = []
@@ -119,6 +122,12 @@ class HttpMemberApi:
     ) -> Manifest:
         found = request.apply_request(kind, namespace, name, body, force=force)
         return decode(await self._call("apply", found))
+
+    async def apply_encoded(
+        self, kind: ResourceType, namespace: str, name: str, body: bytes
+    ) -> bytes:
+        asked = request.apply_request(kind, namespace, name, body, force=True)
+        return await self._call("apply", asked)
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None:
         try:
@@ -206,7 +215,7 @@ class HttpMemberApi:
                 event = _decode_line(line)
                 if event.type == "ERROR":
                     raise _error_of(_status_of(bytes(event.object)), 500, None, self._name)
-                yield MemberEvent(event.type, decode(event.object))
+                yield MemberEvent(event.type, bytes(event.object))
 
     async def read(self, path: str, *, deadline_seconds: float) -> bytes:
         return await self._call("read", request.read_request(path), deadline_seconds)
@@ -230,7 +239,14 @@ class HttpMemberApi:
                         raise _refusal(response, body, self._name)
                     return body
         finally:
-            metrics.MEMBER_CALLS.labels(self._name, verb, outcome).inc()
+            self._count(verb, outcome)
+
+    def _count(self, verb: str, outcome: str) -> None:
+        counter = self._counters.get((verb, outcome))
+        if counter is None:
+            counter = metrics.MEMBER_CALLS.labels(self._name, verb, outcome)
+            self._counters[verb, outcome] = counter
+        counter.inc()
 
     def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
         found = self._timeouts.get(seconds)

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,18 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True)
 class MemberEvent:
-    """One line of a watch. BOOKMARK carries only a resourceVersion."""
+    """One line of a watch. BOOKMARK carries only a resourceVersion.
+
+    `body` is the object as it came: most events tell nothing new, which shows in a few bytes.
+    """
 
     type: str
-    manifest: Manifest
+    body: bytes
+
+    @property
+    def manifest(self) -> Manifest:
+        """Decoded anew at each call."""
+        return decode(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,19 @@ class MemberApi(Protocol):
     """One member; implementations bound concurrency, time and memory per member."""
 
     async def discover(self) -> list[ResourceType]:
-        """Every resource the member serves, preferred versions; no subresources."""
+        """Every resource that can be listed there, in its preferred version."""
         ...
 
     async def apply(
         self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
     ) -> Manifest:
         """Server-side apply as field manager `hanse`; returns the object, at least its metadata."""
+        ...
+
+    async def apply_encoded(
+        self, kind: ResourceType, namespace: str, name: str, body: bytes
+    ) -> bytes:
+        """As `apply` with force; returns the object as the member encoded it."""
         ...
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None: ...

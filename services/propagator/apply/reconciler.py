@@ -28,7 +28,7 @@ from services.propagator.core.marks import (
     WORK_GENERATION,
     fill_generation,
 )
-from services.propagator.core.observed import observe
+from services.propagator.core.observed import observe, read_live
 from services.propagator.core.order import Rank, rank_of
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode
 from shared.bus.port import Bus
@@ -207,8 +207,8 @@ class ObjectReconciler:
         if tracked.delegated:
             body = without_replicas(body)
         sequence = tracked.sequence
-        applied = await self._api.apply(kind, key.namespace, key.name, body)
-        answer = observe(applied)
+        applied = read_live(await self._api.apply_encoded(kind, key.namespace, key.name, body))
+        answer = applied.observe()
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest
         tracked.removing = ""

@@ -15,11 +15,11 @@ import structlog
 from services.propagator.apply.objects import TrackedObject
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
-from shared.clock import Clock
+from shared.clock import Clock, format_micro_time
 from shared.errors import RetryableError
 from shared.events import subjects
 from shared.events.drift import DriftCorrected
-from shared.events.envelope import fact_envelope
+from shared.events.envelope import Envelope
 from shared.events.work import WorkReport, encode_report
 from shared.events.work_facts import WorkFact, fact_key
 from shared.telemetry.propagation import TRACEPARENT, current_traceparent
@@ -61,13 +61,13 @@ class Reporter:
         """Publish *fact*; the same *identity* is published once."""
         noun, past_tense = _subject_of(type(fact))
         subject_key = fact_key(self._cluster, key)
-        envelope = fact_envelope(
-            f"{noun}.{past_tense}.v1",
-            service="propagator",
-            identity=f"{subject_key}/{identity}",
-            at=self._clock.now(),
-        )
-        headers = envelope.headers()
+        # The identity tells repeats apart by itself: no need to digest it.
+        headers = Envelope(
+            type=f"dev.hanse.{noun}.{past_tense}.v1",
+            source="hanse/propagator",
+            id=f"{subject_key}/{identity}",
+            time=format_micro_time(self._clock.now()),
+        ).headers()
         trace = current_traceparent()
         if trace is not None:
             headers[TRACEPARENT] = trace
@@ -152,10 +152,8 @@ class Reporter:
 
 
 def _same(old: WorkReport, new: WorkReport) -> bool:
-    return all(
-        getattr(old, name) == getattr(new, name)
-        for name in WorkReport.__struct_fields__
-        if name not in ("observed_time", "resource_version")
+    return old == msgspec.structs.replace(
+        new, observed_time=old.observed_time, resource_version=old.resource_version
     )
 
 

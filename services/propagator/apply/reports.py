@@ -5,8 +5,8 @@ from typing import Any, TypedDict
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporter import Reporter
 from services.propagator.core.drift import LostField
+from services.propagator.core.observed import LiveObject
 from shared.api.binding import Health
-from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import MemberRefused
 from shared.events.drift import DriftCorrected, DriftedField
@@ -35,7 +35,7 @@ class Reports:
         self._reporter = reporter
         self._clock = clock
 
-    def applied(self, tracked: TrackedObject, live: Manifest, sequence: int) -> None:
+    def applied(self, tracked: TrackedObject, live: LiveObject, sequence: int) -> None:
         """The member holds what order *sequence* asked for; *live* is its answer."""
         before = tracked.reported
         self.seen(tracked, live)
@@ -48,14 +48,16 @@ class Reports:
             )
             self._reporter.state(tracked.key, fact, str(sequence))
 
-    def seen(self, tracked: TrackedObject, live: Manifest) -> None:
+    def seen(self, tracked: TrackedObject, live: LiveObject) -> None:
         """How the applied object does now."""
+        assert tracked.kind is not None
+        manifest = live.manifest_for_status(tracked.kind.gvk)
         self._report(
             tracked,
             applied=True,
             present=True,
-            health=health_of(live),
-            status=reflect_status(live),
+            health=health_of(manifest),
+            status=reflect_status(manifest),
         )
 
     def removing(self, tracked: TrackedObject) -> None:

@@ -11,10 +11,10 @@ from typing import Protocol
 import structlog
 
 from services.propagator.core.marks import MANAGED_SELECTOR
-from shared.apimachinery.manifest import metadata_of
+from services.propagator.core.observed import LiveObject, read_live
 from shared.clock import Clock
 from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
-from shared.memberapi.port import MemberApi, MemberEvent, MemberListing, ResourceType
+from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
 log = structlog.get_logger("hanse.propagator")
 
@@ -27,7 +27,9 @@ class WatchSink(Protocol):
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None: ...
 
-    def on_event(self, kind: ResourceType, event: MemberEvent) -> None: ...
+    def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
+        """*event* is ADDED, MODIFIED or DELETED."""
+        ...
 
 
 class KindWatches:
@@ -88,6 +90,7 @@ class KindWatches:
         watch = self._api.watch(kind, resource_version=version, label_selector=MANAGED_SELECTOR)
         async with watch as events:
             async for event in events:
+                live = read_live(event.body)
                 if event.type != "BOOKMARK":
-                    self._sink.on_event(kind, event)
-                moved(str(metadata_of(event.manifest).get("resourceVersion") or ""))
+                    self._sink.on_event(kind, event.type, live)
+                moved(live.metadata.resource_version)

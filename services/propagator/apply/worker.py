@@ -19,16 +19,16 @@ from services.propagator.apply.reconciler import ObjectReconciler, is_foundation
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
 from services.propagator.apply.watches import KindWatches
-from services.propagator.core.observed import observe
+from services.propagator.core.observed import LiveObject, is_newer, read_live
 from services.propagator.core.order import rank_of
-from shared.apimachinery.manifest import Manifest, ObjectKey, name_of, namespace_of
+from shared.apimachinery.manifest import ObjectKey, encode
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream, worker
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_order, decode_report
-from shared.memberapi.port import MemberApi, MemberEvent, MemberListing, ResourceType
+from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
 log = structlog.get_logger("hanse.propagator")
 
@@ -98,22 +98,23 @@ class MemberWorker:
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
         shown = set()
         for manifest in listing.items:
-            tracked = self._find(kind, manifest)
+            live = read_live(encode(manifest))
+            tracked = self._find(kind, live)
             if tracked is not None:
                 shown.add(tracked.key)
-                self._on_seen(tracked, manifest)
+                self._on_seen(tracked, live)
         for tracked in self._objects.of_kind(kind):
             held = tracked.applied == tracked.sequence or tracked.removing
             if tracked.key not in shown and held:
                 self._doubt(tracked)
 
-    def on_event(self, kind: ResourceType, event: MemberEvent) -> None:
-        tracked = self._find(kind, event.manifest)
+    def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
+        tracked = self._find(kind, live)
         if tracked is None:
             return
-        if event.type != "DELETED":
-            self._on_seen(tracked, event.manifest)
-        elif tracked.seen is None or tracked.seen.uid == observe(event.manifest).uid:
+        if event != "DELETED":
+            self._on_seen(tracked, live)
+        elif tracked.seen is None or tracked.seen.uid == live.metadata.uid:
             if tracked.removing:
                 # The member agreed to delete it, and here is the end of it.
                 tracked.seen = None
@@ -234,19 +235,24 @@ class MemberWorker:
             for one in sorted(parked, key=lambda one: rank_of(one.group, one.resource)):
                 self._controller.wake(one)
 
-    def _find(self, kind: ResourceType, manifest: Manifest) -> TrackedObject | None:
-        key = ObjectKey(kind.gvk.group, kind.resource, namespace_of(manifest), name_of(manifest))
-        return self._objects.get(key)
+    def _find(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
+        metadata = live.metadata
+        return self._objects.get(
+            ObjectKey(kind.gvk.group, kind.resource, metadata.namespace, metadata.name)
+        )
 
-    def _on_seen(self, tracked: TrackedObject, manifest: Manifest) -> None:
-        if not tracked.observe(observe(manifest)):
+    def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:
+        seen = tracked.seen
+        if seen is not None and not is_newer(live.metadata.resource_version, seen.resource_version):
+            # Mostly the echo of our own apply.
             return
+        tracked.seen = live.observe()
         if tracked.pending or tracked.applied != tracked.sequence:
             return
         if tracked.drifted:
             self._wake(tracked)
         else:
-            self._reports.seen(tracked, manifest)
+            self._reports.seen(tracked, live)
 
     def _doubt(self, tracked: TrackedObject) -> None:
         if not tracked.deleted or tracked.removing:
