@@ -31,8 +31,8 @@ from shared.apimachinery.managed_fields import (
     read_managers,
     write_managers,
 )
-from shared.apimachinery.manifest import Manifest, metadata_of
-from shared.apimachinery.merging import check_duplicates, merge, prune, without_nulls
+from shared.apimachinery.manifest import Manifest, encode, metadata_of
+from shared.apimachinery.merging import merge, prune, without_nulls
 from shared.apimachinery.schema import Schema
 
 BEFORE_FIRST_APPLY = "before-first-apply"
@@ -60,13 +60,17 @@ class Conflict:
     api_version: str
     path: str
 
-    def __str__(self) -> str:
-        with_ = f'conflict with "{self.manager.name}"'
+    @property
+    def whose(self) -> str:
+        """How errors name the manager: `"kubectl" using apps/v1`."""
+        text = f'"{self.manager.name}"'
         if self.manager.subresource:
-            with_ += f' with subresource "{self.manager.subresource}"'
-        if self.manager.operation == UPDATE:
-            with_ += f" using {self.api_version}"
-        return f"{with_}: {self.path}"
+            text += f' with subresource "{self.manager.subresource}"'
+        # An applier owns its fields whatever version it speaks.
+        return f"{text} using {self.api_version}" if self.manager.operation == UPDATE else text
+
+    def __str__(self) -> str:
+        return f"conflict with {self.whose}: {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,15 @@ class Conflicts:
     """The answer to an apply that others' fields stand against; nothing was changed."""
 
     conflicts: tuple[Conflict, ...]
+
+    def __str__(self) -> str:
+        if len(self.conflicts) == 1:
+            return f"Apply failed with 1 conflict: {self.conflicts[0]}"
+        lines = []
+        for whose in sorted({one.whose for one in self.conflicts}):
+            lines.append(f"conflicts with {whose}:")
+            lines.extend(f"- {one.path}" for one in self.conflicts if one.whose == whose)
+        return f"Apply failed with {len(self.conflicts)} conflicts: " + "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +106,13 @@ def apply(
 
     Identity (name, uid, resourceVersion) is the caller's to check and to set. The result
     shares parts with both arguments; neither is changed. A result equal to *live* means
-    that nothing has to be written.
+    that nothing has to be written. Raises `UntypedConfiguration` where *applied* has a field its
+    schema does not declare, or an item of an associative list twice.
     """
     schema = schema.as_object()
     before: Manifest = live or {}
     old = _managed_part(before, writer.subresource)
     config = _managed_part(applied, writer.subresource)
-    check_duplicates(config, schema)
     managers = read_managers(metadata_of(before).get("managedFields") or ())
     if live is not None and not managers:
         managers = _managed_before(before, writer, schema)
@@ -107,10 +120,10 @@ def apply(
     last = managers.get(me)
 
     # 1. Bring in what is applied, and take out what no longer is.
-    own = _without_metadata_itself(fields_of(config, schema))
+    own = _without_metadata_itself(fields_of(config, schema, strict=True))
     merged = merge(old, config, schema)
     managers[me] = Entry(own, writer.api_version, writer.now)
-    if last is not None and not includes(own, last.fields):
+    if last is not None and own != last.fields and not includes(own, last.fields):
         owned = _union_of(entry.fields for entry in managers.values())
         merged = prune(merged, last.fields, owned, schema)
 
@@ -125,7 +138,8 @@ def apply(
         managers[me] = Entry(own, writer.api_version, last.time)
     if not own:
         del managers[me]
-    merged = without_nulls(merged, schema)
+    if b"null" in encode(merged):
+        merged = without_nulls(merged, schema)
     return _assemble(before, applied, merged, managers, writer.subresource)
 
 
@@ -140,7 +154,7 @@ def track_update(
     schema = schema.as_object()
     managers: Managers = {}
     if old is not None:
-        if metadata_of(new).get("managedFields") != []:
+        if metadata_of(new).get("managedFields") not in ([], [{}]):
             managers = read_managers(metadata_of(old).get("managedFields") or ())
         if not managers:
             return []

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.apimachinery.field_sets import ITSELF, FieldSet, is_associative, item_element
+from shared.apimachinery.field_sets import (
+    ITSELF,
+    FieldSet,
+    UntypedConfiguration,
+    element_text,
+    is_associative,
+    item_element,
+)
 from shared.apimachinery.schema import ANYTHING, Schema
 
 _ABSENT: Any = object()
@@ -27,11 +34,22 @@ class Difference:
         return not self.changed and not self.removed
 
 
-def fields_of(value: Mapping[str, Any], schema: Schema) -> FieldSet:
-    """Set of the fields that *value* (an object) has."""
+def fields_of(value: Mapping[str, Any], schema: Schema, *, strict: bool = False) -> FieldSet:
+    """Set of the fields that *value* (an object) has.
+
+    *strict* raises `UntypedConfiguration` for a field nobody declared and for an item twice.
+    """
     found: FieldSet = {}
     for name, each in value.items():
-        below = _fields_below(each, schema.field(name) or ANYTHING)
+        child = schema.field(name)
+        if child is None:
+            if strict and not schema.preserves_unknown:
+                raise UntypedConfiguration(f".{name}: field not declared in schema")
+            child = ANYTHING
+        try:
+            below = _fields_below(each, child, strict)
+        except UntypedConfiguration as err:
+            raise UntypedConfiguration(f".{name}{err}") from None
         if not schema.declares(name):
             # A key of a map is a field beside its parts; a declared field is only its parts.
             if below:
@@ -42,17 +60,24 @@ def fields_of(value: Mapping[str, Any], schema: Schema) -> FieldSet:
     return found
 
 
-def _fields_below(value: Any, schema: Schema) -> FieldSet | None:
+def _fields_below(value: Any, schema: Schema, strict: bool) -> FieldSet | None:  # noqa: FBT001
     """What is below an element that has *value*; empty for the element itself, None for nothing."""
     if isinstance(value, dict):
         if not value or schema.map_type == "atomic":
             return {}
-        return fields_of(value, schema) or None
+        return fields_of(value, schema, strict=strict) or None
     if isinstance(value, list) and is_associative(schema):
         found: FieldSet = {}
         for element, items in items_by_element(schema, value).items():
+            if strict and len(items) > 1:
+                raise UntypedConfiguration(f": duplicate entries for key {element_text(element)}")
             # Items that share an element can only be meant together.
-            below = _fields_below(items[0], schema.items) if len(items) == 1 else None
+            below = None
+            if len(items) == 1:
+                try:
+                    below = _fields_below(items[0], schema.items, strict)
+                except UntypedConfiguration as err:
+                    raise UntypedConfiguration(f"{element_text(element)}{err}") from None
             if below:
                 below[ITSELF] = {}
             found[element] = below or {}

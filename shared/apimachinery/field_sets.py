@@ -20,8 +20,8 @@ _encode_key = msgspec.json.Encoder(order="sorted").encode
 _decode_key = msgspec.json.Decoder().decode
 
 
-class DuplicateItem(ValueError):
-    """Two items of an applied associative list have the same keys; the message says which."""
+class UntypedConfiguration(ValueError):
+    """An applied object that its schema cannot divide into fields; the message has the path."""
 
 
 def item_element(schema: Schema, item: Any) -> str:

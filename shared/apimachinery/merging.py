@@ -9,10 +9,8 @@ from typing import Any
 
 from shared.apimachinery.differing import fields_of, items_by_element
 from shared.apimachinery.field_sets import (
-    DuplicateItem,
     FieldSet,
     contains_itself,
-    element_text,
     intersect,
     is_associative,
     item_element,
@@ -24,10 +22,7 @@ from shared.apimachinery.schema import ANYTHING, Schema
 
 
 def merge(live: Mapping[str, Any], applied: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Return *live* with the fields of *applied*; parts that do not change are shared with both.
-
-    Raises `DuplicateItem` for an applied list that names an item twice.
-    """
+    """Return *live* with the fields of *applied*; parts that do not change are shared with both."""
     merged = dict(live)
     for name, value in applied.items():
         child = schema.field(name) or ANYTHING
@@ -90,24 +85,6 @@ def _merge_item(live: list[Any] | None, applied: list[Any], schema: Schema) -> A
     if live is None or len(live) > 1:
         return applied[0]
     return _merge_value(live[0], applied[0], schema.items)
-
-
-def check_duplicates(applied: Any, schema: Schema, path: str = "") -> None:
-    """Raise `DuplicateItem` where an associative list of *applied* names an item twice."""
-    if isinstance(applied, dict):
-        if schema.map_type != "atomic":
-            for name, each in applied.items():
-                if isinstance(each, dict | list):
-                    check_duplicates(each, schema.field(name) or ANYTHING, f"{path}.{name}")
-    elif isinstance(applied, list) and is_associative(schema):
-        seen = set()
-        for item in applied:
-            element = item_element(schema, item)
-            if element in seen:
-                raise DuplicateItem(f"{path}: duplicate entries for key {element_text(element)}")
-            seen.add(element)
-            if isinstance(item, dict):
-                check_duplicates(item, schema.items, path + element_text(element))
 
 
 def prune(

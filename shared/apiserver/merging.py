@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.apimachinery.apply import Conflicts, Writer, apply
-from shared.apimachinery.field_sets import DuplicateItem
+from shared.apimachinery.field_sets import UntypedConfiguration
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.patch import json_patch, merge_patch
 from shared.apimachinery.strategic_merge import strategic_merge
@@ -26,7 +26,7 @@ def merge(
             merged: Manifest = strategic_merge(old, document, schema_of(kind))
         else:
             merged = merge_patch(old, document)
-    except (InvalidObject, DuplicateItem, ValueError) as err:
+    except (InvalidObject, ValueError) as err:
         raise _does_not_apply(err, name) from err
     return merged
 
@@ -38,12 +38,19 @@ def _does_not_apply(error: Exception, name: str) -> ApiFault:
 def apply_configuration(
     call: Call, old: Manifest | None, document: Manifest, *, now: str
 ) -> Manifest:
-    """Return the object after server-side apply; raises `ApiFault` 409 for others' fields."""
+    """Return the object after server-side apply.
+
+    Raises `ApiFault`: 409 for others' fields, 422 for a field that no schema declares.
+    """
+    if call.kind.has_status and not call.subresource:
+        # As a field of status cannot be set this way, applying it owns nothing.
+        document = {part: value for part, value in document.items() if part != "status"}
     writer = Writer(call.options.field_manager, call.kind.gvk.api_version, now, _subresource(call))
     try:
         found = apply(old, document, writer, schema_of(call.kind), force=call.options.force)
-    except DuplicateItem as err:
-        fault = FieldError("", f"Duplicate value: {err}", "FieldValueDuplicate")
+    except UntypedConfiguration as err:
+        path, _, why = str(err).rpartition(": ")
+        fault = FieldError(path.removeprefix("."), f"Invalid value: {why}")
         raise invalid(call.kind.gvk, call.name, [fault]) from err
     if isinstance(found, Conflicts):
         raise _conflict(found)
@@ -55,19 +62,12 @@ def _subresource(call: Call) -> str:
 
 
 def _conflict(found: Conflicts) -> ApiFault:
-    conflicts = found.conflicts
-    listed = "; ".join(str(one) for one in conflicts[:10])
-    plural = "" if len(conflicts) == 1 else "s"
     causes = [
         {
             "reason": "FieldManagerConflict",
-            "message": str(one).removesuffix(f": {one.path}"),
+            "message": f"conflict with {one.whose}",
             "field": one.path,
         }
-        for one in conflicts
+        for one in found.conflicts
     ]
-    return ApiFault(
-        409,
-        f"Apply failed with {len(conflicts)} conflict{plural}: {listed}",
-        details={"causes": causes},
-    )
+    return ApiFault(409, str(found), details={"causes": causes})

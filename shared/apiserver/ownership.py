@@ -1,7 +1,6 @@
 """Who manages which field: `metadata.managedFields` of every write but apply."""
 
 from shared.apimachinery.apply import Writer, track_update
-from shared.apimachinery.field_sets import DuplicateItem
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING, Schema, node
 from shared.apiserver.kinds import ResourceKind
@@ -19,11 +18,7 @@ def track(
     """Return *new* with the writer's fields noted in its (own) metadata."""
     subresource = call.subresource if call.subresource in ("status", "scale") else ""
     writer = Writer(call.options.field_manager, kind.gvk.api_version, now, subresource)
-    try:
-        managed = track_update(old, new, writer, schema_of(kind))
-    except DuplicateItem:
-        # A list that is no map cannot be followed item by item; what is known stays.
-        return new
+    managed = track_update(old, new, writer, schema_of(kind))
     metadata = dict(new["metadata"])
     if managed:
         metadata["managedFields"] = managed

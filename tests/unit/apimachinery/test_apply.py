@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.apimachinery import schema
 from shared.apimachinery.apply import Conflicts, Writer, apply, track_update
-from shared.apimachinery.field_sets import DuplicateItem
+from shared.apimachinery.field_sets import UntypedConfiguration
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy
 
 DEPLOYMENT = schema.builtin(GroupVersionKind("apps", "v1", "Deployment"))
@@ -163,10 +163,31 @@ def test_an_apply_that_changes_nothing_gives_the_same_object() -> None:
 
 def test_an_item_applied_twice_is_refused_with_its_path() -> None:
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
-    with pytest.raises(DuplicateItem) as caught:
+    with pytest.raises(UntypedConfiguration) as caught:
         applied(None, a_deployment({"name": "web", "env": twice}), "me")
     path = '.spec.template.spec.containers[name="web"].env'
     assert str(caught.value) == f'{path}: duplicate entries for key [name="A"]'
+
+
+def test_a_field_that_no_schema_declares_is_refused_with_its_path() -> None:
+    with pytest.raises(UntypedConfiguration) as caught:
+        applied(None, a_deployment({"name": "web", "imag": "web:1"}), "me")
+    path = '.spec.template.spec.containers[name="web"].imag'
+    assert str(caught.value) == f"{path}: field not declared in schema"
+
+
+def test_conflicts_read_as_kubectl_prints_them() -> None:
+    live = applied(None, a_deployment(replicas=2, paused=True), "first")
+    one = apply(live, a_deployment(replicas=3), writer("second"), DEPLOYMENT, force=False)
+    assert isinstance(one, Conflicts)
+    assert str(one) == 'Apply failed with 1 conflict: conflict with "first": .spec.replicas'
+    live["metadata"]["managedFields"][0]["operation"] = "Update"
+    both = a_deployment(replicas=3, paused=False)
+    two = apply(live, both, writer("second"), DEPLOYMENT, force=False)
+    assert str(two) == (
+        'Apply failed with 2 conflicts: conflicts with "first" using apps/v1:\n'
+        "- .spec.paused\n- .spec.replicas"
+    )
 
 
 def test_items_that_somebody_wrote_twice_are_one_field() -> None:
