@@ -78,5 +78,8 @@ def read(manifest: Manifest, struct: type[AnyStruct]) -> AnyStruct:
 
 
 def section(value: Any) -> Any:
-    """Turn a struct (or a tuple or dict of them) into plain data for a manifest."""
-    return msgspec.to_builtins(value)
+    """Turn a struct (or a tuple or dict of them) into plain data for a manifest.
+
+    The result equals what is read back after it was stored: `to_builtins` would leave tuples.
+    """
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -56,6 +56,17 @@ DEPLOYMENT: Manifest = {
 }
 
 
+SERVED = WorkReport(
+    generation=1,
+    template_uid="",
+    template_generation=1,
+    applied=True,
+    present=True,
+    observed_time="",
+    health="Healthy",
+)
+
+
 @pytest.fixture(params=["memory", "nats"])
 async def ground(
     request: pytest.FixtureRequest, tmp_path: Path
@@ -217,18 +228,13 @@ async def test_new_kinds_of_a_member_are_seen_when_a_definition_is_served(
     definition = ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", "w.acme.dev")
     async with running(store, bus, members):
         await until(lambda: joined(store, "eu-1")[0] == "True")
+        before = store.mirror.revision
+        await bus.publish(Message(subjects.status("eu-1", definition), encode_report(SERVED)))
+        await asyncio.sleep(0.1)
+        assert store.mirror.revision == before, "an inventory that did not change is not written"
         gvk = GroupVersionKind("acme.dev", "v1", "Widget")
         members["eu-1"].kinds.append(ResourceType(gvk, "widgets", namespaced=True))
-        served = WorkReport(
-            generation=1,
-            template_uid="",
-            template_generation=1,
-            applied=True,
-            present=True,
-            observed_time="",
-            health="Healthy",
-        )
-        await bus.publish(Message(subjects.status("eu-1", definition), encode_report(served)))
+        await bus.publish(Message(subjects.status("eu-1", definition), encode_report(SERVED)))
 
         def groups() -> list[str]:
             stored = store.mirror.get(cluster_key("eu-1"))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from services.health.core.fold import (
     NOTHING,
     Folded,
@@ -23,7 +25,7 @@ from shared.api.binding import (
     TargetCluster,
 )
 from shared.api.conditions import find_condition
-from shared.api.meta import Condition, ObjectMeta
+from shared.api.meta import Condition, ObjectMeta, section
 from shared.events.work import WorkReport
 
 TEMPLATE: dict[str, Any] = {
@@ -160,6 +162,13 @@ def test_times_alone_are_no_reason_to_write() -> None:
     other = {"conditions": [{"type": "A", "lastTransitionTime": "y"}], "n": 1}
     assert same_but_for_times(one, other)
     assert not same_but_for_times(one, other | {"n": 2})
+
+
+def test_a_status_is_the_same_once_it_was_stored_and_read() -> None:
+    binding = a_binding(target("a"), target("b"))
+    folded = fold(binding, {"a": a_report(), "b": a_report()}, ())
+    fresh = section(binding_status(binding, folded, (), now="t1"))
+    assert same_but_for_times(msgspec.json.decode(msgspec.json.encode(fresh)), fresh)
 
 
 def test_an_equal_report_made_after_the_share_grew_is_news() -> None:
