@@ -1,0 +1,112 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.apiserver.negotiation import Form, accepted_form
+from shared.apiserver.request import (
+    DeleteOptions,
+    Target,
+    default_manager,
+    parse_target,
+    read_bool,
+    read_delete_options,
+    read_list_options,
+    read_write_options,
+)
+from shared.apiserver.status_errors import ApiFault
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/api/v1/pods", Target("", "v1", "", "pods")),
+        ("/api/v1/namespaces", Target("", "v1", "", "namespaces")),
+        ("/api/v1/namespaces/a", Target("", "v1", "", "namespaces", "a")),
+        ("/api/v1/namespaces/a/status", Target("", "v1", "", "namespaces", "a", "status")),
+        ("/api/v1/namespaces/a/finalize", Target("", "v1", "", "namespaces", "a", "finalize")),
+        ("/api/v1/namespaces/a/pods", Target("", "v1", "a", "pods")),
+        ("/api/v1/namespaces/a/pods/b/log", Target("", "v1", "a", "pods", "b", "log")),
+        (
+            "/apis/apps/v1/namespaces/a/deployments/b",
+            Target("apps", "v1", "a", "deployments", "b"),
+        ),
+        (
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",
+            Target("rbac.authorization.k8s.io", "v1", "", "clusterroles", "system:node"),
+        ),
+        ("/api/v1/watch/pods", Target("", "v1", "", "pods", watch_path=True)),
+    ],
+)
+def test_paths_are_read_as_kube_apiserver_reads_them(path, target):
+    assert parse_target(path) == target
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/v1", "/apis/apps/v1", "/version", "/api/v1/namespaces/a/b/c/d/e"]
+)
+def test_other_paths_are_no_resource(path):
+    assert parse_target(path) is None
+
+
+@given(st.text())
+def test_no_path_breaks_the_reader(path):
+    parse_target(f"/api/v1/{path}")
+
+
+def test_a_manager_unnamed_is_the_program():
+    assert default_manager("kubectl/v1.32 (linux)") == "kubectl"
+    assert default_manager("") == "unknown"
+    assert read_write_options({"fieldManager": "me"}).field_manager == "me"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("", True), ("1", True), ("true", True), ("0", False), ("False", False)]
+)
+def test_booleans_are_gos(text, value):
+    assert read_bool({"watch": text}, "watch") is value
+
+
+def test_list_options_that_contradict_each_other_are_refused():
+    for query in (
+        {"resourceVersionMatch": "Exact"},
+        {"resourceVersionMatch": "Exact", "resourceVersion": "0"},
+        {"continue": "x", "resourceVersion": "5"},
+        {"sendInitialEvents": "true"},
+    ):
+        with pytest.raises(ApiFault):
+            read_list_options(query, watch=False)
+
+
+def test_delete_options_come_from_body_or_query():
+    assert read_delete_options({}, {"propagationPolicy": "Orphan"}).propagation == "Orphan"
+    body = {
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": "u", "resourceVersion": "7"},
+        "dryRun": ["All"],
+    }
+    assert read_delete_options(body, {}) == DeleteOptions(True, "Foreground", "u", "7")
+    with pytest.raises(ApiFault):
+        read_delete_options({"propagationPolicy": "Sideways"}, {})
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", Form.OBJECT),
+        ("*/*", Form.OBJECT),
+        ("application/json", Form.OBJECT),
+        ("application/vnd.kubernetes.protobuf,application/json", Form.OBJECT),
+        ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Form.TABLE),
+        ("application/json;as=Table;g=meta.k8s.io;v=v1beta1", Form.TABLE),
+        ("application/json;as=Table;v=v2;g=meta.k8s.io,application/json", Form.OBJECT),
+        ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Form.METADATA),
+    ],
+)
+def test_the_first_form_that_is_served_is_taken(accept, form):
+    assert accepted_form(accept) is form
+
+
+def test_what_is_not_served_is_not_acceptable():
+    with pytest.raises(ApiFault) as fault:
+        accepted_form("application/vnd.kubernetes.protobuf")
+    assert fault.value.code == 406
