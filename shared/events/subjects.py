@@ -6,6 +6,7 @@ most names. The empty string (core group, no namespace) is `_`, which no Kuberne
 """
 
 import re
+from functools import lru_cache
 
 from shared.apimachinery.manifest import ObjectKey
 
@@ -27,6 +28,7 @@ def _unescape(match: re.Match[str]) -> str:
     return bytes.fromhex(match.group().replace("=", "")).decode()
 
 
+@lru_cache(maxsize=16_384)
 def encode_token(text: str) -> str:
     """One token of a subject for any text."""
     return _UNSAFE.sub(_escape, text) if text else "_"

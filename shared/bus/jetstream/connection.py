@@ -193,10 +193,27 @@ def _write_error(subject: str, error: _Error) -> Exception:
     return StoreUnavailable(f"{subject} was not stored: {error.description}")
 
 
+class _QuickClient(Client):
+    """Reads headers without looking at each character of each name.
+
+    By the same rules; the client's own way took a tenth of a busy process's time.
+    """
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for line in raw.split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            name = name.strip()
+            if colon and name.isascii() and len(name.split(None, 1)) == 1:
+                found[name.decode()] = value.strip().decode("utf-8", "replace")
+        return found
+
+
 @asynccontextmanager
 async def connect(settings: NatsSettings, name: str) -> AsyncIterator[Connection]:
     """Connect as *name*; raises `StoreUnavailable` if NATS cannot be reached in time."""
-    client = Client()
+    client = _QuickClient()
     connection = Connection(client, settings)
 
     async def on_error(error: Exception) -> None:
