@@ -67,8 +67,10 @@ class TrackedObject:
 
     def observe(self, seen: Observed) -> bool:
         """Keep *seen* unless something later was seen already; whether it was kept."""
-        if self.seen is not None and not is_newer(
-            seen.resource_version, self.seen.resource_version
+        if (
+            self.seen is not None
+            and self.seen.uid == seen.uid
+            and not is_newer(seen.resource_version, self.seen.resource_version)
         ):
             return False
         self.seen = seen

@@ -1,7 +1,9 @@
 """Watching, in one member, every kind that was ever applied there: list, watch, resume, list again.
 
-Only what carries Hanse's label is watched. A watch that breaks is resumed where it stopped; one
-whose history is gone (410) is begun again with a list. What a list does not show is only doubted.
+Only what carries Hanse's label is watched. A watch that ends is resumed where it stopped. One whose
+history is gone (410), or whose member could not be reached, is begun again with a list: a member
+may come back from a backup, or from nothing, and count its versions anew. What a list does not
+show is only doubted.
 """
 
 import asyncio
@@ -81,7 +83,10 @@ class KindWatches:
                         kind=kind.gvk.kind,
                         reason=err.reason,
                     )
-            except (MemberUnreachable, MemberThrottled):
+            except MemberThrottled:
+                failures += 1
+            except MemberUnreachable:
+                version = ""
                 failures += 1
             if failures:
                 await self._clock.sleep(min(BACKOFF_FIRST * 2 ** min(failures, 12), BACKOFF_MAX))

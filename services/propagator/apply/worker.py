@@ -100,8 +100,14 @@ class MemberWorker:
         for manifest in listing.items:
             live = read_live(encode(manifest))
             tracked = self._find(kind, live)
-            if tracked is not None:
-                shown.add(tracked.key)
+            if tracked is None:
+                continue
+            shown.add(tracked.key)
+            seen = tracked.seen
+            if seen is not None and is_newer(seen.resource_version, listing.resource_version):
+                # Either the list is older than our last look, or the member's history is.
+                self._doubt(tracked)
+            else:
                 self._on_seen(tracked, live)
         for tracked in self._objects.of_kind(kind):
             held = tracked.applied == tracked.sequence or tracked.removing
@@ -243,7 +249,11 @@ class MemberWorker:
 
     def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:
         seen = tracked.seen
-        if seen is not None and not is_newer(live.metadata.resource_version, seen.resource_version):
+        if (
+            seen is not None
+            and seen.uid == live.metadata.uid
+            and not is_newer(live.metadata.resource_version, seen.resource_version)
+        ):
             # Mostly the echo of our own apply.
             return
         tracked.seen = live.observe()
