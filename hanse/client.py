@@ -193,7 +193,11 @@ class HanseClient:
         """
         filters = [f"{subjects.EVENTS}.{pattern}" for pattern in patterns or (">",)]
         async with self._bus.follow(topology.EVENTS, filters) as messages:
-            yield _facts(messages, history=history)
+            if not history:
+                # "From now on" is from here, not from whenever the first fact is asked for.
+                while not isinstance(await anext(messages), CaughtUp):
+                    continue
+            yield _facts(messages)
 
     async def _ask(self, subject: str, asked: msgspec.Struct) -> Manifest:
         try:
@@ -203,23 +207,19 @@ class HanseClient:
         return _decode_object(body)
 
 
-async def _facts(
-    messages: AsyncIterator[Message | CaughtUp], *, history: bool
-) -> AsyncIterator[Fact]:
-    current = history
+async def _facts(messages: AsyncIterator[Message | CaughtUp]) -> AsyncIterator[Fact]:
     async for message in messages:
         if isinstance(message, CaughtUp):
-            current = True
-        elif current:
-            envelope = Envelope.read(message.headers)
-            yield Fact(
-                subject=message.subject,
-                type=envelope.type,
-                source=envelope.source,
-                id=envelope.id,
-                time=envelope.time,
-                data=_decode_object(message.body),
-            )
+            continue
+        envelope = Envelope.read(message.headers)
+        yield Fact(
+            subject=message.subject,
+            type=envelope.type,
+            source=envelope.source,
+            id=envelope.id,
+            time=envelope.time,
+            data=_decode_object(message.body),
+        )
 
 
 def _command(event_type: str, verb: str, data: Any) -> Command:

@@ -341,12 +341,15 @@ async def test_a_command_nobody_can_read_is_set_aside_and_harms_no_other(
         assert refused["reason"] == "MalformedEvent"
 
 
-async def test_facts_can_be_followed(ground: tuple[ObjectStore, Bus]) -> None:
+async def test_facts_can_be_followed_from_now_on(ground: tuple[ObjectStore, Bus]) -> None:
     store, bus = ground
-    async with running(store, bus) as client, client.events("command.>") as facts:
-        command = client.applying(SETTINGS)
-        await client.carry_out(command)
-        async with asyncio.timeout(5):
-            fact = await anext(facts)
-    assert fact.type == "dev.hanse.command.completed.v1"
-    assert fact.data["id"] == command.id
+    async with running(store, bus) as client:
+        await client.carry_out(client.applying(SETTINGS))
+        async with client.events("command.>") as facts:
+            sent = [client.applying(SETTINGS), client.applying(SETTINGS)]
+            for command in sent:
+                await client.carry_out(command)
+            async with asyncio.timeout(5):
+                found = [await anext(facts), await anext(facts)]
+    assert [fact.type for fact in found] == ["dev.hanse.command.completed.v1"] * 2
+    assert [fact.data["id"] for fact in found] == [command.id for command in sent]
