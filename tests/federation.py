@@ -22,6 +22,7 @@ from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.registry import Registry
 from shared.apiserver.server import ServerSettings
 from shared.bus.memory import MemoryBus
+from shared.bus.port import Bus
 from shared.bus.topology import EVENTS, STATUS, WORK
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
@@ -31,6 +32,7 @@ from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
 from shared.memberapi.sealing import EnvelopeKey, seal
 from shared.store.memory import MemoryStore
+from shared.store.port import ObjectStore
 
 TOKEN = "member-token-for-tests"
 SEALING = EnvelopeKey(b"k" * 32)
@@ -104,9 +106,11 @@ class TestMember:
 class Federation:
     """The hub's store and bus, and its members."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.store = MemoryStore()
-        self.bus = MemoryBus()
+    def __init__(
+        self, names: Sequence[str], store: ObjectStore | None = None, bus: Bus | None = None
+    ) -> None:
+        self.store: ObjectStore = store if store is not None else MemoryStore()
+        self.bus: Bus = bus if bus is not None else MemoryBus()
         self.members = {name: TestMember(name) for name in names}
 
     @asynccontextmanager

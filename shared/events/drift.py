@@ -29,3 +29,4 @@ class DriftCorrected(
     generation: int
     change: Literal["Edited", "Deleted"]
     fields: tuple[DriftedField, ...] = ()
+    occurred_at: str = ""

@@ -10,7 +10,10 @@ from shared.apimachinery.manifest import ObjectKey
 
 
 class WorkFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """One object in one member. `generation` is that of the order: its sequence in WORK."""
+    """One object in one member. `generation` is that of the order: its sequence in WORK.
+
+    `occurred_at` is RFC 3339, as in every fact.
+    """
 
     cluster: str
     api_version: str
@@ -21,6 +24,7 @@ class WorkFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     generation: int
     template_uid: str = ""
     template_generation: int = 0
+    occurred_at: str = ""
 
 
 class WorkApplied(WorkFact, frozen=True, kw_only=True, tag="work.applied.v1"):
@@ -46,6 +50,7 @@ class OverrideFailed(
     name: str
     template_generation: int = 0
     message: str
+    occurred_at: str = ""
 
 
 def fact_key(cluster: str, key: ObjectKey) -> str:

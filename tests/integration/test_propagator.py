@@ -2,15 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.propagator.core.marks import MANAGED_LABEL, work_generation_of
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.topology import STREAMS
 from shared.events.drift import DriftCorrected
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
+from shared.runtime.nats_server import NatsServer
+from shared.store.jetstream import open_store
 from tests.federation import (
     Federation,
     config_map,
@@ -26,11 +32,22 @@ WEB = deployment_key("web")
 SHOP = ObjectKey("", "namespaces", "", "shop")
 
 
-@pytest.fixture
-async def federation() -> AsyncIterator[Federation]:
-    """Two members, dispatch and apply running."""
-    found = Federation(["eu-1", "us-1"])
-    async with found.serving(), found.dispatching(), found.applying():
+@pytest.fixture(params=["memory", "jetstream"])
+async def federation(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Federation]:
+    """Two members, dispatch and apply running; in memory and on a real nats-server."""
+    async with AsyncExitStack() as stack:
+        names = ["eu-1", "us-1"]
+        if request.param == "memory":
+            found = Federation(names)
+        else:
+            server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
+            connection = await stack.enter_async_context(connect(server.settings, "test"))
+            await ensure_topology(connection, STREAMS)
+            store = await stack.enter_async_context(open_store(connection))
+            found = Federation(names, store, open_bus(connection, "propagator"))
+        await stack.enter_async_context(found.serving())
+        await stack.enter_async_context(found.dispatching())
+        await stack.enter_async_context(found.applying())
         yield found
 
 

@@ -42,6 +42,7 @@ class Reports:
         if before is None or before.generation != sequence or not before.applied:
             fact = WorkApplied(
                 **self._identity(tracked),
+                occurred_at=format_micro_time(self._clock.now()),
                 generation=sequence,
                 template_uid=tracked.template_uid,
                 template_generation=tracked.template_generation,
@@ -68,6 +69,7 @@ class Reports:
         self._report(tracked, applied=True, present=False)
         fact = WorkRemoved(
             **self._identity(tracked),
+            occurred_at=format_micro_time(self._clock.now()),
             generation=tracked.sequence,
             template_uid=tracked.template_uid,
             template_generation=tracked.template_generation,
@@ -88,6 +90,7 @@ class Reports:
         assert tracked.drift
         fact = DriftCorrected(
             **self._identity(tracked),
+            occurred_at=format_micro_time(self._clock.now()),
             generation=tracked.sequence,
             change=tracked.drift,
             fields=tuple(DriftedField(path=one.path, actor=one.actor) for one in lost),

@@ -16,7 +16,7 @@ from shared.api.meta import Condition, read, section
 from shared.api.override import OverridePolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
-from shared.clock import Clock, format_time
+from shared.clock import Clock, format_micro_time, format_time
 from shared.controller.result import Done, Result
 from shared.errors import StoreUnavailable
 from shared.events import subjects
@@ -79,6 +79,7 @@ class OverrideFailures:
                 name=template.name,
                 template_generation=generation,
                 message=failure.message,
+                occurred_at=format_micro_time(self._clock.now()),
             )
             key = fact_key(cluster, template)
             envelope = fact_envelope(

@@ -1,0 +1,118 @@
+"""What crosses NATS about work, and what other systems read of it, stays as it is written here."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.apimachinery.manifest import encode
+from shared.events.drift import DriftCorrected, DriftedField
+from shared.events.work import (
+    TOMBSTONE,
+    WorkOrder,
+    WorkReport,
+    decode_order,
+    decode_report,
+    encode_order,
+    encode_report,
+)
+from shared.events.work_facts import OverrideFailed, WorkApplied, WorkRemoved
+
+EVENTS = Path(__file__).parent / "events"
+AT = "2026-03-01T12:00:00.000000Z"
+OBJECT = {
+    "cluster": "eu-1",
+    "api_version": "apps/v1",
+    "kind": "Deployment",
+    "resource": "deployments",
+    "namespace": "shop",
+    "name": "web",
+}
+ORDERED = WorkOrder(
+    api_version="apps/v1",
+    kind="Deployment",
+    resource="deployments",
+    namespaced=True,
+    namespace="shop",
+    name="web",
+    manifest=msgspec.Raw(encode({"apiVersion": "apps/v1", "spec": {"replicas": 2}})),
+    digest="0123456789abcdef0123456789abcdef",
+    template_uid="u",
+    template_generation=3,
+)
+REPORTED = WorkReport(
+    generation=42,
+    template_uid="u",
+    template_generation=3,
+    applied=False,
+    present=True,
+    observed_time=AT,
+    reason="Invalid",
+    message="spec.replicas: must not be negative",
+    health="Degraded",
+    status={"replicas": 2},
+    uid="m",
+    resource_version="9",
+    fields_digest="0011223344556677",
+)
+FACTS = [
+    WorkApplied(**OBJECT, generation=42, template_uid="u", template_generation=3, occurred_at=AT),
+    WorkRemoved(**OBJECT, generation=43, template_uid="u", preserved=True, occurred_at=AT),
+    DriftCorrected(
+        **OBJECT,
+        generation=42,
+        change="Edited",
+        fields=(DriftedField(path=".spec.replicas", actor="kubectl-edit"),),
+        occurred_at=AT,
+    ),
+    OverrideFailed(
+        cluster="eu-1",
+        policy="near-registry",
+        policy_namespace="shop",
+        resource="deployments.apps",
+        namespace="shop",
+        name="web",
+        template_generation=3,
+        message="overrideRules[0]: nothing is at '/spec/none'",
+        occurred_at=AT,
+    ),
+]
+
+
+def golden(name: str) -> bytes:
+    return (EVENTS / f"{name}.json").read_bytes()
+
+
+def tag_of(fact: msgspec.Struct) -> str:
+    return str(fact.__struct_config__.tag)
+
+
+def test_an_order_is_written_and_read_as_the_golden_says():
+    assert json.loads(encode_order(ORDERED)) == json.loads(golden("work.ordered.v1"))
+    found = decode_order(golden("work.ordered.v1"))
+    assert msgspec.json.decode(found.manifest) == msgspec.json.decode(ORDERED.manifest)
+    assert not found.is_tombstone
+
+
+def test_a_tombstone_carries_null():
+    body = encode_order(msgspec.structs.replace(ORDERED, manifest=TOMBSTONE))
+    assert json.loads(body)["manifest"] is None
+    assert decode_order(body).is_tombstone
+
+
+def test_a_report_is_written_and_read_as_the_golden_says():
+    assert json.loads(encode_report(REPORTED)) == json.loads(golden("work.reported.v1"))
+    assert decode_report(golden("work.reported.v1")) == REPORTED
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=tag_of)
+def test_a_fact_is_written_and_read_as_the_golden_says(fact):
+    assert json.loads(msgspec.json.encode(fact)) == json.loads(golden(tag_of(fact)))
+    assert msgspec.json.decode(golden(tag_of(fact)), type=type(fact)) == fact
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=tag_of)
+def test_a_field_from_a_newer_sender_is_passed_over(fact):
+    newer = {**json.loads(golden(tag_of(fact))), "later": 1}
+    assert msgspec.json.decode(json.dumps(newer).encode(), type=type(fact)) == fact
