@@ -13,12 +13,15 @@ from shared.api.meta import API_VERSION, read
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
+    annotations_of,
     name_of,
     namespace_of,
 )
 from shared.memberapi.port import MemberApi, ResourceType
 
 MANAGED = "hanse.dev/managed=true"
+# A Service's labels are copied to its Endpoints by the member itself; this is not.
+MARK = "hanse.dev/template-uid"
 _BINDINGS = ("ResourceBinding", "ClusterResourceBinding")
 
 
@@ -72,6 +75,7 @@ async def read_member(
         Held(cluster, kind.gvk.api_version, kind.gvk.kind, namespace_of(item), name_of(item)): item
         for kind, listing in zip(kinds, listings, strict=True)
         for item in listing.items
+        if MARK in annotations_of(item)
     }
 
 
