@@ -39,15 +39,26 @@ KEPT = (
     "x-kubernetes-embedded-resource",
     "x-kubernetes-int-or-string",
 )
+# Required by the published schema, but filled in or taken as zero by every kube-apiserver.
+LENIENT = {
+    "io.k8s.api.apps.v1.ControllerRevision": {"revision"},
+    "io.k8s.api.core.v1.Event": {"involvedObject", "metadata"},
+    "io.k8s.api.discovery.v1.EndpointSlice": {"endpoints"},
+    "io.k8s.api.rbac.v1.RoleRef": {"apiGroup"},
+    "io.k8s.api.scheduling.v1.PriorityClass": {"value"},
+}
+# Hold any object; said outright, since in a custom kind's schema the same words allow nothing.
+OPEN = {
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension",
+}
 # Every object has them, and each kind allows one value only: no reader learns anything.
 TYPE_META = {"apiVersion", "kind"}
 
 
 def main() -> None:
     definitions = json.loads(_source().read_text())["$defs"]
-    facts = {
-        name: SPECIAL.get(name) or trim(schema) for name, schema in sorted(definitions.items())
-    }
+    facts = {name: facts_of(name, schema) for name, schema in sorted(definitions.items())}
     document = {"version": VERSION, "definitions": facts}
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n")
@@ -60,6 +71,19 @@ def _source() -> Path:
         raise SystemExit("kubernetes-validate is not installed: pip install '.[schemas]'")
     folder = Path(found.origin).parent / "kubernetes-json-schema"
     return folder / f"v{VERSION}.0-local" / "_definitions.json"
+
+
+def facts_of(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if name in SPECIAL:
+        return SPECIAL[name]
+    trimmed = trim(schema)
+    if name in OPEN:
+        trimmed["x-kubernetes-preserve-unknown-fields"] = True
+    if name in LENIENT:
+        trimmed["required"] = sorted(set(trimmed["required"]) - LENIENT[name])
+        if not trimmed["required"]:
+            del trimmed["required"]
+    return trimmed
 
 
 def trim(schema: dict[str, Any]) -> dict[str, Any]:

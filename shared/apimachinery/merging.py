@@ -18,6 +18,7 @@ from shared.apimachinery.field_sets import (
     union,
     with_named_fields,
 )
+from shared.apimachinery.pruning import is_null_kept
 from shared.apimachinery.schema import ANYTHING, Schema
 
 
@@ -144,8 +145,7 @@ def without_nulls(value: Any, schema: Schema) -> Any:
                 continue
             child = schema.field(name) or ANYTHING
             if each is None:
-                described = child.type or schema.declares(name)
-                if described and not child.raw.get("nullable"):
+                if not is_null_kept(schema, name, child):
                     left = dict(value) if left is None else left
                     del left[name]
                 continue

@@ -17,6 +17,11 @@ _HEADER: Mapping[str, Mapping[str, Any]] = {
     "metadata": {"$ref": f"{_REFERENCE}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
 }
 
+_BOUNDS = frozenset(
+    ("enum", "pattern", "multipleOf", "minimum", "maximum", "minLength", "maxLength")
+) | {"minItems", "maxItems", "minProperties", "maxProperties"}
+_JUNCTORS = frozenset(("allOf", "anyOf", "oneOf", "not"))
+
 # Values of keys that merge list items and may be left out (structured-merge-diff needs them; the
 # published definitions leave defaults out).
 _KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
@@ -31,15 +36,21 @@ class Schema:
         "_items",
         "_object",
         "_values",
+        "bounded",
+        "defaults",
         "embedded",
+        "format",
         "int_or_string",
+        "junctors",
         "key_defaults",
         "list_type",
         "map_keys",
         "map_type",
         "merge_key",
+        "nullable",
         "preserves_unknown",
         "raw",
+        "required",
         "strategies",
         "type",
     )
@@ -54,6 +65,17 @@ class Schema:
         self.map_type: str = raw.get("x-kubernetes-map-type", "granular")
         self.merge_key: str = raw.get("x-kubernetes-patch-merge-key", "")
         self.strategies = frozenset(str(raw.get("x-kubernetes-patch-strategy", "")).split(","))
+        self.format: str = raw.get("format", "")
+        self.nullable = bool(raw.get("nullable"))
+        self.required: tuple[str, ...] = tuple(raw.get("required") or ())
+        self.defaults: Mapping[str, Any] = {
+            name: declared["default"]
+            for name, declared in (raw.get("properties") or {}).items()
+            if declared.get("default") is not None
+        }
+        # Whether there is anything to check at all: most nodes of most schemas say only a type.
+        self.bounded = not _BOUNDS.isdisjoint(raw)
+        self.junctors = not _JUNCTORS.isdisjoint(raw)
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
         self._fields: dict[str, Schema] = {}
@@ -144,10 +166,8 @@ def _resolve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def _preserves_unknown(raw: Mapping[str, Any]) -> bool:
     if raw.get("x-kubernetes-preserve-unknown-fields"):
         return True
-    # An object that declares nothing about its fields (RawExtension, FieldsV1) holds anything.
-    return raw.get("type") in ("object", None) and not (
-        raw.get("properties") or raw.get("additionalProperties")
-    )
+    # A schema that says nothing at all (a JSON value) holds anything.
+    return not (raw.get("type") or raw.get("properties") or raw.get("additionalProperties"))
 
 
 # By identity: facts and definitions live as long as the process or their registry, and the

@@ -1,7 +1,8 @@
 """Whether an object fits the schema of its kind: unknown fields, wrong types, defaults. Pure."""
 
-from shared.apimachinery.manifest import Manifest, name_of
-from shared.apimachinery.validation import validate, with_defaults, without_unknown
+from shared.apimachinery.manifest import Manifest, encode, name_of
+from shared.apimachinery.pruning import with_defaults, without_unknown
+from shared.apimachinery.validation import validate
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.status_errors import bad_request, invalid
@@ -28,7 +29,8 @@ def conform(
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
     if faults:
         raise invalid(kind.gvk, name_of(new), faults)
-    if unknown:
+    # A null stands for an absent field, which is how it is stored.
+    if unknown or b"null" in encode(changed):
         new = without_unknown(new, schema)
     if kind.custom and changed.keys() - {"metadata"}:
         # The defaults of built-in kinds are the members' to fill in.

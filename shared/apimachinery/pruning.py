@@ -1,0 +1,83 @@
+"""What a schema takes out of an object and fills in: unknown fields, nulls, defaults."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.apimachinery.schema import ANYTHING, Schema
+
+
+def without_unknown(manifest: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Return *manifest* without the fields its schema does not declare, and without nulls.
+
+    A null stays where the schema is nullable or describes nothing. Shares what does not change.
+    """
+    pruned: dict[str, Any] = _prune(dict(manifest), schema.as_object())
+    return pruned
+
+
+def _prune(value: Any, schema: Schema) -> Any:
+    if schema is ANYTHING:
+        return value
+    if isinstance(value, dict):
+        kept = {}
+        changed = False
+        for name, each in value.items():
+            child = schema.field(name)
+            if child is None:
+                if schema.preserves_unknown:
+                    kept[name] = each
+                else:
+                    changed = True
+            elif each is None:
+                if is_null_kept(schema, name, child):
+                    kept[name] = None
+                else:
+                    changed = True
+            elif isinstance(each, dict | list):
+                kept[name] = left = _prune(each, child)
+                changed = changed or left is not each
+            else:
+                kept[name] = each
+        return kept if changed else value
+    if isinstance(value, list):
+        items = [_prune(item, schema.items) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
+
+
+def is_null_kept(schema: Schema, name: str, child: Schema) -> bool:
+    """Whether a null in the field *name* of a value of *schema* is data rather than absence."""
+    described = bool(child.type) or schema.declares(name)
+    return child.nullable or not described
+
+
+def with_defaults(manifest: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Return *manifest* with the defaults its schema declares, at every depth that is there.
+
+    A null counts as absent unless the field is nullable. Shares what does not change.
+    """
+    filled: dict[str, Any] = _fill(dict(manifest), schema)
+    return filled
+
+
+def _fill(value: Any, schema: Schema) -> Any:
+    if schema is ANYTHING:
+        return value
+    if isinstance(value, dict):
+        filled = {}
+        changed = False
+        for name, each in value.items():
+            child = schema.field(name)
+            left = each if child is None else _fill(each, child)
+            filled[name] = left
+            changed = changed or left is not each
+        for name, default in schema.defaults.items():
+            child = schema.field(name) or ANYTHING
+            if filled.get(name) is None and not (name in filled and child.nullable):
+                filled[name] = _fill(default, child)
+                changed = True
+        return filled if changed else value
+    if isinstance(value, list):
+        items = [_fill(item, schema.items) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
