@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.apimachinery import last_applied
 from shared.apimachinery.differing import compare, fields_of
 from shared.apimachinery.field_sets import (
     ITSELF,
@@ -131,7 +132,10 @@ def apply(
     difference = compare(old, merged, schema)
     conflicts = _take_from_others(managers, me, difference.changed, difference.removed)
     if conflicts and not force:
-        return Conflicts(tuple(conflicts))
+        if writer.manager == last_applied.MANAGER:
+            conflicts = _not_with_himself(conflicts, before, writer, schema)
+        if conflicts:
+            return Conflicts(tuple(conflicts))
 
     # 3. The time is that of the last change to the object by this manager.
     if last is not None and merged == old:
@@ -140,7 +144,19 @@ def apply(
         del managers[me]
     if b"null" in encode(merged):
         merged = without_nulls(merged, schema)
-    return _assemble(before, applied, merged, managers, writer.subresource)
+    result = _assemble(before, applied, merged, managers, writer.subresource)
+    if writer.manager == last_applied.MANAGER:
+        return last_applied.with_last_applied(result, applied)
+    return result
+
+
+def _not_with_himself(
+    conflicts: list[Conflict], live: Manifest, writer: Writer, schema: Schema
+) -> list[Conflict]:
+    """Leave out what the same user's client-side apply set, and nobody changed since."""
+    same = last_applied.fields_still_as_applied(live, writer.api_version, schema)
+    allowed = set(paths(same))
+    return [one for one in conflicts if one.path not in allowed]
 
 
 def track_update(

@@ -5,10 +5,13 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from shared.apimachinery.manifest import Manifest, copy
+from shared.apimachinery.manifest import Manifest, copy, encode
 from shared.errors import FieldError, InvalidObject
 
 OPERATIONS_MAX = 10_000
+COPIED_BYTES_MAX = 3 * 1024 * 1024
+"""What all `copy` operations of one patch may add together: thirty of them can double a text
+thirty times."""
 
 
 def json_patch(target: Manifest, operations: Any) -> Manifest:
@@ -20,8 +23,14 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
             f"a JSON patch may hold {OPERATIONS_MAX} operations, not {len(operations)}"
         )
     changed: Any = copy(target)
+    # An operation's value becomes part of the object, which later operations change.
+    operations = copy({"": operations})[""]
+    copied = 0
     for number, operation in enumerate(operations):
         try:
+            copied += _copied_bytes(changed, operation)
+            if copied > COPIED_BYTES_MAX:
+                raise _refusal(number, f"copies may not exceed {COPIED_BYTES_MAX} bytes")
             # One at a time, so that the error can name it.
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed as err:
@@ -38,6 +47,12 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
     if not isinstance(changed, dict):
         raise InvalidObject("the patch leaves no object")
     return changed
+
+
+def _copied_bytes(document: Any, operation: Any) -> int:
+    if not isinstance(operation, dict) or operation.get("op") != "copy":
+        return 0
+    return len(encode({"": jsonpointer.resolve_pointer(document, operation["from"])}))
 
 
 def _refusal(number: int, why: str) -> InvalidObject:

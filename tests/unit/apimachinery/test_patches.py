@@ -52,6 +52,21 @@ def test_a_bad_json_patch_is_refused_and_changes_nothing(operations: Any) -> Non
     assert target == {"a": 1}
 
 
+def test_copies_cannot_blow_an_object_up() -> None:
+    bomb = [{"op": "copy", "from": "/a", "path": f"/a/{letter}"} for letter in "bcdefgh" * 6]
+    with pytest.raises(InvalidObject, match="copies may not exceed"):
+        json_patch({"a": {"x": "y" * 100}}, bomb)
+
+
+def test_an_operation_is_not_changed_by_those_after_it() -> None:
+    operations = [
+        {"op": "add", "path": "/a", "value": {}},
+        {"op": "add", "path": "/a/b", "value": 1},
+    ]
+    assert json_patch({}, operations) == {"a": {"b": 1}}
+    assert operations[0]["value"] == {}
+
+
 def test_merge_patch_follows_the_examples_of_rfc_7386() -> None:
     cases: list[tuple[Any, Any, Any]] = [
         ({"a": "b"}, {"a": "c"}, {"a": "c"}),
