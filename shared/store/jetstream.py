@@ -8,6 +8,7 @@ history before it, so that its own expiry cannot bring an older state back to li
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import structlog
 
@@ -35,13 +36,14 @@ from shared.telemetry.propagation import TRACEPARENT, current_traceparent
 log = structlog.get_logger("hanse.store")
 
 OPERATION = "KV-Operation"
-_DELETE_HEADERS = {
-    OPERATION: "PURGE",
-    "Nats-Rollup": "sub",
-    "Nats-TTL": str(int(DELETE_MARKER_TTL.total_seconds())),
-}
 _MARKERS_MAX = 10_000
 _CREATE_ATTEMPTS = 3
+
+
+def delete_headers(marker_ttl: timedelta = DELETE_MARKER_TTL) -> dict[str, str]:
+    """Headers of a delete marker; it takes the place of the whole history of its key."""
+    seconds = str(int(marker_ttl.total_seconds()))
+    return {OPERATION: "PURGE", "Nats-Rollup": "sub", "Nats-TTL": seconds}
 
 
 class JetStreamStore:
@@ -143,7 +145,7 @@ class JetStreamStore:
 
     async def delete(self, key: ObjectKey, last: Manifest, *, expected: Revision) -> Stored:
         subject, body = encode_subject(key), encode_body(key, last)
-        revision = await self._write(key, subject, body, _DELETE_HEADERS, expected)
+        revision = await self._write(key, subject, body, delete_headers(), expected)
         self._remember_marker(key, revision)
         return decode_stored(key, revision, body, current_traceparent())
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.jetstream import connect, ensure_topology
 from shared.bus.settings import NatsSettings
-from shared.bus.topology import STREAMS
+from shared.bus.topology import OBJECTS, STREAMS
 from shared.errors import (
     AlreadyExists,
     InvalidObject,
@@ -23,7 +25,9 @@ from shared.errors import (
     StoreUnavailable,
 )
 from shared.runtime.nats_server import NatsServer
-from shared.store.jetstream import open_store
+from shared.store.body import encode_body
+from shared.store.jetstream import delete_headers, open_store
+from shared.store.keys import encode_subject
 from shared.store.memory import MemoryStore
 from shared.store.port import (
     EVERYTHING,
@@ -509,3 +513,69 @@ async def test_a_stranger_in_the_bucket_harms_nobody(nats_settings: NatsSettings
             listing = await store.list(EVERYTHING)
             assert [item.key for item in listing.items] == [key()]
             assert listing.revision == created.revision
+
+
+async def test_the_end_of_a_delete_marker_is_no_change(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, "one") as connection:
+        await ensure_topology(connection, STREAMS)
+        async with open_store(connection) as store:
+            stored = await store.create(key(), manifest())
+            for step in range(3):
+                stored = await store.update(key(), manifest(step=step), expected=stored.revision)
+            # As `delete` writes it, but soon forgotten.
+            await connection.publish(
+                encode_subject(key()),
+                encode_body(key(), stored.manifest),
+                delete_headers(timedelta(seconds=1)),
+                expected=stored.revision,
+            )
+            async with asyncio.timeout(DEADLINE):
+                while await connection.last_message(OBJECTS.name, encode_subject(key())):
+                    await asyncio.sleep(0.02)
+            assert await store.get(key()) is None
+            assert (await store.list(EVERYTHING)).items == ()
+            async with store.watch(EVERYTHING, since=Revision(stored.revision + 1)) as watch:
+                again = await store.create(key(), manifest())
+                assert (await next_change(watch)).stored.revision == again.revision
+        # The last message of the stream may be one that is gone.
+        gone = await connection.publish(
+            encode_subject(key()), b"{}", delete_headers(timedelta(seconds=1))
+        )
+        async with asyncio.timeout(DEADLINE):
+            while await connection.last_message(OBJECTS.name, encode_subject(key())):
+                await asyncio.sleep(0.02)
+        async with open_store(connection) as store:
+            listing = await store.list(EVERYTHING)
+            assert (listing.items, listing.revision) == ((), gone)
+
+
+async def test_with_copies_reading_asks_the_leader(nats_settings: NatsSettings) -> None:
+    async with connect(replace(nats_settings, replicas=3), "one") as connection:
+        await ensure_topology(connection, STREAMS, replicas=1)
+        async with open_store(connection) as store:
+            assert await store.get(key()) is None
+            created = await store.create(key(), manifest(blob="x" * 100_000))
+            found = await store.get(key())
+            assert found is not None
+            assert found.manifest == created.manifest
+            await store.delete(key(), created.manifest, expected=created.revision)
+            assert await store.get(key()) is None
+
+
+async def test_the_topology_can_be_declared_again_and_changed(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, "one") as connection:
+        await ensure_topology(connection, STREAMS)
+        await ensure_topology(connection, [replace(OBJECTS, per_subject_max=16), *STREAMS[1:]])
+        info = await connection.api("STREAM.INFO.KV_OBJECTS")
+        assert info["config"]["max_msgs_per_subject"] == 16
+
+
+async def test_a_process_without_the_password_is_kept_out(nats_settings: NatsSettings) -> None:
+    hurried = replace(nats_settings, connect_deadline=timedelta(seconds=1))
+    for settings in (
+        replace(hurried, credentials_file=None),
+        replace(hurried, url="nats://127.0.0.1:9"),
+    ):
+        with pytest.raises(StoreUnavailable):
+            async with connect(settings, "stranger"):
+                pass

@@ -27,7 +27,8 @@ from shared.errors import StoreUnavailable, TerminalError
 log = structlog.get_logger("hanse.bus")
 
 HEARTBEAT = timedelta(seconds=1)
-SILENCE_SECONDS_MAX = 4.0
+TICK_SECONDS = 1.0
+SILENCE_TICKS_MAX = 4
 _PENDING_BYTES_MAX = 512 * MEBIBYTE
 _PENDING_MESSAGES_MAX = 1_000_000
 _NO_HEADERS: dict[str, str] = {}
@@ -76,6 +77,8 @@ class Tail:
         self._epoch = 0
         self._consumer_sequence = 0
         self._heard_at = 0.0
+        # Seconds of silence in which this process was awake to hear something.
+        self._silent_ticks = 0
         self._broken = asyncio.Event()
         self._target: int | None = None
         self._arrived = asyncio.Event()
@@ -110,7 +113,7 @@ class Tail:
         self._epoch += 1
         self._consumer_sequence = 0
         self._owed = ""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._silent_ticks = 0
         inbox = self._connection.client.new_inbox()
         epoch = self._epoch
 
@@ -131,6 +134,7 @@ class Tail:
             target = await self._connection.last_sequence(self._stream)
             await self._catch_up()
         self._last = max(self._last or 0, target)
+        self._heard_at = asyncio.get_running_loop().time()
         self._on_complete(self._last)
 
     async def _can_resume(self) -> bool:
@@ -183,8 +187,9 @@ class Tail:
             while not self._arrived.is_set():
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for: before 3.12 it may swallow a cancellation.
-                    async with asyncio.timeout(SILENCE_SECONDS_MAX / 4):
+                    async with asyncio.timeout(TICK_SECONDS):
                         await self._arrived.wait()
+                self._silent_ticks += 1
                 if self._broken.is_set() or self._is_silent():
                     raise StoreUnavailable(f"lost {self._stream} during the snapshot")
         finally:
@@ -194,14 +199,16 @@ class Tail:
         """Return when this consumer is of no more use."""
         while not self._broken.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SILENCE_SECONDS_MAX / 4):
+                async with asyncio.timeout(TICK_SECONDS):
                     await self._broken.wait()
+            self._silent_ticks += 1
             if self._is_silent():
                 log.info("tail.silent", stream=self._stream)
                 return
 
     def _is_silent(self) -> bool:
-        return asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS_MAX
+        # By ticks, not by the clock: a process that was busy for long heard nothing either.
+        return self._silent_ticks > SILENCE_TICKS_MAX
 
     async def resume(self) -> None:
         """Let the server send again: there is room now."""
@@ -223,6 +230,7 @@ class Tail:
 
     async def _receive(self, message: Msg) -> None:
         self._heard_at = asyncio.get_running_loop().time()
+        self._silent_ticks = 0
         headers = message.headers or _NO_HEADERS
         if not message.reply.startswith("$JS.ACK.") and STATUS in headers:
             await self._receive_status(message.reply, headers)
