@@ -89,6 +89,8 @@ class Volumes:
 def set_up(settings: Settings) -> Volumes:
     """Make what is missing, keep what is there; raises OSError, ValueError and `HanseError`."""
     volumes = Volumes(settings.folder)
+    for path in (volumes.nats_credentials, volumes.envelope_key, volumes.tls, volumes.kubeconfig):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     server = NatsServer(
         volumes.nats, host=settings.nats_host, port=settings.nats_port, log_to_file=False
     )
