@@ -60,7 +60,15 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"{figures['floor_objects_per_second']:.0f}",
         ),
         ("ratio to the floor", f"{figures['throughput_ratio']:.2f}", "1.00"),
-        ("CPU seconds per Deployment, all services", f"{figures['cpu_per_deployment']:.4f}", "-"),
+        (
+            "CPU seconds per Deployment, all services",
+            f"{sum(figures['cpu_per_deployment'].values()):.4f}",
+            "-",
+        ),
+    ]
+    lines += [
+        (f"  of which {name}", f"{seconds:.4f}", "-")
+        for name, seconds in figures["cpu_per_deployment"].items()
     ]
     lines += [
         (f"memory of {name}", f"{size} MiB", "-")
@@ -135,12 +143,14 @@ async def _throughput(
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     objects = arguments.deployments * len(federation.members)
-    ours, floors, cpu = [], [], []
+    ours, floors = [], []
+    cpu: dict[str, list[float]] = {name: [] for name in ("nats", *SERVICES)}
     for _ in range(arguments.rounds):
         floors.append(objects / await _floor(federation, observer, credentials, arguments))
         before = _cpu(federation)
         ours.append(objects / await _through_hanse(federation, observer, arguments))
-        cpu.append((_cpu(federation) - before) / arguments.deployments)
+        for name, seconds in _cpu(federation).items():
+            cpu[name].append((seconds - before[name]) / arguments.deployments)
         await _empty_hub(federation, observer)
     rate, floor = statistics.median(ours), statistics.median(floors)
     return {
@@ -148,7 +158,9 @@ async def _throughput(
         "objects_per_second": round(rate, 1),
         "floor_objects_per_second": round(floor, 1),
         "throughput_ratio": round(rate / floor, 3),
-        "cpu_per_deployment": round(statistics.median(cpu), 5),
+        "cpu_per_deployment": {
+            name: round(statistics.median(seconds), 5) for name, seconds in cpu.items()
+        },
     }
 
 
@@ -217,11 +229,10 @@ async def _each(members: Mapping[str, MemberApi], work: Any) -> None:
     await asyncio.gather(*(work(api) for api in members.values()))
 
 
-def _cpu(federation: Federation) -> float:
+def _cpu(federation: Federation) -> dict[str, float]:
     """Processor time of Hanse's services and NATS; the members' own is not counted."""
-    names = ("nats", *SERVICES)
-    pids = [federation.supervisor.child(name).pid for name in names]
-    return sum(cpu_seconds(pid) for pid in pids if pid is not None)
+    pids = {name: federation.supervisor.child(name).pid for name in ("nats", *SERVICES)}
+    return {name: cpu_seconds(pid) for name, pid in pids.items() if pid is not None}
 
 
 def _memory(federation: Federation) -> dict[str, float]:
