@@ -6,7 +6,6 @@ a few lines of anchors grow into gigabytes.
 
 import json
 import math
-import re
 from typing import Any
 
 import msgspec
@@ -26,7 +25,8 @@ SLOW_BYTES = 64 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
 _YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
-_KEY = re.compile(rb'(?<!\\)"\s*:')
+_KEY = b'":'
+_encode = msgspec.json.Encoder().encode
 
 
 def decode_body(body: bytes, media: str) -> Any:
@@ -150,9 +150,10 @@ def duplicate_fields(body: bytes, media: str, decoded: Any) -> list[str]:
         return []
     if body.lstrip()[:1] != b"{":
         return _duplicates_in_yaml(body) if media in _YAML_TYPES else []
-    # As many keys in the text as in the result: none was lost. Text inside values may look
-    # like keys, which only costs the slow way.
-    if len(_KEY.findall(body)) == _count_keys(decoded):
+    # As many keys in the text as in the result: none was lost. Text inside values that looks like
+    # keys is in both; writing that hides keys from the count only costs the slow way.
+    plain = b'" :' not in body and b"\\u" not in body
+    if plain and body.count(_KEY) == _encode(decoded).count(_KEY):
         return []
     found: list[str] = []
 
@@ -168,16 +169,6 @@ def duplicate_fields(body: bytes, media: str, decoded: Any) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return found
-
-
-def _count_keys(value: Any) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(
-            _count_keys(item) for item in value.values() if item.__class__ in (dict, list)
-        )
-    if isinstance(value, list):
-        return sum(_count_keys(item) for item in value if item.__class__ in (dict, list))
-    return 0
 
 
 def _duplicates_in_yaml(body: bytes) -> list[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ import structlog
 from aiohttp import web
 from opentelemetry import trace
 from opentelemetry.context import Context
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.limits import InFlight, ServerLimits
@@ -35,6 +36,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Probe = Callable[[], Sequence[str]]
 
 _READING = frozenset({"GET", "HEAD"})
+# Labels of metrics are bounded, whatever clients send.
+_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +161,8 @@ class ApiServer:
             response = await self._admitted(request, method)
         except Exception as err:  # noqa: BLE001 - the last resort of a request.
             response = _answer_error(err, request)
-        metrics.REQUESTS.labels(method, str(response.status)).inc()
-        metrics.REQUEST_SECONDS.labels(method).observe(time.perf_counter() - started)
+        _count(method, response.status).inc()
+        _seconds(method).observe(time.perf_counter() - started)
         return response
 
     async def _admitted(self, request: web.Request, method: str) -> web.StreamResponse:
@@ -205,6 +208,16 @@ class ApiServer:
             # Watches would use up all the time that writes are given to end.
             self._resources.watches.end_all()
             await runner.cleanup()
+
+
+@lru_cache(maxsize=256)
+def _count(method: str, status: int) -> Counter:
+    return metrics.REQUESTS.labels(method if method in _METHODS else "other", str(status))
+
+
+@lru_cache(maxsize=64)
+def _seconds(method: str) -> Histogram:
+    return metrics.REQUEST_SECONDS.labels(method if method in _METHODS else "other")
 
 
 def _caller(request: web.Request) -> Context | None:
