@@ -74,6 +74,7 @@ class Tail:
         # Away for longer, delete markers may have expired: only a snapshot tells what is gone.
         self._absence_max = absence_max.total_seconds()
         self._last: int | None = None
+        self._was_complete = False
         self._epoch = 0
         self._consumer_sequence = 0
         self._heard_at = 0.0
@@ -98,6 +99,12 @@ class Tail:
                 except StoreUnavailable as err:
                     log.info("tail.waiting", stream=self._stream, reason=str(err))
                     await asyncio.sleep(RECONNECT_SECONDS)
+                except TerminalError as err:
+                    # At the start whoever opened it must know; later nobody waits for an answer.
+                    if not self._was_complete:
+                        raise
+                    log.error("tail.refused", stream=self._stream, reason=str(err))  # noqa: TRY400
+                    await asyncio.sleep(TICK_SECONDS)
                 await self._detach()
         finally:
             stop()
@@ -135,6 +142,7 @@ class Tail:
             await self._catch_up()
         self._last = max(self._last or 0, target)
         self._heard_at = asyncio.get_running_loop().time()
+        self._was_complete = True
         self._on_complete(self._last)
 
     async def _can_resume(self) -> bool:
