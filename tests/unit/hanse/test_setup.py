@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hanse import setup
-from hanse.setup import Settings, Volumes, set_up
+from hanse.setup import Settings, set_up
 from shared.apiserver.authentication import TokenTable
 from shared.bus.jetstream import connect
 from shared.bus.settings import NatsSettings
@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_plainly(
     monkeypatch.setenv("HANSE_FOLDER", str(occupied))
 
     assert setup.main() == 1
-    assert str(Volumes(occupied).nats) in capsys.readouterr().err
+    assert str(occupied) in capsys.readouterr().err
 
 
 def test_a_port_that_is_no_number_is_a_usage_error(
