@@ -5,6 +5,7 @@ Nodes are made when first asked for and shared by all who ask, so a walk costs n
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from shared.apimachinery import facts
@@ -96,9 +97,9 @@ class Schema:
             return found
         declared = (self.raw.get("properties") or {}).get(name)
         if declared is not None:
-            found = node(declared)
+            found = _made(declared)
         elif self.embedded and name in _HEADER:
-            found = node(_HEADER[name])
+            found = _made(_HEADER[name])
         else:
             # Keys of a map are the users', without number: remembering them would leak.
             return self.values
@@ -128,7 +129,7 @@ class Schema:
     def items(self) -> "Schema":
         """Schema of a list's items; anything where none is declared."""
         if self._items is None:
-            self._items = node(self.raw.get("items") or {})
+            self._items = _made(self.raw.get("items") or {})
         return self._items
 
     @property
@@ -137,7 +138,7 @@ class Schema:
         if self._values is None:
             extra = self.raw.get("additionalProperties")
             if isinstance(extra, Mapping):
-                self._values = node(extra)
+                self._values = _made(extra)
             elif extra is True:
                 self._values = ANYTHING
         return self._values
@@ -170,27 +171,34 @@ def _preserves_unknown(raw: Mapping[str, Any]) -> bool:
     return not (raw.get("type") or raw.get("properties") or raw.get("additionalProperties"))
 
 
-# By identity: facts and definitions live as long as the process or their registry, and the
-# node keeps its schema alive, so an identity is never reused while it is a key.
-_nodes: dict[int, Schema] = {}
+# By identity, which is never reused while it is a key: the entry keeps the schema alive. Bounded,
+# since definitions of custom kinds come and go; what falls out is made again when asked for.
+_NODES_MAX = 8_192
+_nodes: dict[int, tuple[Mapping[str, Any], Schema]] = {}
 
 
 def node(raw: Mapping[str, Any]) -> Schema:
-    """Return the shared node of a schema."""
-    raw = _resolve_plain(raw)
-    found = _nodes.get(id(raw))
-    if found is None or found.raw is not raw:
-        found = Schema(raw)
-        if found.raw is raw:
-            _nodes[id(raw)] = found
+    """Return the node of a schema: the same one as long as it is in use."""
+    known = _nodes.get(id(raw))
+    if known is not None:
+        return known[1]
+    if len(_nodes) >= _NODES_MAX:
+        del _nodes[next(iter(_nodes))]
+    found = _made(raw)
+    _nodes[id(raw)] = (raw, found)
     return found
 
 
-def _resolve_plain(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow references with nothing beside them, so that all who refer share one node."""
-    while len(raw) == 1 and "$ref" in raw:
-        raw = facts.definitions()[str(raw["$ref"]).removeprefix(_REFERENCE)]
-    return raw
+def _made(raw: Mapping[str, Any]) -> Schema:
+    """Return a new node; all who refer to one definition share its node."""
+    if len(raw) == 1 and "$ref" in raw:
+        return _definition(str(raw["$ref"]).removeprefix(_REFERENCE))
+    return Schema(raw)
+
+
+@cache
+def _definition(name: str) -> Schema:
+    return _made(facts.definitions()[name])
 
 
 ANYTHING = Schema({})
