@@ -90,7 +90,9 @@ class Resources:
         self, request: web.BaseRequest, target: Target, user: User
     ) -> web.StreamResponse:
         """Raise `ApiFault` and Hanse's errors."""
-        query = request.rel_url.query
+        query: Mapping[str, str] = request.rel_url.query
+        if target.watch_path:
+            query = {**query, "watch": "true"}
         asked = Asked(request, self._call(request, target, query), user, query)
         subresource = target.subresource
         if subresource not in ("", "status"):
