@@ -1,10 +1,11 @@
 """Reports to STATUS and facts to EVENTS, coalesced: per object the newest, in batches.
 
-At most one report per object and interval; one that equals the last is not sent. While the bus is
+A report that equals the last is not sent. While the bus is
 away the newest of each object waits, so the queue is bounded by the number of objects.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from datetime import timedelta
 from functools import cache
@@ -16,7 +17,7 @@ from services.propagator.apply.objects import TrackedObject
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
 from shared.clock import Clock, format_micro_time
-from shared.errors import RetryableError
+from shared.errors import RetryableError, TerminalError
 from shared.events import subjects
 from shared.events.drift import DriftCorrected
 from shared.events.envelope import Envelope
@@ -29,32 +30,49 @@ log = structlog.get_logger("hanse.propagator")
 FACTS_MAX = 20_000
 _BATCH = 256
 _RETRY_SECONDS = 1.0
+_LINGER_SECONDS = 0.002
 
 Fact = WorkFact | DriftCorrected
+# Each report with the trace it belongs to.
+Pending = dict[ObjectKey, tuple[WorkReport, str | None]]
 
 
 class Reporter:
-    """Of one member; `run` sends."""
+    """Of one member; `run` sends.
+
+    That an order was carried out, refused or undone is news and is sent at once. How an object
+    does from then on changes many times a second while it starts, and waits for the interval.
+    """
 
     def __init__(self, cluster: str, bus: Bus, clock: Clock, interval: timedelta) -> None:
         self._cluster = cluster
         self._bus = bus
         self._clock = clock
         self._interval = interval.total_seconds()
-        self._reports: dict[ObjectKey, tuple[WorkReport, str | None]] = {}
+        self._news: Pending = {}
+        self._changes: Pending = {}
         self._facts: deque[Message] = deque(maxlen=FACTS_MAX)
         self._arrival = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     @property
     def idle(self) -> bool:
-        return not self._reports and not self._facts
+        return not self._news and not self._changes and not self._facts
 
     def report(self, tracked: TrackedObject, report: WorkReport) -> None:
         """Send *report* soon, unless nothing but its time is new."""
-        if tracked.reported is not None and _same(tracked.reported, report):
+        before = tracked.reported
+        if before is not None and _same(before, report):
             return
         tracked.reported = report
-        self._reports[tracked.key] = (report, current_traceparent())
+        entry = (report, current_traceparent())
+        key = tracked.key
+        if key in self._news or before is None or _outcome(before) != _outcome(report):
+            self._changes.pop(key, None)
+            self._news[key] = entry
+            self._hurry.set()
+        else:
+            self._changes[key] = entry
         self._arrival.set()
 
     def state(self, key: ObjectKey, fact: Fact, identity: str) -> None:
@@ -77,45 +95,75 @@ class Reporter:
 
     async def run(self) -> None:
         """Send until cancelled, then once more what is left."""
+        due = 0.0
         try:
             while True:
                 await self._arrival.wait()
-                self._arrival.clear()
-                await self.flush()
-                await self._clock.sleep(self._interval)
+                await self._wait_for_news(due - self._clock.monotonic())
+                # A breath, so that what is carried out together is sent together.
+                await self._clock.sleep(_LINGER_SECONDS)
+                sent = await self._send_news()
+                if sent and self._clock.monotonic() >= due:
+                    due = self._clock.monotonic() + self._interval
+                    sent = await self._send_changes() and await self._send_facts()
+                if self.idle:
+                    self._arrival.clear()
+                if not sent:
+                    log.warning("report.waiting", cluster=self._cluster)
+                    await self._clock.sleep(_RETRY_SECONDS)
         finally:
             if not self.idle:
                 async with asyncio.timeout(5):
                     await self.flush()
 
-    async def flush(self) -> None:
-        reports, self._reports = self._reports, {}
-        facts, self._facts = self._facts, deque(maxlen=FACTS_MAX)
+    async def flush(self) -> bool:
+        """Send everything now; False where something could not be sent and waits."""
+        return await self._send_news() and await self._send_changes() and await self._send_facts()
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        if seconds > 0 and not self._news:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._hurry.wait()
+        self._hurry.clear()
+
+    async def _send_news(self) -> bool:
+        reports, self._news = self._news, {}
+        return await self._send(reports)
+
+    async def _send_changes(self) -> bool:
+        reports, self._changes = self._changes, {}
+        return await self._send(reports)
+
+    async def _send(self, reports: Pending) -> bool:
+        """Publish *reports*; what cannot be sent waits, unless something newer does already.
+
+        Never runs twice at once, so nothing older is sent after something newer.
+        """
         pairs = list(reports.items())
-        for start in range(0, len(pairs), _BATCH):
-            batch = pairs[start : start + _BATCH]
+        while pairs:
+            batch, pairs = pairs[:_BATCH], pairs[_BATCH:]
             outcomes = await asyncio.gather(
                 *(self._publish(key, report, trace) for key, (report, trace) in batch),
                 return_exceptions=True,
             )
-            failed = False
-            for (key, entry), outcome in zip(batch, outcomes, strict=True):
-                if outcome is None:
-                    continue
-                if not isinstance(outcome, RetryableError):
+            failed = []
+            for pair, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, TerminalError):
+                    log.error("report.refused", key=str(pair[0]), error=str(outcome))
+                elif isinstance(outcome, RetryableError):
+                    failed.append(pair)
+                elif outcome is not None:
                     raise outcome
-                failed = True
-                # A newer one may have come in the meantime.
-                self._reports.setdefault(key, entry)
             if failed:
-                for key, entry in pairs[start + _BATCH :]:
-                    self._reports.setdefault(key, entry)
-                self._facts.extendleft(reversed(facts))
-                await self._wait()
-                return
-        await self._send_facts(facts)
+                for key, entry in (*failed, *pairs):
+                    if key not in self._news:
+                        self._changes.setdefault(key, entry)
+                return False
+        return True
 
-    async def _send_facts(self, facts: deque[Message]) -> None:
+    async def _send_facts(self) -> bool:
+        facts, self._facts = self._facts, deque(maxlen=FACTS_MAX)
         while facts:
             batch = [facts.popleft() for _ in range(min(_BATCH, len(facts)))]
             outcomes = await asyncio.gather(
@@ -124,18 +172,13 @@ class Reporter:
             failed = [
                 message
                 for message, outcome in zip(batch, outcomes, strict=True)
-                if isinstance(outcome, BaseException)
+                if isinstance(outcome, RetryableError)
             ]
             if failed:
                 # Their message ids make repeating harmless.
                 self._facts.extendleft(reversed([*failed, *facts]))
-                await self._wait()
-                return
-
-    async def _wait(self) -> None:
-        log.warning("report.waiting", cluster=self._cluster, reports=len(self._reports))
-        self._arrival.set()
-        await self._clock.sleep(_RETRY_SECONDS)
+                return False
+        return True
 
     async def _publish(self, key: ObjectKey, report: WorkReport, trace: str | None) -> None:
         headers = {
@@ -155,6 +198,10 @@ def _same(old: WorkReport, new: WorkReport) -> bool:
     return old == msgspec.structs.replace(
         new, observed_time=old.observed_time, resource_version=old.resource_version
     )
+
+
+def _outcome(report: WorkReport) -> tuple[object, ...]:
+    return report.generation, report.applied, report.present, report.reason
 
 
 @cache
