@@ -241,9 +241,10 @@ async def test_discovery_reads_both_forms(*, aggregated: bool) -> None:
     def resources(group_version: str, *entries: dict[str, object]) -> dict[str, object]:
         return {"groupVersion": group_version, "resources": list(entries)}
 
-    pods = {"name": "pods", "kind": "Pod", "namespaced": True}
-    pod_log = {"name": "pods/log", "kind": "Pod", "namespaced": True}
-    old = {"name": "widgets", "kind": "Widget", "namespaced": False}
+    pods = {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get", "list"]}
+    pod_log = {"name": "pods/log", "kind": "Pod", "namespaced": True, "verbs": ["get"]}
+    review = {"name": "reviews", "kind": "Review", "namespaced": False, "verbs": ["create"]}
+    old = {"name": "widgets", "kind": "Widget", "namespaced": False, "verbs": ["list"]}
     classic: dict[str, object] = {
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
         "/api/v1": resources("v1", pods, pod_log),
@@ -256,7 +257,7 @@ async def test_discovery_reads_both_forms(*, aggregated: bool) -> None:
                 }
             ]
         },
-        "/apis/x.io/v1": resources("x.io/v1", old),
+        "/apis/x.io/v1": resources("x.io/v1", old, review),
         "/apis/x.io/v2": resources("x.io/v2", old),
     }
 
@@ -270,7 +271,12 @@ async def test_discovery_reads_both_forms(*, aggregated: bool) -> None:
                         {
                             "version": version,
                             "resources": [
-                                {"resource": name, "scope": scope, "responseKind": {"kind": kind}}
+                                {
+                                    "resource": name,
+                                    "scope": scope,
+                                    "responseKind": {"kind": kind},
+                                    "verbs": ["create"] if kind == "Review" else ["list", "watch"],
+                                }
                             ],
                         }
                         for version, name, kind, scope in versions
@@ -280,7 +286,9 @@ async def test_discovery_reads_both_forms(*, aggregated: bool) -> None:
         }
 
     new = {
-        "/api": document("", ("v1", "pods", "Pod", "Namespaced")),
+        "/api": document(
+            "", ("v1", "pods", "Pod", "Namespaced"), ("v1", "reviews", "Review", "Cluster")
+        ),
         "/apis": document(
             "x.io", ("v1", "widgets", "Widget", "Cluster"), ("v2", "widgets", "Widget", "Cluster")
         ),
