@@ -11,6 +11,7 @@ from aiohttp import web
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
+from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
 from shared.apiserver.negotiation import JSON, YAML, accepted_form, media_type
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
@@ -45,6 +46,9 @@ from shared.apiserver.wire import PROTOBUF
 
 _BODY_TYPES = (JSON, YAML, PROTOBUF)
 WARNINGS_MAX = 20
+# A mirror is milliseconds behind; beyond a second, NATS has other troubles than ours.
+_NOTICE_SECONDS = 0.005
+_NOTICE_LOOKS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,13 +170,15 @@ class Resources:
             return _json(msgspec.json.encode(review), status=201)
         if call.name or (call.kind.namespaced and not call.namespace):
             raise method_not_allowed(call.resource, "POST")
-        return self._written(asked, await create(self._serving, call, manifest), warnings)
+        outcome = await create(self._serving, call, manifest)
+        return await self._written(asked, outcome, warnings)
 
     async def _update(self, asked: Asked) -> web.StreamResponse:
         if not asked.call.name:
             raise method_not_allowed(asked.call.resource, "PUT")
         manifest, warnings = await self._body(asked)
-        return self._written(asked, await update(self._serving, asked.call, manifest), warnings)
+        outcome = await update(self._serving, asked.call, manifest)
+        return await self._written(asked, outcome, warnings)
 
     async def _patch(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
@@ -187,16 +193,26 @@ class Resources:
         else:
             document, warnings = _read_patch(call, body, media)
         outcome = await patching.patch(self._serving, call, document, media)
-        return self._written(asked, outcome, warnings)
+        return await self._written(asked, outcome, warnings)
 
-    def _written(
+    async def _written(
         self, asked: Asked, outcome: Outcome, warnings: tuple[str, ...]
     ) -> web.StreamResponse:
+        if asked.call.resource == DEFINITIONS:
+            await self._noticed(outcome.stored.revision)
         form = accepted_form(asked.request.headers.get("Accept", ""))
         renderer = Renderer(asked.call.kind, form, now=self._serving.clock.now())
         response = _json(renderer.object(outcome.stored), status=201 if outcome.created else 200)
         add_warnings(response, (*warnings, *outcome.warnings))
         return response
+
+    async def _noticed(self, revision: int) -> None:
+        """Wait until this process has seen its own write, so that its kind is served by then."""
+        mirror = self._serving.store.mirror
+        for _ in range(_NOTICE_LOOKS):
+            if mirror.revision >= revision:
+                return
+            await self._serving.clock.sleep(_NOTICE_SECONDS)
 
     async def _delete(self, asked: Asked) -> web.StreamResponse:
         request, call = asked.request, asked.call
