@@ -78,7 +78,8 @@ class FieldError:
     path: str
     message: str
     # One of Kubernetes' cause reasons: FieldValueInvalid, FieldValueRequired,
-    # FieldValueNotSupported, FieldValueForbidden, FieldValueDuplicate, FieldValueTypeInvalid.
+    # FieldValueNotSupported, FieldValueForbidden, FieldValueDuplicate, FieldValueTypeInvalid,
+    # FieldValueTooLong, FieldValueTooMany.
     reason: str = "FieldValueInvalid"
 
     def __str__(self) -> str:

@@ -20,9 +20,11 @@ def check_scalar(value: Any, schema: Schema, path: str, faults: list[FieldError]
     if schema.format:
         why = format_fault(schema.format, value)
         if why is not None:
-            faults.append(
-                FieldError(path, f"Invalid value: {shown(value)}: {why.replace('{path}', path)}")
-            )
+            text = f"Invalid value: {shown(value)}: {why.replace('{path}', path)}"
+            reason = "FieldValueInvalid"
+            if isinstance(value, str) and schema.format != "quantity":
+                text, reason = f"{text}: {shown(value)}", "FieldValueTypeInvalid"
+            faults.append(FieldError(path, text, reason))
     if schema.bounded:
         faults.extend(_choice_faults(value, schema.raw, path))
         if isinstance(value, str):
@@ -68,7 +70,8 @@ def _text_faults(value: str, raw: Mapping[str, Any], path: str) -> Iterator[Fiel
     if least is not None and len(value) < least:
         yield FieldError(path, f"{start} be at least {least} chars long")
     if most is not None and len(value) > most:
-        yield FieldError(path, f"Too long: may not be more than {most} bytes")
+        why = f"Too long: may not be more than {most} bytes"
+        yield FieldError(path, why, "FieldValueTooLong")
     if pattern and (compiled := _compiled(pattern)) and not compiled.search(value):
         yield FieldError(path, f"{start} match '{pattern}'")
 

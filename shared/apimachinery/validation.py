@@ -143,7 +143,8 @@ def _size_faults(size: int, schema: Schema, path: str, what: str) -> Iterator[Fi
         why = f"{path} in body should have at least {least} {what.lower()}"
         yield FieldError(path, f"Invalid value: {size}: {why}")
     if most is not None and size > most:
-        yield FieldError(path, f"Too many: {size}: must have at most {most} items")
+        why = f"Too many: {size}: must have at most {most} items"
+        yield FieldError(path, why, "FieldValueTooMany")
 
 
 def _junctor_faults(value: Any, schema: Schema, path: str, depth: int) -> Iterator[FieldError]:
@@ -160,8 +161,12 @@ def _junctor_faults(value: Any, schema: Schema, path: str, depth: int) -> Iterat
     start = f"Invalid value: {shown(value)}: {path} must"
     if (parts := raw.get("anyOf")) and all(faults_of(part) for part in parts):
         yield FieldError(path, f"{start} validate at least one schema (anyOf)")
-    if (parts := raw.get("oneOf")) and sum(not faults_of(part) for part in parts) != 1:
-        yield FieldError(path, f"{start} validate one and only one schema (oneOf)")
+    if parts := raw.get("oneOf"):
+        valid = sum(not faults_of(part) for part in parts)
+        if valid != 1:
+            found = f"{valid} valid alternatives" if valid else "none valid"
+            rule = f"validate one and only one schema (oneOf). Found {found}"
+            yield FieldError(path, f"{start} {rule}")
     if (part := raw.get("not")) is not None and not faults_of(part):
         yield FieldError(path, f"{start} not validate the schema (not)")
 
