@@ -32,6 +32,7 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
             if copied > COPIED_BYTES_MAX:
                 raise _refusal(number, f"copies may not exceed {COPIED_BYTES_MAX} bytes")
             # One at a time, so that the error can name it.
+            operation = _lenient(changed, operation)  # noqa: PLW2901
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed as err:
             raise _refusal(number, "test failed") from err
@@ -53,6 +54,17 @@ def _copied_bytes(document: Any, operation: Any) -> int:
     if not isinstance(operation, dict) or operation.get("op") != "copy":
         return 0
     return len(encode({"": jsonpointer.resolve_pointer(document, operation["from"])}))
+
+
+def _lenient(document: Any, operation: Any) -> Any:
+    """RFC 6902 refuses to replace an absent member; every kube-apiserver adds it."""
+    if not isinstance(operation, dict) or operation.get("op") != "replace":
+        return operation
+    parent, _, name = str(operation.get("path", "")).rpartition("/")
+    holder = jsonpointer.resolve_pointer(document, parent, None)
+    if isinstance(holder, dict) and jsonpointer.unescape(name) not in holder:
+        return {**operation, "op": "add"}
+    return operation
 
 
 def _refusal(number: int, why: str) -> InvalidObject:

@@ -58,6 +58,14 @@ def test_copies_cannot_blow_an_object_up() -> None:
         json_patch({"a": {"x": "y" * 100}}, bomb)
 
 
+def test_replacing_an_absent_member_adds_it_as_kubernetes_does() -> None:
+    operation = {"op": "replace", "path": "/metadata/labels/a~1b", "value": "1"}
+    patched = json_patch({"metadata": {"labels": {}}}, [operation])
+    assert patched == {"metadata": {"labels": {"a/b": "1"}}}
+    with pytest.raises(InvalidObject):
+        json_patch({"metadata": {}}, [operation])
+
+
 def test_an_operation_is_not_changed_by_those_after_it() -> None:
     operations = [
         {"op": "add", "path": "/a", "value": {}},
