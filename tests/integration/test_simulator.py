@@ -366,6 +366,29 @@ async def test_a_namespace_takes_everything_with_it(site: Site) -> None:
     assert (await site.api.list(PODS, namespace=name)).items == ()
 
 
+async def test_a_namespace_goes_though_a_job_in_it_still_runs(tmp_path: Path) -> None:
+    async with open_site(tmp_path / "eu-1", pod_duration=timedelta(minutes=5)) as site:
+        container = {"name": "main", "image": "load:1"}
+        template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "load"}}
+        made = await site.api.apply(NAMESPACES, "", "shop", encode(namespace))
+        body = encode({**job, "spec": {"template": template}})
+        await site.api.apply(JOBS, "shop", "load", body)
+
+        async def runs() -> bool:
+            return len((await site.api.list(PODS, namespace="shop")).items) == 1
+
+        await until(runs)
+        uid = made["metadata"]["uid"]
+        await site.api.delete(NAMESPACES, "", "shop", uid=uid, propagation="Background")
+
+        async def is_gone() -> bool:
+            return await site.api.get(NAMESPACES, "", "shop") is None
+
+        await until(is_gone)
+
+
 async def test_a_restarted_cluster_is_the_same_one_and_empty(tmp_path: Path) -> None:
     folder = tmp_path / "eu-1"
     async with open_site(folder) as first:

@@ -78,10 +78,10 @@ def is_over(job: Manifest) -> bool:
 
 def plan_job(job: Manifest, pods: Sequence[Manifest], now: datetime, *, refusal: str = "") -> Plan:
     """Count what ended, decide whether it is over, and keep the right number going."""
+    if is_deleting(job):
+        return release_pods(pods)
     ended = [pod for pod in pods if phase_of(pod) in ("Succeeded", "Failed") and _is_tracked(pod)]
     release: list[Write] = [Replace(PODS, pod, _untracked(pod)) for pod in ended]
-    if is_deleting(job):
-        return Plan(tuple(release))
     if is_over(job):
         return _after_the_end(job, pods, release, now)
     selected = select_own_pods(job)
@@ -102,6 +102,11 @@ def plan_job(job: Manifest, pods: Sequence[Manifest], now: datetime, *, refusal:
     # The numbers are written before the pods are let go, so none is counted twice or never.
     report = replace_if_changed(JOBS, job, with_status(job, status))
     return Plan((*report, *release, *writes), _deadline(job, now))
+
+
+def release_pods(pods: Sequence[Manifest]) -> Plan:
+    """Let the pods of a Job that is gone, or going, be deleted: nobody counts them any more."""
+    return Plan(tuple(Replace(PODS, pod, _untracked(pod)) for pod in pods if _is_tracked(pod)))
 
 
 def _is_tracked(pod: Manifest) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.simulator.core.daemonsets import plan_daemon_set
 from services.simulator.core.deployments import plan_deployment
 from services.simulator.core.fields import controller_of, section
-from services.simulator.core.jobs import plan_job
+from services.simulator.core.jobs import plan_job, release_pods
 from services.simulator.core.needs import refused_account
 from services.simulator.core.placement import read_host
 from services.simulator.core.plan import (
@@ -72,9 +72,19 @@ class WorkloadReconciler:
     async def reconcile(self, key: ObjectKey) -> Result:
         found = self._view.get(key)
         if found is None:
+            if key.group_resource == JOBS:
+                return await self._writer.carry_out(release_pods(self._orphans(key)))
             return Done()
         await self._writer.give_way()
         return await self._writer.carry_out(self._planners[key.group_resource](found))
+
+    def _orphans(self, job: ObjectKey) -> list[Manifest]:
+        """Return the pods that a Job which is gone has left behind."""
+        return [
+            pod
+            for pod in self._view.all(PODS, job.namespace)
+            if (owner := controller_of(pod)) and (owner["kind"], owner["name"]) == ("Job", job.name)
+        ]
 
     def _deployment(self, found: Manifest) -> Plan:
         owned = self._view.owned_by(found, REPLICA_SETS)
