@@ -6,6 +6,7 @@ that a long watch never keeps a call waiting. Redirects are not followed: they w
 token elsewhere.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,9 +20,10 @@ from prometheus_client import Counter
 from yarl import URL
 
 from shared.apimachinery.manifest import Manifest, decode, encode
-from shared.errors import HanseError, MemberRefused, MemberThrottled, MemberUnreachable
+from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
 from shared.memberapi import discovery, request
 from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.faults import error_of, read_status, refusal_of, translated
 from shared.memberapi.port import MemberEvent, MemberListing, ResourceType
 from shared.memberapi.request import MemberRequest
 from shared.telemetry import metrics
@@ -54,25 +56,11 @@ class MemberLimits:
     """Objects asked for at a time in a list."""
 
 
-class _Details(msgspec.Struct):
-    retry_after: int | None = msgspec.field(default=None, name="retryAfterSeconds")
-
-
-class _Status(msgspec.Struct):
-    """The parts of `metav1.Status` that matter."""
-
-    reason: str | None = None
-    message: str | None = None
-    code: int | None = None
-    details: _Details | None = None
-
-
 class _WatchLine(msgspec.Struct):
     type: str
     object: msgspec.Raw
 
 
-_decode_status = msgspec.json.Decoder(_Status).decode
 _decode_line = msgspec.json.Decoder(_WatchLine).decode
 
 
@@ -101,16 +89,14 @@ class HttpMemberApi:
     async def discover(self) -> list[ResourceType]:
         found: list[ResourceType] = []
         for path in ("/api", "/apis"):
-            document = decode(await self._call("discover", request.discovery_request(path)))
+            document = await self._decoded("discover", request.discovery_request(path))
             if document.get("kind") == discovery.AGGREGATED_KIND:
                 found += discovery.read_aggregated(document)
                 continue
             documents = []
             for one in discovery.read_group_versions(document):
                 try:
-                    documents.append(
-                        decode(await self._call("discover", request.read_request(one)))
-                    )
+                    documents.append(await self._decoded("discover", request.read_request(one)))
                 except (MemberRefused, MemberThrottled):
                     # An aggregated API whose backend is away: the others are served.
                     continue
@@ -121,7 +107,7 @@ class HttpMemberApi:
         self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
     ) -> Manifest:
         found = request.apply_request(kind, namespace, name, body, force=force)
-        return decode(await self._call("apply", found))
+        return await self._decoded("apply", found)
 
     async def apply_encoded(
         self, kind: ResourceType, namespace: str, name: str, body: bytes
@@ -131,7 +117,7 @@ class HttpMemberApi:
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None:
         try:
-            return decode(await self._call("get", request.get_request(kind, namespace, name)))
+            return await self._decoded("get", request.get_request(kind, namespace, name))
         except MemberRefused as err:
             if err.status == 404:
                 return None
@@ -170,7 +156,7 @@ class HttpMemberApi:
                 kind, namespace=namespace, label_selector=label_selector, limit=limit, token=token
             )
             try:
-                document = decode(await self._call("list", page))
+                document = await self._decoded("list", page)
             except MemberRefused as err:
                 if err.status != 410 or not token:
                     raise
@@ -199,22 +185,26 @@ class HttpMemberApi:
             sock_connect=self._limits.connect_deadline.total_seconds(),
             sock_read=seconds + 30,
         )
-        with _translated(self._name):
+        with translated(self._name):
             response = await self._send(self._watches, asked, timeout)
         try:
             if response.status >= 300:
-                with _translated(self._name):
-                    raise _refusal(response, await response.content.read(MEBIBYTE), self._name)
+                with translated(self._name):
+                    raise refusal_of(response, await response.content.read(MEBIBYTE), self._name)
             yield self._events(response)
         finally:
+            # Nobody is to wait for the farewell of a stream that was left in its midst.
+            connection = response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
             response.close()
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[MemberEvent]:
-        with _translated(self._name):
+        with translated(self._name):
             async for line in _lines(response.content, self._limits.line_bytes_max):
                 event = _decode_line(line)
                 if event.type == "ERROR":
-                    raise _error_of(_status_of(bytes(event.object)), 500, None, self._name)
+                    raise error_of(read_status(bytes(event.object)), 500, None, self._name)
                 yield MemberEvent(event.type, bytes(event.object))
 
     async def read(self, path: str, *, deadline_seconds: float) -> bytes:
@@ -222,21 +212,26 @@ class HttpMemberApi:
 
     async def create(self, kind: ResourceType, namespace: str, manifest: Manifest) -> Manifest:
         asked = request.create_request(kind, namespace, encode(manifest))
-        return decode(await self._call("create", asked))
+        return await self._decoded("create", asked)
 
     async def put(self, path: str, body: bytes) -> bytes:
         return await self._call("put", request.put_request(path, body))
 
+    async def _decoded(self, verb: str, asked: MemberRequest) -> Manifest:
+        body = await self._call(verb, asked)
+        with translated(self._name):
+            return decode(body)
+
     async def _call(self, verb: str, asked: MemberRequest, deadline: float | None = None) -> bytes:
         outcome = "unreachable"
         try:
-            with _translated(self._name):
+            with translated(self._name):
                 timeout = self._timeout(deadline or self._deadline)
                 async with self._send(self._calls, asked, timeout) as response:
                     outcome = str(response.status)
                     body = await self._body(response)
                     if response.status >= 300:
-                        raise _refusal(response, body, self._name)
+                        raise refusal_of(response, body, self._name)
                     return body
         finally:
             self._count(verb, outcome)
@@ -306,6 +301,8 @@ async def open_member(
         _session(context, headers, 0) as watches,
     ):
         yield HttpMemberApi(credentials, limits, calls, watches, name)
+    # Transports close in the loop's next round.
+    await asyncio.sleep(0)
 
 
 def _session(
@@ -325,37 +322,6 @@ def _session(
     )
 
 
-class _translated:  # noqa: N801 - reads as a statement; a class, for it is on the hot path.
-    """Turns what aiohttp raises into Hanse's errors."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, err: BaseException | None, _trace: object) -> None:
-        if err is None or isinstance(err, HanseError):
-            return
-        if isinstance(err, TimeoutError):
-            raise MemberUnreachable(
-                f"member {self._name} did not answer before the deadline"
-            ) from err
-        if isinstance(err, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-            raise MemberUnreachable(
-                f"member {self._name}: TLS failed (certificate not trusted or not accepted)"
-            ) from err
-        if isinstance(err, aiohttp.ClientError | OSError):
-            raise MemberUnreachable(
-                f"member {self._name} cannot be reached: {type(err).__name__}"
-            ) from err
-        if isinstance(err, msgspec.DecodeError):
-            raise MemberUnreachable(
-                f"member {self._name} answered with something that is not JSON"
-            ) from err
-
-
 async def _lines(content: aiohttp.StreamReader, limit: int) -> AsyncIterator[bytes]:
     """Lines of any length up to *limit*; asyncio's own reader gives up at its buffer's size."""
     rest = bytearray()
@@ -369,28 +335,3 @@ async def _lines(content: aiohttp.StreamReader, limit: int) -> AsyncIterator[byt
         rest += tail
         if len(rest) > limit:
             raise MemberUnreachable(f"a line of a watch is longer than {limit} bytes")
-
-
-def _status_of(body: bytes) -> _Status:
-    try:
-        return _decode_status(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Status()
-
-
-def _refusal(response: aiohttp.ClientResponse, body: bytes, name: str) -> HanseError:
-    return _error_of(_status_of(body), response.status, response.headers.get("Retry-After"), name)
-
-
-def _error_of(status: _Status, code: int, retry_after: str | None, name: str) -> HanseError:
-    code = status.code or code
-    message = (status.message or f"HTTP {code}")[:2000]
-    if code in (429, 503):
-        seconds = status.details.retry_after if status.details else None
-        if retry_after is not None and retry_after.isdigit():
-            seconds = int(retry_after)
-        patience = None if seconds is None else timedelta(seconds=min(seconds, 300))
-        return MemberThrottled(f"member {name} asks for patience: {message}", retry_after=patience)
-    if code in (502, 504):
-        return MemberUnreachable(f"member {name} is behind a failing gateway: {message}")
-    return MemberRefused(message, reason=status.reason or f"HTTP{code}", status=code)

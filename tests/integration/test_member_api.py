@@ -147,6 +147,20 @@ async def test_nobody_there_and_nobody_answering_are_unreachable() -> None:
             await api.read("/readyz", deadline_seconds=1)
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b"\xff"])
+async def test_an_answer_that_is_no_object_counts_as_none(body: bytes) -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=body)
+
+    async with member(handler) as api:
+        with pytest.raises(MemberUnreachable):
+            await api.get(CONFIG_MAPS, "shop", "a")
+        with pytest.raises(MemberUnreachable):
+            await api.list(CONFIG_MAPS)
+        with pytest.raises(MemberUnreachable):
+            await api.discover()
+
+
 async def test_a_redirect_is_not_followed() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         assert request.path == "/readyz"

@@ -208,7 +208,7 @@ class ObjectReconciler:
             body = without_replicas(body)
         sequence = tracked.sequence
         applied = read_live(await self._api.apply_encoded(kind, key.namespace, key.name, body))
-        answer = applied.observe()
+        answer = applied.observe(tracked.seen)
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest
         tracked.removing = ""

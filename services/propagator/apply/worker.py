@@ -256,7 +256,7 @@ class MemberWorker:
         ):
             # Mostly the echo of our own apply.
             return
-        tracked.seen = live.observe()
+        tracked.seen = live.observe(seen)
         if tracked.pending or tracked.applied != tracked.sequence:
             return
         if tracked.drifted:

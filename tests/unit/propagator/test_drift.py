@@ -8,8 +8,8 @@ from services.propagator.core.drift import (
     replicas_are_delegated,
     without_replicas,
 )
-from services.propagator.core.observed import is_newer, observe
-from shared.apimachinery.manifest import Manifest, decode
+from services.propagator.core.observed import is_newer, observe, read_live
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, decode, encode
 
 ORDERED: Manifest = {
     "metadata": {"labels": {"app": "web"}},
@@ -71,6 +71,26 @@ def test_the_digest_is_of_our_fields_alone() -> None:
     assert observe(live(ours({"f:replicas": {}}), theirs("x", {"f:a": {}}))) == before
     assert observe(live(ours({}))).fields_digest != before.fields_digest
     assert observe(live()).fields_digest == ""
+
+
+def test_reading_little_of_an_object_tells_the_same_as_reading_all_of_it() -> None:
+    entry = ours({"f:replicas": {}})
+    manifest = {
+        **live(entry, labels={"hanse.dev/managed": "true"}),
+        "apiVersion": "apps/v1",
+        "spec": {"replicas": 1},
+        "status": {"replicas": 2},
+    }
+    manifest["metadata"]["annotations"] = {"hanse.dev/work-generation": "7"}
+    found = read_live(encode(manifest))
+    assert found.observe() == observe(manifest)
+    assert found.observe(found.observe()) == observe(manifest)
+    changed = read_live(encode({**manifest, **live(ours({}))}))
+    assert changed.observe(found.observe()).fields_digest != observe(manifest).fields_digest
+    shown = found.manifest_for_status(GroupVersionKind("apps", "v1", "Deployment"))
+    assert (shown["spec"], shown["status"]) == ({"replicas": 1}, {"replicas": 2})
+    bare = read_live(b'{"metadata":{"name":"a"}}')
+    assert bare.manifest_for_status(GroupVersionKind("", "v1", "ConfigMap"))["status"] is None
 
 
 def test_later_versions_are_told_from_earlier_ones() -> None:

@@ -1,0 +1,80 @@
+"""What goes wrong when a member is called, as Hanse's errors: the client's own and the server's."""
+
+from datetime import timedelta
+
+import aiohttp
+import msgspec
+
+from shared.errors import HanseError, MemberRefused, MemberThrottled, MemberUnreachable
+
+
+class _Details(msgspec.Struct):
+    retry_after: int | None = msgspec.field(default=None, name="retryAfterSeconds")
+
+
+class KubernetesStatus(msgspec.Struct):
+    """The parts of `metav1.Status` that matter."""
+
+    reason: str | None = None
+    message: str | None = None
+    code: int | None = None
+    details: _Details | None = None
+
+
+_decode_status = msgspec.json.Decoder(KubernetesStatus).decode
+
+
+class translated:  # noqa: N801 - reads as a statement; a class, for it is on the hot path.
+    """Turns what aiohttp raises into Hanse's errors."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, err: BaseException | None, _trace: object) -> None:
+        if err is None or isinstance(err, HanseError):
+            return
+        if isinstance(err, TimeoutError):
+            raise MemberUnreachable(
+                f"member {self._name} did not answer before the deadline"
+            ) from err
+        if isinstance(err, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+            raise MemberUnreachable(
+                f"member {self._name}: TLS failed (certificate not trusted or not accepted)"
+            ) from err
+        if isinstance(err, aiohttp.ClientError | OSError):
+            raise MemberUnreachable(
+                f"member {self._name} cannot be reached: {type(err).__name__}"
+            ) from err
+        if isinstance(err, msgspec.DecodeError):
+            raise MemberUnreachable(
+                f"member {self._name} answered with something that is not JSON"
+            ) from err
+
+
+def read_status(body: bytes) -> KubernetesStatus:
+    try:
+        return _decode_status(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return KubernetesStatus()
+
+
+def refusal_of(response: aiohttp.ClientResponse, body: bytes, name: str) -> HanseError:
+    return error_of(read_status(body), response.status, response.headers.get("Retry-After"), name)
+
+
+def error_of(status: KubernetesStatus, code: int, retry_after: str | None, name: str) -> HanseError:
+    code = status.code or code
+    message = (status.message or f"HTTP {code}")[:2000]
+    if code in (429, 503):
+        seconds = status.details.retry_after if status.details else None
+        if retry_after is not None and retry_after.isdigit():
+            seconds = int(retry_after)
+        patience = None if seconds is None else timedelta(seconds=min(seconds, 300))
+        return MemberThrottled(f"member {name} asks for patience: {message}", retry_after=patience)
+    if code in (502, 504):
+        return MemberUnreachable(f"member {name} is behind a failing gateway: {message}")
+    return MemberRefused(message, reason=status.reason or f"HTTP{code}", status=code)
