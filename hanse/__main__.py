@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
 from hanse import commands
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
+# A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +57,9 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 
 def _add_hub(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("KUBECONFIG", _DEFAULT_KUBECONFIG)
-    parser.add_argument("name", metavar="NAME", help="the member's name in the federation")
+    parser.add_argument(
+        "name", type=_name, metavar="NAME", help="the member's name in the federation"
+    )
     parser.add_argument(
         "--kubeconfig", type=Path, default=Path(default), metavar="FILE", help="for the hub"
     )
@@ -73,6 +78,14 @@ def _add_join(parser: argparse.ArgumentParser) -> None:
 def _add_leave(parser: argparse.ArgumentParser) -> None:
     _add_hub(parser)
     parser.set_defaults(run=commands.leave)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name for a member: at most 63 lower case letters, digits and '-'"
+        )
+    return text
 
 
 def _count(text: str) -> int:

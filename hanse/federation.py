@@ -14,7 +14,7 @@ from pathlib import Path
 from hanse.hub import Hub
 from hanse.join import Place, register
 from hanse.kubeconfig import write_kubeconfig
-from hanse.layout import Layout, Ports
+from hanse.layout import Layout, Ports, is_free
 from hanse.supervisor import Command, Supervisor
 from shared.bus.settings import NatsSettings
 from shared.errors import HanseError
@@ -28,6 +28,7 @@ from shared.runtime.tokens import ensure_token
 
 SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
 READY_DEADLINE_SECONDS = 60.0
+PORT_DEADLINE_SECONDS = 3.0
 _POLL_SECONDS = 0.05
 
 # Names, regions, zones and providers of the first simulated members; more are numbered.
@@ -104,6 +105,7 @@ class Federation:
     async def start(self) -> None:
         """Bring everything up in order; raises `FederationFailed`."""
         self._stack.push_async_callback(self.supervisor.stop)
+        await self._require_ports()
         nats = NatsServer(self.layout.nats, port=self._ports.of("nats"))
         nats.prepare()
         ensure_key(self.layout.envelope_key)
@@ -118,6 +120,20 @@ class Federation:
         self._hub = Hub(await self._stack.enter_async_context(open_member(access, name="hub")))
         await self._until("gateway", lambda: _answers(self.hub.api))
         await asyncio.gather(*(self._join(place) for place in self.places))
+
+    async def _require_ports(self) -> None:
+        """Say at once what would otherwise be a minute of children that die."""
+        for purpose, port in (("gateway", self._gateway_port), ("nats", self._ports.of("nats"))):
+            try:
+                # One that was killed a moment ago may be about to let go.
+                async with asyncio.timeout(PORT_DEADLINE_SECONDS):
+                    while not is_free(port):  # noqa: ASYNC110 - another process decides.
+                        await asyncio.sleep(_POLL_SECONDS)
+            except TimeoutError as err:
+                raise FederationFailed(
+                    f"port {port}, for {purpose}, is in use: is {self.layout.root} running "
+                    "already? Otherwise choose another --port or --data-dir"
+                ) from err
 
     def _write_hub_access(self) -> None:
         """Certificate, token and kubeconfig: made once, kept over restarts."""

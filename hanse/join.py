@@ -46,7 +46,9 @@ _NEEDED = (
     ("apiextensions.k8s.io", "customresourcedefinitions", "patch"),
     ("rbac.authorization.k8s.io", "clusterroles", "escalate"),
 )
-_REFUSALS = frozenset({"AlreadyMember", "IdentityChanged", "UnsupportedVersion", "NoIdentity"})
+_REFUSALS = frozenset(
+    {"AlreadyMember", "HubItself", "IdentityChanged", "UnsupportedVersion", "NoIdentity"}
+)
 _POLL_SECONDS = 0.2
 _PROBE_SECONDS = 10.0
 
@@ -118,7 +120,10 @@ async def examine(member: MemberApi) -> Examination:
     except (MemberUnreachable, MemberThrottled) as err:
         return Examination("", "", [Finding("it cannot be reached", str(err))])
     except MemberRefused as err:
-        return Examination("", "", [_refusal(err)])
+        refusals = [_refusal(err)]
+        if err.status == 403 and not _is_anonymous(err):
+            refusals += await _permission_findings(member)
+        return Examination("", "", refusals)
     findings = []
     if not is_supported(version):
         least = ".".join(map(str, VERSION_MIN))
@@ -133,10 +138,21 @@ async def examine(member: MemberApi) -> Examination:
 
 def _refusal(error: MemberRefused) -> Finding:
     if error.status == 401:
-        return Finding("it does not accept the credentials", "give a kubeconfig that works")
+        return Finding(
+            "it does not accept the credentials",
+            "the token may have expired; give a kubeconfig that works",
+        )
+    if _is_anonymous(error):
+        return Finding(
+            "the kubeconfig's user has no credentials", "give it a token or a client certificate"
+        )
     if error.status == 403:
         return Finding("the credentials may not read namespaces", str(error))
     return Finding("it does not answer like a Kubernetes API", str(error))
+
+
+def _is_anonymous(error: MemberRefused) -> bool:
+    return error.status == 403 and '"system:anonymous"' in str(error)
 
 
 async def _permission_findings(member: MemberApi) -> list[Finding]:
@@ -172,6 +188,13 @@ async def _name_findings(hub: MemberApi, name: str, identity: str) -> list[Findi
     if not identity:
         return []
     findings = []
+    own = await hub.get(_NAMESPACES, "", "kube-system")
+    if own is not None and uid_of(own) == identity:
+        findings.append(
+            Finding(
+                "it is this federation itself", "give the kubeconfig of the cluster that shall join"
+            )
+        )
     for item in (await hub.list(CLUSTERS)).items:
         other = read(item, Cluster)
         if other.status.id == identity and other.metadata.name != name:

@@ -52,6 +52,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback *port* now."""
+    with socket.socket() as probe:
+        # As servers do: connections of the last one that still linger are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 class Ports:
     """Ports by purpose, kept in the data directory so that a restart meets the same addresses."""
 

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from shared.errors import InvalidObject
 from shared.memberapi.port import ResourceType
 
 FIELD_MANAGER = "hanse"
@@ -38,6 +39,16 @@ class MemberRequest:
     body: bytes | None = None
 
 
+def _object_path(kind: ResourceType, namespace: str, name: str) -> str:
+    """The path of one object; raises `InvalidObject` where *name* leads elsewhere.
+
+    Without a name it would be the path of the whole collection, which a DELETE empties.
+    """
+    if name in ("", ".", "..") or "/" in name:
+        raise InvalidObject(f"{name!r} is no name of one of {kind.resource}")
+    return _path(kind, namespace, name)
+
+
 def _path(kind: ResourceType, namespace: str = "", name: str = "") -> str:
     # Names of RBAC objects hold colons, which a path segment may.
     return kind.path(quote(namespace, safe=""), quote(name, safe=":"))
@@ -48,16 +59,16 @@ def apply_request(
 ) -> MemberRequest:
     """Server-side apply (KEP-555); JSON is YAML, so the body goes as it is."""
     query = f"?fieldManager={FIELD_MANAGER}&force={'true' if force else 'false'}"
-    return MemberRequest("PATCH", _path(kind, namespace, name) + query, _APPLY_HEADERS, body)
+    return MemberRequest("PATCH", _object_path(kind, namespace, name) + query, _APPLY_HEADERS, body)
 
 
 def merge_request(kind: ResourceType, namespace: str, name: str, body: bytes) -> MemberRequest:
     query = f"?fieldManager={FIELD_MANAGER}"
-    return MemberRequest("PATCH", _path(kind, namespace, name) + query, _MERGE_HEADERS, body)
+    return MemberRequest("PATCH", _object_path(kind, namespace, name) + query, _MERGE_HEADERS, body)
 
 
 def get_request(kind: ResourceType, namespace: str, name: str) -> MemberRequest:
-    return MemberRequest("GET", _path(kind, namespace, name), _JSON_HEADERS)
+    return MemberRequest("GET", _object_path(kind, namespace, name), _JSON_HEADERS)
 
 
 def read_request(path: str) -> MemberRequest:
@@ -87,7 +98,7 @@ def delete_request(
         "propagationPolicy": propagation,
     }
     return MemberRequest(
-        "DELETE", _path(kind, namespace, name), _BODY_HEADERS, msgspec.json.encode(options)
+        "DELETE", _object_path(kind, namespace, name), _BODY_HEADERS, msgspec.json.encode(options)
     )
 
 

@@ -60,6 +60,7 @@ class Reason(StrEnum):
 
     # Refused: somebody must change something.
     ALREADY_MEMBER = "AlreadyMember"
+    HUB_ITSELF = "HubItself"
     IDENTITY_CHANGED = "IdentityChanged"
     UNSUPPORTED_VERSION = "UnsupportedVersion"
     NO_IDENTITY = "NoIdentity"
@@ -68,6 +69,7 @@ class Reason(StrEnum):
 REFUSALS = frozenset(
     {
         Reason.ALREADY_MEMBER,
+        Reason.HUB_ITSELF,
         Reason.IDENTITY_CHANGED,
         Reason.UNSUPPORTED_VERSION,
         Reason.NO_IDENTITY,

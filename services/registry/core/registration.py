@@ -36,10 +36,16 @@ class Ruling:
     message: str
 
 
-def rule(member: Member, identity: Identity, fleet: Iterable[Member]) -> Ruling:
-    """Decide on *member*, which answered as *identity*; *fleet* may include it."""
+def rule(member: Member, identity: Identity, fleet: Iterable[Member], *, hub: str = "") -> Ruling:
+    """Decide on *member*, which answered as *identity*; *fleet* may include it.
+
+    *hub* is the id by which the federation's own API would be known: what it decides would come
+    back to it as new templates.
+    """
     if not identity.id:
         return _refused(Reason.NO_IDENTITY, "the member has no namespace kube-system to know it by")
+    if identity.id == hub:
+        return _refused(Reason.HUB_ITSELF, "the credentials lead to this federation's own API")
     if member.id and member.id != identity.id:
         return _refused(
             Reason.IDENTITY_CHANGED,

@@ -117,9 +117,13 @@ class ClusterReconciler:
         if isinstance(found, _Failure):
             await self._note_failure(stored, cluster, found)
             return Again(self._settings.join_retry)
-        ruling = rule(_member(cluster), found, self._fleet())
+        ruling = rule(_member(cluster), found, self._fleet(), hub=await self._hub_id())
         await self._note(stored, cluster, found, ruling)
         return Again(self._settings.inventory_refresh)
+
+    async def _hub_id(self) -> str:
+        stored = await self._store.get(ObjectKey("", "namespaces", "", _IDENTITY))
+        return uid_of(stored.manifest) if stored is not None else ""
 
     async def _identify(self, name: str) -> Identity | _Failure:
         sealed = await self._bus.board(SECRETS).get(subjects.member_key(name))

@@ -28,7 +28,9 @@ class Hub:
     async def list(self, _kind: ResourceType) -> MemberListing:
         return MemberListing(tuple(self.clusters.values()), "1")
 
-    async def get(self, _kind: ResourceType, _namespace: str, name: str) -> Manifest | None:
+    async def get(self, kind: ResourceType, _namespace: str, name: str) -> Manifest | None:
+        if kind.resource == "namespaces":
+            return {"metadata": {"name": name, "uid": "id-hub"}}
         found = self.clusters.get(name)
         if found is not None:
             self.verdict(found)
@@ -56,7 +58,9 @@ class Member:
     def __init__(self, *, version: str = "v1.31.2", denied: tuple[str, ...] = ()) -> None:
         self.version = version
         self.denied = denied
+        self.id = "id-1"
         self.error: Exception | None = None
+        self.namespace_error: Exception | None = None
 
     async def read(self, _path: str, *, deadline_seconds: float) -> bytes:
         assert deadline_seconds
@@ -65,7 +69,9 @@ class Member:
         return b'{"gitVersion": "%s"}' % self.version.encode()
 
     async def get(self, _kind: ResourceType, _namespace: str, name: str) -> Manifest | None:
-        return {"metadata": {"name": name, "uid": "id-1"}}
+        if self.namespace_error is not None:
+            raise self.namespace_error
+        return {"metadata": {"name": name, "uid": self.id}}
 
     async def create(self, _kind: ResourceType, _namespace: str, review: Manifest) -> Manifest:
         asked = review["spec"]["resourceAttributes"]
@@ -108,14 +114,19 @@ async def test_a_cluster_that_may_join_is_registered_with_its_place_and_credenti
         (MemberUnreachable("no route"), "cannot be reached"),
         (MemberRefused("no", reason="Unauthorized", status=401), "does not accept"),
         (MemberRefused("no", reason="Forbidden", status=403), "may not read"),
+        (
+            MemberRefused('User "system:anonymous" cannot', reason="Forbidden", status=403),
+            "no credentials",
+        ),
         (MemberRefused("no", reason="NotFound", status=404), "not answer like a Kubernetes"),
     ],
 )
 async def test_what_is_wrong_with_reaching_it_is_said(error: Exception, expected: str) -> None:
     member = Member()
     member.error = error
-    (finding,) = (await examine(member_api(member))).findings
+    finding, *others = (await examine(member_api(member))).findings
     assert expected in str(finding)
+    assert not others
 
 
 async def test_everything_that_is_missing_is_said_at_once_and_nothing_registered() -> None:
@@ -130,6 +141,22 @@ async def test_everything_that_is_missing_is_said_at_once_and_nothing_registered
     assert "deployments" not in said
     assert hub.clusters == {}
     assert hub.credentials == {}
+
+
+async def test_credentials_that_may_hardly_anything_are_told_all_that_they_lack() -> None:
+    member = Member(denied=("secrets",))
+    member.namespace_error = MemberRefused("not for you", reason="Forbidden", status=403)
+    said = " ".join(map(str, (await examine(member_api(member))).findings))
+    assert "not for you" in said
+    assert "patch secrets" in said
+
+
+async def test_the_federation_is_no_member_of_itself() -> None:
+    hub, member = Hub(), Member()
+    member.id = "id-hub"
+    with pytest.raises(JoinRefused, match="this federation itself"):
+        await join(hub_api(hub), member_api(member), Place("eu-1"), CREDENTIALS)
+    assert hub.clusters == {}
 
 
 async def test_a_member_under_another_name_is_told_apart() -> None:

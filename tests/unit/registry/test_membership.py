@@ -57,6 +57,11 @@ def test_a_new_cluster_may_join() -> None:
     assert (ruling.trigger, ruling.reason) == (Trigger.PROVED, Reason.IDENTIFIED)
 
 
+def test_the_federation_is_no_member_of_itself() -> None:
+    ruling = rule(a_member(), FOUND, [a_member()], hub=FOUND.id)
+    assert (ruling.trigger, ruling.reason) == (Trigger.DISPROVED, Reason.HUB_ITSELF)
+
+
 def test_a_cluster_is_a_member_under_one_name_only() -> None:
     fleet = [a_member("us-1", id="uid-1", joined=True, created="2026-02-01T00:00:00Z")]
     ruling = rule(a_member(), FOUND, fleet)

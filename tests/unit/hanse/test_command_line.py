@@ -1,0 +1,28 @@
+"""What the command line refuses before anything is asked of anybody."""
+
+import socket
+
+import pytest
+
+from hanse.__main__ import main
+from hanse.layout import free_port, is_free
+
+
+@pytest.mark.parametrize("name", ["", "Eu_1", "a.b", "../x", "a" * 64, "-a"])
+@pytest.mark.parametrize("command", ["join", "leave"])
+def test_a_name_that_is_none_is_a_usage_error(
+    command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--member-kubeconfig", "absent"] if command == "join" else []
+    with pytest.raises(SystemExit) as ended:
+        main([command, *options, "--", name])
+    assert ended.value.code == 2
+    assert "no name for a member" in capsys.readouterr().err
+
+
+def test_a_port_is_free_until_somebody_listens_on_it() -> None:
+    port = free_port()
+    assert is_free(port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert not is_free(port)
+    assert is_free(port)
