@@ -50,6 +50,8 @@ _BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
     {
         ("", "configmaps", "kube-root-ca.crt"),
         ("", "serviceaccounts", "default"),
+        ("scheduling.k8s.io", "priorityclasses", "system-cluster-critical"),
+        ("scheduling.k8s.io", "priorityclasses", "system-node-critical"),
     }
 )
 _TOKEN_SECRET = "kubernetes.io/service-account-token"
@@ -66,16 +68,14 @@ def may_be_template(key: ObjectKey) -> bool:
     if kind == ("", "namespaces"):
         own = key.name in _OWN_NAMESPACES or key.name.startswith(_SYSTEM_NAMESPACE_PREFIX)
         return not own
-    if kind == ("", "services") and (key.namespace, key.name) == ("default", "kubernetes"):
-        return False
-    # Names with a colon are of the API server's own roles and priority classes begin with system-.
-    if key.group == "rbac.authorization.k8s.io":
-        return not key.name.startswith("system:")
-    return key.group != "scheduling.k8s.io" or not key.name.startswith("system-")
+    return (*kind, key.namespace, key.name) != ("", "services", "default", "kubernetes")
 
 
 def is_template(key: ObjectKey, manifest: Manifest) -> bool:
-    """Whether the object is a user's own and not made by a controller or at bootstrap."""
+    """Whether the object is a user's own and not made by a controller or at bootstrap.
+
+    The API server's own roles bear its label: `system:` in a name is no sign, add-ons use it too.
+    """
     return (
         may_be_template(key)
         and _BOOTSTRAP_LABEL not in labels_of(manifest)

@@ -84,7 +84,7 @@ def test_a_policy_being_deleted_speaks_for_nothing():
         (("", "serviceaccounts", "shop", "web"), True),
         (("", "services", "default", "kubernetes"), False),
         (("", "services", "shop", "kubernetes"), True),
-        (("rbac.authorization.k8s.io", "clusterroles", "", "system:node"), False),
+        (("rbac.authorization.k8s.io", "clusterroles", "", "system:metrics-reader"), True),
         (("rbac.authorization.k8s.io", "clusterroles", "", "shop"), True),
         (("scheduling.k8s.io", "priorityclasses", "", "system-node-critical"), False),
         (("hanse.dev", "clusters", "", "eu-1"), False),
