@@ -87,7 +87,11 @@ async def test_a_bound_template_reaches_its_members_in_a_namespace_made_for_it(
         report = await federation.report(cluster, WEB)
         assert report is not None
         assert (report.template_uid, report.generation) == ("uid-web", work_generation_of(live))
-    assert len(await federation.facts("work", "applied")) == 4
+
+    async def told() -> bool:
+        return len(await federation.facts("work", "applied")) == 4
+
+    await eventually(told)
 
 
 async def test_a_new_share_changes_only_its_member(federation: Federation) -> None:
@@ -134,7 +138,11 @@ async def test_what_is_unbound_is_removed_and_forgotten_with_its_namespace(
         return await federation.stored_works() == 0
 
     await eventually(nothing_is_left)
-    assert len(await federation.facts("work", "removed")) == 4
+
+    async def told() -> bool:
+        return len(await federation.facts("work", "removed")) == 4
+
+    await eventually(told)
 
 
 async def test_a_namespace_stays_while_anything_lives_in_it(federation: Federation) -> None:
@@ -401,6 +409,24 @@ async def test_a_successor_repeats_nothing_and_sees_what_changed_meanwhile() -> 
             await eventually(lambda: member.get("configmaps", "b")["data"]["a"] == "1")
         again = member.written()[writes:]
         assert sorted(path.rpartition("/")[2] for path in again) == ["b", "c"]
+
+
+async def test_an_order_found_at_the_start_and_delivered_too_holds_nothing_up() -> None:
+    federation = Federation(["eu-1"])
+    async with federation.serving(), federation.dispatching():
+        await federation.write(A, config_map("a"))
+        await federation.bind(A, {"eu-1": None})
+
+        async def ordered() -> bool:
+            return await federation.order("eu-1", A) is not None
+
+        await eventually(ordered)
+        # Both orders lie in WORK and wait in the consumer's position.
+        async with federation.applying():
+            await applied(federation, "eu-1", A)
+            await federation.write(config_map_key("b"), config_map("b"))
+            await federation.bind(config_map_key("b"), {"eu-1": None})
+            await applied(federation, "eu-1", config_map_key("b"))
 
 
 async def test_a_successor_of_dispatch_revokes_what_was_unbound_meanwhile() -> None:

@@ -40,8 +40,6 @@ class TrackedObject:
     """The watch says it is gone, or no longer ours: ask before believing."""
     removing: str = ""
     """The uid whose deletion the member accepted."""
-    delegated: bool = False
-    """An autoscaler of the member sets the replicas."""
     drift: Literal["", "Edited", "Deleted"] = ""
     corrections: list[float] = field(default_factory=list)
     """When drift was corrected lately, in seconds of the loop's clock."""

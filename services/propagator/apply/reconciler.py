@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from opentelemetry import trace
 
+from services.propagator.apply.autoscalers import is_autoscaled
 from services.propagator.apply.foreign import ForeignObjects
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.objects import Objects, TrackedObject
@@ -19,7 +20,6 @@ from services.propagator.apply.reports import Reports
 from services.propagator.core.drift import (
     LostField,
     lost_fields,
-    replicas_are_delegated,
     without_replicas,
 )
 from services.propagator.core.marks import (
@@ -92,10 +92,11 @@ class ObjectReconciler:
 
     async def reconcile(self, key: ObjectKey) -> Result:
         tracked = self._objects.get(key)
-        if tracked is None:
-            return Done()
-        await tracked.take_arrived()
-        if not tracked.pending:
+        if tracked is not None:
+            await tracked.take_arrived()
+        if tracked is None or not tracked.pending:
+            # Delivered again, and done already.
+            self._settled(key, True)
             return Done()
         pause = self._gate.pause
         if pause:
@@ -182,7 +183,7 @@ class ObjectReconciler:
         key, kind = tracked.key, tracked.kind
         assert kind is not None
         live: Manifest | None = None
-        if tracked.doubted:
+        if tracked.doubted or (tracked.seen is None and _was_there(tracked)):
             live = await self._confirm(tracked, kind)
         if tracked.drift == "" and tracked.applied == tracked.sequence:
             if not tracked.drifted:
@@ -199,12 +200,19 @@ class ObjectReconciler:
             return await self._refused(tracked, _already_exists(key))
         delay = self._correction_delay(tracked)
         if delay:
+            self._settled(key, False)
             return Again(delay)
         if tracked.drift == "Edited":
             live = live or await self._api.get(kind, key.namespace, key.name)
-        lost = self._examine(tracked, manifest, live)
+            tracked.seen = observe(live) if live is not None else None
+        delegated = (
+            tracked.seen is not None
+            and tracked.seen.autoscaled
+            and await is_autoscaled(self._api, kind, key.namespace, key.name)
+        )
+        lost = self._examine(tracked, manifest, live, delegated=delegated)
         body = fill_generation(manifest, tracked.sequence)
-        if tracked.delegated:
+        if delegated:
             body = without_replicas(body)
         sequence = tracked.sequence
         applied = read_live(await self._api.apply_encoded(kind, key.namespace, key.name, body))
@@ -219,15 +227,13 @@ class ObjectReconciler:
         return Done()
 
     def _examine(
-        self, tracked: TrackedObject, manifest: bytes, live: Manifest | None
+        self, tracked: TrackedObject, manifest: bytes, live: Manifest | None, *, delegated: bool
     ) -> tuple[LostField, ...]:
         """Who took which field; an autoscaler that took the replicas may keep them."""
         if live is None:
             return ()
-        if replicas_are_delegated(live):
-            tracked.delegated = True
         lost = lost_fields(decode(manifest), live)
-        if tracked.delegated:
+        if delegated:
             lost = tuple(one for one in lost if one.path != ".spec.replicas")
             if not lost and tracked.drift == "Edited":
                 # Nothing else changed: no drift, only a new owner of the replicas.
@@ -345,6 +351,11 @@ _RELEASE: Manifest = {
         "annotations": {WORK_GENERATION: None, TEMPLATE_UID: None},
     }
 }
+
+
+def _was_there(tracked: TrackedObject) -> bool:
+    """Whether a predecessor reported it: what others did to it since must be seen first."""
+    return tracked.reported is not None and tracked.reported.present
 
 
 def is_foundation(key: ObjectKey) -> bool:

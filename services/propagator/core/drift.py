@@ -35,19 +35,6 @@ def lost_fields(ordered: Manifest, live: Manifest) -> tuple[LostField, ...]:
     return tuple(sorted(found.values(), key=lambda one: one.path))[:FIELDS_MAX]
 
 
-def replicas_are_delegated(live: Manifest) -> bool:
-    """Whether an autoscaler of the member sets `.spec.replicas`: it is no drift, but its office.
-
-    Only the controller manager counts: a person's `kubectl scale` is drift like any edit.
-    """
-    for entry in metadata_of(live).get("managedFields") or ():
-        if entry.get("subresource") == "scale" and entry.get("manager") == _AUTOSCALER:
-            fields = entry.get("fieldsV1") or {}
-            if "f:replicas" in (fields.get("f:spec") or {}):
-                return True
-    return False
-
-
 def without_replicas(body: bytes) -> bytes:
     """An encoded manifest that leaves `.spec.replicas` to whoever owns it."""
     manifest = decode(body)
@@ -57,7 +44,6 @@ def without_replicas(body: bytes) -> bytes:
     return encode(manifest)
 
 
-_AUTOSCALER = "kube-controller-manager"
 _ABSENT = object()
 
 

@@ -42,6 +42,14 @@ def applied_entry(manifest: Manifest) -> Manifest | None:
     return None
 
 
+def is_scaled_by_controller(manager: str, subresource: str | None) -> bool:
+    """Whether an entry of managedFields is an autoscaler's: it writes replicas by `scale`.
+
+    Only the controller manager counts: a person's `kubectl scale` is drift like any edit.
+    """
+    return subresource == "scale" and manager == "kube-controller-manager"
+
+
 def work_generation_of(manifest: Manifest) -> int:
     """The sequence of the order it was last applied from; 0 where there is no sane one."""
     text = (metadata_of(manifest).get("annotations") or {}).get(WORK_GENERATION) or ""

@@ -14,6 +14,7 @@ from services.propagator.core.marks import (
     MANAGED_LABEL,
     WORK_GENERATION,
     applied_entry,
+    is_scaled_by_controller,
     work_generation_of,
 )
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode, metadata_of
@@ -30,6 +31,8 @@ class Observed:
     work_generation: int
     labelled: bool
     fields_digest: str
+    autoscaled: bool = False
+    """An autoscaler set the replicas last, though it may be gone since."""
     fields_hash: int = field(default=0, compare=False)
     """Of the same as it was written: equal within one process means nothing changed."""
 
@@ -84,6 +87,10 @@ class LiveObject(msgspec.Struct, rename="camel"):
             work_generation=int(generation) if generation.isdecimal() else 0,
             labelled=(metadata.labels or {}).get(MANAGED_LABEL) == "true",
             fields_digest=digest,
+            autoscaled=any(
+                is_scaled_by_controller(entry.manager, entry.subresource)
+                for entry in metadata.managed_fields or ()
+            ),
             fields_hash=fields_hash,
         )
 
@@ -124,6 +131,10 @@ def observe(manifest: Manifest) -> Observed:
         work_generation=work_generation_of(manifest),
         labelled=(metadata.get("labels") or {}).get(MANAGED_LABEL) == "true",
         fields_digest="" if entry is None else _digest(entry.get("fieldsV1") or {}),
+        autoscaled=any(
+            is_scaled_by_controller(str(each.get("manager") or ""), each.get("subresource"))
+            for each in metadata.get("managedFields") or ()
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.propagator.core.marks import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy, metadata_of
-from shared.interpreter.replicas import has_replicas, with_replicas
+from shared.interpreter.replicas import has_replicas, replicas_path, with_replicas
 
 _HUB_ANNOTATIONS = frozenset(
     {
@@ -37,9 +37,9 @@ def render(template: Manifest, replicas: int | None = None) -> Manifest:
     retouch = _RETOUCHES.get((gvk.group, gvk.kind))
     if retouch is not None:
         found = retouch(found)
-    if replicas is not None and has_replicas(gvk):
-        found = with_replicas(found, replicas)
-    return found
+    if replicas is None:
+        return _with_default_replicas(found, gvk)
+    return with_replicas(found, replicas) if has_replicas(gvk) else found
 
 
 def stamp(manifest: Manifest, template_uid: str) -> Manifest:
@@ -118,12 +118,32 @@ def _retouch_job(manifest: Manifest) -> Manifest:
     return changed
 
 
+def _with_default_replicas(manifest: Manifest, gvk: GroupVersionKind) -> Manifest:
+    """Say the one replica that Kubernetes takes for given: what is not said is not kept.
+
+    Not for a Job: one that says its parallelism, but no completions, is another kind of Job.
+    """
+    spec = manifest.get("spec")
+    path = replicas_path(gvk)
+    if path != ("spec", "replicas") or not isinstance(spec, dict):
+        return manifest
+    return manifest if spec.get("replicas") is not None else with_replicas(manifest, 1)
+
+
+def _retouch_cluster_role(manifest: Manifest) -> Manifest:
+    """The rules of an aggregated role are written by a controller of each member."""
+    if not manifest.get("aggregationRule"):
+        return manifest
+    return {name: value for name, value in manifest.items() if name != "rules"}
+
+
 def _without(field: str) -> Callable[[Manifest], Manifest]:
     return lambda manifest: {name: value for name, value in manifest.items() if name != field}
 
 
 _RETOUCHES: Mapping[tuple[str, str], Callable[[Manifest], Manifest]] = {
     ("batch", "Job"): _retouch_job,
+    ("rbac.authorization.k8s.io", "ClusterRole"): _retouch_cluster_role,
     # Token secrets are made by each cluster.
     ("", "ServiceAccount"): _without("secrets"),
     # Its finalizers live in spec.

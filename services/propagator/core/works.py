@@ -7,6 +7,7 @@ asking again gives an empty plan.
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,6 +28,7 @@ class Held:
     kind: str
     deleted: bool
     preserve_on_deletion: bool
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,22 @@ def diff(
     *,
     fleet: Collection[str],
     undecided: Collection[str] = (),
+    since: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """*desired* is cluster -> digest. Clusters in *undecided* keep what they have.
 
-    A cluster outside *fleet* has left: its orders are forgotten, for nobody is there to obey.
+    Those in *since* are asked again unless what they hold was ordered then: whatever they
+    reported earlier is no evidence of what they hold now. A cluster outside *fleet* has left: its orders are forgotten, for nobody is there to obey.
     """
     publish = [
         cluster
         for cluster, digest in desired.items()
-        if cluster in fleet and (cluster not in held or held[cluster].digest != digest)
+        if cluster in fleet
+        and (
+            cluster not in held
+            or held[cluster].digest != digest
+            or since.get(cluster, "") not in ("", held[cluster].since)
+        )
     ]
     revoke = [
         cluster
@@ -126,6 +135,14 @@ def preserving(encoded: Encoded) -> Encoded:
     return _seal(msgspec.structs.replace(encoded.order, digest="", preserve_on_deletion=True))
 
 
+def asking(encoded: Encoded, since: str) -> Encoded:
+    """The same order, to be confirmed anew."""
+    if not since:
+        return encoded
+    order = msgspec.structs.replace(encoded.order, since=since)
+    return Encoded(order, encode_order(order))
+
+
 def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
     """The order to remove what *held* asked for."""
     return _seal(
@@ -155,6 +172,7 @@ def held_by(order: WorkOrder, sequence: int) -> Held:
         kind=order.kind,
         deleted=order.is_tombstone,
         preserve_on_deletion=order.preserve_on_deletion,
+        since=order.since,
     )
 
 

@@ -12,7 +12,7 @@ from services.propagator.core.overrides import (
     selects,
 )
 from services.propagator.core.render import render, stamp
-from services.propagator.core.works import Encoded, make_order
+from services.propagator.core.works import Encoded, asking, make_order
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
@@ -79,6 +79,7 @@ def render_orders(
     orders = Orders()
     policies = parsed.policies(template)
     made: dict[tuple[object, ...], Encoded | OverrideFailure] = {}
+    since = {target.name: target.since for target in binding.spec.clusters if target.since}
     for name, replicas in shares_of(binding.spec).items():
         cluster = parsed.cluster(name)
         if cluster is None:
@@ -91,7 +92,7 @@ def render_orders(
         if isinstance(found, OverrideFailure):
             orders.failures[name] = found
         else:
-            orders.by_cluster[name] = found
+            orders.by_cluster[name] = asking(found, since.get(name, ""))
     return orders
 
 

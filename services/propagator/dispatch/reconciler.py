@@ -118,6 +118,7 @@ class DispatchReconciler:
             self._log.of(key),
             fleet=fleet,
             undecided=desired.undecided,
+            since={cluster: one.order.since for cluster, one in desired.orders.items()},
         )
         with self._arrivals(key.namespace, plan.publish):
             if plan.publish and key.namespace not in UNMANAGED:
