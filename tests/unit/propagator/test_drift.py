@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from services.propagator.core.drift import (
-    LostField,
-    lost_fields,
-    replicas_are_delegated,
-    without_replicas,
-)
+from services.propagator.core.drift import LostField, lost_fields, without_replicas
 from services.propagator.core.observed import is_newer, observe, read_live
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, decode, encode
 
@@ -61,8 +56,9 @@ def test_a_persons_scale_is_drift_and_an_autoscalers_is_not() -> None:
     person = live(ours({}), theirs("kubectl", scale, subresource="scale"))
     autoscaler = live(ours({}), theirs("kube-controller-manager", scale, subresource="scale"))
     assert lost_fields(ORDERED, person) == (LostField(".spec.replicas", "kubectl"),)
-    assert not replicas_are_delegated(person)
-    assert replicas_are_delegated(autoscaler)
+    assert not observe(person).autoscaled
+    assert observe(autoscaler).autoscaled
+    assert read_live(encode(autoscaler)).observe() == observe(autoscaler)
     assert decode(without_replicas(b'{"spec":{"replicas":1,"a":2}}')) == {"spec": {"a": 2}}
 
 

@@ -134,3 +134,20 @@ def test_an_object_without_our_label_is_ours_by_the_fields_we_applied() -> None:
     assert not is_managed({"metadata": {"managedFields": [{**entry, "operation": "Update"}]}})
     assert not is_managed({"metadata": {"managedFields": [{**entry, "subresource": "status"}]}})
     assert not is_managed({})
+
+
+def test_the_one_replica_taken_for_given_is_said() -> None:
+    web = a_template("Deployment", "apps/v1", spec={"paused": True})
+    assert render(web)["spec"] == {"paused": True, "replicas": 1}
+    assert render({**web, "spec": {"replicas": 0}})["spec"] == {"replicas": 0}
+    assert render(web, 3)["spec"] == {"paused": True, "replicas": 3}
+    job = a_template("Job", "batch/v1", spec={"backoffLimit": 1})
+    assert render(job)["spec"] == {"backoffLimit": 1}
+
+
+def test_the_rules_of_an_aggregated_role_are_each_members_own() -> None:
+    kind = ("ClusterRole", "rbac.authorization.k8s.io/v1")
+    rules = [{"verbs": ["get"]}]
+    assert render(a_template(*kind, rules=rules))["rules"] == rules
+    rule = {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}
+    assert "rules" not in render(a_template(*kind, rules=rules, aggregationRule=rule))
