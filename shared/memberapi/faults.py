@@ -1,11 +1,15 @@
 """What goes wrong when a member is called, as Hanse's errors: the client's own and the server's."""
 
+import os
+import ssl
 from datetime import timedelta
 
 import aiohttp
 import msgspec
 
 from shared.errors import HanseError, MemberRefused, MemberThrottled, MemberUnreachable
+
+_TEXT_MAX = 200
 
 
 class _Details(msgspec.Struct):
@@ -42,12 +46,10 @@ class translated:  # noqa: N801 - reads as a statement; a class, for it is on th
                 f"member {self._name} did not answer before the deadline"
             ) from err
         if isinstance(err, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-            raise MemberUnreachable(
-                f"member {self._name}: TLS failed (certificate not trusted or not accepted)"
-            ) from err
+            raise MemberUnreachable(f"member {self._name}: {_tls_words(err)}") from err
         if isinstance(err, aiohttp.ClientError | OSError):
             raise MemberUnreachable(
-                f"member {self._name} cannot be reached: {type(err).__name__}"
+                f"member {self._name} cannot be reached: {_words(err)}"
             ) from err
         if isinstance(err, msgspec.DecodeError):
             raise MemberUnreachable(
@@ -55,11 +57,37 @@ class translated:  # noqa: N801 - reads as a statement; a class, for it is on th
             ) from err
 
 
+def _words(err: aiohttp.ClientError | OSError) -> str:
+    """What went wrong, for people: the client's own words hold class names and objects."""
+    if isinstance(err, aiohttp.ClientConnectorDNSError):
+        return f"the name {err.host} does not resolve"
+    if isinstance(err, aiohttp.ClientConnectorError):
+        reason = os.strerror(err.os_error.errno) if err.os_error.errno else "no connection"
+        return f"{err.host}:{err.port}: {reason.lower()}"
+    if isinstance(err, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    return type(err).__name__
+
+
+def _tls_words(err: aiohttp.ClientError) -> str:
+    cause: object = getattr(err, "certificate_error", None) or getattr(err, "os_error", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message}"
+    reason = getattr(cause, "reason", None)
+    return f"TLS failed: {str(reason).lower().replace('_', ' ') if reason else 'no handshake'}"
+
+
 def read_status(body: bytes) -> KubernetesStatus:
     try:
         return _decode_status(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return KubernetesStatus()
+        return KubernetesStatus(message=_plain_text(body))
+
+
+def _plain_text(body: bytes) -> str | None:
+    """The one line that a server which is no API server may have answered with."""
+    line = body[:_TEXT_MAX].decode(errors="replace").strip()
+    return line if line.isprintable() and not line.startswith("<") and line else None
 
 
 def refusal_of(response: aiohttp.ClientResponse, body: bytes, name: str) -> HanseError:
