@@ -18,8 +18,11 @@ TOMBSTONE = msgspec.Raw(b"null")
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="work.ordered.v1"):
     """Desired state of one object in one member. `manifest` null is a tombstone: remove it.
 
-    `digest` is over everything but itself, so dispatch can tell an unchanged order without
-    keeping manifests. `template_uid` and `template_generation` say what it was rendered from.
+    `digest` is over everything but itself and `since`, so dispatch can tell an unchanged order
+    without keeping manifests. `since` (RFC 3339, or empty) is that of the decision's target: an
+    order that is new in nothing else asks the member to say once more what it holds, since a
+    share elsewhere goes on the strength of it. `template_uid` and `template_generation` say what
+    it was rendered from.
     """
 
     api_version: str
@@ -35,6 +38,7 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     template_generation: int
     conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
     preserve_on_deletion: bool = False
+    since: str = ""
 
     @property
     def is_tombstone(self) -> bool:

@@ -81,7 +81,9 @@ FACTS = [
 
 
 def golden(name: str) -> bytes:
-    return (EVENTS / f"{name}.json").read_bytes()
+    return (EVENTS / f"{name}.json").read_bytes(,
+    since="2026-01-01T00:00:00.000000Z",
+)
 
 
 def tag_of(fact: msgspec.Struct) -> str:

@@ -59,7 +59,8 @@ def diff(
     """*desired* is cluster -> digest. Clusters in *undecided* keep what they have.
 
     Those in *since* are asked again unless what they hold was ordered then: whatever they
-    reported earlier is no evidence of what they hold now. A cluster outside *fleet* has left: its orders are forgotten, for nobody is there to obey.
+    reported earlier is no evidence of what they hold now. A cluster outside *fleet* has left:
+    its orders are forgotten, for nobody is there to obey.
     """
     publish = [
         cluster

@@ -8,6 +8,7 @@ from services.propagator.core.order import Rank, rank_of
 from services.propagator.core.works import (
     Held,
     Plan,
+    asking,
     diff,
     held_by,
     make_namespace_order,
@@ -52,6 +53,23 @@ def test_only_differences_are_published_and_the_unwanted_revoked() -> None:
         undecided={"unsure"},
     )
     assert plan == Plan(("back", "changed", "new"), ("unwanted",), ("left",))
+
+
+def test_a_member_is_asked_once_more_when_its_share_begins_anew() -> None:
+    fleet = {"a"}
+    assert diff({"a": "x"}, {"a": held("x")}, fleet=fleet, since={"a": "now"}).publish == ("a",)
+    answered = Held(2, "x", "u", 1, "v1", "ConfigMap", False, False, since="now")
+    assert diff({"a": "x"}, {"a": answered}, fleet=fleet, since={"a": "now"}) == Plan((), (), ())
+    # The move is over: nothing has to be said about it.
+    assert diff({"a": "x"}, {"a": answered}, fleet=fleet) == Plan((), (), ())
+
+
+def test_asking_once_more_is_no_change_of_the_order() -> None:
+    plain = order("1")
+    asked = asking(plain, "2026-01-01T00:00:00.000000Z")
+    assert asked.order.digest == plain.order.digest
+    assert decode_order(asked.body).since == "2026-01-01T00:00:00.000000Z"
+    assert asking(plain, "") is plain
 
 
 names = st.sampled_from("abcde")
