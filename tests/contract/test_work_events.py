@@ -40,6 +40,7 @@ ORDERED = WorkOrder(
     digest="0123456789abcdef0123456789abcdef",
     template_uid="u",
     template_generation=3,
+    since="2026-01-01T00:00:00.000000Z",
 )
 REPORTED = WorkReport(
     generation=42,
@@ -81,9 +82,7 @@ FACTS = [
 
 
 def golden(name: str) -> bytes:
-    return (EVENTS / f"{name}.json").read_bytes(,
-    since="2026-01-01T00:00:00.000000Z",
-)
+    return (EVENTS / f"{name}.json").read_bytes()
 
 
 def tag_of(fact: msgspec.Struct) -> str:
