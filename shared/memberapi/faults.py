@@ -10,6 +10,7 @@ import msgspec
 from shared.errors import HanseError, MemberRefused, MemberThrottled, MemberUnreachable
 
 _TEXT_MAX = 200
+_MESSAGE_MAX = 1_000
 
 
 class _Details(msgspec.Struct):
@@ -94,9 +95,17 @@ def refusal_of(response: aiohttp.ClientResponse, body: bytes, name: str) -> Hans
     return error_of(read_status(body), response.status, response.headers.get("Retry-After"), name)
 
 
+def shortened(text: str, limit: int) -> str:
+    """Leave out the middle: a server may quote a whole object before it says what is wrong."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 3
+    return f"{text[: limit - tail - 5]} ... {text[-tail:]}"
+
+
 def error_of(status: KubernetesStatus, code: int, retry_after: str | None, name: str) -> HanseError:
     code = status.code or code
-    message = (status.message or f"HTTP {code}")[:2000]
+    message = shortened(status.message or f"HTTP {code}", _MESSAGE_MAX)
     if code in (429, 503):
         seconds = status.details.retry_after if status.details else None
         if retry_after is not None and retry_after.isdigit():

@@ -14,6 +14,7 @@ from shared.events.work import WorkReport
 from shared.events.work_facts import WorkApplied, WorkRemoved
 from shared.interpreter.health import health_of
 from shared.interpreter.reflect import reflect_status
+from shared.memberapi.faults import shortened
 
 MESSAGE_CHARACTERS_MAX = 1_000
 
@@ -78,12 +79,34 @@ class Reports:
         self._reporter.state(tracked.key, fact, str(tracked.sequence))
 
     def refused(self, tracked: TrackedObject, err: MemberRefused) -> None:
+        """The member did not take the order; what it took before runs on, and counts."""
+        taken = err.reason == "AlreadyExists"
+        before = tracked.reported if tracked.seen is not None and not taken else None
         self._report(
             tracked,
             applied=False,
-            present=tracked.seen is not None or err.reason == "AlreadyExists",
+            present=tracked.seen is not None or taken,
             reason=err.reason,
-            message=str(err)[:MESSAGE_CHARACTERS_MAX],
+            message=shortened(str(err), MESSAGE_CHARACTERS_MAX),
+            health=before.health if before is not None else "Unknown",
+            status=before.status if before is not None else None,
+        )
+
+    def still_refused(self, tracked: TrackedObject, live: LiveObject) -> None:
+        """How the object does whose newest order the member did not take."""
+        before = tracked.reported
+        if before is None or before.generation != tracked.sequence or not before.reason:
+            return
+        assert tracked.kind is not None
+        manifest = live.manifest_for_status(tracked.kind.gvk)
+        self._report(
+            tracked,
+            applied=False,
+            present=True,
+            reason=before.reason,
+            message=before.message,
+            health=health_of(manifest),
+            status=reflect_status(manifest),
         )
 
     def corrected(self, tracked: TrackedObject, lost: tuple[LostField, ...]) -> None:

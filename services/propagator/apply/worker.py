@@ -258,6 +258,8 @@ class MemberWorker:
             return
         tracked.seen = live.observe(seen)
         if tracked.pending or tracked.applied != tracked.sequence:
+            if tracked.failures:
+                self._reports.still_refused(tracked, live)
             return
         if tracked.drifted:
             self._wake(tracked)
