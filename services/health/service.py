@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import timedelta
 
+from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.probing import Connect, Probing
 from services.health.reconcilers.statuses import (
     BindingIndex,
     ReportFollower,
     ReportTable,
     StatusReconciler,
-    delayed,
 )
 from services.health.reconcilers.verdicts import (
     CLUSTERS,
@@ -94,12 +95,14 @@ class Health:
         reports = ReportTable()
         loop = LoopSettings(workers=settings.fold_workers)
         self._resync = loop.resync
-        self._index = BindingIndex(store.mirror, self._wake_template)
-        self._statuses: Controller[ObjectKey] = Controller(
-            "status", StatusReconciler(store, self._index, reports, clock), loop
+        pace = Pace(
+            self._wake_after, clock, delay=settings.fold_delay, interval=settings.fold_interval
         )
-        self._wake_later = delayed(self._statuses.wake_after, settings.fold_delay)
-        self._reports = ReportFollower(bus, reports, self._wake_template)
+        self._index = BindingIndex(store.mirror, pace)
+        self._statuses: Controller[ObjectKey] = Controller(
+            "status", StatusReconciler(store, self._index, reports, pace, clock), loop
+        )
+        self._reports = ReportFollower(bus, reports, self._index.news)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
@@ -112,8 +115,8 @@ class Health:
             "resync": self._wake_all_for_ever,
         }
 
-    def _wake_template(self, key: ObjectKey) -> None:
-        self._wake_later(key)
+    def _wake_after(self, template: ObjectKey, delay: timedelta) -> None:
+        self._statuses.wake_after(template, delay)
 
     async def _judge(self) -> None:
         await self.observations_known.wait()
@@ -132,4 +135,4 @@ class Health:
         while True:
             await self._clock.sleep(self._resync.total_seconds())
             for template in self._index.templates():
-                self._wake_template(template)
+                self._index.news(template)

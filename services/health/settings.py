@@ -54,5 +54,8 @@ class Settings:
     fold_delay: timedelta = timedelta(milliseconds=100)
     """How long reports of one template are gathered before its status is written."""
 
+    fold_interval: timedelta = timedelta(seconds=1)
+    """From one write of a template's status to the next, unless a share of it moves."""
+
     fold_workers: int = 16
     """Templates whose status is written at the same time."""

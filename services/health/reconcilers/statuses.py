@@ -6,7 +6,6 @@ not having seen a report is not the same as there being none.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from services.health.core.fold import (
     same_but_for_times,
     template_status,
 )
+from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.verdicts import CLUSTERS
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
@@ -36,7 +36,7 @@ from shared.errors import InvalidObject
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
-from shared.telemetry.propagation import extract
+from shared.telemetry.propagation import TRACEPARENT, extract
 
 log = structlog.get_logger("hanse.health")
 tracer = trace.get_tracer("hanse.health")
@@ -66,12 +66,20 @@ def targets_of(binding: Manifest) -> set[str]:
     }
 
 
+def is_moving(binding: Manifest) -> bool:
+    """Tell whether the scheduler waits for news of a share that comes, grows or goes."""
+    spec = binding.get("spec") or {}
+    return bool(spec.get("evictions")) or any(
+        each.get("since") for each in spec.get("clusters") or ()
+    )
+
+
 class BindingIndex:
     """Finds the binding of a template; follows the mirror."""
 
-    def __init__(self, mirror: Mirror, wake: Callable[[ObjectKey], None]) -> None:
+    def __init__(self, mirror: Mirror, pace: Pace) -> None:
         self._mirror = mirror
-        self._wake = wake
+        self._pace = pace
         self._bindings: dict[ObjectKey, ObjectKey] = {}
         self._silent: dict[str, bool] = {}
 
@@ -99,14 +107,34 @@ class BindingIndex:
         if CLUSTERS.covers(key):
             self._note_cluster(change)
         elif any(scope.covers(key) for scope in BINDINGS):
-            template = template_of(change.stored.manifest)
-            if template is None:
-                return
-            if change.type is not ChangeType.DELETED:
-                self._bindings[template] = key
-            elif self._bindings.get(template) == key:
+            self._note_binding(change)
+
+    def _note_binding(self, change: Change) -> None:
+        key, manifest, before = change.stored.key, change.stored.manifest, change.previous
+        template = template_of(manifest)
+        if template is None:
+            return
+        if change.type is ChangeType.DELETED:
+            if self._bindings.get(template) == key:
                 del self._bindings[template]
-            self._wake(template)
+            self._pace.wake_soon(template)
+            return
+        self._bindings[template] = key
+        if before is not None and before.manifest.get("spec") == manifest.get("spec"):
+            # Its status: mostly our own word, come back.
+            return
+        if is_moving(manifest):
+            self._pace.wake_soon(template)
+        else:
+            self._pace.expect(template)
+
+    def news(self, template: ObjectKey) -> None:
+        """Wake *template*: a member reported on it, or fell silent, or it is time to look."""
+        stored = self.binding_of(template)
+        if stored is not None and is_moving(stored.manifest):
+            self._pace.wake_soon(template)
+        else:
+            self._pace.wake(template)
 
     def _note_cluster(self, change: Change) -> None:
         name = change.stored.key.name
@@ -122,7 +150,7 @@ class BindingIndex:
         for template, binding in self._bindings.items():
             stored = self._mirror.get(binding)
             if stored is not None and name in targets_of(stored.manifest):
-                self._wake(template)
+                self.news(template)
 
 
 class ReportTable:
@@ -140,7 +168,8 @@ class ReportTable:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Keep *report*; *headers* carry the trace it belongs to."""
-        self._traces[template] = headers or {}
+        if headers and TRACEPARENT in headers:
+            self._traces[template] = headers
         if report.applied and not report.present:
             # A tombstone fulfilled: there is nothing to report on any more.
             self._reports.get(template, {}).pop(cluster, None)
@@ -189,17 +218,25 @@ class StatusReconciler:
     """Writes the status of one template's binding, and of the template itself."""
 
     def __init__(
-        self, store: ObjectStore, index: BindingIndex, reports: ReportTable, clock: Clock
+        self,
+        store: ObjectStore,
+        index: BindingIndex,
+        reports: ReportTable,
+        pace: Pace,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._index = index
         self._reports = reports
+        self._pace = pace
         self._clock = clock
 
     async def reconcile(self, key: ObjectKey) -> Result:
+        headers = self._reports.take_trace(key)
+        if not headers.get(TRACEPARENT, "").endswith("01"):
+            return await self._fold(key)
         # The trace that began at the gateway ends where its effect becomes visible there.
-        context = extract(self._reports.take_trace(key))
-        with tracer.start_as_current_span("fold", context=context):
+        with tracer.start_as_current_span("fold", context=extract(headers)):
             return await self._fold(key)
 
     async def _fold(self, key: ObjectKey) -> Result:
@@ -210,50 +247,42 @@ class StatusReconciler:
         binding = read(stored.manifest, ResourceBinding)
         silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
         folded = fold(binding, self._reports.of(key), silent)
-        await self._write_binding(stored, binding, folded)
-        await self._write_template(key, binding, folded)
+        written = await self._write_binding(stored, binding, folded)
+        written = await self._write_template(key, binding, folded) or written
+        if written:
+            self._pace.wrote(key)
         return Done()
 
     async def _write_binding(
         self, stored: Stored, binding: ResourceBinding, folded: Folded
-    ) -> None:
+    ) -> bool:
         now = format_time(self._clock.now())
         status = binding_status(binding, folded, binding.status.conditions, now=now)
         told = evident(binding, binding.status.aggregated_status)
         news = evident(binding, status.aggregated_status) != told
-        await self._write(stored, section(status), news=news)
+        return await self._write(stored, section(status), news=news)
 
     async def _write_template(
         self, key: ObjectKey, binding: ResourceBinding | None, folded: Folded
-    ) -> None:
+    ) -> bool:
+        """Return whether there was something to write."""
         stored = self._store.mirror.get(key)
         if stored is None:
-            return
+            return False
         manifest = stored.manifest
         if binding is None and "status" not in manifest:
-            return
+            return False
         if binding is not None and binding.spec.resource.uid not in ("", uid_of(manifest)):
             # The binding is of a template of that name which is gone.
-            return
+            return False
         status = template_status(manifest, binding, folded)
-        if status is not None:
-            await self._write(stored, status)
+        return status is not None and await self._write(stored, status)
 
-    async def _write(self, stored: Stored, status: dict[str, Any], *, news: bool = False) -> None:
+    async def _write(self, stored: Stored, status: dict[str, Any], *, news: bool = False) -> bool:
         if same_but_for_times(stored.manifest.get("status") or {}, status) and not news:
-            return
+            return False
         # Straight to the store: a status has no generation to raise, and all else stays as it is.
         await self._store.update(
             stored.key, {**stored.manifest, "status": status}, expected=stored.revision
         )
-
-
-def delayed(
-    wake_after: Callable[[ObjectKey, timedelta], None], delay: timedelta
-) -> Callable[[ObjectKey], None]:
-    """Return a wake-up that lets reports gather for *delay*."""
-
-    def wake(key: ObjectKey) -> None:
-        wake_after(key, delay)
-
-    return wake
+        return True

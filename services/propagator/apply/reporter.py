@@ -65,8 +65,10 @@ class Reporter:
         if before is not None and _same(before, report):
             return
         tracked.reported = report
-        entry = (report, current_traceparent())
         key = tracked.key
+        waiting = self._news.get(key) or self._changes.get(key)
+        # What a watch shows belongs to no trace; what it replaces may.
+        entry = (report, current_traceparent() or (waiting[1] if waiting is not None else None))
         if key in self._news or before is None or _outcome(before) != _outcome(report):
             self._changes.pop(key, None)
             self._news[key] = entry
