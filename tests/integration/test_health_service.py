@@ -38,6 +38,7 @@ QUICK = Settings(
     capacity_interval=timedelta(milliseconds=50),
     observation_ttl=timedelta(seconds=3),
     fold_delay=timedelta(milliseconds=10),
+    fold_interval=timedelta(milliseconds=20),
 )
 JOINED = {"conditions": [{"type": "Joined", "status": "True", "reason": "Identified"}]}
 TEMPLATE_KEY = ObjectKey("apps", "deployments", "shop", "web")

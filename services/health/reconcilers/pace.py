@@ -1,0 +1,56 @@
+"""When a template's status is written: soon after its first report, then at most so often.
+
+A Deployment that starts in ten members is reported on dozens of times within seconds, and each
+write of its status wakes every process that mirrors the store. While a share moves nothing waits:
+the scheduler goes by what is written here.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared.apimachinery.manifest import ObjectKey
+from shared.clock import Clock
+
+
+class Pace:
+    """Wakes templates by *wake_after*; told of each write by `wrote`."""
+
+    def __init__(
+        self,
+        wake_after: Callable[[ObjectKey, timedelta], None],
+        clock: Clock,
+        *,
+        delay: timedelta,
+        interval: timedelta,
+    ) -> None:
+        self._wake_after = wake_after
+        self._clock = clock
+        self._delay = delay
+        self._interval = interval
+        self._written: dict[ObjectKey, float] = {}
+
+    def wake(self, template: ObjectKey) -> None:
+        """There is news of *template*: let more gather, and keep the distance of two writes."""
+        written = self._written.get(template)
+        wait = self._delay
+        if written is not None:
+            passed = timedelta(seconds=self._clock.monotonic() - written)
+            wait = max(wait, self._interval - passed)
+        self._wake_after(template, wait)
+
+    def wake_soon(self, template: ObjectKey) -> None:
+        """What hangs on the status of *template* cannot wait."""
+        self._wake_after(template, self._delay)
+
+    def expect(self, template: ObjectKey) -> None:
+        """Members are about to report on *template*: without a word from them, it is looked at."""
+        self._wake_after(template, max(self._delay, self._interval))
+
+    def wrote(self, template: ObjectKey) -> None:
+        """Remember that a status was written now."""
+        # Written anew, so that the oldest come first.
+        self._written.pop(template, None)
+        now = self._written[template] = self._clock.monotonic()
+        oldest = next(iter(self._written))
+        if now - self._written[oldest] > self._interval.total_seconds():
+            del self._written[oldest]
