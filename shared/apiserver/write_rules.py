@@ -19,6 +19,7 @@ _IMMUTABLE: dict[GroupResource, tuple[tuple[str, str], ...]] = {
         ("spec", "selector"),
         ("spec", "serviceName"),
         ("spec", "podManagementPolicy"),
+        ("spec", "volumeClaimTemplates"),
     ),
     GroupResource("batch", "jobs"): (("spec", "selector"), ("spec", "completionMode")),
 }
@@ -28,6 +29,7 @@ _IMMUTABLE_ROOTS: dict[GroupResource, tuple[str, ...]] = {
     GroupResource("rbac.authorization.k8s.io", "rolebindings"): ("roleRef",),
     GroupResource("rbac.authorization.k8s.io", "clusterrolebindings"): ("roleRef",),
 }
+_JOBS = GroupResource("batch", "jobs")
 _SECRETS = GroupResource("", "secrets")
 _CONFIG_MAPS = GroupResource("", "configmaps")
 
@@ -88,6 +90,10 @@ def _immutable_faults(resource: GroupResource, old: Manifest, new: Manifest) -> 
         for part in _IMMUTABLE_ROOTS.get(resource, ())
         if _differs_once_set(old, new, part)
     ]
+    # One that is suspended may still be told where and how to run.
+    running = resource == _JOBS and (old.get("spec") or {}).get("suspend") is not True
+    if running and _differs_once_set(old.get("spec"), new.get("spec"), "template"):
+        faults.append(_forbidden("spec.template", "field is immutable"))
     if resource in (_SECRETS, _CONFIG_MAPS) and old.get("immutable") is True:
         faults.extend(
             _forbidden(part, "field is immutable when `immutable` is set")
