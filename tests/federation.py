@@ -61,6 +61,8 @@ class TestMember:
         self.store = MemoryStore()
         self.requests: list[tuple[str, str]] = []
         self.hangs = False
+        self.answers_after: Callable[[str, str], Awaitable[None]] | None = None
+        """Awaited with method and path once a worker's request is carried out."""
         self.url = ""
 
     @asynccontextmanager
@@ -87,6 +89,10 @@ class TestMember:
                 self.requests.append((request.method, request.path))
                 if self.hangs:
                     raise web.HTTPBadGateway
+                if self.answers_after is not None:
+                    answer = await handler(request)
+                    await self.answers_after(request.method, request.path)
+                    return answer
             return await handler(request)
 
         return middleware

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.propagator.core.observed import Observed, is_newer
+from services.propagator.core.observed import LiveObject, Observed, is_newer
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.bus.port import Delivery, Message
 from shared.events.work import WorkOrder, WorkReport
@@ -36,6 +36,8 @@ class TrackedObject:
     baseline: str = ""
     """Digest of our fields right after that."""
     seen: Observed | None = None
+    latest: LiveObject | None = None
+    """What the watch showed last while an order was in hand; reported when that is done."""
     doubted: bool = False
     """The watch says it is gone, or no longer ours: ask before believing."""
     removing: str = ""

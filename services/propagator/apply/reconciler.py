@@ -30,7 +30,7 @@ from services.propagator.core.marks import (
 )
 from services.propagator.core.observed import observe, read_live
 from services.propagator.core.order import Rank, rank_of
-from shared.apimachinery.manifest import Manifest, ObjectKey, decode
+from shared.apimachinery.manifest import Manifest, ObjectKey, decode, encode
 from shared.bus.port import Bus
 from shared.bus.topology import WORK
 from shared.clock import Clock
@@ -188,6 +188,8 @@ class ObjectReconciler:
         if tracked.drift == "" and tracked.applied == tracked.sequence:
             if not tracked.drifted:
                 # Woken for a doubt that was unfounded.
+                if live is not None:
+                    self._reports.seen(tracked, read_live(encode(live)))
                 await self._finish(tracked, obeyed=True)
                 return Done()
             tracked.drift = "Edited"
@@ -334,10 +336,23 @@ class ObjectReconciler:
 
     async def _finish(self, tracked: TrackedObject, *, obeyed: bool) -> None:
         tracked.pending, tracked.failures, tracked.message = False, 0, None
+        self._report_latest(tracked)
         if obeyed:
             metrics.WORKS_APPLIED.labels(self._cluster, "applied").inc()
         self._settled(tracked.key, obeyed)
         await self._acknowledge(tracked)
+
+    def _report_latest(self, tracked: TrackedObject) -> None:
+        """Report what the watch showed before the answer to our apply came, if it is newer."""
+        latest, tracked.latest = tracked.latest, None
+        if (
+            latest is not None
+            and tracked.seen is not None
+            and latest.metadata.resource_version == tracked.seen.resource_version
+            and tracked.applied == tracked.sequence
+            and not tracked.deleted
+        ):
+            self._reports.seen(tracked, latest)
 
     async def _acknowledge(self, tracked: TrackedObject) -> None:
         if tracked.delivery is not None:

@@ -258,6 +258,7 @@ class MemberWorker:
             return
         tracked.seen = live.observe(seen)
         if tracked.pending or tracked.applied != tracked.sequence:
+            tracked.latest = live
             if tracked.failures:
                 self._reports.still_refused(tracked, live)
             return
