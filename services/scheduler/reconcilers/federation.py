@@ -4,7 +4,8 @@ It follows the mirror and wakes only templates that a change may move: a heartbe
 free room only those that wait for it, a taint those that are there or could be.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -27,7 +28,7 @@ from services.scheduler.core.triggers import (
     template_changed,
     waits_for_room,
 )
-from shared.api.binding import ResourceBinding
+from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
@@ -71,7 +72,9 @@ class Federation:
         # Template -> its binding; policy -> templates bound under it.
         self._binding_of: dict[ObjectKey, ObjectKey] = {}
         self._templates_of: dict[ObjectKey, set[ObjectKey]] = {}
+        # Our own writes: those that have yet to come back, and those under way.
         self._own: dict[ObjectKey, Revision] = {}
+        self._writing: dict[ObjectKey, BindingSpec] = {}
         self._fleet: Fleet | None = None
 
     def follow(self) -> Callable[[], None]:
@@ -113,9 +116,23 @@ class Federation:
         """How many templates are bound under a policy."""
         return len(self._templates_of.get(policy, ()))
 
+    @contextmanager
+    def writing(self, binding: ObjectKey, spec: BindingSpec) -> Iterator[None]:
+        """Within, the binding is written with *spec*, which need not wake us when it comes back.
+
+        It often comes back before the write is acknowledged.
+        """
+        self._writing[binding] = spec
+        try:
+            yield
+        finally:
+            self._writing.pop(binding, None)
+
     def wrote(self, stored: Stored) -> None:
-        """Remember a write of our own, which need not wake us."""
-        self._own[stored.key] = stored.revision
+        """Remember a write of our own that may still come back."""
+        known = self._bound.get(stored.key)
+        if known is None or known.stored.revision < stored.revision:
+            self._own[stored.key] = stored.revision
 
     def _arriving(self) -> dict[tuple[str, str], frozenset[str]]:
         found = {}
@@ -221,12 +238,21 @@ class Federation:
         for policy in policies_changed(old, new):
             self._wake_policy(policy)
         templates = {one.spec.resource.key for one in (old, new) if one is not None}
-        own = self._own.pop(key, None) == change.stored.revision
+        own = self._is_own(change.stored, new)
         woken = set() if own or not needs_a_look(old, new) else set(templates)
         for template in templates:
             if (template.group, template.resource) == _DEFINITIONS:
                 woken |= self._of_kind_defined(template)
         return woken
+
+    def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
+        if self._own.pop(stored.key, None) == stored.revision:
+            return True
+        if binding is None or self._writing.get(stored.key) != binding.spec:
+            return False
+        # Once: what comes after it is another's.
+        del self._writing[stored.key]
+        return True
 
     def _of_kind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
         """Return the placed objects of a kind that a definition brings or takes away."""

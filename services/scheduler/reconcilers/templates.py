@@ -166,8 +166,9 @@ class TemplateReconciler:
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
         condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
-        written = await self._store.update(stored.key, manifest, expected=stored.revision)
-        self._federation.wrote(written)
+        with self._federation.writing(stored.key, spec):
+            written = await self._store.update(stored.key, manifest, expected=stored.revision)
+            self._federation.wrote(written)
         return written
 
     async def _create(self, key: ObjectKey, spec: BindingSpec, decision: Decision) -> Stored:
@@ -190,8 +191,9 @@ class TemplateReconciler:
             "spec": section(spec),
         }
         self._put_condition(manifest, (), condition_of(decision, 1))
-        written = await self._store.create(place, manifest)
-        self._federation.wrote(written)
+        with self._federation.writing(place, spec):
+            written = await self._store.create(place, manifest)
+            self._federation.wrote(written)
         return written
 
     def _put_condition(
