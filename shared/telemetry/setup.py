@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from structlog.typing import EventDict, WrappedLogger
 
 
@@ -71,12 +71,14 @@ def configure_logs(service: str, level: str) -> None:
 def telemetry(service: str, settings: TelemetrySettings) -> Iterator[None]:
     """Logs and traces for one process; entered first and left last.
 
-    Spans are made whether or not they are exported, so that trace ids reach logs and members.
+    Trace ids reach logs and members whether or not anything is exported. Where nothing is, a span
+    is nothing but its ids, unless a caller has its own trace sampled.
     """
     configure_logs(service, settings.log_level)
+    begun_here = TraceIdRatioBased(settings.trace_ratio) if settings.otlp_endpoint else ALWAYS_OFF
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"hanse-{service}"}),
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+        sampler=ParentBased(begun_here),
     )
     if settings.otlp_endpoint:
         endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
