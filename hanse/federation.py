@@ -119,7 +119,8 @@ class Federation:
         access = read_kubeconfig(self.kubeconfig)
         self._hub = Hub(await self._stack.enter_async_context(open_member(access, name="hub")))
         await self._until("gateway", lambda: _answers(self.hub.api))
-        await asyncio.gather(*(self._join(place) for place in self.places))
+        joined = await asyncio.gather(*(self._join(place) for place in self.places))
+        self.members.update(zip((place.name for place in self.places), joined, strict=True))
 
     async def _require_ports(self) -> None:
         """Say at once what would otherwise be a minute of children that die."""
@@ -188,7 +189,7 @@ class Federation:
             )
         )
 
-    async def _join(self, place: Place) -> None:
+    async def _join(self, place: Place) -> MemberApi:
         """Register a simulated member; joining one that is a member already changes nothing."""
         name = _child_name(place.name)
         kubeconfig = self.layout.member(place.name) / "kubeconfig"
@@ -196,8 +197,8 @@ class Federation:
         credentials = read_kubeconfig(kubeconfig)
         member = await self._stack.enter_async_context(open_member(credentials, name=place.name))
         await self._until(name, lambda: _answers(member))
-        self.members[place.name] = member
         await register(self.hub.api, place, credentials)
+        return member
 
     async def _until(self, child: str, check: Callable[[], Awaitable[bool]]) -> None:
         """Wait until *check* holds; raises `FederationFailed` with the child's last words."""
