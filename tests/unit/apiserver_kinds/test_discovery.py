@@ -182,7 +182,7 @@ async def test_a_custom_kind_has_no_strategic_merge(client: Client, registry: Re
     assert boat["properties"]["metadata"]["$ref"].endswith("ObjectMeta")
 
 
-async def test_version_two_is_json_only(client: Client):
+async def test_version_two_is_json_and_says_in_protobuf_that_there_is_no_more(client: Client):
     document = await (await client.get("/openapi/v2")).json()
 
     assert document["swagger"] == "2.0"
@@ -190,7 +190,11 @@ async def test_version_two_is_json_only(client: Client):
     assert "dev.hanse.v1alpha1.Cluster" in known
     assert {one.rpartition("/")[2] for one in references(document)} <= known
     protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-    refused = await client.get("/openapi/v2", headers={"Accept": protobuf})
+    empty = await client.get("/openapi/v2", headers={"Accept": protobuf})
+    assert empty.content_type == protobuf.replace("@", ".")
+    # openapi.v2.Document: field 1, `swagger`; field 2, `info`; no definitions.
+    assert (await empty.read()).startswith(b"\x0a\x032.0\x12")
+    refused = await client.get("/openapi/v2", headers={"Accept": "application/xml"})
     assert refused.status == 406
 
 
