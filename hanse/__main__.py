@@ -44,13 +44,20 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         "--clusters", type=_count, default=3, metavar="N", help="simulated members (default 3)"
     )
     parser.add_argument(
-        "--data-dir", type=Path, default=Path(".hanse"), metavar="DIR", help="what is kept"
+        "--data-dir",
+        type=Path,
+        default=Path(".hanse"),
+        metavar="DIR",
+        help="what is kept, and resumed by the next run (default .hanse)",
     )
     parser.add_argument(
         "--port", type=_port, default=8443, help="the gateway's port on loopback (default 8443)"
     )
     parser.add_argument(
-        "--kubeconfig", type=Path, metavar="FILE", help="written for kubectl (DIR/kubeconfig)"
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="written for kubectl (default DIR/kubeconfig)",
     )
     parser.set_defaults(run=commands.up)
 
@@ -89,17 +96,17 @@ def _name(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError("between 0 and 100")
-    return number
+    return _number(text, 0, 100)
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError("between 1 and 65535")
-    return number
+    return _number(text, 1, 65535)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number between {least} and {most}")
+    return int(text)
 
 
 if __name__ == "__main__":

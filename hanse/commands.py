@@ -69,6 +69,9 @@ def up(options: argparse.Namespace) -> int:
     except (FederationFailed, HanseError) as err:
         sys.stderr.write(f"{err}\n")
         return 1
+    except OSError as err:
+        sys.stderr.write(f"cannot run in {settings.data_dir}: {err}\n")
+        return 1
     return 0
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from hanse.hub import Hub
 from hanse.join import Place, register
-from hanse.kubeconfig import write_kubeconfig
+from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
 from hanse.layout import Layout, Ports, is_free
+from hanse.lock import DirectoryInUse, hold
 from hanse.supervisor import Command, Supervisor
 from shared.bus.settings import NatsSettings
 from shared.errors import HanseError
@@ -105,6 +106,7 @@ class Federation:
     async def start(self) -> None:
         """Bring everything up in order; raises `FederationFailed`."""
         self._stack.push_async_callback(self.supervisor.stop)
+        self._require_kubeconfig()
         await self._require_ports()
         nats = NatsServer(self.layout.nats, port=self._ports.of("nats"))
         nats.prepare()
@@ -121,6 +123,14 @@ class Federation:
         await self._until("gateway", lambda: _answers(self.hub.api))
         joined = await asyncio.gather(*(self._join(place) for place in self.places))
         self.members.update(zip((place.name for place in self.places), joined, strict=True))
+
+    def _require_kubeconfig(self) -> None:
+        """Overwrite nobody's access to other clusters."""
+        if holds_something_else(self.kubeconfig):
+            raise FederationFailed(
+                f"{self.kubeconfig} holds something else, which would be lost: choose another "
+                "--kubeconfig"
+            )
 
     async def _require_ports(self) -> None:
         """Say at once what would otherwise be a minute of children that die."""
@@ -142,7 +152,7 @@ class Federation:
         token = ensure_token(self.layout.tokens)
         write_kubeconfig(
             self.kubeconfig,
-            name="hanse",
+            name=CONTEXT,
             server=f"https://127.0.0.1:{self._gateway_port}",
             certificate_authority=certificate.authority.read_bytes(),
             token=token,
@@ -213,8 +223,16 @@ class Federation:
 
 @asynccontextmanager
 async def start_federation(settings: FederationSettings) -> AsyncIterator[Federation]:
-    """Start a federation and stop every process of it on leaving."""
+    """Start a federation and stop every process of it on leaving.
+
+    Raises `FederationFailed`, and OSError where the directory or a file cannot be used.
+    """
     async with AsyncExitStack() as stack:
+        # Before anything is read or written there: the other one relies on it.
+        try:
+            stack.enter_context(hold(settings.data_dir.resolve()))
+        except DirectoryInUse as err:
+            raise FederationFailed(str(err)) from err
         federation = Federation(settings, stack)
         await federation.start()
         yield federation

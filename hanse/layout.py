@@ -69,7 +69,7 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        self._known = _read_ports(file)
 
     def of(self, purpose: str, wanted: int = 0) -> int:
         """*wanted* where given; else the port of last time; else a free one."""
@@ -78,3 +78,14 @@ class Ports:
             self._known[purpose] = port
             self._file.write_text(json.dumps(self._known, indent=1, sort_keys=True))
         return port
+
+
+def _read_ports(file: Path) -> dict[str, int]:
+    """Nothing known where there is no such file, or where it is damaged."""
+    try:
+        found = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: port for name, port in found.items() if isinstance(port, int)}
