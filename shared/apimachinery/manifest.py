@@ -4,7 +4,6 @@ A manifest is whatever JSON the user sent: never a class, so that no field is lo
 where `Any` is at home. Manifests read from a store are shared: never change one, `copy` it first.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NewType
 
 import msgspec
@@ -62,8 +61,7 @@ class GroupResource(NamedTuple):
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
+class ObjectKey(NamedTuple):
     """What identifies an object in a store; `namespace` is "" for a cluster-scoped one."""
 
     group: str

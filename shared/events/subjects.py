@@ -38,6 +38,7 @@ def decode_token(token: str) -> str:
     return "" if token == "_" else _ESCAPED.sub(_unescape, token)
 
 
+@lru_cache(maxsize=16_384)
 def encode_key(key: ObjectKey) -> str:
     """Four tokens: group.resource.namespace.name."""
     return ".".join(
@@ -45,6 +46,7 @@ def encode_key(key: ObjectKey) -> str:
     )
 
 
+@lru_cache(maxsize=16_384)
 def decode_key(tokens: str) -> ObjectKey:
     """Raises ValueError unless there are four tokens."""
     group, resource, namespace, name = (decode_token(token) for token in tokens.split("."))

@@ -1,10 +1,8 @@
 """The subject under which an object lies in the bucket, and back."""
 
-from functools import lru_cache
-
 from shared.apimachinery.manifest import ObjectKey
 from shared.errors import InvalidObject
-from shared.events.subjects import decode_token, encode_key, encode_token
+from shared.events.subjects import decode_key, encode_key, encode_token
 from shared.store.port import Scope
 
 PREFIX = "$KV.OBJECTS."
@@ -30,15 +28,7 @@ def decode_subject(subject: str) -> ObjectKey:
     """Raises ValueError for anything but a subject made by `encode_subject`."""
     if not subject.startswith(PREFIX):
         raise ValueError(f"not an object's subject: {subject}")
-    head, _, name = subject[len(PREFIX) :].rpartition(".")
-    return ObjectKey(*_decode_head(head), decode_token(name))
-
-
-@lru_cache(maxsize=10_000)
-def _decode_head(tokens: str) -> tuple[str, str, str]:
-    # Shared by the many objects of one resource and namespace.
-    group, resource, namespace = (decode_token(token) for token in tokens.split("."))
-    return group, resource, namespace
+    return decode_key(subject[len(PREFIX) :])
 
 
 def scope_filter(scope: Scope) -> str:
