@@ -10,16 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from watched_member import (
-    KEY,
-    Members,
-    WatchedMember,
-    cluster_key,
-    condition,
-    open_ground,
-    register,
-    until,
-)
 
 from services.health.service import Health
 from services.health.settings import Settings
@@ -31,6 +21,16 @@ from shared.errors import StaleRevision
 from shared.events import subjects
 from shared.events.work import WorkReport, encode_report
 from shared.store.port import ObjectStore
+from tests.integration.watched_member import (
+    KEY,
+    Members,
+    WatchedMember,
+    cluster_key,
+    condition,
+    open_ground,
+    register,
+    until,
+)
 
 QUICK = Settings(
     probe_interval=timedelta(milliseconds=20),

@@ -9,16 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from watched_member import (
-    KEY,
-    Members,
-    WatchedMember,
-    cluster_key,
-    condition,
-    open_ground,
-    register,
-    until,
-)
 
 from hanse.client import HanseClient, HubRefused
 from services.registry.reconcilers.commands import CommandDoor
@@ -33,6 +23,16 @@ from shared.events import subjects
 from shared.events.work import WorkReport, encode_report
 from shared.memberapi.port import ResourceType
 from shared.store.port import ObjectStore
+from tests.integration.watched_member import (
+    KEY,
+    Members,
+    WatchedMember,
+    cluster_key,
+    condition,
+    open_ground,
+    register,
+    until,
+)
 
 QUICK = Settings(join_retry=timedelta(milliseconds=30), inventory_delay=timedelta(milliseconds=10))
 SETTINGS: Manifest = {

@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-from scheduler_world import a_config_map, a_deployment, a_policy
 
 from services.scheduler.core.policies import (
     check_policy,
@@ -15,6 +14,7 @@ from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.errors import InvalidObject
+from tests.unit.scheduler.scheduler_world import a_config_map, a_deployment, a_policy
 
 WEB = a_deployment(labels={"tier": "front"})
 BY_NAME = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}]

@@ -3,7 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from scheduler_world import (
+
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import ObjectKey, copy
+from shared.errors import RetryableError, StaleRevision
+from tests.unit.scheduler.scheduler_world import (
     START,
     SchedulerWorld,
     a_cluster,
@@ -14,10 +18,6 @@ from scheduler_world import (
     key_of,
     unreachable,
 )
-
-from shared.api.meta import GROUP
-from shared.apimachinery.manifest import ObjectKey, copy
-from shared.errors import RetryableError, StaleRevision
 
 WEB = a_deployment()
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from simulator_model import Model, pod_template, workload
-
 from services.simulator.core import pods
 from services.simulator.core.nodes import NodeShape, cordoned, make_node
 from services.simulator.core.plan import DAEMON_SETS, NODES, key_of
 from shared.apimachinery.manifest import Manifest, labels_of
+from tests.unit.simulator.simulator_model import Model, pod_template, workload
 
 SHAPE = NodeShape(
     cpu="4", memory="8Gi", pods=10, region="eu", zone="eu-a", provider="", cluster="c", version="v1"

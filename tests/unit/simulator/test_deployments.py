@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator_model import Model, condition_of, pod_template, workload
 
 from services.simulator.core import pods
 from services.simulator.core.plan import DEPLOYMENTS, REPLICA_SETS
 from services.simulator.core.rollout import read_rollout, size
 from shared.apimachinery.manifest import Manifest, annotations_of, name_of
+from tests.unit.simulator.simulator_model import Model, condition_of, pod_template, workload
 
 LIMITS = st.sampled_from([0, 1, 2, "0%", "25%", "50%", "100%"])
 

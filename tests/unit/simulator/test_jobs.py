@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator_model import Model, condition_of, job
 
 from services.simulator.core.jobs import TRACKING, format_indexes, parse_indexes
 from services.simulator.core.plan import JOBS
 from shared.apimachinery.manifest import annotations_of, labels_of
+from tests.unit.simulator.simulator_model import Model, condition_of, job
 
 
 def test_a_job_is_complete_when_its_pod_has_succeeded() -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator_model import Model, pod_template, workload
 
 from services.simulator.core import pods
 from services.simulator.core.plan import CLAIMS, REVISIONS, STATEFUL_SETS
 from shared.apimachinery.manifest import Manifest, labels_of, name_of
+from tests.unit.simulator.simulator_model import Model, pod_template, workload
 
 CLAIM = {
     "metadata": {"name": "data"},

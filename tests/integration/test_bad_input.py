@@ -1,0 +1,163 @@
+"""What a gateway answers to broken HTTP, nonsense and mistakes: a precise Status, and then goes on."""
+
+import asyncio
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared.apimachinery.manifest import Manifest
+from tests.served_api import (
+    APPLY,
+    DEPLOYMENTS,
+    MAPS,
+    MERGE,
+    TOKEN,
+    Answer,
+    Client,
+    Served,
+    config_map,
+    deployment,
+    served_api,
+)
+
+HEAD = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with served_api() as found:
+        yield found
+
+
+@pytest.fixture
+def client(served: Served) -> Client:
+    return served.client
+
+
+async def spoken(served: Served, text: bytes) -> bytes:
+    """Send *text* over a connection of its own; returns the first line of the answer."""
+    parts = urlsplit(served.client.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write(text)
+        async with asyncio.timeout(10):
+            return await reader.readline()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def sent(
+    served: Served, method: str, path: str, body: bytes, **headers: str
+) -> tuple[int, Any]:
+    """Send *body* exactly as it is, with exactly these headers."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    parts = urlsplit(served.client.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    lines = [f"{method} {path} HTTP/1.1", HEAD.strip(), "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in named.items()]
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    try:
+        writer.write("\r\n".join(lines).encode() + body)
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(rest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        f"POST {MAPS} HTTP/1.1\r\n{HEAD}Content-Length: -5\r\n\r\n".encode(),
+        f"POST {MAPS} HTTP/1.1\r\n{HEAD}Content-Length: 5\r\nContent-Length: 6\r\n\r\n".encode(),
+        f"POST {MAPS} HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n".encode(),
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+async def test_broken_http_is_refused_and_harms_nobody(served: Served, text: bytes) -> None:
+    assert b" 400 " in await spoken(served, text)
+    assert (await served.client.get(MAPS)).code == 200
+
+
+async def test_http_of_1996_is_understood(served: Served) -> None:
+    assert b" 200 " in await spoken(served, f"GET {MAPS} HTTP/1.0\r\n{HEAD}\r\n".encode())
+
+
+async def test_long_selectors_and_tokens_are_read(served: Served) -> None:
+    names = ",".join(f"n{number}" for number in range(3_000))
+    answer = await served.client.get(MAPS, labelSelector=f"app in ({names})")
+    assert answer.code == 200
+    stranger = Client(served.client._session, served.client.url, "t" * 20_000)
+    assert (await stranger.get(MAPS)).code == 401
+
+
+async def test_a_body_without_a_type_is_json(served: Served) -> None:
+    body = json.dumps(config_map("plain")).encode()
+    assert (await sent(served, "POST", MAPS, body))[0] == 201
+
+
+async def test_a_compressed_body_is_read_within_the_same_limit(served: Served) -> None:
+    small = gzip.compress(json.dumps(config_map("small")).encode())
+    assert (await sent(served, "POST", MAPS, small, Content_Encoding="gzip"))[0] == 201
+    bomb = gzip.compress(b'{"a":"' + b"x" * (64 * 1024 * 1024) + b'"}')
+    code, status = await sent(served, "POST", MAPS, bomb, Content_Encoding="gzip")
+    assert (code, status["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_a_body_that_is_not_compressed_as_it_says_is_a_bad_request(served: Served) -> None:
+    code, status = await sent(served, "POST", MAPS, b"plain text", Content_Encoding="gzip")
+    assert (code, status["reason"]) == (400, "BadRequest")
+    assert "encoded" in status["message"]
+
+
+async def test_text_that_is_not_utf8_is_told_with_its_place(client: Client) -> None:
+    body = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"a":"\xff"}}'
+    answer = await client.post(MAPS, body)
+    assert answer.code == 400
+    assert f"byte {body.index(0xFF)}" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ({"gracePeriodSeconds": "soon"}, None),
+        ({"propagationPolicy": "Perhaps"}, None),
+        ({"dryRun": "Perhaps"}, None),
+        ({}, b"x"),
+        ({}, b"[]"),
+        ({}, config_map("kept")),
+        ({}, {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": "soon"}),
+        ({}, {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": []}),
+    ],
+)
+async def test_a_delete_that_is_not_understood_deletes_nothing(
+    client: Client, query: dict[str, str], body: Any
+) -> None:
+    await client.post(MAPS, config_map("kept"))
+    answer = await client.delete(f"{MAPS}/kept", body, **query)
+    assert (answer.code, answer.body["kind"]) == (400, "Status")
+    assert (await client.get(f"{MAPS}/kept")).code == 200
+
+
+async def test_a_strangers_broken_http_is_no_line_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    from shared.telemetry.setup import _is_no_client_fault
+
+    with caplog.at_level(logging.DEBUG):
+        await spoken(served, b"\x00\x01\r\n\r\n")
+        await sent(served, "POST", MAPS, b"plain text", Content_Encoding="gzip")
+    found = [one for one in caplog.records if one.name.startswith("aiohttp.") and one.exc_info]
+    assert [one for one in found if _is_no_client_fault(one)] == []
