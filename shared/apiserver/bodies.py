@@ -45,9 +45,7 @@ def decode_body(body: bytes, media: str) -> Any:
         return _decode_yaml(body)
     try:
         return _decode_any(body)
-    except UnicodeDecodeError as err:
-        raise bad_request(f"the body is not valid UTF-8 at byte {err.start}") from err
-    except msgspec.DecodeError as err:
+    except (UnicodeDecodeError, msgspec.DecodeError) as err:
         raise _explain_json(body, err) from err
     except RecursionError as err:
         raise bad_request("the body is nested too deeply") from err
@@ -71,7 +69,8 @@ def _name(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _explain_json(body: bytes, error: msgspec.DecodeError) -> ApiFault:
+def _explain_json(body: bytes, error: Exception) -> ApiFault:
+    """Say where; *error* counts within the one text that could not be decoded."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as err:

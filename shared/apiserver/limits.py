@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from shared.apiserver.status_errors import ApiFault, bad_request, too_large
 
@@ -19,6 +20,9 @@ class ServerLimits:
 
     body_bytes: int = BODY_BYTES_MAX
     """A larger request body is refused with 413 and not read."""
+
+    line_bytes: int = 64 * 1024
+    """The longest request line and header: selectors and tokens may be long."""
 
     body_seconds: float = 60.0
     """How long a body may take to arrive."""
@@ -74,6 +78,8 @@ async def read_body(request: web.BaseRequest, limits: ServerLimits) -> bytes:
         raise ApiFault(408, "the body did not arrive in time", reason="Timeout") from err
     except ConnectionError as err:
         raise bad_request("the connection ended within the body") from err
+    except (web.RequestPayloadError, HttpProcessingError) as err:
+        raise bad_request("the body is not encoded as its headers say") from err
     except web.HTTPException as err:
         raise ApiFault(err.status, "the body cannot be read") from err
     return b"".join(chunks)

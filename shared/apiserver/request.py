@@ -204,7 +204,13 @@ class DeleteOptions:
 
 
 def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) -> DeleteOptions:
-    """The body counts where it says something, the query otherwise."""
+    """The body counts where it says something, the query otherwise; raises `ApiFault` 400."""
+    if body.get("kind") not in (None, "", "DeleteOptions"):
+        raise bad_request(f"expected DeleteOptions, not {str(body['kind'])[:80]}")
+    grace = body.get("gracePeriodSeconds")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
+        raise bad_request("gracePeriodSeconds: must be an integer")
+    read_number(query, "gracePeriodSeconds")
     dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
     if not isinstance(dry_run, list) or len(dry_run) > 1:
         raise bad_request('dryRun: supported values: "All"')
@@ -217,7 +223,9 @@ def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) ->
     orphan = body.get("orphanDependents")
     if isinstance(orphan, bool):
         policy = policy or ("Orphan" if orphan else "Background")
-    preconditions = body.get("preconditions") or {}
+    preconditions = body.get("preconditions")
+    if preconditions is None:
+        preconditions = {}
     if not isinstance(preconditions, Mapping):
         raise bad_request("preconditions: must be an object")
     return DeleteOptions(

@@ -192,6 +192,8 @@ class ApiServer:
             keepalive_timeout=180.0,
             shutdown_timeout=settings.stop_seconds,
             handler_cancellation=False,
+            max_line_size=settings.limits.line_bytes,
+            max_field_size=settings.limits.line_bytes,
         )
         await runner.setup()
         try:

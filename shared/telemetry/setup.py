@@ -5,8 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import msgspec
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -14,6 +18,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from structlog.typing import EventDict, WrappedLogger
+
+# What a stranger's broken HTTP ends in: answered with 400, and no concern of an operator's.
+_CLIENT_FAULTS = (HttpProcessingError, RequestPayloadError, ConnectionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +66,39 @@ def configure_logs(service: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(number, logging.WARNING),
-        stream=sys.stderr,
-        format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "%(message)s"}',
-        force=True,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines(service))
+    handler.addFilter(_is_no_client_fault)
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+class _JsonLines(logging.Formatter):
+    """A record of a library as one line of JSON, its exception included."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "logger": record.name,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": self.formatTime(record),
+            "service": self._service,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat().replace("+00:00", "Z")
+
+
+def _is_no_client_fault(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not (record.name.startswith("aiohttp.") and isinstance(error, _CLIENT_FAULTS))
 
 
 @contextmanager

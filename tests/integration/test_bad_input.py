@@ -1,27 +1,20 @@
-"""What a gateway answers to broken HTTP, nonsense and mistakes: a precise Status, and then goes on."""
+"""What a gateway answers to broken HTTP, nonsense and mistakes: a precise Status, and goes on."""
 
 import asyncio
 import gzip
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from shared.apimachinery.manifest import Manifest
 from tests.served_api import (
-    APPLY,
-    DEPLOYMENTS,
     MAPS,
-    MERGE,
     TOKEN,
-    Answer,
     Client,
     Served,
     config_map,
-    deployment,
     served_api,
 )
 
@@ -149,15 +142,3 @@ async def test_a_delete_that_is_not_understood_deletes_nothing(
     answer = await client.delete(f"{MAPS}/kept", body, **query)
     assert (answer.code, answer.body["kind"]) == (400, "Status")
     assert (await client.get(f"{MAPS}/kept")).code == 200
-
-
-async def test_a_strangers_broken_http_is_no_line_in_the_log(
-    served: Served, caplog: pytest.LogCaptureFixture
-) -> None:
-    from shared.telemetry.setup import _is_no_client_fault
-
-    with caplog.at_level(logging.DEBUG):
-        await spoken(served, b"\x00\x01\r\n\r\n")
-        await sent(served, "POST", MAPS, b"plain text", Content_Encoding="gzip")
-    found = [one for one in caplog.records if one.name.startswith("aiohttp.") and one.exc_info]
-    assert [one for one in found if _is_no_client_fault(one)] == []
