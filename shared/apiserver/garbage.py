@@ -55,16 +55,16 @@ class GarbageCollector:
                 self._worklist.add(waiting)
 
     def _note(self, stored: Stored, previous: Stored | None) -> None:
-        metadata = stored.manifest["metadata"]
-        owners = metadata.get("ownerReferences")
-        before = previous.manifest["metadata"].get("ownerReferences") if previous else None
+        head = stored.head()
+        owners = head.owner_references
+        before = previous.head().owner_references if previous else None
         if owners != before:
             self._forget(stored.key, before or ())
             for owner in _references(stored.manifest):
                 self._dependents.setdefault(owner["uid"], set()).add(stored.key)
             if owners:
                 self._worklist.add(stored.key)
-        if metadata.get("deletionTimestamp") and _waits(metadata):
+        if head.deletion_timestamp and _waits(stored.manifest["metadata"]):
             self._worklist.add(stored.key)
 
     def _forget(self, key: ObjectKey, owners: Iterable[Mapping[str, Any]]) -> None:

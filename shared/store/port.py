@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
 
-from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, decode, encode
+from shared.apimachinery.manifest import (
+    GroupResource,
+    Head,
+    Manifest,
+    ObjectKey,
+    decode,
+    encode,
+    read_head,
+)
 
 Revision = NewType("Revision", int)
 
@@ -59,6 +67,12 @@ class Stored:
             self._encoded = encode(self.manifest)
         return self._encoded
 
+    def head(self) -> Head:
+        """What tells whether more than the status changed; does not keep the whole in memory."""
+        if self._encoded is None or self._manifest is not None:
+            return Head.of(self.manifest)
+        return read_head(self._encoded)
+
     def __repr__(self) -> str:
         return f"Stored({self.key}, {self.revision})"
 
@@ -80,6 +94,16 @@ class Change:
     type: ChangeType
     stored: Stored
     previous: Stored | None = None
+
+    @property
+    def only_status(self) -> bool:
+        """Whether it is known that the contents are as before: only status or bookkeeping moved.
+
+        False where that cannot be told without comparing them.
+        """
+        if self.type is not ChangeType.MODIFIED or self.previous is None:
+            return False
+        return self.stored.head().same(self.previous.head())
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,10 @@ class BindingIndex:
             self._note_binding(change)
 
     def _note_binding(self, change: Change) -> None:
-        key, manifest, before = change.stored.key, change.stored.manifest, change.previous
+        if change.only_status:
+            # Mostly our own word, come back.
+            return
+        key, manifest = change.stored.key, change.stored.manifest
         template = template_of(manifest)
         if template is None:
             return
@@ -120,9 +123,6 @@ class BindingIndex:
             self._pace.wake_soon(template)
             return
         self._bindings[template] = key
-        if before is not None and before.manifest.get("spec") == manifest.get("spec"):
-            # Its status: mostly our own word, come back.
-            return
         if is_moving(manifest):
             self._pace.wake_soon(template)
         else:

@@ -41,6 +41,11 @@ class BindingIndex:
             return None
         return stored, self._read(stored)
 
+    def has(self, template: ObjectKey) -> bool:
+        """Whether a binding of *template* is in the mirror, as far as was observed."""
+        key = self._binding_of.get(template)
+        return key is not None and self._store.mirror.get(key) is not None
+
     async def confirm_unbound(self, template: ObjectKey, kind: str) -> bool:
         """Whether the store itself, not only the mirror, has no binding of *template*.
 
@@ -76,7 +81,7 @@ class BindingIndex:
         if change.type is ChangeType.DELETED:
             # `_binding_of` stays: it tells where to ask whether the binding is really gone.
             self._parsed.pop(key, None)
-        else:
+        elif not change.only_status:
             self.observe(change.stored)
 
 

@@ -41,8 +41,9 @@ class Wakes:
 
     def _template_keys(self, change: Change) -> Iterable[ObjectKey]:
         key = change.stored.key
-        bound = self._bindings.of(key) is not None
-        if not bound and not is_namespace(key):
+        if not self._bindings.has(key) and not is_namespace(key):
+            return ()
+        if change.only_status:
             return ()
         before = change.previous
         if before is not None and _essence(before.manifest) == _essence(change.stored.manifest):
@@ -50,8 +51,8 @@ class Wakes:
         return (key,)
 
     def _binding_keys(self, change: Change) -> Iterable[ObjectKey]:
-        if not _differs(change, "spec"):
-            # Health writes the status far more often than the scheduler decides.
+        # Health writes the status far more often than the scheduler decides.
+        if change.only_status or not _differs(change, "spec"):
             return ()
         template = template_key(change.stored)
         return () if template is None else (template,)

@@ -281,6 +281,8 @@ def template_keys(change: Change) -> Iterable[ObjectKey]:
     if not may_be_template(key):
         return ()
     before = change.previous
+    if change.only_status:
+        return ()
     if change.type is ChangeType.MODIFIED and before is not None:
         return (key,) if template_changed(before.manifest, change.stored.manifest) else ()
     return (key,)
