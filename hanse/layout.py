@@ -1,6 +1,7 @@
 """Where a local federation keeps what it must find again: one folder, private to its owner."""
 
 import json
+import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,17 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
+# Below the range from which systems take the ports of outgoing connections, so that none of them
+# is in the way when a server starts again.
+_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
     """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(_PORTS)
+        if is_free(port):
+            return port
 
 
 def is_free(port: int) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from hanse.demo import holdings
 from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
+from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
 from shared.errors import RetryableError
 from tests.chaos import boutique
@@ -52,7 +53,22 @@ async def until_whole(federation: Federation, manifests: list[Manifest]) -> None
                 if problems:
                     await asyncio.sleep(0.2)
     except TimeoutError:
-        pytest.fail(f"not whole after {DEADLINE} s: {problems[:10]}")
+        works = await unapplied(federation)
+        pytest.fail(f"not whole after {DEADLINE} s: {problems[:10]}; not applied: {works[:10]}")
+
+
+async def unapplied(federation: Federation) -> list[str]:
+    """What Hanse itself says of works that are not as ordered, and how many it knows."""
+    works = await federation.hub.list(GroupVersionKind.parse(API_VERSION, "Work"))
+    waiting = [
+        f"{name_of(work)}: {work.get('status')}"
+        for work in works
+        if not any(
+            each["type"] == "Applied" and each["status"] == "True"
+            for each in (work.get("status") or {}).get("conditions", ())
+        )
+    ]
+    return [f"{len(works)} works", *waiting]
 
 
 async def faults(federation: Federation, manifests: list[Manifest]) -> list[str]:
