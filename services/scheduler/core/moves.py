@@ -165,14 +165,21 @@ def _evictions(
         eviction
         for name, eviction in sorted(known.items())
         # A target again: its share is in the clusters, there is nothing to leave.
-        if name not in desired and _stays_for_now(workload, eviction, substituted=substituted)
+        if name not in desired
+        and _stays_for_now(workload, eviction, fleet.members[name], substituted=substituted)
     )
 
 
-def _stays_for_now(workload: Workload, eviction: Eviction, *, substituted: bool) -> bool:
+def _stays_for_now(
+    workload: Workload, eviction: Eviction, member: Member, *, substituted: bool
+) -> bool:
     if eviction.reason == RejectionCode.TAINT_TOLERATION:
         if workload.purge_mode == "Never":
             return True
         if workload.purge_mode == "Directly":
             return False
+        if eviction.replicas is None and not member.ready:
+            # Nothing replaces a whole copy, and nothing can be removed there now. An order to do
+            # so would meet a member that is well again: its volume claims would be lost.
+            return True
     return not substituted
