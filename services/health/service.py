@@ -98,7 +98,7 @@ class Health:
         pace = Pace(
             self._wake_after, clock, delay=settings.fold_delay, interval=settings.fold_interval
         )
-        self._index = BindingIndex(store.mirror, pace)
+        self._index = BindingIndex(store.mirror, reports, pace)
         self._statuses: Controller[ObjectKey] = Controller(
             "status", StatusReconciler(store, self._index, reports, pace, clock), loop
         )

@@ -52,10 +52,11 @@ class Settings:
     """How old `observedTime` of a quiet member may become before it is written again."""
 
     fold_delay: timedelta = timedelta(milliseconds=100)
-    """How long reports of one template are gathered before its status is written."""
+    """How long last reports of one template are gathered before its status is written."""
 
     fold_interval: timedelta = timedelta(seconds=1)
-    """From one write of a template's status to the next, unless a share of it moves."""
+    """From one write of a template's status to the next; the first waits as long, unless every
+    member has done its part. Not where a share moves."""
 
     fold_workers: int = 16
     """Templates whose status is written at the same time."""

@@ -1,8 +1,9 @@
-"""When a template's status is written: soon after its first report, then at most so often.
+"""When a template's status is written: soon after the last report, meanwhile at most so often.
 
 A Deployment that starts in ten members is reported on dozens of times within seconds, and each
-write of its status wakes every process that mirrors the store. While a share moves nothing waits:
-the scheduler goes by what is written here.
+write of its status wakes every process that mirrors the store. So what is under way is gathered,
+and what has come to rest is written at once. While a share moves nothing waits: the scheduler goes
+by what is written here.
 """
 
 from collections.abc import Callable
@@ -29,11 +30,11 @@ class Pace:
         self._interval = interval
         self._written: dict[ObjectKey, float] = {}
 
-    def wake(self, template: ObjectKey) -> None:
-        """There is news of *template*: let more gather, and keep the distance of two writes."""
+    def wake(self, template: ObjectKey, *, settled: bool) -> None:
+        """There is news of *template*; *settled*: and no more to be expected soon."""
         written = self._written.get(template)
-        wait = self._delay
-        if written is not None:
+        wait = self._delay if settled else max(self._delay, self._interval)
+        if settled and written is not None:
             passed = timedelta(seconds=self._clock.monotonic() - written)
             wait = max(wait, self._interval - passed)
         self._wake_after(template, wait)
@@ -41,10 +42,6 @@ class Pace:
     def wake_soon(self, template: ObjectKey) -> None:
         """What hangs on the status of *template* cannot wait."""
         self._wake_after(template, self._delay)
-
-    def expect(self, template: ObjectKey) -> None:
-        """Members are about to report on *template*: without a word from them, it is looked at."""
-        self._wake_after(template, max(self._delay, self._interval))
 
     def wrote(self, template: ObjectKey) -> None:
         """Remember that a status was written now."""

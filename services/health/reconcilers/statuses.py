@@ -74,11 +74,24 @@ def is_moving(binding: Manifest) -> bool:
     )
 
 
-class BindingIndex:
-    """Finds the binding of a template; follows the mirror."""
+def is_settled(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
+    """Tell whether every member did what *binding* asks of it, and is well."""
+    generation = int(((binding.get("spec") or {}).get("resource") or {}).get("generation") or 0)
+    return all(
+        (report := reports.get(name)) is not None
+        and report.applied
+        and report.template_generation >= generation
+        and report.health == "Healthy"
+        for name in targets_of(binding)
+    )
 
-    def __init__(self, mirror: Mirror, pace: Pace) -> None:
+
+class BindingIndex:
+    """Finds the binding of a template, and wakes templates; follows the mirror."""
+
+    def __init__(self, mirror: Mirror, reports: "ReportTable", pace: Pace) -> None:
         self._mirror = mirror
+        self._reports = reports
         self._pace = pace
         self._bindings: dict[ObjectKey, ObjectKey] = {}
         self._silent: dict[str, bool] = {}
@@ -126,15 +139,17 @@ class BindingIndex:
         if is_moving(manifest):
             self._pace.wake_soon(template)
         else:
-            self._pace.expect(template)
+            # The members are about to report.
+            self._pace.wake(template, settled=False)
 
     def news(self, template: ObjectKey) -> None:
         """Wake *template*: a member reported on it, or fell silent, or it is time to look."""
         stored = self.binding_of(template)
-        if stored is not None and is_moving(stored.manifest):
+        if stored is None or is_moving(stored.manifest):
             self._pace.wake_soon(template)
         else:
-            self._pace.wake(template)
+            settled = is_settled(stored.manifest, self._reports.of(template))
+            self._pace.wake(template, settled=settled)
 
     def _note_cluster(self, change: Change) -> None:
         name = change.stored.key.name
