@@ -33,6 +33,8 @@ _CLOSE_SECONDS_MAX = 2
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TOO_BIG = 10054
 _NO_RESPONDERS = 503
+# What a write to the socket costs is the same for one message and for fifty.
+_GATHER_SECONDS = 0.001
 
 Listener = Callable[[], None]
 
@@ -194,10 +196,32 @@ def _write_error(subject: str, error: _Error) -> Exception:
 
 
 class _QuickClient(Client):
-    """Reads headers without looking at each character of each name.
+    """Reads headers without looking at each character, and gathers what is written close together.
 
-    By the same rules; the client's own way took a tenth of a busy process's time.
+    By the same rules; the client's own ways took a fourth of a busy process's time.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._flushed_at = 0.0
+        self._flush_due: asyncio.TimerHandle | None = None
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:  # noqa: FBT001, FBT002 - theirs.
+        """Write at once what comes alone, and once for all that follows within a moment."""
+        loop = asyncio.get_running_loop()
+        since = loop.time() - self._flushed_at
+        if force_flush or since >= _GATHER_SECONDS:
+            self._flushed_at = loop.time()
+            return await super()._flush_pending(force_flush)
+        if self._flush_due is None:
+            self._flush_due = loop.call_later(_GATHER_SECONDS - since, self._flush_gathered)
+        return None
+
+    def _flush_gathered(self) -> None:
+        self._flush_due = None
+        if self.is_connected and self._flush_queue is not None and self._flush_queue.empty():
+            self._flushed_at = asyncio.get_running_loop().time()
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
