@@ -1,5 +1,7 @@
 """The load both sides of a comparison carry: plain Deployments, encoded before the clock starts."""
 
+from collections.abc import Sequence
+
 from shared.apimachinery.manifest import Manifest, encode
 
 NAMESPACE = "bench"
@@ -62,14 +64,15 @@ def encoded_deployments(count: int, *, namespace: str = NAMESPACE) -> dict[str, 
     return {str(each["metadata"]["name"]): encode(each) for each in manifests}
 
 
-def policy() -> Manifest:
-    """Everything in every namespace, whole, to every member."""
+def policy(namespaces: Sequence[str] = ()) -> Manifest:
+    """All Deployments, whole, to every member; and *namespaces*, which then outlast them there."""
+    spaces = [{"apiVersion": "v1", "kind": "Namespace", "name": name} for name in namespaces]
     return {
         "apiVersion": "hanse.dev/v1alpha1",
         "kind": "ClusterPropagationPolicy",
         "metadata": {"name": "bench"},
         "spec": {
-            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}, *spaces],
             "placement": {"replicaScheduling": {"replicaSchedulingType": "Duplicated"}},
         },
     }

@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import statistics
 import tempfile
-from collections.abc import Mapping
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +24,30 @@ from bench.processes import cpu_seconds, memory_mebibytes
 from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
 from hanse.join import Place
 from hanse.join import join as join_member
-from shared.apimachinery.manifest import encode, uid_of
+from shared.apimachinery.manifest import GroupVersionKind, encode, name_of, uid_of
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi
 
 DEADLINE = 300.0
-FLOOR_NAMESPACE = "bench-floor"
-LATENCY_NAMESPACE = "bench-latency"
 # Requests to the hub under way at once.
 WRITERS = 32
 # Room for every pod of the load, so that no member is full.
 _ROOMY = {"HANSE_NODE_PODS": "20000", "HANSE_NODE_CPU": "512", "HANSE_NODE_MEMORY": "2Ti"}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The namespaces of one run, of its own in members that outlive it."""
+
+    many: str
+    one_by_one: str
+    floor: str
+
+    @classmethod
+    def of_run(cls) -> "Places":
+        run = uuid.uuid4().hex[:6]
+        return cls(f"bench-{run}", f"bench-{run}-latency", f"bench-{run}-floor")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,14 +103,32 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
             federation = await stack.enter_async_context(start_federation(settings))
             credentials = await _members(federation, real, stack)
             members = federation.members
-            for namespace in (load.NAMESPACE, LATENCY_NAMESPACE):
-                await federation.hub.apply(load.namespace(namespace))
-            await federation.hub.apply(load.policy())
+            places = Places.of_run()
             observer = await stack.enter_async_context(observe(members))
-            figures = await _latency(federation, observer, arguments.trials)
-            figures |= await _throughput(federation, observer, credentials, arguments)
+            await stack.enter_async_context(_bound(federation, observer, places))
+            figures = await _latency(federation, observer, places, arguments.trials)
+            figures |= await _throughput(federation, observer, credentials, places, arguments)
             figures["memory_mebibytes"] = _memory(federation)
             return figures
+
+
+@contextlib.asynccontextmanager
+async def _bound(federation: Federation, observer: Observer, places: Places) -> AsyncIterator[None]:
+    """Have what is written to the hub propagated; leave nothing of it in the members."""
+    hub = federation.hub
+    for namespace in (places.many, places.one_by_one):
+        await hub.apply(load.namespace(namespace))
+    policy = load.policy((places.many, places.one_by_one))
+    await hub.apply(policy)
+    try:
+        yield
+    finally:
+        await hub.delete(GroupVersionKind.of(policy), "", name_of(policy))
+        await _each(federation.members, lambda api: _empty(api, places.floor))
+        for namespace in (places.many, places.one_by_one, places.floor):
+            await observer.until_count(namespace, 0, deadline=DEADLINE)
+        # Their own binding is gone too; the members end them in their own time.
+        await _each(federation.members, lambda api: _delete_namespace(api, places.floor))
 
 
 async def _members(
@@ -117,15 +149,17 @@ async def _members(
     return found
 
 
-async def _latency(federation: Federation, observer: Observer, trials: int) -> dict[str, Any]:
+async def _latency(
+    federation: Federation, observer: Observer, places: Places, trials: int
+) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    members = len(federation.members)
-    bodies = load.encoded_deployments(trials + 5, namespace=LATENCY_NAMESPACE)
+    members, namespace = len(federation.members), places.one_by_one
+    bodies = load.encoded_deployments(trials + 5, namespace=namespace)
     seconds = []
     for name, body in bodies.items():
         started = loop.time()
-        await federation.hub.api.apply(DEPLOYMENTS, LATENCY_NAMESPACE, name, body)
-        await observer.until_held(LATENCY_NAMESPACE, name, members, deadline=DEADLINE)
+        await federation.hub.api.apply(DEPLOYMENTS, namespace, name, body)
+        await observer.until_held(namespace, name, members, deadline=DEADLINE)
         seconds.append(loop.time() - started)
     # The first ones find the namespace missing and connections cold.
     measured = sorted(seconds[5:])
@@ -140,18 +174,22 @@ async def _throughput(
     federation: Federation,
     observer: Observer,
     credentials: list[MemberCredentials],
+    places: Places,
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     objects = arguments.deployments * len(federation.members)
     ours, floors = [], []
     cpu: dict[str, list[float]] = {name: [] for name in ("nats", *SERVICES)}
     for _ in range(arguments.rounds):
-        floors.append(objects / await _floor(federation, observer, credentials, arguments))
+        bodies = load.encoded_deployments(arguments.deployments, namespace=places.floor)
+        seconds = await _floor(federation, observer, credentials, places.floor, bodies)
+        floors.append(objects / seconds)
         before = _cpu(federation)
-        ours.append(objects / await _through_hanse(federation, observer, arguments))
-        for name, seconds in _cpu(federation).items():
-            cpu[name].append((seconds - before[name]) / arguments.deployments)
-        await _empty_hub(federation, observer)
+        bodies = load.encoded_deployments(arguments.deployments, namespace=places.many)
+        ours.append(objects / await _through_hanse(federation, observer, places.many, bodies))
+        for name, spent in _cpu(federation).items():
+            cpu[name].append((spent - before[name]) / arguments.deployments)
+        await _empty_hub(federation, observer, places.many)
     rate, floor = statistics.median(ours), statistics.median(floors)
     return {
         "objects": objects,
@@ -159,7 +197,7 @@ async def _throughput(
         "floor_objects_per_second": round(floor, 1),
         "throughput_ratio": round(rate / floor, 3),
         "cpu_per_deployment": {
-            name: round(statistics.median(seconds), 5) for name, seconds in cpu.items()
+            name: round(statistics.median(spent), 5) for name, spent in cpu.items()
         },
     }
 
@@ -168,60 +206,63 @@ async def _floor(
     federation: Federation,
     observer: Observer,
     credentials: list[MemberCredentials],
-    arguments: argparse.Namespace,
+    namespace: str,
+    bodies: Mapping[str, bytes],
 ) -> float:
-    bodies = load.encoded_deployments(arguments.deployments, namespace=FLOOR_NAMESPACE)
-    await _each(federation.members, _make_namespace)
-    seconds = await plain_client.apply_all(credentials, FLOOR_NAMESPACE, bodies)
-    await _each(federation.members, _empty_namespace)
-    await observer.until_count(FLOOR_NAMESPACE, 0, deadline=DEADLINE)
+    await _each(federation.members, lambda api: _make_namespace(api, namespace))
+    seconds = await plain_client.apply_all(credentials, namespace, bodies)
+    await _each(federation.members, lambda api: _empty(api, namespace))
+    await observer.until_count(namespace, 0, deadline=DEADLINE)
     return seconds
 
 
 async def _through_hanse(
-    federation: Federation, observer: Observer, arguments: argparse.Namespace
+    federation: Federation, observer: Observer, namespace: str, bodies: Mapping[str, bytes]
 ) -> float:
-    bodies = load.encoded_deployments(arguments.deployments)
     waiting = iter(bodies.items())
     loop = asyncio.get_running_loop()
 
     async def write() -> None:
         for name, body in waiting:
-            await federation.hub.api.apply(DEPLOYMENTS, load.NAMESPACE, name, body)
+            await federation.hub.api.apply(DEPLOYMENTS, namespace, name, body)
 
     started = loop.time()
     await asyncio.gather(*(write() for _ in range(WRITERS)))
     wanted = len(bodies) * len(federation.members)
-    await observer.until_count(load.NAMESPACE, wanted, deadline=DEADLINE)
+    await observer.until_count(namespace, wanted, deadline=DEADLINE)
     return loop.time() - started
 
 
-async def _empty_hub(federation: Federation, observer: Observer) -> None:
-    listing = await federation.hub.api.list(DEPLOYMENTS, namespace=load.NAMESPACE)
+async def _empty_hub(federation: Federation, observer: Observer, namespace: str) -> None:
+    listing = await federation.hub.api.list(DEPLOYMENTS, namespace=namespace)
     waiting = iter(listing.items)
 
     async def remove() -> None:
         for each in waiting:
             name = str(each["metadata"]["name"])
             await federation.hub.api.delete(
-                DEPLOYMENTS, load.NAMESPACE, name, uid=uid_of(each), propagation="Background"
+                DEPLOYMENTS, namespace, name, uid=uid_of(each), propagation="Background"
             )
 
     await asyncio.gather(*(remove() for _ in range(WRITERS)))
-    await observer.until_count(load.NAMESPACE, 0, deadline=DEADLINE)
+    await observer.until_count(namespace, 0, deadline=DEADLINE)
 
 
-async def _make_namespace(api: MemberApi) -> None:
-    body = encode(load.namespace(FLOOR_NAMESPACE))
-    await api.apply(NAMESPACES, "", FLOOR_NAMESPACE, body)
+async def _make_namespace(api: MemberApi, namespace: str) -> None:
+    await api.apply(NAMESPACES, "", namespace, encode(load.namespace(namespace)))
 
 
-async def _empty_namespace(api: MemberApi) -> None:
-    listing = await api.list(DEPLOYMENTS, namespace=FLOOR_NAMESPACE)
+async def _delete_namespace(api: MemberApi, namespace: str) -> None:
+    found = await api.get(NAMESPACES, "", namespace)
+    if found is not None:
+        await api.delete(NAMESPACES, "", namespace, uid=uid_of(found), propagation="Background")
+
+
+async def _empty(api: MemberApi, namespace: str) -> None:
+    listing = await api.list(DEPLOYMENTS, namespace=namespace)
     for each in listing.items:
-        name = str(each["metadata"]["name"])
         await api.delete(
-            DEPLOYMENTS, FLOOR_NAMESPACE, name, uid=uid_of(each), propagation="Background"
+            DEPLOYMENTS, namespace, name_of(each), uid=uid_of(each), propagation="Background"
         )
 
 
