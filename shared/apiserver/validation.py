@@ -5,6 +5,7 @@ from shared.apimachinery.pruning import with_defaults, without_unknown
 from shared.apimachinery.validation import validate
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.ownership import schema_of
+from shared.apiserver.semantics import judge
 from shared.apiserver.status_errors import bad_request, invalid
 
 
@@ -35,6 +36,8 @@ def conform(
     if kind.custom and changed.keys() - {"metadata"}:
         # The defaults of built-in kinds are the members' to fill in.
         new = with_defaults(new, schema)
+    elif not kind.custom and (faults := judge(kind.group_resource, old, new)):
+        raise invalid(kind.gvk, name_of(new), faults)
     return new, unknown if field_validation == "Warn" else ()
 
 

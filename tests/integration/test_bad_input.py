@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.served_api import (
+    DEPLOYMENTS,
     MAPS,
     TOKEN,
     Client,
     Served,
     config_map,
+    deployment,
     served_api,
 )
 
@@ -142,3 +144,22 @@ async def test_a_delete_that_is_not_understood_deletes_nothing(
     answer = await client.delete(f"{MAPS}/kept", body, **query)
     assert (answer.code, answer.body["kind"]) == (400, "Status")
     assert (await client.get(f"{MAPS}/kept")).code == 200
+
+
+async def test_replicas_below_none_are_refused_by_every_verb(client: Client) -> None:
+    wrong = deployment("web", replicas=-1)
+    answers = [
+        await client.post(DEPLOYMENTS, wrong),
+        await client.apply(f"{DEPLOYMENTS}/web", wrong),
+    ]
+    await client.post(DEPLOYMENTS, deployment("web"))
+    patch: Any = {"spec": {"replicas": -1}}
+    answers += [
+        await client.put(f"{DEPLOYMENTS}/web", wrong),
+        await client.patch(f"{DEPLOYMENTS}/web", patch),
+        await client.patch(f"{DEPLOYMENTS}/web/scale", patch),
+    ]
+    for answer in answers:
+        assert (answer.code, answer.body["reason"]) == (422, "Invalid")
+        assert [one["field"] for one in answer.body["details"]["causes"]] == ["spec.replicas"]
+    assert (await client.get(f"{DEPLOYMENTS}/web")).body["spec"]["replicas"] == 2
