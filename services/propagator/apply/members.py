@@ -152,6 +152,9 @@ class MemberWorkers:
                 log.warning("credentials.unusable", cluster=cluster, error=str(err))
                 await asyncio.Event().wait()
             except Exception:
+                if _is_cancelled():
+                    # What failed was the farewell: whoever waits for our end must get it.
+                    raise asyncio.CancelledError from None
                 # A bug that one member's answers bring out must not stop the others.
                 log.exception("worker.failed", cluster=cluster)
             finally:
@@ -160,3 +163,8 @@ class MemberWorkers:
                 failures = 0
             failures += 1
             await self._clock.sleep(min(RESTART_FIRST * 2 ** min(failures, 10), RESTART_MAX))
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

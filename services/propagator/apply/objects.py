@@ -94,10 +94,18 @@ class TrackedObject:
             and seen is not None
             and bool(self.baseline)
             and self.applied == self.sequence
-            # A higher one is another worker's, which knows better.
-            and seen.work_generation <= self.sequence
-            and seen.fields_digest != self.baseline
+            # A higher one is another worker's, which knows better. A lower one was written by a
+            # worker that is late: it owns the same fields by our name, so they do not tell.
+            and (
+                seen.work_generation < self.sequence
+                or (seen.work_generation == self.sequence and seen.fields_digest != self.baseline)
+            )
         )
+
+    @property
+    def outrun(self) -> bool:
+        """Whether it bears a newer order than ours: another worker's, or somebody's edit."""
+        return self.seen is not None and self.seen.work_generation > self.sequence
 
 
 class Objects:

@@ -123,8 +123,8 @@ class ObjectReconciler:
         return self._look_again(tracked, result)
 
     def _look_again(self, tracked: TrackedObject, result: Result) -> Result:
-        """Somebody may have changed the object between our apply and its answer."""
-        if tracked.pending or not tracked.drifted:
+        """Somebody may have changed or deleted the object between our apply and its answer."""
+        if tracked.pending or not (tracked.drifted or tracked.doubted or tracked.outrun):
             return result
         tracked.pending = True
         return Again(timedelta(0))
@@ -158,15 +158,8 @@ class ObjectReconciler:
             return await self._carry_out(tracked, order)
 
     async def _carry_out(self, tracked: TrackedObject, order: WorkOrder) -> Result:
-        seen = tracked.seen
-        if (
-            seen is not None
-            and seen.work_generation > tracked.sequence
-            and await self._is_stale(tracked)
-        ):
-            metrics.WORKS_APPLIED.labels(self._cluster, "stale").inc()
-            await self._finish(tracked, obeyed=False)
-            return Done()
+        if tracked.outrun and await self._is_stale(tracked):
+            return await self._give_way(tracked)
         if order.is_tombstone:
             return await self._remove(tracked, order)
         return await self._apply(tracked, order, bytes(order.manifest))
@@ -179,6 +172,14 @@ class ObjectReconciler:
         last = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
         return last is None or last.sequence != tracked.sequence
 
+    async def _give_way(self, tracked: TrackedObject) -> Result:
+        """Another worker carried out a newer order: leave ours, and read that one."""
+        metrics.WORKS_APPLIED.labels(self._cluster, "stale").inc()
+        tracked.message = None
+        self._settled(tracked.key, False)
+        await self._acknowledge(tracked)
+        return Again(timedelta(0))
+
     async def _apply(self, tracked: TrackedObject, order: WorkOrder, manifest: bytes) -> Result:
         key, kind = tracked.key, tracked.kind
         assert kind is not None
@@ -186,7 +187,7 @@ class ObjectReconciler:
         if tracked.doubted or (tracked.seen is None and _was_there(tracked)):
             live = await self._confirm(tracked, kind)
         if tracked.drift == "" and tracked.applied == tracked.sequence:
-            if not tracked.drifted:
+            if not (tracked.drifted or tracked.outrun):
                 # Woken for a doubt that was unfounded.
                 if live is not None:
                     self._reports.seen(tracked, read_live(encode(live)))
@@ -244,12 +245,20 @@ class ObjectReconciler:
 
     async def _confirm(self, tracked: TrackedObject, kind: ResourceType) -> Manifest | None:
         """Look at an object the watch no longer shows: gone, or only without our label."""
-        key = tracked.key
-        live = await self._api.get(kind, key.namespace, key.name)
-        tracked.doubted = False
-        tracked.seen = observe(live) if live is not None else None
+        live = await self._ask(tracked, kind)
         if live is None and tracked.applied == tracked.sequence:
             tracked.drift = "Deleted"
+        return live
+
+    async def _ask(self, tracked: TrackedObject, kind: ResourceType) -> Manifest | None:
+        """Get the object itself, which settles every doubt raised before, and none raised since."""
+        before, tracked.doubted = tracked.doubted, False
+        try:
+            live = await self._api.get(kind, tracked.key.namespace, tracked.key.name)
+        except BaseException:
+            tracked.doubted = tracked.doubted or before
+            raise
+        tracked.seen = observe(live) if live is not None else None
         return live
 
     def _correction_delay(self, tracked: TrackedObject) -> timedelta:
@@ -282,14 +291,12 @@ class ObjectReconciler:
             return await self._removed(tracked)
         seen = tracked.seen
         if seen is None or tracked.removing or tracked.doubted or not self._watches.is_synced(kind):
-            live = await self._api.get(kind, key.namespace, key.name)
-            tracked.doubted = False
-            seen = tracked.seen = observe(live) if live is not None else None
-        if seen is None or not seen.labelled:
+            await self._ask(tracked, kind)
+            seen = tracked.seen
+        if seen is None or not seen.ours:
             return await self._removed(tracked)
-        if seen.work_generation > tracked.sequence and await self._is_stale(tracked):
-            await self._finish(tracked, obeyed=False)
-            return Done()
+        if tracked.outrun and await self._is_stale(tracked):
+            return await self._give_way(tracked)
         if order.preserve_on_deletion:
             await self._api.merge(kind, key.namespace, key.name, _RELEASE)
             return await self._removed(tracked, preserved=True)

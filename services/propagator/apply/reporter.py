@@ -31,6 +31,9 @@ FACTS_MAX = 20_000
 _BATCH = 256
 _RETRY_SECONDS = 1.0
 _LINGER_SECONDS = 0.002
+# Beyond so many changes a second, each waits longer and more of them are overtaken by newer ones.
+_CHANGES_PER_SECOND = 50
+_INTERVAL_MAX_SECONDS = 1.0
 
 Fact = WorkFact | DriftCorrected
 # Each report with the trace it belongs to.
@@ -106,7 +109,7 @@ class Reporter:
                 await self._clock.sleep(_LINGER_SECONDS)
                 sent = await self._send_news()
                 if sent and self._clock.monotonic() >= due:
-                    due = self._clock.monotonic() + self._interval
+                    due = self._clock.monotonic() + self._pause()
                     sent = await self._send_changes() and await self._send_facts()
                 if self.idle:
                     self._arrival.clear()
@@ -115,8 +118,15 @@ class Reporter:
                     await self._clock.sleep(_RETRY_SECONDS)
         finally:
             if not self.idle:
-                async with asyncio.timeout(5):
-                    await self.flush()
+                # What is not sent in time the next worker reports anew.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(5):
+                        await self.flush()
+
+    def _pause(self) -> float:
+        """How long changes gather: the interval, or longer after a burst."""
+        burst = min(len(self._changes) / _CHANGES_PER_SECOND, _INTERVAL_MAX_SECONDS)
+        return max(self._interval, burst)
 
     async def flush(self) -> bool:
         """Send everything now; False where something could not be sent and waits."""

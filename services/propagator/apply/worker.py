@@ -121,7 +121,7 @@ class MemberWorker:
         if event != "DELETED":
             self._on_seen(tracked, live)
         elif tracked.seen is None or tracked.seen.uid == live.metadata.uid:
-            if tracked.removing:
+            if tracked.removing and tracked.deleted:
                 # The member agreed to delete it, and here is the end of it.
                 tracked.seen = None
                 self._wake(tracked)
@@ -262,7 +262,7 @@ class MemberWorker:
             if tracked.failures:
                 self._reports.still_refused(tracked, live)
             return
-        if tracked.drifted:
+        if tracked.drifted or tracked.outrun:
             self._wake(tracked)
         else:
             self._reports.seen(tracked, live)

@@ -17,7 +17,7 @@ from services.propagator.core.marks import (
     is_scaled_by_controller,
     work_generation_of,
 )
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode, metadata_of
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, metadata_of
 from shared.errors import MemberUnreachable
 from shared.memberapi.request import FIELD_MANAGER
 
@@ -35,6 +35,11 @@ class Observed:
     """An autoscaler set the replicas last, though it may be gone since."""
     fields_hash: int = field(default=0, compare=False)
     """Of the same as it was written: equal within one process means nothing changed."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether Hanse holds it: by its label, or by the fields it applied (`is_managed`)."""
+        return self.labelled or bool(self.fields_digest)
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -146,4 +151,6 @@ def is_newer(version: str, than: str) -> bool:
 
 
 def _digest(fields: Manifest) -> str:
-    return hashlib.blake2b(encode(fields), digest_size=8).hexdigest()
+    """Of what is owned, in whatever order a server names it."""
+    body = msgspec.json.encode(fields, order="deterministic")
+    return hashlib.blake2b(body, digest_size=8).hexdigest()
