@@ -56,11 +56,14 @@ class WorkPublisher:
             return True
         message = await self._bus.last(STATUS, subjects.status(cluster, key))
         if message is None:
-            return False
+            # Another dispatcher may have purged it, of which no follower is told.
+            await self._log.refresh(key, cluster)
+            now = self._log.of(key).get(cluster)
+            return now is None or not now.deleted
         report = decode_report(message.body)
         if report.generation != held.sequence or report.present:
             return False
-        await self._forget(key, cluster)
+        await self._purge(key, cluster, held.sequence, message)
         return True
 
     async def _publish(
@@ -79,14 +82,22 @@ class WorkPublisher:
         self._log.record(key, cluster, held_by(encoded.order, sequence))
 
     async def _forget(self, key: ObjectKey, cluster: str) -> None:
-        """Status first: should we die in between, the work still says what is to be purged."""
         held: Held = self._log.of(key)[cluster]
-        status = subjects.status(cluster, key)
-        last = await self._bus.last(STATUS, status)
-        if last is not None:
-            await self._bus.purge(STATUS, status, up_to=last.sequence)
-        await self._bus.purge(WORK, subjects.work(cluster, key), up_to=held.sequence)
-        self._log.forget(key, cluster)
+        last = await self._bus.last(STATUS, subjects.status(cluster, key))
+        await self._purge(key, cluster, held.sequence, last)
+
+    async def _purge(
+        self, key: ObjectKey, cluster: str, sequence: int, report: Message | None
+    ) -> None:
+        """Status first: should we die in between, the work still says what is to be purged.
+
+        Nothing later than the order *sequence* and its *report* goes: there may be a new order.
+        """
+        if report is not None:
+            status = subjects.status(cluster, key)
+            await self._bus.purge(STATUS, status, up_to=report.sequence)
+        await self._bus.purge(WORK, subjects.work(cluster, key), up_to=sequence)
+        self._log.forget(key, cluster, sequence)
 
 
 def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:

@@ -127,6 +127,8 @@ class DispatchReconciler:
                 )
                 await self._ensure_namespace(key.namespace, plan.publish, preserved=preserved)
             if plan.publish or plan.revoke or plan.forget:
+                # What is ordered now is asked after soon again.
+                self._polls.pop(key, None)
                 await self._publisher.carry_out(key, plan, desired.orders, desired.trace)
         return await self._await_removals(key, desired.orders, fleet)
 
@@ -172,12 +174,13 @@ class DispatchReconciler:
         found = await self._desired(key)
         desired = _Desired(undecided=set(self._log.of(key))) if found is None else found
         arriving = [cluster for cluster, count in self._arriving.get(name, {}).items() if count]
-        needed = namespace_clusters(
-            name, desired.orders.keys(), self._log.inhabited(name).keys(), arriving
-        )
         held = self._log.of(key)
-        kept = {one for one in desired.undecided if one in held and not held[one].deleted}
-        missing = needed - desired.orders.keys() - kept
+        # What is being removed keeps its namespace, and brings none back that another
+        # dispatcher, which knows of the end of it, has revoked.
+        there = {one for one, order in held.items() if not order.deleted}
+        inhabited = self._log.living(name).keys() | (self._log.inhabited(name).keys() & there)
+        needed = namespace_clusters(name, desired.orders.keys(), inhabited, arriving)
+        missing = needed - desired.orders.keys() - (desired.undecided & there)
         if missing:
             follower = self._follow_order(key)
             for cluster in missing:

@@ -5,6 +5,7 @@ see come back. The higher sequence of a subject always wins.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -28,10 +29,13 @@ class WorkLog:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._held: dict[ObjectKey, dict[str, Held]] = {}
-        self._inhabitants: dict[str, dict[str, int]] = {}
+        self._inhabitants: dict[str, Counter[str]] = {}
+        # Of those, the ones that are to be there.
+        self._living: dict[str, Counter[str]] = {}
         self._by_cluster: dict[str, set[ObjectKey]] = {}
         # Subjects forgotten before their own echo came back, up to which sequence.
         self._forgotten: dict[tuple[ObjectKey, str], int] = {}
+        self._read_up_to = 0
         self._listeners: list[Listener] = []
         self.caught_up = asyncio.Event()
 
@@ -42,6 +46,10 @@ class WorkLog:
     def inhabited(self, namespace: str) -> Mapping[str, int]:
         """Cluster -> how many works lie in *namespace*, unconfirmed removals included."""
         return self._inhabitants.get(namespace) or {}
+
+    def living(self, namespace: str) -> Mapping[str, int]:
+        """Cluster -> how many works in *namespace* are to be there: removals do not count."""
+        return self._living.get(namespace) or {}
 
     def held_in(self, cluster: str) -> set[ObjectKey]:
         return set(self._by_cluster.get(cluster) or ())
@@ -72,14 +80,16 @@ class WorkLog:
         if known is None or known.sequence < held.sequence:
             self._put(key, cluster, held)
 
-    def forget(self, key: ObjectKey, cluster: str) -> None:
-        """Remember that the subject was purged."""
+    def forget(self, key: ObjectKey, cluster: str, sequence: int) -> None:
+        """Remember that the subject was purged up to *sequence*."""
         known = self.of(key).get(cluster)
-        if known is not None:
-            self._forgotten[key, cluster] = known.sequence
+        if known is not None and known.sequence <= sequence:
+            if sequence > self._read_up_to:
+                self._forgotten[key, cluster] = sequence
             self._drop(key, cluster)
 
     def _read(self, message: Message) -> None:
+        self._read_up_to = max(self._read_up_to, message.sequence)
         try:
             cluster, key = subjects.parse_member_subject(message.subject)
             if self._is_known(key, cluster, message.sequence):
@@ -104,16 +114,17 @@ class WorkLog:
 
     def _put(self, key: ObjectKey, cluster: str, held: Held) -> None:
         clusters = self._held.setdefault(key, {})
-        if cluster not in clusters:
+        before = clusters.get(cluster)
+        if before is None:
             self._by_cluster.setdefault(cluster, set()).add(key)
-            if key.namespace:
-                counts = self._inhabitants.setdefault(key.namespace, {})
-                counts[cluster] = counts.get(cluster, 0) + 1
+            _count(self._inhabitants, key.namespace, cluster, 1)
+        _count(self._living, key.namespace, cluster, _lives(held) - _lives(before))
         clusters[cluster] = held
 
     def _drop(self, key: ObjectKey, cluster: str) -> None:
         clusters = self._held.get(key)
-        if clusters is None or clusters.pop(cluster, None) is None:
+        before = clusters.pop(cluster, None) if clusters is not None else None
+        if before is None:
             return
         if not clusters:
             del self._held[key]
@@ -121,10 +132,20 @@ class WorkLog:
         keys.discard(key)
         if not keys:
             del self._by_cluster[cluster]
-        if key.namespace:
-            counts = self._inhabitants[key.namespace]
-            counts[cluster] -= 1
-            if not counts[cluster]:
-                del counts[cluster]
-            if not counts:
-                del self._inhabitants[key.namespace]
+        _count(self._inhabitants, key.namespace, cluster, -1)
+        _count(self._living, key.namespace, cluster, -_lives(before))
+
+
+def _lives(held: Held | None) -> bool:
+    return held is not None and not held.deleted
+
+
+def _count(counts: dict[str, Counter[str]], namespace: str, cluster: str, change: int) -> None:
+    if not namespace or not change:
+        return
+    found = counts.setdefault(namespace, Counter())
+    found[cluster] += change
+    if not found[cluster]:
+        del found[cluster]
+        if not found:
+            del counts[namespace]
