@@ -12,9 +12,15 @@ from datetime import timedelta
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 
+_UNDER_WAY_PER_SECOND = 50
+"""Templates under way that are written in a second, all together: the more, the less often each."""
+
 
 class Pace:
-    """Wakes templates by *wake_after*; told of each write by `wrote`."""
+    """Wakes templates by *wake_after*; told of each look by `looked`, and of each write by `wrote`.
+
+    Used from one event loop.
+    """
 
     def __init__(
         self,
@@ -29,12 +35,18 @@ class Pace:
         self._delay = delay
         self._interval = interval
         self._written: dict[ObjectKey, float] = {}
+        self._under_way: set[ObjectKey] = set()
 
     def wake(self, template: ObjectKey, *, settled: bool) -> None:
         """There is news of *template*; *settled*: and no more to be expected soon."""
+        if not settled:
+            self._under_way.add(template)
+            share = timedelta(seconds=len(self._under_way) / _UNDER_WAY_PER_SECOND)
+            self._wake_after(template, max(self._delay, self._interval, share))
+            return
         written = self._written.get(template)
-        wait = self._delay if settled else max(self._delay, self._interval)
-        if settled and written is not None:
+        wait = self._delay
+        if written is not None:
             passed = timedelta(seconds=self._clock.monotonic() - written)
             wait = max(wait, self._interval - passed)
         self._wake_after(template, wait)
@@ -42,6 +54,10 @@ class Pace:
     def wake_soon(self, template: ObjectKey) -> None:
         """What hangs on the status of *template* cannot wait."""
         self._wake_after(template, self._delay)
+
+    def looked(self, template: ObjectKey) -> None:
+        """Remember that *template* was looked at: it waits no more."""
+        self._under_way.discard(template)
 
     def wrote(self, template: ObjectKey) -> None:
         """Remember that a status was written now."""

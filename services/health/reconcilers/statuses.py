@@ -247,6 +247,7 @@ class StatusReconciler:
         self._clock = clock
 
     async def reconcile(self, key: ObjectKey) -> Result:
+        self._pace.looked(key)
         headers = self._reports.take_trace(key)
         if not headers.get(TRACEPARENT, "").endswith("01"):
             return await self._fold(key)

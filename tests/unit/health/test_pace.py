@@ -61,6 +61,19 @@ def test_what_is_under_way_is_gathered() -> None:
     assert waits == [INTERVAL]
 
 
+def test_the_more_are_under_way_the_longer_each_waits() -> None:
+    pace, _, waits = make_pace()
+    keys = [ObjectKey("apps", "deployments", "shop", f"web-{number}") for number in range(500)]
+    for key in keys:
+        pace.wake(key, settled=False)
+    assert waits[0] == INTERVAL
+    assert waits[-1] == timedelta(seconds=10)
+    for key in keys:
+        pace.looked(key)
+    pace.wake(KEY, settled=False)
+    assert waits[-1] == INTERVAL
+
+
 def test_two_writes_keep_their_distance_however_often_it_settles() -> None:
     pace, clock, waits = make_pace()
     pace.wrote(KEY)
