@@ -200,3 +200,22 @@ async def test_two_dispatchers_agree_that_nothing_is_left() -> None:
                 await eventually(lambda log=dispatcher.log, key=key: not log.of(key))
         assert not member.get("namespaces", "shop", "")
         assert await federation.stored_works() == 0
+
+
+async def test_nothing_is_put_into_another_cluster_than_the_one_that_joined() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    cluster = ObjectKey("hanse.dev", "clusters", "", "eu-1")
+    async with federation.serving(), federation.dispatching():
+        stored = await federation.store.get(cluster)
+        assert stored is not None
+        await federation.write(cluster, {**stored.manifest, "status": {"id": "another"}})
+        await share(federation)
+        async with federation.applying():
+            asked = "/api/v1/namespaces/kube-system"
+            await eventually(lambda: member.requests.count(("GET", asked)) >= 2)
+            assert {method for method, _ in member.requests} == {"GET"}
+            assert not member.get("configmaps", "a")
+            uid = member.get("namespaces", "kube-system", "")["metadata"]["uid"]
+            await federation.write(cluster, {**stored.manifest, "status": {"id": uid}})
+            await eventually(lambda: reported(federation))

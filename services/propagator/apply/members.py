@@ -1,7 +1,8 @@
 """Which members have a worker here: those that are registered, opened to us, and of our shard.
 
 A worker starts when the member's Cluster object and its sealed credentials are both there, starts
-anew when the credentials change, and ends when either goes. One that fails is begun again after a
+anew when the credentials change, and ends when either goes. It touches nothing before the member
+has proved to be the cluster that joined under its name. One that fails is begun again after a
 while, and no other notices.
 """
 
@@ -14,14 +15,14 @@ import structlog
 
 from services.propagator.apply.worker import MemberWorker, WorkerSettings
 from shared.api.meta import GROUP
-from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.apimachinery.manifest import GroupResource, GroupVersionKind, ObjectKey, uid_of
 from shared.bus.port import Bus, CaughtUp
 from shared.bus.topology import worker
 from shared.clock import Clock
-from shared.errors import RetryableError, UnusableCredentials
+from shared.errors import MemberRefused, RetryableError, UnusableCredentials
 from shared.events import subjects
 from shared.memberapi.credentials import MemberCredentials
-from shared.memberapi.port import MemberApi
+from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
 from shared.store.port import Change, ChangeType, ObjectStore, Scope
 
@@ -32,6 +33,10 @@ BOARD = "SECRETS"
 RESTART_FIRST = 0.5
 RESTART_MAX = 30.0
 LASTING_SECONDS = 60.0
+PROOF_PAUSE_MAX = 5.0
+_NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
+# The uid of this namespace outlives a cluster's address; the registry keeps it as `status.id`.
+_IDENTITY = "kube-system"
 
 OpenMember = Callable[[MemberCredentials, str], AbstractAsyncContextManager[MemberApi]]
 
@@ -136,6 +141,36 @@ class MemberWorkers:
         except RetryableError as err:
             log.warning("worker.consumer-left-behind", cluster=cluster, error=str(err))
 
+    async def _prove(self, cluster: str, api: MemberApi) -> None:
+        """Return once the member has shown the id under which it joined; until then, ask.
+
+        New credentials may lead elsewhere, and what was meant for one cluster would be put into
+        another, and what belongs there removed. The registry tells the same, but later.
+        """
+        pause, told = RESTART_FIRST, False
+        while True:
+            known = self._id_of(cluster)
+            if not known:
+                # Not joined yet: nothing is meant for it.
+                return
+            try:
+                namespace = await api.get(_NAMESPACES, "", _IDENTITY)
+            except (RetryableError, MemberRefused) as err:
+                log.info("worker.waiting", cluster=cluster, reason=str(err))
+            else:
+                if namespace is not None and uid_of(namespace) == known:
+                    return
+                if not told:
+                    log.error("worker.wrong-cluster", cluster=cluster, joined_as=known)
+                    told = True
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, PROOF_PAUSE_MAX)
+
+    def _id_of(self, cluster: str) -> str:
+        stored = self._store.mirror.get(ObjectKey(GROUP, "clusters", "", cluster))
+        status = stored.manifest.get("status") if stored is not None else None
+        return str(status.get("id") or "") if isinstance(status, dict) else ""
+
     async def _keep(self, cluster: str, credentials: MemberCredentials) -> None:
         """Run the worker of one member, again and again."""
         failures = 0
@@ -143,6 +178,7 @@ class MemberWorkers:
             started = self._clock.monotonic()
             try:
                 async with self._open_member(credentials, cluster) as api:
+                    await self._prove(cluster, api)
                     running = MemberWorker(cluster, api, self._bus, self._clock, self._settings)
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
