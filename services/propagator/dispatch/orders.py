@@ -27,10 +27,14 @@ POLICY_RESOURCES = ("overridepolicies", "clusteroverridepolicies")
 
 @dataclass(slots=True)
 class Orders:
-    """What a binding asks of each cluster, and the overrides that did not fit."""
+    """What a binding asks of each cluster, and the overrides that did not fit.
+
+    Of clusters in `unseen` there is no readable Cluster here: what they have, they keep.
+    """
 
     by_cluster: dict[str, Encoded] = field(default_factory=dict)
     failures: dict[str, OverrideFailure] = field(default_factory=dict)
+    unseen: set[str] = field(default_factory=set)
 
 
 class ParsedObjects:
@@ -83,6 +87,7 @@ def render_orders(
     for name, replicas in shares_of(binding.spec).items():
         cluster = parsed.cluster(name)
         if cluster is None:
+            orders.unseen.add(name)
             continue
         overrides = overrides_for(policies, cluster)
         variant = (replicas, *((one.policy, one.rule) for one in overrides))

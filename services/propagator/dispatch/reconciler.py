@@ -109,7 +109,8 @@ class DispatchReconciler:
             return _Desired(undecided=set(held))
         orders = render_orders(key, template.manifest, binding, self._parsed)
         self._failures.report(key, resource.generation, orders.failures)
-        return _Desired(orders.by_cluster, set(orders.failures), stored.trace)
+        undecided = orders.unseen | orders.failures.keys()
+        return _Desired(orders.by_cluster, undecided, stored.trace)
 
     async def _carry_out(self, key: ObjectKey, desired: _Desired) -> Result:
         fleet = await self._fleet(key)
