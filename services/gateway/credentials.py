@@ -97,6 +97,9 @@ def _faults(found: CredentialsBody) -> list[FieldError]:
     faults = []
     if not found.server.startswith(("https://", "http://")):
         faults.append(FieldError("server", "Invalid value: must be a URL with scheme https"))
+    elif "@" in found.server.split("/")[2]:
+        # The address appears in logs; a password in it would too.
+        faults.append(FieldError("server", "Invalid value: must not name a user or a password"))
     if not found.token and not found.client_certificate_data:
         why = "Required value: a token, or clientCertificateData with clientKeyData"
         faults.append(FieldError("token", why, "FieldValueRequired"))

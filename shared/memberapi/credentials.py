@@ -106,6 +106,9 @@ def _assemble(
     server = str(cluster.get("server") or "").rstrip("/")
     if not server.startswith(("https://", "http://")):
         raise UnusableCredentials(f"{name}: server {server!r} is neither an https nor an http URL")
+    if "@" in server.split("/")[2]:
+        # The address is shown to everybody; a password in it would be too.
+        raise UnusableCredentials(f"{name}: the server's URL must not name a user or a password")
     token = str(user.get("token") or "")
     if not token and user.get("tokenFile"):
         token = _read_text(folder / str(user["tokenFile"]), "token file").strip()

@@ -190,6 +190,7 @@ async def test_credentials_go_in_sealed_and_never_come_out(client, bus):
     [
         {"server": "https://127.0.0.1:6443"},
         {"server": "ftp://127.0.0.1", "token": "swordfish"},
+        {"server": "https://me:swordfish@127.0.0.1:6443", "token": "swordfish"},
         {"server": "https://127.0.0.1:6443", "token": "swordfish", "certificateAuthorityData": "?"},
         {
             "server": "https://127.0.0.1:6443",

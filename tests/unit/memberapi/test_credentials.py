@@ -63,6 +63,7 @@ def test_files_are_taken_from_the_kubeconfigs_folder(tmp_path: Path) -> None:
         ({"server": "member:6443"}, {}, "", "neither an https nor an http URL"),
         ({}, {}, "", "neither an https nor an http URL"),
         ({"server": "https://m", "certificate-authority": "gone.crt"}, {}, "", "does not exist"),
+        ({"server": "https://me:swordfish@m"}, {}, "", "must not name a user"),
         ({"server": "https://m"}, {"exec": {"command": "aws"}}, "", "exec plugin"),
         ({"server": "https://m"}, {"client-certificate-data": "TQ=="}, "", "client-key is missing"),
         ({"server": "https://m"}, {"client-key-data": "%"}, "", "not base64"),
@@ -76,6 +77,7 @@ def test_what_is_wrong_is_named(
     with pytest.raises(UnusableCredentials) as raised:
         read_kubeconfig(path, context)
     assert said in str(raised.value)
+    assert "swordfish" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["[", "just text", "kind: Config", "- 1"])
