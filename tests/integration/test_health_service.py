@@ -15,14 +15,17 @@ from services.health.service import Health
 from services.health.settings import Settings
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus import topology
+from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.clock import SystemClock, format_micro_time
 from shared.errors import StaleRevision
 from shared.events import subjects
 from shared.events.work import WorkReport, encode_report
+from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore
 from tests.integration.watched_member import (
     KEY,
+    NODE,
     Members,
     WatchedMember,
     cluster_key,
@@ -104,6 +107,19 @@ async def test_a_reachable_member_is_ready_and_has_room(ground: tuple[ObjectStor
     assert status["observedTime"]
     assert status["id"] == "uid-1"
     assert condition(cluster(store, "eu-1"), "Joined")["status"] == "True"
+
+
+async def test_a_member_that_lists_nonsense_harms_nobody_else() -> None:
+    store, bus = MemoryStore(), MemoryBus()
+    members = Members(eu_1=WatchedMember(), us_1=WatchedMember("uid-2"))
+    members["eu-1"].nodes = ({**NODE, "spec": {"taints": ["nonsense"]}},)
+    for name in ("eu-1", "us-1"):
+        await register(store, bus, name, **JOINED)
+    async with running(store, bus, members):
+        await until(lambda: "capacity" in cluster(store, "us-1").get("status", {}))
+        await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
+        members["eu-1"].nodes = (NODE,)
+        await until(lambda: "capacity" in cluster(store, "eu-1").get("status", {}))
 
 
 async def test_a_silent_member_is_tainted_and_the_taint_goes_when_it_is_back(

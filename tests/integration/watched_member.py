@@ -43,6 +43,7 @@ class WatchedMember:
         self.state = "well"
         self.kinds = list(KINDS)
         self.allowed = True
+        self.nodes: tuple[Manifest, ...] = (NODE,)
 
     def _stand(self) -> None:
         if self.state == "silent":
@@ -66,7 +67,7 @@ class WatchedMember:
 
     async def list(self, kind: ResourceType, **_options: str) -> MemberListing:
         self._stand()
-        return MemberListing((NODE,) if kind.resource == "nodes" else (), "1")
+        return MemberListing(self.nodes if kind.resource == "nodes" else (), "1")
 
     async def create(self, kind: ResourceType, _namespace: str, manifest: Manifest) -> Manifest:
         self._stand()

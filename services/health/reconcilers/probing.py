@@ -195,16 +195,18 @@ class _Observer:
         try:
             nodes = (await member.list(_NODES)).items
             pods = (await member.list(_PODS)).items
+            # Ten thousand pods take a second to add up: not on the event loop.
+            self._capacity = await asyncio.to_thread(capacity_of, nodes, pods)
+            self._refusal = ""
         except MemberRefused as err:
             self._refusal = f"nodes and pods cannot be read: {err}"
             log.warning("member.room_refused", cluster=self._name, error=str(err))
         except HanseError as err:
             # The last known room stands; whether the member is there the probes will tell.
             log.info("member.room_unknown", cluster=self._name, error=str(err))
-        else:
-            # Ten thousand pods take a second to add up: not on the event loop.
-            self._capacity = await asyncio.to_thread(capacity_of, nodes, pods)
-            self._refusal = ""
+        except Exception:
+            # What one member lists may make no sense: no reason to lose sight of the others.
+            log.exception("member.room_senseless", cluster=self._name)
 
     async def keep_saying(self, reach: Reach, message: str) -> None:
         while True:
