@@ -30,10 +30,12 @@ from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import run_until_stopped
 from shared.runtime.tokens import ensure_token
 from shared.store.jetstream import open_store
-from shared.store.port import ObjectStore
+from shared.store.port import Change, ChangeType, ObjectStore, Scope
 from shared.telemetry.setup import telemetry
 
 log = structlog.get_logger("hanse.gateway")
+
+_CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ async def open_gateway(
 ) -> AsyncIterator[Gateway]:
     """Wire the API over any store and bus, and listen."""
     works = WorkView(bus, clock)
+
+    def on_change(change: Change) -> None:
+        if _CLUSTERS.covers(change.stored.key) and change.type is ChangeType.DELETED:
+            works.forget_member(change.stored.key.name)
+
+    stop = store.mirror.on_change(on_change)
     readiness.checks["works"] = lambda: works.caught_up
     door = CredentialsDoor(store, bus, key)
     hosts = tuple(dict.fromkeys((*settings.tls_hosts, settings.host)))
@@ -100,5 +108,8 @@ async def open_gateway(
         ),
         clock=clock,
     )
-    async with api.listen() as listening:
-        yield Gateway(listening, {**api.tasks, "works": works.run})
+    try:
+        async with api.listen() as listening:
+            yield Gateway(listening, {**api.tasks, "works": works.run})
+    finally:
+        stop()

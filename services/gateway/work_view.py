@@ -95,6 +95,19 @@ class WorkView:
             # Its order may still come; of what is gone nothing is kept.
             self._reports[place] = report
 
+    def forget_member(self, cluster: str) -> None:
+        """Drop what is shown of a member that left: of the purge of its orders no message tells."""
+        for place in [one for one in self._held if one[0] == cluster]:
+            held = self._held.pop(place)
+            key = work_key(*place, held.order.kind)
+            self._places.pop(key, None)
+            shown = self._mirror.get(key)
+            if shown is not None:
+                revision = Revision(self._mirror.revision + 1)
+                self._mirror.remove(Stored(key, revision, shown.manifest))
+        for place in [one for one in self._reports if one[0] == cluster]:
+            del self._reports[place]
+
     def _show(self, place: _Place) -> None:
         held, report = self._held[place], self._reports.get(place)
         cluster, template = place

@@ -265,6 +265,16 @@ async def test_works_show_what_members_hold_and_report(client, bus):
     assert (await client.get(WORKS)).body["items"] == []
 
 
+async def test_the_works_of_a_member_that_left_are_shown_no_more(client, bus):
+    await client.post(CLUSTERS, cluster("eu-1"))
+    async with client.watch(WORKS) as lines:
+        await bus.publish(order())
+        assert (await lines.next())["type"] == "ADDED"
+        await client.delete(f"{CLUSTERS}/eu-1")
+        assert (await lines.next())["type"] == "DELETED"
+    assert (await client.get(WORKS)).body["items"] == []
+
+
 async def test_one_work_shows_its_manifest_and_nobody_writes_it(client, bus):
     await bus.publish(order())
     path = f"{WORKS}/eu-1.web-deployment"
