@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
-from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
+from shared.apimachinery.manifest import GroupResource, Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
@@ -36,6 +36,41 @@ class _Held:
 
     order: WorkOrder
     sequence: int
+
+
+class _ShownWork(Stored):
+    """A work that becomes a manifest when somebody looks at it: most are never seen."""
+
+    __slots__ = ("_cluster", "_held", "_report")
+
+    def __init__(
+        self,
+        key: ObjectKey,
+        revision: Revision,
+        cluster: str,
+        held: _Held,
+        report: WorkReport | None,
+    ) -> None:
+        self.key = key
+        self.revision = revision
+        self.trace = None
+        self._manifest = self._encoded = None
+        self._cluster = cluster
+        self._held = held
+        self._report = report
+
+    @property
+    def manifest(self) -> Manifest:
+        if self._manifest is None:
+            order, sequence = self._held.order, self._held.sequence
+            found = work_manifest(self.key, self._cluster, order, sequence, self._report)
+            found["metadata"]["resourceVersion"] = str(self.revision)
+            self._manifest = found
+        return self._manifest
+
+    def head(self) -> Head:
+        """Without the uid, which a work never changes: nobody owns one, and it ends at once."""
+        return Head(generation=self._held.sequence)
 
 
 class WorkView:
@@ -113,9 +148,7 @@ class WorkView:
         cluster, template = place
         key = work_key(cluster, template, held.order.kind)
         revision = Revision(self._mirror.revision + 1)
-        manifest = work_manifest(key, cluster, held.order, held.sequence, report)
-        manifest["metadata"]["resourceVersion"] = str(revision)
-        stored = Stored(key, revision, manifest)
+        stored = _ShownWork(key, revision, cluster, held, report)
         if is_over(held.order, held.sequence, report):
             del self._held[place]
             self._reports.pop(place, None)
