@@ -34,14 +34,13 @@ class SystemClock:
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC to the second, as `metav1.Time` is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Several times as fast as strftime, and on hot paths.
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """RFC 3339 in UTC to the microsecond, as `metav1.MicroTime` is written."""
-    # Several times as fast as strftime, and on hot paths.
-    naive = moment.astimezone(UTC).replace(tzinfo=None)
-    return naive.isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -61,6 +61,13 @@ class Controller(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._sources: list[tuple[Mirror, Scope, Callable[[Change], Iterable[Key]]]] = []
         self._stops: list[Callable[[], None]] = []
+        # Looking a metric up by its labels costs more than counting.
+        self._outcomes = {
+            outcome: metrics.RECONCILES.labels(name, outcome)
+            for outcome in ("done", "retry", "refused", "bug")
+        }
+        self._seconds = metrics.RECONCILE_SECONDS.labels(name)
+        self._waiting = metrics.QUEUE_LENGTH.labels(name)
 
     def wake(self, key: Key) -> None:
         self._queue.add(key)
@@ -116,9 +123,9 @@ class Controller(Generic[Key]):
                 outcome = await self._reconcile(key)
             finally:
                 self._queue.finish(key)
-            metrics.RECONCILES.labels(self.name, outcome).inc()
-            metrics.RECONCILE_SECONDS.labels(self.name).observe(time.perf_counter() - started)
-            metrics.QUEUE_LENGTH.labels(self.name).set(len(self._queue))
+            self._outcomes[outcome].inc()
+            self._seconds.observe(time.perf_counter() - started)
+            self._waiting.set(len(self._queue))
 
     async def _reconcile(self, key: Key) -> str:
         """Reconcile *key* once and plan its next turn; returns the outcome for the metrics."""

@@ -89,6 +89,7 @@ class ObjectReconciler:
         # Told when a key is done for now: (key, whether the member obeyed).
         self._settled = settled
         self._gate = MemberGate(clock)
+        self._applied = metrics.WORKS_APPLIED.labels(cluster, "applied")
 
     async def reconcile(self, key: ObjectKey) -> Result:
         tracked = self._objects.get(key)
@@ -345,7 +346,7 @@ class ObjectReconciler:
         tracked.pending, tracked.failures, tracked.message = False, 0, None
         self._report_latest(tracked)
         if obeyed:
-            metrics.WORKS_APPLIED.labels(self._cluster, "applied").inc()
+            self._applied.inc()
         self._settled(tracked.key, obeyed)
         await self._acknowledge(tracked)
 
