@@ -17,7 +17,7 @@ from shared.apiserver.garbage import GarbageCollector
 from shared.apiserver.registry import Registry
 from shared.apiserver.resources import Resources, Subresource
 from shared.apiserver.server import ApiServer, Listening, Probe, ServerSettings
-from shared.apiserver.serving import Serving
+from shared.apiserver.serving import Serving, Shown, as_stored
 from shared.clock import Clock, SystemClock
 from shared.store.port import ObjectStore
 
@@ -33,6 +33,9 @@ class Extensions:
 
     subresources: Mapping[tuple[GroupResource, str], Subresource] = field(default_factory=dict)
     """Subresources beside status and scale."""
+
+    shown: Shown = as_stored
+    """What readers see of an object, where that is more than what is stored."""
 
     routes: Sequence[web.RouteDef] = ()
     """Further paths, for authenticated users."""
@@ -77,7 +80,9 @@ def assemble(
     admission = AdmitByResource(
         {DEFINITIONS: DefinitionAdmission(registry, clock), **extensions.admission}
     )
-    serving = Serving(store=store, kinds=registry, admission=admission, clock=clock)
+    serving = Serving(
+        store=store, kinds=registry, admission=admission, clock=clock, shown=extensions.shown
+    )
     server = ApiServer(
         Resources(serving, tokens, settings.limits, extensions.subresources),
         tokens,

@@ -11,6 +11,7 @@ import msgspec
 from shared.apimachinery.manifest import Manifest, encode
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.negotiation import Form
+from shared.apiserver.serving import Shown
 from shared.apiserver.status_errors import bad_request
 from shared.apiserver.tables import IncludeObject, render_table
 from shared.apiserver.verbs.listing import Page
@@ -18,7 +19,6 @@ from shared.store.port import ChangeType, Stored
 
 _encode = msgspec.json.Encoder().encode
 _META_VERSION = "meta.k8s.io/v1"
-DEFAULT_REPLICAS = 1
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -39,14 +39,21 @@ class Renderer:
     """Writes one kind in one form, for one request."""
 
     def __init__(
-        self, kind: ResourceKind, form: Form, *, now: datetime, include: IncludeObject = "Metadata"
+        self,
+        kind: ResourceKind,
+        form: Form,
+        *,
+        now: datetime,
+        shown: Shown,
+        include: IncludeObject = "Metadata",
     ) -> None:
+        """*shown*: what is added to an object that is stored as its users wrote it."""
         self._kind = kind
+        self._shown = shown
         self._form = form
         self._now = now
         self._include = include
         self._api_version = kind.gvk.api_version
-        self._scales = kind.scale is not None and not kind.custom
 
     def object(self, stored: Stored) -> bytes:
         if self._form is Form.OBJECT:
@@ -118,26 +125,16 @@ class Renderer:
         return _encode({"type": "BOOKMARK", "object": found}) + b"\n"
 
     def _plain(self, stored: Stored) -> bytes:
-        manifest = stored.manifest
-        if self._lacks_replicas(manifest):
-            spec = {"replicas": DEFAULT_REPLICAS, **(manifest.get("spec") or {})}
-            manifest = {**manifest, "spec": spec}
-        elif manifest.get("apiVersion") == self._api_version:
+        manifest = self._shown(self._kind.group_resource, stored.manifest)
+        if manifest is stored.manifest and manifest.get("apiVersion") == self._api_version:
             return stored.encoded
         # Written in another version of the kind; versions differ in name only (as custom
         # resources with conversion strategy None).
         return encode({**manifest, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
 
-    def _lacks_replicas(self, manifest: Manifest) -> bool:
-        # Shown and not stored: clients of built-in kinds rely on the number (kubectl cannot
-        # describe a Deployment without), while a template that leaves it to an autoscaler must
-        # go on doing so.
-        if not self._scales:
-            return False
-        spec = manifest.get("spec")
-        return not isinstance(spec, dict) or spec.get("replicas") is None
-
     def _table(self, items: list[Manifest], metadata: dict[str, Any]) -> dict[str, Any]:
+        resource = self._kind.group_resource
+        items = [self._shown(resource, one) for one in items]
         return render_table(
             self._kind, items, now=self._now, include=self._include, metadata=metadata
         )

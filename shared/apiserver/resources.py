@@ -13,7 +13,7 @@ from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
-from shared.apiserver.negotiation import JSON, YAML, accepted_form, media_type
+from shared.apiserver.negotiation import JSON, YAML, Form, accepted_form, media_type
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
 from shared.apiserver.rendering import Renderer, read_include
 from shared.apiserver.request import (
@@ -35,6 +35,7 @@ from shared.apiserver.status_errors import (
     success,
     unknown_path,
 )
+from shared.apiserver.tables import IncludeObject
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import check_kind, create
 from shared.apiserver.verbs.delete import delete, delete_collection
@@ -127,6 +128,12 @@ class Resources:
             return Call(kind, target.namespace, target.name, target.subresource, options)
         return call
 
+    def _renderer(self, call: Call, form: Form, include: IncludeObject = "Metadata") -> Renderer:
+        serving = self._serving
+        return Renderer(
+            call.kind, form, now=serving.clock.now(), shown=serving.shown, include=include
+        )
+
     # Reading.
 
     async def _read(self, asked: Asked) -> web.StreamResponse:
@@ -134,7 +141,7 @@ class Resources:
         form = accepted_form(request.headers.get("Accept", ""))
         watch = bool(query) and read_bool(query, "watch")
         include = read_include(query.get("includeObject", ""))
-        renderer = Renderer(call.kind, form, now=self._serving.clock.now(), include=include)
+        renderer = self._renderer(call, form, include)
         if call.name and not watch:
             version = read_number(query, "resourceVersion")
             stored = await get_object(self._serving, call, resource_version=version)
@@ -201,7 +208,7 @@ class Resources:
         if asked.call.resource == DEFINITIONS:
             await self._noticed(outcome.stored.revision)
         form = accepted_form(asked.request.headers.get("Accept", ""))
-        renderer = Renderer(asked.call.kind, form, now=self._serving.clock.now())
+        renderer = self._renderer(asked.call, form)
         response = _json(renderer.object(outcome.stored), status=201 if outcome.created else 200)
         add_warnings(response, (*warnings, *outcome.warnings))
         return response
@@ -223,7 +230,7 @@ class Resources:
         if call.subresource:
             raise method_not_allowed(call.resource, "DELETE")
         form = accepted_form(request.headers.get("Accept", ""))
-        renderer = Renderer(call.kind, form, now=self._serving.clock.now())
+        renderer = self._renderer(call, form)
         if not call.name:
             listing = read_list_options(asked.query, watch=False)
             page = await list_objects(self._serving, self._snapshots, call, listing)
@@ -248,7 +255,11 @@ class Resources:
         match request.method:
             case "GET" | "HEAD":
                 stored = await get_object(self._serving, call)
-                return _json(msgspec.json.encode(scale_of(paths, stored.manifest)))
+                return _json(
+                    msgspec.json.encode(
+                        scale_of(paths, self._serving.shown(call.resource, stored.manifest))
+                    )
+                )
             case "PUT":
                 wanted, _ = await self._body(asked)
                 change: Callable[[Manifest], Manifest] = lambda _scale: wanted  # noqa: E731

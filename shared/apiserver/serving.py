@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Admission, AdmitEverything
 from shared.apiserver.kinds import KindRegistry, ResourceKind
 from shared.apiserver.request import WriteOptions
@@ -25,6 +25,14 @@ def random_uid() -> str:
     return str(uuid.uuid4())
 
 
+Shown = Callable[[GroupResource, Manifest], Manifest]
+
+
+def as_stored(_resource: GroupResource, manifest: Manifest) -> Manifest:
+    """Add nothing: what is stored is complete."""
+    return manifest
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """The dependencies of the verbs."""
@@ -33,6 +41,8 @@ class Serving:
     kinds: KindRegistry
     admission: Admission = field(default_factory=AdmitEverything)
     clock: Clock = field(default_factory=SystemClock)
+    shown: Shown = as_stored
+    """What readers see of an object: with the defaults of its kind, where those are not stored."""
     new_uid: Callable[[], str] = random_uid
     new_suffix: Callable[[], str] = random_suffix
 

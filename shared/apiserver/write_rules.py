@@ -6,7 +6,6 @@ from typing import Any
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
-from shared.apiserver.pod_defaults import fill_pod_spec
 from shared.apiserver.status_errors import invalid
 from shared.errors import FieldError
 
@@ -41,8 +40,6 @@ def prepare_content(kind: ResourceKind, old: Manifest | None, new: Manifest) -> 
         new = _fold_string_data(kind, new)
     elif resource == DEFINITIONS:
         new = _hold_definition(new)
-    else:
-        new = fill_pod_spec(resource, new)
     if old is not None:
         faults = _immutable_faults(resource, old, new)
         if faults:

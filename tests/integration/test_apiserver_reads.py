@@ -244,17 +244,6 @@ async def test_the_number_of_watches_is_bounded():
         assert refused.headers["Retry-After"]
 
 
-async def test_replicas_are_shown_though_the_template_leaves_them_open(client):
-    manifest = deployment("web")
-    del manifest["spec"]["replicas"]
-    await client.apply(f"{DEPLOYMENTS}/web", manifest)
-    assert (await client.get(f"{DEPLOYMENTS}/web")).body["spec"]["replicas"] == 1
-
-    # Nobody owns the number, so that an autoscaler still may.
-    managed = (await client.get(f"{DEPLOYMENTS}/web")).metadata["managedFields"]
-    assert "f:replicas" not in managed[0]["fieldsV1"]["f:spec"]
-
-
 async def test_watchers_leave_nothing_behind(served):
     client = served.client
     for _ in range(3):

@@ -5,25 +5,26 @@ manifest that shares its unchanged parts with the old one.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest, metadata_of
+from shared.apimachinery.parts import entries, section
 
-
-def section(parent: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """Return the object at *path*, or an empty one."""
-    place: Any = parent
-    for name in path:
-        # Manifests are decoded JSON: asking for the exact type is many times as fast.
-        place = place.get(name) if type(place) is dict else None
-    return place if type(place) is dict else {}
-
-
-def entries(parent: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the list of objects under *name*, or an empty one."""
-    found = parent.get(name)
-    return [one for one in found if type(one) is dict] if type(found) is list else ()
+__all__ = [
+    "controller_of",
+    "controller_reference",
+    "created_at",
+    "entries",
+    "is_deleting",
+    "number",
+    "section",
+    "share",
+    "with_metadata",
+    "with_spec",
+    "with_status",
+    "without_zeros",
+]
 
 
 def number(parent: Mapping[str, Any], name: str, default: int = 0) -> int:

@@ -3,8 +3,9 @@
 import re
 
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.parts import section
 from shared.apimachinery.quantity import parse_quantity
-from shared.apiserver.semantics.faults import invalid, required, section
+from shared.apiserver.semantics.faults import invalid, required
 from shared.errors import FieldError
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")

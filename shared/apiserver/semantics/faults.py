@@ -32,20 +32,6 @@ def forbidden(path: str, why: str) -> FieldError:
 _REQUIRED = "FieldValueRequired"
 
 
-def section(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """The object at *path*; an empty one where there is none."""
-    found: Any = value
-    for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def entries(value: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The objects of a list; anything else in it was refused by the schema."""
-    found = value.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
 def one_of(
     value: Mapping[str, Any], name: str, path: str, allowed: Collection[str]
 ) -> Iterator[FieldError]:

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.parts import entries, section
 from shared.apiserver.names import check_label
 from shared.apiserver.semantics.faults import (
     duplicate,
-    entries,
     invalid,
     one_of,
     port_name,
     port_number,
     required,
-    section,
 )
 from shared.errors import FieldError
 

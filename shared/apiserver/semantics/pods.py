@@ -4,19 +4,18 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.parts import entries, section
 from shared.apimachinery.quantity import parse_quantity
 from shared.apiserver.names import check_label
 from shared.apiserver.semantics.faults import (
     at_least,
     duplicate,
-    entries,
     forbidden,
     invalid,
     one_of,
     port_name,
     port_number,
     required,
-    section,
     unique,
 )
 from shared.errors import FieldError

@@ -1,7 +1,8 @@
 """Autoscalers and disruption budgets."""
 
 from shared.apimachinery.manifest import Manifest
-from shared.apiserver.semantics.faults import amount, at_least, invalid, required, section
+from shared.apimachinery.parts import section
+from shared.apiserver.semantics.faults import amount, at_least, invalid, required
 from shared.errors import FieldError
 
 

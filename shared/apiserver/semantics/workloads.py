@@ -5,16 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.parts import entries, section
 from shared.apiserver.semantics.faults import (
     amount,
     at_least,
-    entries,
     forbidden,
     invalid,
     is_nothing,
     one_of,
     required,
-    section,
     selector,
 )
 from shared.apiserver.semantics.pods import pod_spec

@@ -19,7 +19,7 @@ from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import ApiFault, bad_request, not_found
 from shared.apiserver.verbs.create import check_kind, prepare_new
 from shared.apiserver.verbs.transact import transact
-from shared.apiserver.verbs.update import check_version, prepare_changed
+from shared.apiserver.verbs.update import check_version, prepare_changed, without_shown
 from shared.errors import AlreadyExists
 from shared.store.port import Revision, Stored
 
@@ -60,7 +60,12 @@ async def patch(serving: Serving, call: Call, document: Any, media: str) -> Outc
 
     def compute(stored: Stored) -> Manifest:
         nonlocal warnings
-        merged = merge(call.kind, stored.manifest, document, media, name=call.name)
+        # Only a JSON patch can speak of what it was shown.
+        exact = media == JSON_PATCH
+        base = serving.shown(call.resource, stored.manifest) if exact else stored.manifest
+        merged = merge(call.kind, base, document, media, name=call.name)
+        if exact:
+            merged = without_shown(serving, call, stored, merged)
         check_version(call, stored, merged.get("metadata"))
         _check_same_kind(stored.manifest, merged)
         new, warnings = prepare_changed(serving, call, stored, merged)

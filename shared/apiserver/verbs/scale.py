@@ -75,7 +75,7 @@ async def write_scale(
     paths = paths_of(call)
 
     def compute(stored: Stored) -> Manifest:
-        wanted = change(scale_of(paths, stored.manifest))
+        wanted = change(scale_of(paths, serving.shown(call.resource, stored.manifest)))
         check_version(call, stored, wanted.get("metadata"))
         replicas = _read_replicas(call, wanted)
         new = _with_replicas(stored.manifest, paths.spec_replicas, replicas)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import count_generation, prepare_update
@@ -26,7 +27,8 @@ async def update(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
     def compute(stored: Stored) -> Manifest:
         nonlocal warnings
         check_version(call, stored, manifest.get("metadata"))
-        new, warnings = prepare_changed(serving, call, stored, manifest)
+        given = without_shown(serving, call, stored, manifest)
+        new, warnings = prepare_changed(serving, call, stored, given)
         return new
 
     written = await transact(serving, call, call.key, compute)
@@ -42,6 +44,17 @@ def check_version(call: Call, stored: Stored, metadata: Any) -> None:
         raise bad_request(f'metadata.resourceVersion: Invalid value: "{str(version)[:40]}"')
     if int(version) != stored.revision:
         raise conflict(call.resource, call.name)
+
+
+def without_shown(serving: Serving, call: Call, stored: Stored, new: Manifest) -> Manifest:
+    """Return *new* without the defaults that its writer was shown and gives back unchanged."""
+    shown = serving.shown(call.resource, stored.manifest)
+    if shown is stored.manifest or not isinstance(new.get("spec"), dict):
+        return new
+    return {
+        **new,
+        "spec": without_defaults(shown.get("spec"), stored.manifest.get("spec"), new["spec"]),
+    }
 
 
 def prepare_changed(
