@@ -248,7 +248,8 @@ async def open_store(
 ) -> AsyncIterator[JetStreamStore]:
     """Open the store with a complete mirror of *scopes*; `get` and writes reach any object.
 
-    The bucket must exist (`ensure_topology`). Waits for NATS as long as it takes.
+    The bucket must exist (`ensure_topology`). Waits for NATS as long as it takes. A mirror that
+    cannot be kept ends the block: whoever went on would go by what is no longer true.
     """
     store = JetStreamStore(connection, scopes, limits or StoreLimits())
     tail = Tail(
@@ -260,13 +261,33 @@ async def open_store(
         on_complete=store.complete,
         absence_max=DELETE_MARKER_TTL / 2,
     )
+    owner = asyncio.current_task()
+    assert owner is not None
     running = asyncio.create_task(tail.run(), name="store-mirror")
     opened = asyncio.create_task(store.opened())
+
+    def end_block(ended: asyncio.Task[None]) -> None:
+        if not ended.cancelled() and not owner.done():
+            owner.cancel()
+
     try:
         await asyncio.wait((running, opened), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             await running
+        running.add_done_callback(end_block)
         yield store
+    except asyncio.CancelledError:
+        if running.done() and not running.cancelled():
+            owner.uncancel()
+            # Raises what ended it.
+            await running
+        raise
     finally:
+        running.remove_done_callback(end_block)
         await stop(opened)
+        await _end(running)
+
+
+async def _end(running: asyncio.Task[None]) -> None:
+    if not running.done():
         await stop(running)

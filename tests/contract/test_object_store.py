@@ -515,6 +515,22 @@ async def test_a_stranger_in_the_bucket_harms_nobody(nats_settings: NatsSettings
             assert listing.revision == created.revision
 
 
+async def test_a_mirror_that_cannot_be_kept_ends_its_user(nats_settings: NatsSettings) -> None:
+    def stumble(change: Change) -> None:
+        raise ZeroDivisionError(change.stored.key.name)
+
+    async def use() -> None:
+        async with connect(nats_settings, "test") as connection:
+            await ensure_topology(connection, STREAMS)
+            async with asyncio.timeout(10), open_store(connection) as store:
+                store.mirror.on_change(stumble)
+                await store.create(key(), manifest())
+                await asyncio.Event().wait()
+
+    with pytest.raises(ZeroDivisionError):
+        await use()
+
+
 async def test_the_end_of_a_delete_marker_is_no_change(nats_settings: NatsSettings) -> None:
     async with connect(nats_settings, "one") as connection:
         await ensure_topology(connection, STREAMS)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import nats.errors
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -85,18 +86,24 @@ class Tail:
         self._arrived = asyncio.Event()
         # The flow control request not answered yet: the server waits for it.
         self._owed = ""
+        self._failure: Exception | None = None
         self._subscription: Subscription | None = None
         self._name = ""
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Follow until cancelled; raises what `on_message` raised: nobody could go on from there.
+
+        Raises `StoreUnavailable` where the connection was closed for good.
+        """
         stop = self._connection.on_reconnect(self._broken.set)
         try:
             while True:
+                if self._connection.client.is_closed:
+                    raise StoreUnavailable("the connection to NATS was closed")
                 try:
                     await self._attach()
                     await self._watch_over()
-                except StoreUnavailable as err:
+                except (StoreUnavailable, nats.errors.Error) as err:
                     log.info("tail.waiting", stream=self._stream, reason=str(err))
                     await asyncio.sleep(RECONNECT_SECONDS)
                 except TerminalError as err:
@@ -105,11 +112,12 @@ class Tail:
                         raise
                     log.error("tail.refused", stream=self._stream, reason=str(err))  # noqa: TRY400
                     await asyncio.sleep(TICK_SECONDS)
+                if self._failure is not None:
+                    raise self._failure
                 await self._detach()
         finally:
             stop()
-            with contextlib.suppress(StoreUnavailable):
-                await asyncio.shield(self._detach())
+            await asyncio.shield(self._detach())
 
     async def _attach(self) -> None:
         self._broken.clear()
@@ -231,10 +239,11 @@ class Tail:
         client = self._connection.client
         if subscription is None or client.is_closed:
             return
-        await subscription.unsubscribe()
-        if client.is_connected:
-            # Only a courtesy: the server forgets it by itself after a while.
-            await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+        # Only a courtesy: the server forgets it by itself after a while.
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+            if client.is_connected:
+                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
 
     async def _receive(self, message: Msg) -> None:
         self._heard_at = asyncio.get_running_loop().time()
@@ -251,7 +260,13 @@ class Tail:
             self._gap()
             return
         self._consumer_sequence = consumer_sequence
-        self._on_message(Entry(message.subject, sequence, message.data, headers))
+        try:
+            self._on_message(Entry(message.subject, sequence, message.data, headers))
+        except Exception as err:  # noqa: BLE001 - raised again by `run`.
+            # The client would log it and go on, past a change that was taken in half.
+            self._failure = err
+            self._gap()
+            return
         self._last = sequence
         if self._target is not None and sequence >= self._target:
             self._arrived.set()
