@@ -91,6 +91,11 @@ class Federation:
         assert self._hub is not None, "the federation has not started"
         return self._hub
 
+    @property
+    def nats(self) -> NatsSettings:
+        """How other systems reach its NATS."""
+        return NatsServer(self.layout.nats, port=self._ports.of("nats")).settings
+
     def probes_port(self, service: str) -> int:
         """Where *service* answers /readyz and /metrics."""
         return self._ports.of(f"{service}-probes")

@@ -7,6 +7,7 @@ token elsewhere.
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -254,10 +255,12 @@ class HttpMemberApi:
     def _send(
         self, session: aiohttp.ClientSession, asked: MemberRequest, timeout: aiohttp.ClientTimeout
     ) -> Any:
+        body = asked.body
         return session.request(
             asked.method,
             URL(self._base + asked.target, encoded=True),
-            data=asked.body,
+            # What is large goes in pieces, so that no other member's call waits for it.
+            data=body if body is None or len(body) < MEBIBYTE else io.BytesIO(body),
             headers=asked.headers,
             timeout=timeout,
             allow_redirects=False,
