@@ -196,9 +196,14 @@ def _cron_job(spec: dict[str, Any]) -> None:
 
 def _autoscaler(spec: dict[str, Any]) -> None:
     spec.setdefault("minReplicas", 1)
-    if not spec.get("metrics") and "targetCPUUtilizationPercentage" not in spec:
+    if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": _CPU_PERCENT}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
+def _autoscaler_v1(spec: dict[str, Any]) -> None:
+    spec.setdefault("minReplicas", 1)
+    spec.setdefault("targetCPUUtilizationPercentage", _CPU_PERCENT)
 
 
 def _claim(spec: dict[str, Any]) -> None:
@@ -259,6 +264,8 @@ def with_spec_defaults(resource: GroupResource, manifest: Manifest) -> Manifest:
     fill = _SPECS.get(resource)
     if fill is None:
         return manifest
+    if fill is _autoscaler and manifest.get("apiVersion") == "autoscaling/v1":
+        fill = _autoscaler_v1
     spec = dict(section(manifest, "spec"))
     fill(spec)
     return {**manifest, "spec": spec}

@@ -11,6 +11,7 @@ from aiohttp import web
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
+from shared.apiserver.conversion import ConvertedStore, conversion_of
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
 from shared.apiserver.negotiation import JSON, YAML, Form, accepted_form, media_type
@@ -60,6 +61,7 @@ class Asked:
     call: Call
     user: User
     query: Mapping[str, str]
+    serving: Serving
 
 
 Subresource = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -98,7 +100,8 @@ class Resources:
         query: Mapping[str, str] = request.rel_url.query
         if target.watch_path:
             query = {**query, "watch": "true"}
-        asked = Asked(request, self._call(request, target, query), user, query)
+        call = self._call(request, target, query)
+        asked = Asked(request, call, user, query, self._serving_of(call))
         subresource = target.subresource
         if subresource not in ("", "status"):
             found = self._subresources.get((asked.call.resource, subresource))
@@ -114,6 +117,14 @@ class Resources:
         if method is None:
             raise method_not_allowed(asked.call.resource, request.method)
         return await method(asked)
+
+    def _serving_of(self, call: Call) -> Serving:
+        """The store in the version that is asked for."""
+        conversion = conversion_of(call.kind.gvk)
+        if conversion is None:
+            return self._serving
+        store = ConvertedStore(self._serving.store, call.resource, conversion)
+        return replace(self._serving, store=store)
 
     def _call(self, request: web.BaseRequest, target: Target, query: Mapping[str, str]) -> Call:
         kind = self._serving.kinds.by_resource(target.group, target.version, target.resource)
@@ -144,15 +155,15 @@ class Resources:
         renderer = self._renderer(call, form, include)
         if call.name and not watch:
             version = read_number(query, "resourceVersion")
-            stored = await get_object(self._serving, call, resource_version=version)
+            stored = await get_object(asked.serving, call, resource_version=version)
             return _json(renderer.object(stored))
         options = read_list_options(query, watch=watch)
         if watch:
             options = _only(options, call.name)
             return await serve_watch(
-                request, self._serving, call, options, renderer=renderer, watches=self.watches
+                request, asked.serving, call, options, renderer=renderer, watches=self.watches
             )
-        page = await list_objects(self._serving, self._snapshots, call, options)
+        page = await list_objects(asked.serving, self._snapshots, call, options)
         return _json(renderer.page(page))
 
     # Writing.
@@ -177,14 +188,14 @@ class Resources:
             return _json(msgspec.json.encode(review), status=201)
         if call.name or (call.kind.namespaced and not call.namespace):
             raise method_not_allowed(call.resource, "POST")
-        outcome = await create(self._serving, call, manifest)
+        outcome = await create(asked.serving, call, manifest)
         return await self._written(asked, outcome, warnings)
 
     async def _update(self, asked: Asked) -> web.StreamResponse:
         if not asked.call.name:
             raise method_not_allowed(asked.call.resource, "PUT")
         manifest, warnings = await self._body(asked)
-        outcome = await update(self._serving, asked.call, manifest)
+        outcome = await update(asked.serving, asked.call, manifest)
         return await self._written(asked, outcome, warnings)
 
     async def _patch(self, asked: Asked) -> web.StreamResponse:
@@ -199,7 +210,7 @@ class Resources:
             document, warnings = await asyncio.to_thread(_read_patch, call, body, media)
         else:
             document, warnings = _read_patch(call, body, media)
-        outcome = await patching.patch(self._serving, call, document, media)
+        outcome = await patching.patch(asked.serving, call, document, media)
         return await self._written(asked, outcome, warnings)
 
     async def _written(
@@ -233,11 +244,11 @@ class Resources:
         renderer = self._renderer(call, form)
         if not call.name:
             listing = read_list_options(asked.query, watch=False)
-            page = await list_objects(self._serving, self._snapshots, call, listing)
+            page = await list_objects(asked.serving, self._snapshots, call, listing)
             keys = [stored.key for stored in page.items]
-            await delete_collection(self._serving, call, keys, options)
+            await delete_collection(asked.serving, call, keys, options)
             return _json(renderer.page(page))
-        deletion = await delete(self._serving, call, options)
+        deletion = await delete(asked.serving, call, options)
         if deletion.gone:
             details = object_details(call.resource, call.name)
             details["uid"] = deletion.stored.manifest["metadata"].get("uid", "")
@@ -254,10 +265,10 @@ class Resources:
         paths = paths_of(call)
         match request.method:
             case "GET" | "HEAD":
-                stored = await get_object(self._serving, call)
+                stored = await get_object(asked.serving, call)
                 return _json(
                     msgspec.json.encode(
-                        scale_of(paths, self._serving.shown(call.resource, stored.manifest))
+                        scale_of(paths, asked.serving.shown(call.resource, stored.manifest))
                     )
                 )
             case "PUT":
@@ -271,7 +282,7 @@ class Resources:
                 change = patching.scale_patch(body, media)
             case _:
                 raise method_not_allowed(call.resource, request.method)
-        return _json(msgspec.json.encode(await write_scale(self._serving, call, change)))
+        return _json(msgspec.json.encode(await write_scale(asked.serving, call, change)))
 
 
 def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:

@@ -15,8 +15,8 @@ AGGREGATED_KIND = "APIGroupDiscoveryList"
 
 
 def read_aggregated(document: Manifest) -> list[ResourceType]:
-    """Each resource in the first version that serves it; versions come preferred first."""
-    found: dict[tuple[str, str], ResourceType] = {}
+    """Each resource in every version that serves it, the preferred first."""
+    found: dict[tuple[str, str, str], ResourceType] = {}
     for group in document.get("items") or []:
         group_name = str((group.get("metadata") or {}).get("name") or "")
         for version in group.get("versions") or []:
@@ -29,7 +29,7 @@ def read_aggregated(document: Manifest) -> list[ResourceType]:
                 gvk = GroupVersionKind(group_name, str(version["version"]), str(kind))
                 resource = str(one["resource"])
                 found.setdefault(
-                    (group_name, resource),
+                    (group_name, gvk.version, resource),
                     ResourceType(gvk, resource, one.get("scope") == "Namespaced"),
                 )
     return list(found.values())
@@ -50,7 +50,7 @@ def read_group_versions(groups: Manifest) -> list[str]:
 
 def read_resource_lists(documents: Iterable[Manifest]) -> list[ResourceType]:
     """From `APIResourceList`s in the order of `read_group_versions`; subresources are left out."""
-    found: dict[tuple[str, str], ResourceType] = {}
+    found: dict[tuple[str, str, str], ResourceType] = {}
     for document in documents:
         group, _, version = str(document.get("groupVersion") or "").rpartition("/")
         for one in _resources(document):
@@ -58,7 +58,8 @@ def read_resource_lists(documents: Iterable[Manifest]) -> list[ResourceType]:
             if "/" not in resource and "list" in (one.get("verbs") or ()):
                 gvk = GroupVersionKind(group, version, str(one["kind"]))
                 found.setdefault(
-                    (group, resource), ResourceType(gvk, resource, bool(one.get("namespaced")))
+                    (group, version, resource),
+                    ResourceType(gvk, resource, bool(one.get("namespaced"))),
                 )
     return list(found.values())
 

@@ -54,7 +54,7 @@ class MemberApi(Protocol):
     """One member; implementations bound concurrency, time and memory per member."""
 
     async def discover(self) -> list[ResourceType]:
-        """Every resource that can be listed there, in its preferred version."""
+        """Every resource that can be listed there, in every version, the preferred first."""
         ...
 
     async def apply(
