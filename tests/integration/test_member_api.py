@@ -317,6 +317,7 @@ async def test_discovery_reads_both_forms(*, aggregated: bool) -> None:
     assert sorted(found, key=lambda one: one.resource) == [
         ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True),
         ResourceType(GroupVersionKind("x.io", "v1", "Widget"), "widgets", namespaced=False),
+        ResourceType(GroupVersionKind("x.io", "v2", "Widget"), "widgets", namespaced=False),
     ]
 
 
