@@ -1,6 +1,6 @@
 """Gateway: the Federated API Server: the Kubernetes REST API over the store.
 
-owns: what users write
+owns: what users write; sealed credentials
 reads: everything in OBJECTS; WORK and STATUS for the view `Work`
 consumes: requests over HTTPS
 publishes: -

@@ -1,7 +1,7 @@
 """Health: is a member reachable, what room it has, how its workloads do.
 
-owns: `Cluster` conditions, taints, capacity; aggregated status
-reads: `Cluster`, `ResourceBinding`, templates
+owns: `Cluster` conditions, taints, capacity; status of bindings and templates
+reads: `Cluster`, `ResourceBinding`, templates; sealed credentials
 consumes: STATUS; HEALTH; probes of members
 publishes: HEALTH; facts: cluster became unreachable, cluster recovered
 """

@@ -1,7 +1,7 @@
 """Registry: the Cluster Registry.
 
-owns: `Cluster` identity, version, API kinds, condition Joined; sealed credentials
-reads: `Cluster`
-consumes: COMMANDS; requests of the micro service `hanse`
+owns: `Cluster` identity, version, API kinds, condition Joined; what other systems write by command
+reads: `Cluster`; sealed credentials, which it removes with their cluster
+consumes: COMMANDS; requests of the micro service `hanse`; STATUS of definitions
 publishes: facts: cluster joined, cluster left; answers to commands
 """
