@@ -1,13 +1,11 @@
 """Settings of the gateway."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.apiserver.limits import ServerLimits
 from shared.apiserver.version import KUBERNETES_VERSION
 from shared.bus.settings import NatsSettings
-from shared.runtime.environment import read_settings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
@@ -45,8 +43,3 @@ class Settings:
 
     stop_seconds: float = 5.0
     """How long requests in progress may take to end when the gateway stops."""
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read variables that begin with HANSE_; raises `BadSetting`."""
-        return read_settings(cls, environment)

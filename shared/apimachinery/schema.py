@@ -118,10 +118,6 @@ class Schema:
             self._object = self if same else Schema(whole)
         return self._object
 
-    @property
-    def declares_fields(self) -> bool:
-        return bool(self.raw.get("properties"))
-
     def declares(self, name: str) -> bool:
         return name in self._declared
 

@@ -68,9 +68,6 @@ class WriteOptions:
     force: bool = False
 
 
-_DEFAULT_WRITE = WriteOptions()
-
-
 def read_write_options(query: Mapping[str, str], user_agent: str = "") -> WriteOptions:
     """Raise `ApiFault` 400 for a value that is none. A manager unnamed is the client program."""
     manager = query.get("fieldManager") or default_manager(user_agent)

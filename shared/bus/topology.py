@@ -11,9 +11,6 @@ from shared.events import subjects
 
 MEBIBYTE = 1024 * 1024
 
-OBJECT_BYTES_MAX = 3 * MEBIBYTE
-"""The largest object accepted at any door; real CustomResourceDefinitions come close."""
-
 MESSAGE_BYTES_MAX = 8 * MEBIBYTE
 """NATS' `max_payload`: an object, its envelope, and room for managed fields."""
 

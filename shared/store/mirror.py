@@ -157,10 +157,6 @@ class ObjectMirror:
         )
         names[stored.key.name] = stored
 
-    def unload(self, key: ObjectKey) -> None:
-        """Forget an object within the first snapshot."""
-        self._drop(key)
-
     def start_at(self, revision: int) -> None:
         """End the first snapshot: complete up to *revision*, with no history before it."""
         self._revision = self._forgotten = Revision(revision)
