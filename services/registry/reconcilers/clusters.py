@@ -221,6 +221,10 @@ class ClusterReconciler:
         last = self._known.get(name)
         if held is None and last is None:
             return
+        # In this order: credentials of a new cluster of that name come after its `Cluster`.
+        if await self._store.get(cluster_key(name)) is not None:
+            self._wake(name)
+            return
         if held is not None:
             await board.delete(secret)
         now = self._clock.now()
