@@ -148,7 +148,7 @@ async def test_refusals_say_why(api: HttpMemberApi, credentials: MemberCredentia
     assert unauthorized.value.status == 401
     distrusted = MemberCredentials(server=credentials.server, token=credentials.token)
     async with open_member(distrusted, name="real") as unsafe:
-        with pytest.raises(MemberUnreachable, match="TLS"):
+        with pytest.raises(MemberUnreachable, match="certificate is not trusted"):
             await unsafe.get(CONFIG_MAPS, "default", "a")
 
 
