@@ -85,8 +85,7 @@ class Controller(Generic[Key]):
 
         def on_change(change: Change) -> None:
             if scope.covers(change.stored.key):
-                for key in keys(change):
-                    self._queue.add(key)
+                self._wake_by(change, keys)
 
         self._stops.append(mirror.on_change(on_change))
         self._wake_source(mirror, scope, keys)
@@ -106,8 +105,19 @@ class Controller(Generic[Key]):
         self, mirror: Mirror, scope: Scope, keys: Callable[[Change], Iterable[Key]]
     ) -> None:
         for stored in list(mirror.items(scope)):
-            for key in keys(Change(ChangeType.ADDED, stored)):
-                self._queue.add(key)
+            self._wake_by(Change(ChangeType.ADDED, stored), keys)
+
+    def _wake_by(self, change: Change, keys: Callable[[Change], Iterable[Key]]) -> None:
+        try:
+            found = list(keys(change))
+        except Exception:
+            if self._settings.fail_fast:
+                raise
+            # One object that brings out a bug must not end whoever follows them all.
+            log.exception("wake.bug", controller=self.name, key=str(change.stored.key))
+            return
+        for key in found:
+            self._queue.add(key)
 
     async def _resync(self) -> None:
         while True:

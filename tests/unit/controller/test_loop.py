@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from shared.apimachinery.manifest import ObjectKey
 from shared.controller.loop import Controller, LoopSettings
 from shared.controller.result import Again, Done, Result
 from shared.errors import RetryableError, TerminalError
+from shared.store.memory import MemoryStore
+from shared.store.port import EVERYTHING, Change
 
 FAST = LoopSettings(
     workers=2, backoff_first=timedelta(milliseconds=1), backoff_max=timedelta(milliseconds=5)
@@ -101,3 +104,24 @@ async def test_with_fail_fast_a_bug_ends_the_loop() -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await controller.run()
     assert raised.group_contains(KeyError)
+
+
+async def test_an_object_that_brings_out_a_bug_wakes_nobody_and_harms_no_other() -> None:
+    store = MemoryStore()
+    recorder = Recorder(done, done)
+    controller: Controller[str] = Controller("test", recorder, FAST)
+    for name in ("bad", "first"):
+        await store.create(ObjectKey("", "configmaps", "shop", name), {"metadata": {"name": name}})
+
+    def keys(change: Change) -> list[str]:
+        name = change.stored.key.name
+        return [name] if name != "bad" else [str(change.stored.manifest["data"]["absent"])]
+
+    controller.watch(store.mirror, EVERYTHING, keys)
+    running = asyncio.create_task(controller.run())
+    await store.create(ObjectKey("", "configmaps", "shop", "second"), {"metadata": {}})
+    async with asyncio.timeout(10):
+        await recorder.finished.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sorted(recorder.keys) == ["first", "second"]
