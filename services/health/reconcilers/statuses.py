@@ -182,7 +182,10 @@ class ReportTable:
         report: WorkReport,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep *report*; *headers* carry the trace it belongs to."""
+        """Keep *report* unless a later order was reported on; *headers* carry its trace."""
+        known = self._reports.get(template, {}).get(cluster)
+        if known is not None and known.generation > report.generation:
+            return
         if headers and TRACEPARENT in headers:
             self._traces[template] = headers
         if report.applied and not report.present:
