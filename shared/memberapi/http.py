@@ -111,9 +111,9 @@ class HttpMemberApi:
         return await self._decoded("apply", found)
 
     async def apply_encoded(
-        self, kind: ResourceType, namespace: str, name: str, body: bytes
+        self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
     ) -> bytes:
-        asked = request.apply_request(kind, namespace, name, body, force=True)
+        asked = request.apply_request(kind, namespace, name, body, force=force)
         return await self._call("apply", asked)
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None:

@@ -64,9 +64,9 @@ class MemberApi(Protocol):
         ...
 
     async def apply_encoded(
-        self, kind: ResourceType, namespace: str, name: str, body: bytes
+        self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
     ) -> bytes:
-        """As `apply` with force; returns the object as the member encoded it."""
+        """As `apply`; returns the object as the member encoded it."""
         ...
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None: ...

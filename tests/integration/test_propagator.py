@@ -248,6 +248,29 @@ async def test_what_the_member_had_before_is_not_touched_unless_told_to(
     await eventually(lambda: member.get("configmaps", "a")["data"] == {"a": "1"})
 
 
+async def test_an_object_that_was_made_a_moment_ago_is_not_taken_either(
+    federation: Federation,
+) -> None:
+    member, late = federation.members["eu-1"], config_map_key("late")
+    await federation.write(A, config_map("a"))
+    await federation.bind(A, {"eu-1": None})
+    # Now the worker believes to know which names are taken.
+    await applied(federation, "eu-1", A)
+    async with open_member(member.credentials(), name="somebody") as api:
+        theirs = copy(config_map("late", "theirs"))
+        theirs["metadata"] = {"name": "late", "namespace": "shop"}
+        await api.create(CONFIG_MAPS, "shop", theirs)
+    await federation.write(late, config_map("late"))
+    await federation.bind(late, {"eu-1": None})
+
+    async def refused() -> bool:
+        report = await federation.report("eu-1", late)
+        return report is not None and report.reason == "AlreadyExists" and not report.applied
+
+    await eventually(refused)
+    assert member.get("configmaps", "late")["data"] == theirs["data"]
+
+
 async def test_what_is_preserved_stays_without_our_marks(federation: Federation) -> None:
     await federation.write(A, config_map("a"))
     binding = await federation.bind(A, {"eu-1": None}, preserveResourcesOnDeletion=True)

@@ -2,8 +2,8 @@
 
 Asking for each object would cost one call more per apply. Instead one list per kind and namespace,
 of what does *not* carry our label, answers for every apply of the next moment; a wave of a thousand
-new objects then costs a list per second. Somebody who makes an object of the same name within
-that moment is not noticed: `Abort` guards what was there, it is no lock.
+new objects then costs a list per second. What somebody makes within that moment is noticed
+by the apply itself, which takes no field from anybody.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from services.propagator.core.marks import UNMANAGED_SELECTOR, is_managed
 from shared.apimachinery.manifest import name_of
 from shared.clock import Clock
+from shared.errors import MemberRefused
 from shared.memberapi.port import MemberApi, ResourceType
 
 Place = tuple[ResourceType, str]
@@ -33,13 +34,34 @@ class ForeignObjects:
         self._views: dict[Place, _View] = {}
         self._locks: dict[Place, asyncio.Lock] = {}
 
-    async def holds(self, kind: ResourceType, namespace: str, name: str) -> bool:
-        """Whether an object of that name exists that Hanse never applied."""
-        if name not in (await self._view(kind, namespace)).names:
-            return False
-        # Rare, so now ask exactly: somebody may only have taken our label off.
+    async def guard(self, kind: ResourceType, namespace: str, name: str) -> None:
+        """Raise `MemberRefused`, AlreadyExists, where Hanse never applied an object that exists."""
+        if name in (await self._view(kind, namespace)).names:
+            # Rare, so now ask exactly: somebody may only have taken our label off.
+            await self._refuse_taken(kind, namespace, name)
+
+    async def apply_encoded(
+        self, kind: ResourceType, namespace: str, name: str, body: bytes
+    ) -> bytes:
+        """As the member's, for an object that is not there: one made meanwhile is not taken."""
+        try:
+            return await self._api.apply_encoded(kind, namespace, name, body, force=False)
+        except MemberRefused as err:
+            if err.status != 409:
+                raise
+        await self._refuse_taken(kind, namespace, name)
+        return await self._api.apply_encoded(kind, namespace, name, body)
+
+    async def _refuse_taken(self, kind: ResourceType, namespace: str, name: str) -> None:
         live = await self._api.get(kind, namespace, name)
-        return live is not None and not is_managed(live)
+        if live is not None and not is_managed(live):
+            path = f"{namespace}/{name}" if namespace else name
+            raise MemberRefused(
+                f"{kind.resource} {path} exists in the member and is not Hanse's; set "
+                "conflictResolution to Overwrite to take it over",
+                reason="AlreadyExists",
+                status=409,
+            )
 
     async def _view(self, kind: ResourceType, namespace: str) -> _View:
         place = (kind, namespace)

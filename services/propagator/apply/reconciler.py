@@ -196,12 +196,9 @@ class ObjectReconciler:
                 return Done()
             tracked.drift = "Edited"
         known = tracked.seen is not None and tracked.seen.labelled
-        if (
-            not known
-            and order.conflict_resolution == "Abort"
-            and await self._foreign.holds(kind, key.namespace, key.name)
-        ):
-            return await self._refused(tracked, _already_exists(key))
+        guarded = not known and order.conflict_resolution == "Abort"
+        if guarded:
+            await self._foreign.guard(kind, key.namespace, key.name)
         delay = self._correction_delay(tracked)
         if delay:
             self._settled(key, False)
@@ -219,7 +216,8 @@ class ObjectReconciler:
         if delegated:
             body = without_replicas(body)
         sequence = tracked.sequence
-        applied = read_live(await self._api.apply_encoded(kind, key.namespace, key.name, body))
+        apply = (self._foreign if guarded else self._api).apply_encoded
+        applied = read_live(await apply(kind, key.namespace, key.name, body))
         answer = applied.observe(tracked.seen)
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest
@@ -383,12 +381,3 @@ def _was_there(tracked: TrackedObject) -> bool:
 
 def is_foundation(key: ObjectKey) -> bool:
     return rank_of(key.group, key.resource) is Rank.FOUNDATION
-
-
-def _already_exists(key: ObjectKey) -> MemberRefused:
-    return MemberRefused(
-        f"{key} exists in the member and is not Hanse's; set conflictResolution to Overwrite "
-        "to take it over",
-        reason="AlreadyExists",
-        status=409,
-    )
