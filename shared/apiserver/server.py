@@ -105,7 +105,7 @@ class ApiServer:
         for path in ("/livez", "/healthz"):
             app.router.add_get(path, self._livez)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/metrics", self._guarded(self._metrics))
         app.router.add_get("/version", self._guarded(self._serve_version))
         app.router.add_get("/version/", self._guarded(self._serve_version))
         for route in routes:

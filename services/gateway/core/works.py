@@ -1,6 +1,7 @@
 """A `Work` made of what a member was told and what it reported. Pure."""
 
 import uuid
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from shared.events.work import WorkOrder, WorkReport
 APPLIED = "Applied"
 WORKS = "works"
 CLUSTER_WORKS = "clusterworks"
+HIDDEN = "<hidden>"
 RESOURCES = (WORKS, CLUSTER_WORKS)
 
 
@@ -42,7 +44,7 @@ def work_manifest(
     if key.namespace:
         metadata["namespace"] = key.namespace
     if report is not None:
-        metadata["creationTimestamp"] = report.observed_time
+        metadata["creationTimestamp"] = _to_the_second(report.observed_time)
     spec = WorkSpec(
         cluster=cluster,
         resource=ObjectReference(
@@ -66,10 +68,27 @@ def work_manifest(
 
 
 def with_manifest(work: Manifest, order: WorkOrder) -> Manifest:
-    """Return *work* with what the member must hold."""
+    """Return *work* with what the member must hold.
+
+    Of a Secret only the names are shown: who may read works may not read every secret.
+    """
     if order.is_tombstone:
         return work
-    return {**work, "spec": {**work["spec"], "manifest": msgspec.json.decode(order.manifest)}}
+    manifest = msgspec.json.decode(order.manifest)
+    if (order.api_version, order.kind) == ("v1", "Secret"):
+        manifest = {name: _hidden(name, value) for name, value in manifest.items()}
+    return {**work, "spec": {**work["spec"], "manifest": manifest}}
+
+
+def _hidden(part: str, value: Any) -> Any:
+    if part not in ("data", "stringData"):
+        return value
+    return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
+
+
+def _to_the_second(time: str) -> str:
+    """`metav1.Time` of a `metav1.MicroTime`."""
+    return time.partition(".")[0].removesuffix("Z") + "Z" if time else ""
 
 
 def _status(report: WorkReport | None, sequence: int) -> WorkStatus:
@@ -81,7 +100,7 @@ def _status(report: WorkReport | None, sequence: int) -> WorkStatus:
         status=("True" if report.applied else "False") if current else "Unknown",
         reason=report.reason or ("Applied" if report.applied else "NotApplied"),
         message=report.message if current else "the member has not reported on the last order yet",
-        last_transition_time=report.observed_time,
+        last_transition_time=_to_the_second(report.observed_time),
         observed_generation=report.generation,
     )
     return WorkStatus(

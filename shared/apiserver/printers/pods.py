@@ -42,7 +42,7 @@ class _Tally:
 
 
 def _tally(pod: Manifest) -> _Tally:
-    tally = _Tally(reason=dig(pod, "status", "reason") or dig(pod, "status", "phase") or "")
+    tally = _Tally(reason=dig(pod, "status", "reason") or dig(pod, "status", "phase") or "Pending")
     for condition in items(pod, "status", "conditions"):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulingGated":
             tally.reason = "SchedulingGated"
