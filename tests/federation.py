@@ -128,7 +128,9 @@ class Federation:
             yield dispatcher
 
     @asynccontextmanager
-    async def applying(self) -> AsyncIterator[MemberWorkers]:
+    async def applying(
+        self, resync: timedelta = timedelta(minutes=5)
+    ) -> AsyncIterator[MemberWorkers]:
         workers = MemberWorkers(
             store=self.store,
             bus=self.bus,
@@ -136,7 +138,9 @@ class Federation:
             key=SEALING,
             open_member=lambda credentials, name: open_member(credentials, name=name),
             settings=WorkerSettings(
-                report_interval=timedelta(milliseconds=5), foreign_view=timedelta(0)
+                report_interval=timedelta(milliseconds=5),
+                foreign_view=timedelta(0),
+                resync=resync,
             ),
         )
         async with _running(workers.run):

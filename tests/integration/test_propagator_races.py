@@ -1,6 +1,8 @@
 """What holds when others move faster: members that change, workers and dispatchers beside us."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from services.propagator.core.marks import (
     MANAGED_LABEL,
@@ -160,6 +162,24 @@ async def test_a_second_worker_speaks_of_the_newest_order_only() -> None:
                 assert await api.merge(CONFIG_MAPS, "shop", "a", seen)
             await eventually(lambda: all(one.idle for one in second.workers.values()))
             assert await reported(federation, 3)
+
+
+async def test_a_worker_that_takes_over_cares_for_what_it_was_never_told() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    async with federation.serving(), federation.dispatching(), AsyncExitStack() as first:
+        workers = await first.enter_async_context(federation.applying())
+        await eventually(lambda: workers.workers)
+        async with federation.applying(resync=timedelta(milliseconds=50)) as second:
+            await eventually(lambda: second.workers)
+            await share(federation)
+            await eventually(lambda: reported(federation))
+            await first.aclose()
+            edit: Manifest = {"data": {"a": "theirs"}}
+            async with open_member(member.credentials(), name="somebody") as api:
+                assert await api.merge(CONFIG_MAPS, "shop", "a", edit)
+            await eventually(lambda: value_in(member) == "1")
+            await eventually(lambda: reported(federation))
 
 
 async def test_what_lost_our_label_is_removed_all_the_same() -> None:

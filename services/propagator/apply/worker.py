@@ -1,7 +1,8 @@
 """The worker of one member: its orders in, its objects watched, its reports out.
 
 It holds one record per object. When it starts, WORK tells what must be and STATUS how far its
-predecessor came; only what differs is done again.
+predecessor came; only what differs is done again. Now and then it looks into WORK once more: while
+it stood by, another worker was handed orders that it never saw.
 """
 
 import asyncio
@@ -49,6 +50,9 @@ class WorkerSettings:
     deadline: timedelta = timedelta(seconds=60)
     """How long one object may take before it is put back."""
 
+    resync: timedelta = timedelta(minutes=5)
+    """How often WORK is read again for orders that went to another worker."""
+
 
 class MemberWorker:
     """`run` until cancelled."""
@@ -93,6 +97,7 @@ class MemberWorker:
                     self._hand_over(tracked.key)
             group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
             group.create_task(self._reporter.run(), name=f"report-{self._cluster}")
+            group.create_task(self._resync(), name=f"resync-{self._cluster}")
             await self._consume()
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
@@ -201,6 +206,24 @@ class MemberWorker:
         tracked.pending = False
         tracked.applied = report.generation
         tracked.baseline = report.fields_digest
+
+    async def _resync(self) -> None:
+        while True:
+            await self._clock.sleep(self._settings.resync.total_seconds())
+            async with self._snapshot(WORK, subjects.WORK) as messages:
+                async for message in messages:
+                    self._compare(message)
+
+    def _compare(self, message: Message) -> None:
+        """Take up an order that is newer than what is known; it is read again when its turn is."""
+        try:
+            _, key = subjects.parse_member_subject(message.subject)
+        except ValueError:
+            return
+        tracked = self._objects.track(key)
+        if tracked.sequence < message.sequence and not (tracked.arrived or tracked.message):
+            tracked.pending = True
+            self._hand_over(key)
 
     async def _consume(self) -> None:
         async with self._bus.consume(worker(self._cluster)) as deliveries:
