@@ -317,3 +317,27 @@ async def a_session(client: Client) -> None:
     assert (await client.post(MAPS, config_map("big", x="y" * 3_000_000))).code == 201
     assert (await client.delete(f"{DEPLOYMENTS}/web")).body["status"] == "Success"
     assert (await client.get(f"{DEPLOYMENTS}/web")).code == 404
+
+
+async def test_a_decision_is_the_schedulers(tmp_path: Path, bus: MemoryBus) -> None:
+    store = MemoryStore()
+    bindings = f"{HANSE}/namespaces/default/resourcebindings"
+    resource = {"apiVersion": "v1", "kind": "ConfigMap", "resource": "configmaps", "name": "a"}
+    policy_of = {"kind": "PropagationPolicy", "name": "p"}
+    binding = {
+        "apiVersion": "hanse.dev/v1alpha1",
+        "kind": "ResourceBinding",
+        "metadata": {"name": "mine", "namespace": "default"},
+        "spec": {"resource": resource, "policy": policy_of, "clusters": [{"name": "eu-1"}]},
+    }
+    async with running_gateway(tmp_path, store, bus) as (_, client):
+        refused = await client.post(bindings, binding)
+        assert (refused.code, refused.body["reason"]) == (403, "Forbidden")
+        assert "scheduler" in refused.body["message"]
+        key = ObjectKey("hanse.dev", "resourcebindings", "default", "mine")
+        await store.create(key, binding)
+        change = {"spec": {"clusters": [{"name": "us-1"}]}}
+        assert (await client.patch(f"{bindings}/mine", change)).code == 403
+        label = {"metadata": {"labels": {"a": "b"}}}
+        assert (await client.patch(f"{bindings}/mine", label)).code == 200
+        assert (await client.delete(f"{bindings}/mine")).code == 200

@@ -15,6 +15,7 @@ from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.status_errors import forbidden
 from shared.errors import FieldError, InvalidObject
 
 AnyKind = TypeVar("AnyKind", bound=msgspec.Struct)
@@ -47,15 +48,42 @@ class KindAdmission(Generic[AnyKind]):
         return ()
 
 
+class DecisionAdmission:
+    """Bindings hold what the scheduler decides, who writes past this door.
+
+    They may be deleted: what is due is decided anew.
+    """
+
+    def admit(
+        self,
+        operation: Operation,
+        kind: ResourceKind,
+        old: Manifest | None,
+        new: Manifest | None,
+    ) -> Sequence[str]:
+        if operation is Operation.DELETE or new is None:
+            return ()
+        if old is not None and old.get("spec") == new.get("spec"):
+            return ()
+        raise forbidden(
+            kind.group_resource,
+            name_of(new),
+            "a binding is what the scheduler decides: change the policy, or the template",
+        )
+
+
 def hanse_admission() -> Mapping[GroupResource, Admission]:
     """Return the rules by resource."""
     policies: Admission = KindAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
     clusters: Admission = KindAdmission(Cluster, check_cluster)
+    decisions: Admission = DecisionAdmission()
     return {
         GroupResource(GROUP, "propagationpolicies"): policies,
         GroupResource(GROUP, "clusterpropagationpolicies"): policies,
         GroupResource(GROUP, "overridepolicies"): overrides,
         GroupResource(GROUP, "clusteroverridepolicies"): overrides,
         GroupResource(GROUP, "clusters"): clusters,
+        GroupResource(GROUP, "resourcebindings"): decisions,
+        GroupResource(GROUP, "clusterresourcebindings"): decisions,
     }
