@@ -27,10 +27,10 @@ _BINDINGS = ("ResourceBinding", "ClusterResourceBinding")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """One object in one member."""
+    """One object in one member, whichever version of its kind it is read in."""
 
     cluster: str
-    api_version: str
+    group: str
     kind: str
     namespace: str
     name: str
@@ -70,9 +70,11 @@ async def read_member(
     cluster: str, api: MemberApi, kinds: Sequence[ResourceType]
 ) -> dict[Held, Manifest]:
     """Every object of *kinds* that carries Hanse's mark in one member."""
+    # One version shows the objects of all.
+    kinds = list({(kind.gvk.group, kind.resource): kind for kind in kinds}.values())
     listings = await asyncio.gather(*(api.list(kind, label_selector=MANAGED) for kind in kinds))
     return {
-        Held(cluster, kind.gvk.api_version, kind.gvk.kind, namespace_of(item), name_of(item)): item
+        Held(cluster, kind.gvk.group, kind.gvk.kind, namespace_of(item), name_of(item)): item
         for kind, listing in zip(kinds, listings, strict=True)
         for item in listing.items
         if MARK in annotations_of(item)
@@ -88,7 +90,7 @@ async def compare(hub: Hub, members: Mapping[str, MemberApi]) -> Comparison:
             if target.name in members:
                 held = Held(
                     target.name,
-                    resource.api_version,
+                    resource.key.group,
                     resource.kind,
                     resource.namespace,
                     resource.name,

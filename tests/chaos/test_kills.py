@@ -79,7 +79,7 @@ async def faults(federation: Federation, manifests: list[Manifest]) -> list[str]
         for cluster in federation.members:
             kind = GroupVersionKind.of(manifest)
             held = holdings.Held(
-                cluster, kind.api_version, kind.kind, namespace_of(manifest), name_of(manifest)
+                cluster, kind.group, kind.kind, namespace_of(manifest), name_of(manifest)
             )
             if held not in found:
                 problems.append(f"missing: {held}")
