@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
 
+from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
 from hanse.layout import Ports
 from hanse.lock import DirectoryInUse, hold
 
