@@ -13,8 +13,8 @@ from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, na
 from shared.errors import RetryableError
 from tests.chaos import boutique
 
-DEADLINE = 60.0
-pytestmark = pytest.mark.timeout(280)
+DEADLINE = 100.0
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

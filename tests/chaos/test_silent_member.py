@@ -13,10 +13,10 @@ from hanse.federation import Federation, FederationSettings, start_federation
 from shared.apimachinery.manifest import Manifest
 from shared.errors import RetryableError
 
-DEADLINE = 60.0
+DEADLINE = 100.0
 REPLICAS = 8
 SILENT = "us-1"
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(400)
 
 
 def manifests() -> list[Manifest]:
