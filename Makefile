@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench format lock clean
+.PHONY: install demo test conformance check bench format lock clean
 
 install: .venv/installed
 .venv/installed: requirements-dev.lock pyproject.toml
@@ -16,6 +16,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -q
+
+# Against Hanse, and against a real kube-apiserver where KUBEBUILDER_ASSETS names a folder with one.
+conformance: install
+	$(BIN)/python -m pytest -q tests/conformance
 
 check: install
 	$(BIN)/ruff format --check .

@@ -6,7 +6,6 @@ the test. Without the binaries tests that ask for them are skipped, saying so.
 
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -21,6 +20,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.memberapi.credentials import MemberCredentials
+from shared.runtime.kubeconfig import write_kubeconfig
+from tests.processes import child, free_ports
 
 TOKEN = "kube-apiserver-test"
 START_SECONDS_MAX = 90.0
@@ -41,7 +42,7 @@ def find_assets() -> Path:
 def run_kube_apiserver(folder: Path) -> Iterator[MemberCredentials]:
     """Start both in *folder*, wait until ready, yield an administrator's credentials."""
     assets = find_assets()
-    etcd_port, peer_port, api_port = _free_ports(3)
+    etcd_port, peer_port, api_port = free_ports(3)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     signing, public = folder / "sa.key", folder / "sa.pub"
     signing.write_bytes(
@@ -88,12 +89,40 @@ def run_kube_apiserver(folder: Path) -> Iterator[MemberCredentials]:
         "--disable-admission-plugins=ServiceAccount",
     ]
     url = f"https://127.0.0.1:{api_port}"
-    with _child(etcd, folder / "etcd.log"), _child(server, folder / "apiserver.log") as process:
+    with child(etcd, folder / "etcd.log"), child(server, folder / "apiserver.log") as process:
         authority = folder / "certs" / "apiserver.crt"
         _wait_until_ready(url, authority, process, folder / "apiserver.log")
         yield MemberCredentials(
             server=url, certificate_authority=authority.read_text(), token=TOKEN
         )
+
+
+@contextmanager
+def run_controllers(folder: Path, credentials: MemberCredentials) -> Iterator[bool]:
+    """Run garbage collection and the emptying of namespaces beside a server, if it is there."""
+    manager = shutil.which("kube-controller-manager", path=find_assets())
+    if manager is None:
+        yield False
+        return
+    kubeconfig = folder / "controllers.kubeconfig"
+    write_kubeconfig(
+        kubeconfig,
+        name="controllers",
+        server=credentials.server,
+        certificate_authority=(credentials.certificate_authority or "").encode(),
+        token=credentials.token or "",
+    )
+    command = [
+        manager,
+        f"--kubeconfig={kubeconfig}",
+        "--controllers=garbage-collector-controller,namespace-controller",
+        "--leader-elect=false",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={free_ports(1)[0]}",
+        f"--cert-dir={folder / 'controller-certs'}",
+    ]
+    with child(command, folder / "controllers.log"):
+        yield True
 
 
 def _wait_until_ready(
@@ -114,31 +143,3 @@ def _wait_until_ready(
                 pass
         time.sleep(0.2)
     raise AssertionError(f"kube-apiserver did not become ready: {log.read_text()[-2000:]}")
-
-
-@contextmanager
-def _child(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
