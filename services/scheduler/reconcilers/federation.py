@@ -72,9 +72,10 @@ class Federation:
         # Template -> its binding; policy -> templates bound under it.
         self._binding_of: dict[ObjectKey, ObjectKey] = {}
         self._templates_of: dict[ObjectKey, set[ObjectKey]] = {}
-        # Our own writes: those that have yet to come back, and those under way.
-        self._own: dict[ObjectKey, Revision] = {}
-        self._writing: dict[ObjectKey, BindingSpec] = {}
+        # Our own writes, each with the fleet it was decided on: those that have yet to come back,
+        # and those under way.
+        self._own: dict[ObjectKey, tuple[Revision, Fleet]] = {}
+        self._writing: dict[ObjectKey, tuple[BindingSpec, Fleet]] = {}
         self._fleet: Fleet | None = None
 
     def follow(self) -> Callable[[], None]:
@@ -117,22 +118,24 @@ class Federation:
         return len(self._templates_of.get(policy, ()))
 
     @contextmanager
-    def writing(self, binding: ObjectKey, spec: BindingSpec) -> Iterator[None]:
+    def writing(self, binding: ObjectKey, spec: BindingSpec, fleet: Fleet) -> Iterator[None]:
         """Within, the binding is written with *spec*, which need not wake us when it comes back.
 
-        It often comes back before the write is acknowledged.
+        It often comes back before the write is acknowledged. Where the fleet is another than
+        *fleet* by then, it does wake us: a member that changed meanwhile woke those it concerns,
+        as far as their bindings were known.
         """
-        self._writing[binding] = spec
+        self._writing[binding] = spec, fleet
         try:
             yield
         finally:
             self._writing.pop(binding, None)
 
-    def wrote(self, stored: Stored) -> None:
-        """Remember a write of our own that may still come back."""
+    def wrote(self, stored: Stored, fleet: Fleet) -> None:
+        """Remember a write of our own, decided on *fleet*, that may still come back."""
         known = self._bound.get(stored.key)
         if known is None or known.stored.revision < stored.revision:
-            self._own[stored.key] = stored.revision
+            self._own[stored.key] = stored.revision, fleet
 
     def _arriving(self) -> dict[tuple[str, str], frozenset[str]]:
         found = {}
@@ -246,13 +249,15 @@ class Federation:
         return woken
 
     def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
-        if self._own.pop(stored.key, None) == stored.revision:
-            return True
-        if binding is None or self._writing.get(stored.key) != binding.spec:
-            return False
-        # Once: what comes after it is another's.
-        del self._writing[stored.key]
-        return True
+        """Whether it is a write of ours, and still what we would decide."""
+        revision, fleet = self._own.pop(stored.key, (None, None))
+        if revision != stored.revision:
+            spec, fleet = self._writing.get(stored.key, (None, None))
+            if binding is None or spec != binding.spec:
+                return False
+            # Once: what comes after it is another's.
+            del self._writing[stored.key]
+        return fleet is self._fleet
 
     def _of_kind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
         """Return the placed objects of a kind that a definition brings or takes away."""

@@ -19,6 +19,7 @@ from services.scheduler.core.bindings import (
     workload_of,
 )
 from services.scheduler.core.decision import Decision
+from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload
@@ -31,7 +32,7 @@ from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_of, namespace_of
 from shared.clock import Clock, format_micro_time, format_time
 from shared.controller.result import Again, Done, Result
-from shared.errors import InvalidObject, StaleRevision
+from shared.errors import AlreadyExists, InvalidObject, StaleRevision
 from shared.interpreter.demand import demand_of
 from shared.store.port import ObjectStore, Scope, Stored
 from shared.telemetry.propagation import TRACEPARENT, extract
@@ -77,8 +78,9 @@ class TemplateReconciler:
         policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
         if policy is None:
             return await self._forget_policy(template, bound)
-        workload, decision = self._decide(key, template, policy, bound)
-        await self._confirm_departures(workload)
+        fleet = self._federation.fleet()
+        workload, decision = self._decide(key, template, policy, bound, fleet)
+        await self._confirm_departures(workload, fleet)
         spec = spec_of(workload, template, policy, decision)
         if bound is not None and not _differs(bound, spec, decision):
             await self._announcements.tell(bound.stored, decision)
@@ -87,12 +89,17 @@ class TemplateReconciler:
             with tracer.start_as_current_span(
                 "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
             ):
-                written = await self._write(key, spec, decision, bound)
+                written = await self._write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
 
     def _decide(
-        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+        self,
+        key: ObjectKey,
+        template: Manifest,
+        policy: PropagationPolicy,
+        bound: Bound | None,
+        fleet: Fleet,
     ) -> tuple[Workload, Decision]:
         refused, demand = "", None
         try:
@@ -103,11 +110,11 @@ class TemplateReconciler:
         workload = workload_of(key, template, demand, policy, binding, grace=self._grace)
         if refused:
             return workload, refusal(workload, refused)
-        return workload, schedule(workload, self._federation.fleet(), self._clock.now())
+        return workload, schedule(workload, fleet, self._clock.now())
 
-    async def _confirm_departures(self, workload: Workload) -> None:
+    async def _confirm_departures(self, workload: Workload, fleet: Fleet) -> None:
         """Not seeing a cluster is not the same as its being gone: ask the store itself."""
-        known = self._federation.fleet().members
+        known = fleet.members
         names = {one.name for one in workload.current}
         names |= {one.cluster for one in workload.evictions}
         for name in sorted(names - known.keys()):
@@ -150,10 +157,15 @@ class TemplateReconciler:
     # Writing.
 
     async def _write(
-        self, key: ObjectKey, spec: BindingSpec, decision: Decision, bound: Bound | None
+        self,
+        key: ObjectKey,
+        spec: BindingSpec,
+        decision: Decision,
+        bound: Bound | None,
+        fleet: Fleet,
     ) -> Stored:
         if bound is None:
-            return await self._create(key, spec, decision)
+            return await self._create(key, spec, decision, fleet)
         stored, binding = bound.stored, bound.binding
         changed = binding.spec != spec
         generation = generation_of(stored.manifest) + changed
@@ -166,12 +178,14 @@ class TemplateReconciler:
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
         condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
-        with self._federation.writing(stored.key, spec):
+        with self._federation.writing(stored.key, spec, fleet):
             written = await self._store.update(stored.key, manifest, expected=stored.revision)
-            self._federation.wrote(written)
+            self._federation.wrote(written, fleet)
         return written
 
-    async def _create(self, key: ObjectKey, spec: BindingSpec, decision: Decision) -> Stored:
+    async def _create(
+        self, key: ObjectKey, spec: BindingSpec, decision: Decision, fleet: Fleet
+    ) -> Stored:
         resource = spec.resource
         place = binding_key(key, resource.kind, built_in=is_built_in(key.group))
         now = self._clock.now()
@@ -191,9 +205,13 @@ class TemplateReconciler:
             "spec": section(spec),
         }
         self._put_condition(manifest, (), condition_of(decision, 1))
-        with self._federation.writing(place, spec):
-            written = await self._store.create(place, manifest)
-            self._federation.wrote(written)
+        with self._federation.writing(place, spec, fleet):
+            try:
+                written = await self._store.create(place, manifest)
+            except AlreadyExists as err:
+                # By another scheduler, or by a write of ours whose answer was lost.
+                raise StaleRevision(f"{place} exists, but has not been seen yet") from err
+            self._federation.wrote(written, fleet)
         return written
 
     def _put_condition(

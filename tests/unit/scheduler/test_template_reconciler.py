@@ -173,6 +173,16 @@ async def test_not_seeing_something_deletes_nothing(world, hidden):
     assert world.binding(WEB) == before
 
 
+async def test_a_binding_that_has_not_been_seen_is_no_reason_to_give_up(world):
+    await world.put(a_cluster("eu-1"), a_policy(), WEB)
+    await world.settle()
+    lagging = LaggingStore(world.store)
+    lagging.mirror.hidden.add(world.binding_key(WEB))
+    behind = SchedulerWorld(lagging)
+    with pytest.raises(StaleRevision, match="has not been seen yet"):
+        await behind.settle()
+
+
 async def test_a_policy_that_cannot_be_read_moves_nothing_and_says_so(world):
     await world.put(a_cluster("eu-1"), a_policy(), WEB)
     await world.settle()
