@@ -5,6 +5,7 @@ to join; the same data directory resumes the same federation. Everything listens
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,19 +19,24 @@ from hanse.layout import Layout, Ports, is_free
 from hanse.lock import DirectoryInUse, hold
 from hanse.supervisor import Command, Supervisor
 from shared.bus.settings import NatsSettings
-from shared.errors import HanseError
-from shared.memberapi.credentials import read_kubeconfig
+from shared.errors import RetryableError, TerminalError
+from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate
+from shared.runtime.last_words import last_words
 from shared.runtime.nats_server import NatsServer
 from shared.runtime.tokens import ensure_token
 
 SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
-READY_DEADLINE_SECONDS = 60.0
+# A machine that reads everything for the first time, and is busy, takes long.
+READY_DEADLINE_SECONDS = 120.0
+# Who dies so often at its start will not come up by itself.
+DEATHS_MAX = 5
 PORT_DEADLINE_SECONDS = 3.0
 _POLL_SECONDS = 0.05
+_LAST_LINES = 12
 
 # Names, regions, zones and providers of the first simulated members; more are numbered.
 _PLACES = (
@@ -212,18 +218,35 @@ class Federation:
         credentials = read_kubeconfig(kubeconfig)
         member = await self._stack.enter_async_context(open_member(credentials, name=place.name))
         await self._until(name, lambda: _answers(member))
-        await register(self.hub.api, place, credentials)
+        await self._until("gateway", lambda: _registers(self.hub.api, place, credentials))
         return member
 
     async def _until(self, child: str, check: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until *check* holds; raises `FederationFailed` with the child's last words."""
-        try:
+        """Wait until *check* holds; raises `FederationFailed` with the child's last words.
+
+        What may be tried again counts as not yet.
+        """
+        reason = ""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_DEADLINE_SECONDS):
-                while not await check():  # noqa: ASYNC110 - another process changes what it asks.
+                while self.supervisor.child(child).restarts < DEATHS_MAX:
+                    try:
+                        if await check():
+                            return
+                    except RetryableError as err:
+                        reason = str(err)
                     await asyncio.sleep(_POLL_SECONDS)
-        except TimeoutError as err:
-            file = self.layout.logs / f"{child}.log"
-            raise FederationFailed(f"{child} did not come up; its log is {file}") from err
+        raise FederationFailed(self._obituary(child, reason))
+
+    def _obituary(self, child: str, reason: str) -> str:
+        """What is known of a child that did not come up."""
+        files = [self.layout.logs / f"{child}.log"]
+        if child == "nats":
+            files.append(NatsServer(self.layout.nats).log_file)
+        known = [reason, self.supervisor.child(child).last_end]
+        told = "; ".join([f"{child} did not come up", *filter(None, known)])
+        words = [line for file in files for line in last_words(file, lines=_LAST_LINES)]
+        return "\n  ".join([f"{told}; its log is {files[-1]} and ends:", *(words or ["(nothing)"])])
 
 
 @asynccontextmanager
@@ -259,8 +282,13 @@ async def _connects(port: int) -> bool:
 async def _answers(api: MemberApi) -> bool:
     try:
         await api.read("/readyz", deadline_seconds=2.0)
-    except HanseError:
+    except TerminalError:
         return False
+    return True
+
+
+async def _registers(hub: MemberApi, place: Place, credentials: MemberCredentials) -> bool:
+    await register(hub, place, credentials)
     return True
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +52,11 @@ class Layout:
 _PORTS = range(20_000, 32_000)
 
 
-def free_port() -> int:
-    """A loopback port that is free now."""
+def free_port(taken: Collection[int] = ()) -> int:
+    """A loopback port that is free now, and none of *taken*."""
     while True:
         port = secrets.choice(_PORTS)
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
 
 
@@ -80,7 +81,8 @@ class Ports:
 
     def of(self, purpose: str, wanted: int = 0) -> int:
         """*wanted* where given; else the port of last time; else a free one."""
-        port = wanted or self._known.get(purpose) or free_port()
+        # Nobody listens yet on those chosen a moment ago.
+        port = wanted or self._known.get(purpose) or free_port(self._known.values())
         if self._known.get(purpose) != port:
             self._known[purpose] = port
             self._file.write_text(json.dumps(self._known, indent=1, sort_keys=True))

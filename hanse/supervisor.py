@@ -7,15 +7,15 @@ ends the children too (Linux: parent-death signal), so nothing is left running.
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+
+from shared.runtime.parent_death import ending_with_parent
 
 log = structlog.get_logger("hanse.supervisor")
 
@@ -23,7 +23,6 @@ RESTART_DELAY_FIRST = 0.2
 RESTART_DELAY_MAX = 10.0
 STABLE_SECONDS = 30.0
 STOP_GRACE_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +35,6 @@ class Command:
     log_file: Path
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Child:
     """One command kept running until `stop`."""
 
@@ -48,6 +42,8 @@ class Child:
         self.command = command
         self.restarts = 0
         self.held = False
+        self.last_end = ""
+        """How it ended last, in words; empty while it never has."""
         self._process: asyncio.subprocess.Process | None = None
         self._released = asyncio.Event()
         self._released.set()
@@ -60,7 +56,9 @@ class Child:
     def kill(self) -> None:
         """End it as a crash would (SIGKILL)."""
         if self.pid is not None:
-            os.kill(self.pid, signal.SIGKILL)
+            # It may have ended a moment ago, which is learned a moment later.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def hold(self) -> None:
         """Kill it and do not start it again until `release`: a machine that is gone."""
@@ -80,12 +78,17 @@ class Child:
             while True:
                 await self._released.wait()
                 started = loop.time()
-                code = await self._run_once()
+                try:
+                    self.last_end = f"it ended with status {await self._run_once()}"
+                except OSError as err:
+                    # No memory or no process left for it, perhaps; there may be later.
+                    self.last_end = f"it could not be started: {err}"
                 if self.held:
                     continue
                 if loop.time() - started > STABLE_SECONDS:
                     delay = RESTART_DELAY_FIRST
-                log.warning("child.died", child=self.command.name, status=code, again_in=delay)
+                name, end = self.command.name, self.last_end
+                log.warning("child.died", child=name, end=end, again_in=delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RESTART_DELAY_MAX)
                 self.restarts += 1
@@ -101,7 +104,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_die_with_parent,
+                preexec_fn=ending_with_parent(signal.SIGKILL),
                 # A Ctrl-C is ours to hand on, in our order.
                 start_new_session=True,
             )

@@ -6,9 +6,7 @@ monitoring port, and ends with this process. The same folder resumes the same se
 
 import asyncio
 import contextlib
-import ctypes
 import json
-import os
 import shutil
 import signal
 import sys
@@ -25,13 +23,15 @@ from shared.bus.settings import (
     write_private,
 )
 from shared.bus.topology import MESSAGE_BYTES_MAX
+from shared.runtime.last_words import last_words
+from shared.runtime.parent_death import ending_with_parent
 
 __all__ = ["Credentials", "NatsServer", "NatsServerFailed", "NatsSettings", "read_credentials"]
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 10.0
 _POLL_SECONDS = 0.005
-_PR_SET_PDEATHSIG = 1
+_LAST_LINES = 3
 
 
 class NatsServerFailed(RuntimeError):
@@ -135,7 +135,9 @@ authorization {{
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
+            preexec_fn=ending_with_parent(signal.SIGTERM),
+            # A terminal's interrupt goes to the whole group: the server outlives those who use it.
+            start_new_session=True,
         )
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
@@ -188,11 +190,7 @@ authorization {{
             path.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
-        try:
-            lines = self.log_file.read_text(errors="replace").splitlines()
-        except OSError:
-            return "no log"
-        return " | ".join(lines[-3:])
+        return " | ".join(last_words(self.log_file, lines=_LAST_LINES)) or "no log"
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -205,10 +203,3 @@ authorization {{
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
-
-
-def _die_with_parent() -> None:
-    # A terminal's interrupt goes to the whole group: the server must outlive those who use it.
-    os.setsid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

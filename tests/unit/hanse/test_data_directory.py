@@ -70,3 +70,9 @@ def test_damaged_notes_of_ports_are_begun_anew(tmp_path: Path, text: str) -> Non
     file.write_text(text)
     port = Ports(file).of("gateway")
     assert Ports(file).of("gateway") == port
+
+
+def test_no_port_is_given_out_twice(tmp_path: Path) -> None:
+    # Chosen at random, so many that two would surely meet.
+    ports = Ports(tmp_path / "ports.json")
+    assert len({ports.of(f"member-{number}") for number in range(600)}) == 600
