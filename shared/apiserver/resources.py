@@ -14,7 +14,7 @@ from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
 from shared.apiserver.conversion import ConvertedStore, conversion_of
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
-from shared.apiserver.negotiation import JSON, YAML, Form, accepted_form, media_type
+from shared.apiserver.negotiation import JSON, YAML, Form, accepted, media_type, not_acceptable
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
 from shared.apiserver.rendering import Renderer, read_include
 from shared.apiserver.request import (
@@ -149,16 +149,18 @@ class Resources:
 
     async def _read(self, asked: Asked) -> web.StreamResponse:
         request, call, query = asked.request, asked.call, asked.query
-        form = accepted_form(request.headers.get("Accept", ""))
+        wish = accepted(request.headers.get("Accept", ""))
         watch = bool(query) and read_bool(query, "watch")
         include = read_include(query.get("includeObject", ""))
-        renderer = self._renderer(call, form, include)
+        renderer = self._renderer(call, wish.form, include)
         if call.name and not watch:
             version = read_number(query, "resourceVersion")
             stored = await get_object(asked.serving, call, resource_version=version)
             return _json(renderer.object(stored))
         options = read_list_options(query, watch=watch)
         if watch:
+            if wish.media == YAML:
+                raise not_acceptable(JSON)
             options = _only(options, call.name)
             return await serve_watch(
                 request, asked.serving, call, options, renderer=renderer, watches=self.watches
@@ -218,7 +220,7 @@ class Resources:
     ) -> web.StreamResponse:
         if asked.call.resource == DEFINITIONS:
             await self._noticed(outcome.stored.revision)
-        form = accepted_form(asked.request.headers.get("Accept", ""))
+        form = accepted(asked.request.headers.get("Accept", "")).form
         renderer = self._renderer(asked.call, form)
         response = _json(renderer.object(outcome.stored), status=201 if outcome.created else 200)
         add_warnings(response, (*warnings, *outcome.warnings))
@@ -240,7 +242,7 @@ class Resources:
         options = read_delete_options(given, asked.query)
         if call.subresource:
             raise method_not_allowed(call.resource, "DELETE")
-        form = accepted_form(request.headers.get("Accept", ""))
+        form = accepted(request.headers.get("Accept", "")).form
         renderer = self._renderer(call, form)
         if not call.name:
             listing = read_list_options(asked.query, watch=False)

@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.limits import InFlight, ServerLimits
+from shared.apiserver.presentation import presented
 from shared.apiserver.request import parse_target
 from shared.apiserver.resources import Resources, status_response
 from shared.apiserver.status_errors import ApiFault, from_error, unknown_path
@@ -142,9 +143,10 @@ class ApiServer:
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
                 self._authenticate(request)
-                return await handler(request)
+                response = await handler(request)
             except Exception as err:  # noqa: BLE001 - the last resort of a request.
-                return _answer_error(err, request)
+                response = _answer_error(err, request)
+            return await presented(request, response)
 
         return guarded
 
@@ -161,6 +163,7 @@ class ApiServer:
             response = await self._admitted(request, method)
         except Exception as err:  # noqa: BLE001 - the last resort of a request.
             response = _answer_error(err, request)
+        response = await presented(request, response)
         _count(method, response.status).inc()
         _seconds(method).observe(time.perf_counter() - started)
         return response
