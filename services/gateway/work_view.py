@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
-from shared.apimachinery.manifest import GroupResource, Head, Manifest, ObjectKey
+from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
@@ -178,13 +178,13 @@ class WorkView:
         return self._mirror.listing(scope)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
-        raise _refusal(key.group_resource, "create", manifest)
+        raise _refusal(key, manifest)
 
     async def update(self, key: ObjectKey, manifest: Manifest, *, expected: Revision) -> Stored:
-        raise _refusal(key.group_resource, "update", manifest, expected)
+        raise _refusal(key, manifest, expected)
 
     async def delete(self, key: ObjectKey, last: Manifest, *, expected: Revision) -> Stored:
-        raise _refusal(key.group_resource, "delete", last, expected)
+        raise _refusal(key, last, expected)
 
     @asynccontextmanager
     async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
@@ -201,5 +201,5 @@ def _order(message: Message) -> WorkOrder:
     return decode_order(message.body)
 
 
-def _refusal(resource: GroupResource, verb: str, *_given: object) -> ApiFault:
-    return method_not_allowed(resource, verb)
+def _refusal(*_given: object) -> ApiFault:
+    return method_not_allowed()
