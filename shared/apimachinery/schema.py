@@ -12,6 +12,7 @@ from shared.apimachinery import facts
 from shared.apimachinery.manifest import GroupVersionKind
 
 _REFERENCE = "#/definitions/"
+_RULES = "x-kubernetes-validations"
 _HEADER: Mapping[str, Mapping[str, Any]] = {
     "apiVersion": {"type": "string"},
     "kind": {"type": "string"},
@@ -34,6 +35,7 @@ class Schema:
     __slots__ = (
         "_declared",
         "_fields",
+        "_has_rules",
         "_items",
         "_object",
         "_values",
@@ -52,6 +54,7 @@ class Schema:
         "preserves_unknown",
         "raw",
         "required",
+        "rules",
         "strategies",
         "type",
     )
@@ -79,6 +82,8 @@ class Schema:
         self.junctors = not _JUNCTORS.isdisjoint(raw)
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
+        self.rules: tuple[Mapping[str, Any], ...] = tuple(raw.get(_RULES) or ())
+        self._has_rules: bool | None = None
         self._fields: dict[str, Schema] = {}
         self._object: Schema | None = None
         self._declared = frozenset(raw.get("properties") or ())
@@ -122,6 +127,13 @@ class Schema:
         return name in self._declared
 
     @property
+    def has_rules(self) -> bool:
+        """Whether there are validation rules here or anywhere within."""
+        if self._has_rules is None:
+            self._has_rules = _has_rules(self.raw)
+        return self._has_rules
+
+    @property
     def items(self) -> "Schema":
         """Schema of a list's items; anything where none is declared."""
         if self._items is None:
@@ -158,6 +170,14 @@ def _resolve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         beside = {key: value for key, value in raw.items() if key != "$ref"}
         raw = {**named, **beside} if beside else named
     return raw
+
+
+def _has_rules(raw: Mapping[str, Any]) -> bool:
+    if raw.get(_RULES):
+        return True
+    parts = [*(raw.get("properties") or {}).values(), raw.get("items")]
+    parts.append(raw.get("additionalProperties"))
+    return any(isinstance(part, Mapping) and _has_rules(part) for part in parts)
 
 
 def _preserves_unknown(raw: Mapping[str, Any]) -> bool:
