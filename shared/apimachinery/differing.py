@@ -98,12 +98,21 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], schema: Schema) -> D
     difference = Difference()
     for name, after in new.items():
         before = old.get(name, _ABSENT)
+        if before is _ABSENT and name in schema.present:
+            before = _zero(schema.field(name))
         if before is not after and (before is _ABSENT or before != after):
             _add(difference, f"f:{name}", before, after, schema.field(name) or ANYTHING)
     for name, before in old.items():
         if name not in new:
-            _add(difference, f"f:{name}", before, _ABSENT, schema.field(name) or ANYTHING)
+            after = _zero(schema.field(name)) if name in schema.present else _ABSENT
+            if before != after:
+                _add(difference, f"f:{name}", before, after, schema.field(name) or ANYTHING)
     return difference
+
+
+def _zero(schema: Schema | None) -> Any:
+    """What stands in a field that is always there, before anybody sets it."""
+    return {} if schema is not None and schema.type == "object" else None
 
 
 def _add(into: Difference, element: str, old: Any, new: Any, schema: Schema) -> None:
@@ -187,10 +196,14 @@ def _everything(value: Any, schema: Schema) -> FieldSet:
 
 def _parts(value: Any, schema: Schema) -> FieldSet:
     if isinstance(value, dict) and schema.map_type != "atomic":
-        return {
+        parts = {
             f"f:{name}": _everything(each, schema.field(name) or ANYTHING)
             for name, each in value.items()
         }
+        for name in schema.present - value.keys():
+            child = schema.field(name)
+            parts[f"f:{name}"] = _everything(_zero(child), child or ANYTHING)
+        return parts
     if isinstance(value, list) and is_associative(schema):
         return {
             element: _everything(items[0], schema.items) if len(items) == 1 else {}

@@ -18,10 +18,6 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
     """Return *target* after *operations*; raises `InvalidObject` naming the one that fails."""
     if not isinstance(operations, list):
         raise InvalidObject("a JSON patch is a list of operations")
-    if len(operations) > OPERATIONS_MAX:
-        raise InvalidObject(
-            f"a JSON patch may hold {OPERATIONS_MAX} operations, not {len(operations)}"
-        )
     changed: Any = copy(target)
     # An operation's value becomes part of the object, which later operations change.
     operations = copy({"": operations})[""]
@@ -33,6 +29,8 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
                 raise _refusal(number, f"copies may not exceed {COPIED_BYTES_MAX} bytes")
             # One at a time, so that the error can name it.
             operation = _lenient(changed, operation)  # noqa: PLW2901
+            if operation is None:
+                continue
             changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
         except jsonpatch.JsonPatchTestFailed as err:
             raise _refusal(number, "test failed") from err
@@ -57,14 +55,19 @@ def _copied_bytes(document: Any, operation: Any) -> int:
 
 
 def _lenient(document: Any, operation: Any) -> Any:
-    """RFC 6902 refuses to replace an absent member; every kube-apiserver adds it."""
-    if not isinstance(operation, dict) or operation.get("op") != "replace":
+    """Every kube-apiserver takes an absent member for null; RFC 6902 refuses it.
+
+    So replacing it adds it, and testing it for null passes: None.
+    """
+    if not isinstance(operation, dict) or operation.get("op") not in ("replace", "test"):
         return operation
     parent, _, name = str(operation.get("path", "")).rpartition("/")
     holder = jsonpointer.resolve_pointer(document, parent, None)
-    if isinstance(holder, dict) and jsonpointer.unescape(name) not in holder:
+    if not isinstance(holder, dict) or jsonpointer.unescape(name) in holder:
+        return operation
+    if operation["op"] == "replace":
         return {**operation, "op": "add"}
-    return operation
+    return None if operation.get("value", "") is None else operation
 
 
 def _refusal(number: int, why: str) -> InvalidObject:

@@ -9,7 +9,8 @@ from shared.apimachinery.schema import ANYTHING, Schema
 def without_unknown(manifest: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Return *manifest* without the fields its schema does not declare, and without nulls.
 
-    A null stays where the schema is nullable or describes nothing. Shares what does not change.
+    A null stays where the schema is nullable or describes nothing. What a built-in type leaves out
+    when it is empty (an optional list or map) goes too. Shares what does not change.
     """
     pruned: dict[str, Any] = _prune(dict(manifest), schema.as_object())
     return pruned
@@ -34,7 +35,11 @@ def _prune(value: Any, schema: Schema) -> Any:
                 else:
                     changed = True
             elif isinstance(each, dict | list):
-                kept[name] = left = _prune(each, child)
+                left = _prune(each, child)
+                if not left and schema.typed and _is_left_out(schema, name, child):
+                    changed = True
+                    continue
+                kept[name] = left
                 changed = changed or left is not each
             else:
                 kept[name] = each
@@ -43,6 +48,13 @@ def _prune(value: Any, schema: Schema) -> Any:
         items = [_prune(item, schema.items) for item in value]
         return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     return value
+
+
+def _is_left_out(schema: Schema, name: str, child: Schema) -> bool:
+    """Whether a typed server does not write the field *name* when it is empty."""
+    if name in schema.present:
+        return False
+    return child.type == "array" or (child.type == "object" and child.values is not None)
 
 
 def is_null_kept(schema: Schema, name: str, child: Schema) -> bool:

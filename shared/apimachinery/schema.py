@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 from shared.apimachinery import facts
+from shared.apimachinery.facts.presence import always_there, is_defined
 from shared.apimachinery.manifest import GroupVersionKind
 
 _REFERENCE = "#/definitions/"
-_RULES = "x-kubernetes-validations"
 _HEADER: Mapping[str, Mapping[str, Any]] = {
     "apiVersion": {"type": "string"},
     "kind": {"type": "string"},
@@ -35,7 +35,6 @@ class Schema:
     __slots__ = (
         "_declared",
         "_fields",
-        "_has_rules",
         "_items",
         "_object",
         "_values",
@@ -51,12 +50,13 @@ class Schema:
         "map_type",
         "merge_key",
         "nullable",
+        "present",
         "preserves_unknown",
         "raw",
         "required",
-        "rules",
         "strategies",
         "type",
+        "typed",
     )
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
@@ -82,8 +82,9 @@ class Schema:
         self.junctors = not _JUNCTORS.isdisjoint(raw)
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
-        self.rules: tuple[Mapping[str, Any], ...] = tuple(raw.get(_RULES) or ())
-        self._has_rules: bool | None = None
+        # Of a built-in type: fields that a value has whether they were sent or not.
+        self.typed = is_defined(raw.get("properties") or {})
+        self.present = always_there(raw.get("properties") or {}, self.required)
         self._fields: dict[str, Schema] = {}
         self._object: Schema | None = None
         self._declared = frozenset(raw.get("properties") or ())
@@ -121,17 +122,11 @@ class Schema:
             if self.preserves_unknown:
                 whole["x-kubernetes-preserve-unknown-fields"] = True
             self._object = self if same else Schema(whole)
+            self._object.typed, self._object.present = self.typed, self.present
         return self._object
 
     def declares(self, name: str) -> bool:
         return name in self._declared
-
-    @property
-    def has_rules(self) -> bool:
-        """Whether there are validation rules here or anywhere within."""
-        if self._has_rules is None:
-            self._has_rules = _has_rules(self.raw)
-        return self._has_rules
 
     @property
     def items(self) -> "Schema":
@@ -170,14 +165,6 @@ def _resolve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         beside = {key: value for key, value in raw.items() if key != "$ref"}
         raw = {**named, **beside} if beside else named
     return raw
-
-
-def _has_rules(raw: Mapping[str, Any]) -> bool:
-    if raw.get(_RULES):
-        return True
-    parts = [*(raw.get("properties") or {}).values(), raw.get("items")]
-    parts.append(raw.get("additionalProperties"))
-    return any(isinstance(part, Mapping) and _has_rules(part) for part in parts)
 
 
 def _preserves_unknown(raw: Mapping[str, Any]) -> bool:

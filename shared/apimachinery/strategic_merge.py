@@ -20,6 +20,10 @@ _ORDER = "$setElementOrder/"
 _NOTHING: Any = object()
 
 
+class MalformedPatch(InvalidObject):
+    """A patch that nothing can be patched with."""
+
+
 def strategic_merge(target: Any, patch: Any, schema: Schema) -> Any:
     """Return *target* (an object) after *patch*; raises `InvalidObject` for a bad directive."""
     if not isinstance(patch, dict):
@@ -34,7 +38,7 @@ def _merge_map(target: Mapping[str, Any], patch: Mapping[str, Any], schema: Sche
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise InvalidObject(f"unknown $patch directive {directive!r}")
+        raise _unknown_directive(directive, patch)
     merged = _retained(target, patch)
     ordered = _merge_ordered_lists(merged, patch, schema)
     for name, value in patch.items():
@@ -72,7 +76,7 @@ def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[An
         return _in_order(merged, patch, current, "")
     key = schema.merge_key
     if not key:
-        raise InvalidObject("a list of objects without a merge key cannot be merged")
+        raise InvalidObject("cannot merge lists without merge key")
     if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
         return [_verbatim(item) for item in patch if _PATCH not in item]
     kept, plain = _without_deleted(current, patch, key)
@@ -98,8 +102,10 @@ def _without_deleted(
             gone.append(value)
         elif directive is None:
             plain.append(item)
+        elif directive == "merge":
+            raise InvalidObject("merging lists cannot yet be specified in the patch")
         else:
-            raise InvalidObject(f"$patch directive {directive!r} cannot stand in a list")
+            raise _unknown_directive(directive, item)
     kept = [item for item in current if not (isinstance(item, dict) and item.get(key) in gone)]
     return kept, plain
 
@@ -121,7 +127,7 @@ def _merge_ordered_lists(
         field = schema.field(name) or ANYTHING
         if items is None and (name in patch or current is None):
             continue
-        _check_order(items or [], order, field.merge_key, directive)
+        _check_order(items or [], order, field.merge_key)
         names.add(name)
         if items is None:
             found = list(current or [])
@@ -146,14 +152,17 @@ def _order_before(current: list[Any], items: list[Any], key: str) -> list[Any]:
     return [*kept, *added][: len(current)]
 
 
-def _check_order(items: list[Any], order: list[Any], key: str, directive: str) -> None:
+def _check_order(items: list[Any], order: list[Any], key: str) -> None:
     """Raise `InvalidObject` unless the items of the patch stand in *order* as it has them."""
     waiting = iter([_identity(each, key) for each in order])
     for item in items if order else ():
         if isinstance(item, dict) and _PATCH in item:
             continue
         if _identity(item, key) not in waiting:
-            raise InvalidObject(f"the order in the patch list does not match {directive}")
+            raise InvalidObject(
+                f"The order in patch list:\n{in_go(items)}\n doesn't match {_ORDER[:-1]} list:\n"
+                f"{in_go(order)}\n"
+            )
 
 
 def _in_order(
@@ -196,7 +205,7 @@ def _identity(item: Any, key: str) -> Any:
 
 def _key_of(item: Any, key: str) -> Any:
     if not isinstance(item, dict) or key not in item:
-        raise InvalidObject(f"an item of the patch lacks its merge key {key!r}")
+        raise InvalidObject(f"map: {in_go(item)} does not contain declared merge key: {key}")
     return item[key]
 
 
@@ -216,15 +225,22 @@ def _delete_from_list(merged: dict[str, Any], name: str, values: Any) -> None:
 
 def _retained(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Drop what `$retainKeys` does not list: a union of which another member is chosen."""
+    _check_retained(patch)
     retained = patch.get(_RETAIN)
     if retained is None:
         return dict(target)
-    if not isinstance(retained, list):
-        raise InvalidObject("$retainKeys must be a list of field names")
-    for name, value in patch.items():
-        if value is not None and not name.startswith("$") and name not in retained:
-            raise InvalidObject(f"$retainKeys does not list {name!r}, which the patch sets")
     return {name: value for name, value in target.items() if name in retained}
+
+
+def _check_retained(patch: Mapping[str, Any]) -> None:
+    """Raise `MalformedPatch` unless all that the patch sets is retained."""
+    retained = patch.get(_RETAIN, [])
+    ill = not isinstance(retained, list) or any(
+        value is not None and not name.startswith("$") and name not in retained
+        for name, value in patch.items()
+    )
+    if ill and _RETAIN in patch:
+        raise MalformedPatch("invalid patch format of retainKeys")
 
 
 def _verbatim(value: Any) -> Any:
@@ -245,6 +261,8 @@ def _without_directives(value: Any) -> Any:
     if isinstance(value, dict):
         if _PATCH in value:
             return _NOTHING
+        # Upstream looks only where a value was before; there defaults are always before.
+        _check_retained(value)
         found = {
             name: _without_directives(each)
             for name, each in value.items()
@@ -255,3 +273,18 @@ def _without_directives(value: Any) -> Any:
         found_items = (_without_directives(each) for each in value)
         return [each for each in found_items if each is not _NOTHING]
     return value
+
+
+def _unknown_directive(directive: Any, patch: Mapping[str, Any]) -> InvalidObject:
+    return InvalidObject(f"unknown patch type: {in_go(directive)} in map: {in_go(patch)}")
+
+
+def in_go(value: Any) -> str:
+    """Return plain data as Go prints it, which is how upstream's messages show a patch."""
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{name}:{in_go(value[name])}" for name in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(in_go(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "<nil>" if value is None else str(value)

@@ -4,7 +4,6 @@ YAML is read as Kubernetes reads it: into JSON's types only, no dates, no tags, 
 a few lines of anchors grow into gigabytes.
 """
 
-import json
 import math
 from typing import Any
 
@@ -24,9 +23,7 @@ DEPTH_MAX = 500
 SLOW_BYTES = 64 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
-_YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
-_KEY = b'":'
-_encode = msgspec.json.Encoder().encode
+YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
 
 
 def decode_body(body: bytes, media: str) -> Any:
@@ -35,7 +32,7 @@ def decode_body(body: bytes, media: str) -> Any:
         raise bad_request("the request has no body")
     if media == PROTOBUF:
         return decode_protobuf(body)
-    if media in _YAML_TYPES:
+    if media in YAML_TYPES:
         # YAML is a superset of JSON, and clients that mean apply mostly send JSON.
         if body.lstrip()[:1] == b"{":
             try:
@@ -53,7 +50,7 @@ def decode_body(body: bytes, media: str) -> Any:
 
 def is_slow(body: bytes, media: str) -> bool:
     """Whether reading *body* should not happen on the event loop."""
-    return len(body) > SLOW_BYTES and media in _YAML_TYPES
+    return len(body) > SLOW_BYTES and media in YAML_TYPES
 
 
 def decode_object(body: bytes, media: str) -> Manifest:
@@ -78,11 +75,11 @@ def _explain_json(body: bytes, error: Exception) -> ApiFault:
     return bad_request(f"the body is not valid JSON: {error}")
 
 
-class _KubernetesLoader(yaml.CSafeLoader):
+class KubernetesLoader(yaml.CSafeLoader):
     """YAML 1.1 scalars without dates, as `sigs.k8s.io/yaml` has them."""
 
 
-_KubernetesLoader.yaml_implicit_resolvers = {
+KubernetesLoader.yaml_implicit_resolvers = {
     letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
@@ -97,11 +94,11 @@ def _decode_yaml(body: bytes) -> Any:
         if "&" in text and text.count("*") > ALIASES_MAX:
             aliases = sum(
                 isinstance(event, yaml.AliasEvent)
-                for event in yaml.parse(text, Loader=_KubernetesLoader)
+                for event in yaml.parse(text, Loader=KubernetesLoader)
             )
             if aliases > ALIASES_MAX:
                 raise bad_request("the body is not acceptable YAML: too many aliases")
-        found = yaml.load(text, Loader=_KubernetesLoader)  # noqa: S506 - a safe loader's child.
+        found = yaml.load(text, Loader=KubernetesLoader)  # noqa: S506 - a safe loader's child.
         return _Plain(len(body) + ADDED_NODES_MAX).of(found)
     except yaml.YAMLError as err:
         where = getattr(err, "problem_mark", None)
@@ -141,56 +138,3 @@ class _Plain:
         if key is None:
             return "null"
         return str(key)
-
-
-def duplicate_fields(body: bytes, media: str, decoded: Any) -> list[str]:
-    """The names that occur twice in one object of *body*; cheap when there are none."""
-    if media == PROTOBUF:
-        return []
-    if body.lstrip()[:1] != b"{":
-        return _duplicates_in_yaml(body) if media in _YAML_TYPES else []
-    # As many keys in the text as in the result: none was lost. Text inside values that looks like
-    # keys is in both; writing that hides keys from the count only costs the slow way.
-    plain = b'" :' not in body and b"\\u" not in body
-    if plain and body.count(_KEY) == _encode(decoded).count(_KEY):
-        return []
-    found: list[str] = []
-
-    def note(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen and name not in found:
-                found.append(name)
-            seen.add(name)
-
-    try:
-        json.loads(body, object_pairs_hook=note)
-    except (ValueError, RecursionError):
-        return []
-    return found
-
-
-def _duplicates_in_yaml(body: bytes) -> list[str]:
-    found: list[str] = []
-
-    def walk(node: yaml.Node) -> None:
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in seen and key.value not in found:
-                        found.append(key.value)
-                    seen.add(key.value)
-                walk(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for item in node.value:
-                walk(item)
-
-    try:
-        if b"*" not in body:  # Aliases make walking unbounded; such bodies are not judged.
-            root = yaml.compose(body.decode(), Loader=_KubernetesLoader)
-            if root is not None:
-                walk(root)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        return []
-    return found

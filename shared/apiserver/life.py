@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import GroupResource, Manifest
+from shared.apimachinery.scalars import shown
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.status_errors import bad_request, conflict, invalid
+from shared.apiserver.status_errors import bad_request, invalid
 from shared.errors import FieldError
 
 NAMESPACES = GroupResource("", "namespaces")
@@ -33,6 +34,8 @@ _SERVER_OWNED = (
     "deletionGracePeriodSeconds",
     "generation",
 )
+# What no writer gives to an object that has it not; while it is deleted, the server's stays.
+_SET_ONCE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 # Kinds whose creators report status with the first write, as kubelets do.
 _STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
 _NAME_SUFFIX = 5
@@ -111,7 +114,6 @@ def prepare_update(
     metadata = metadata_for_write(new)
     before = old["metadata"]
     name = before["name"]
-    _check_identity(kind, before, metadata)
     if subresource == "status":
         managed = metadata.get("managedFields") or before.get("managedFields")
         metadata = {**before, "managedFields": managed} if managed else dict(before)
@@ -122,6 +124,7 @@ def prepare_update(
             updated.pop("status", None)
         return updated
 
+    _check_identity(kind, before, metadata)
     _place(kind, metadata, before.get("namespace", ""))
     metadata["name"] = name
     metadata.pop("selfLink", None)
@@ -165,13 +168,16 @@ def count_generation(old: Manifest, new: Manifest) -> None:
 def _check_identity(
     kind: ResourceKind, before: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> None:
-    if metadata.get("uid") not in (None, "", before.get("uid")):
-        raise conflict(
-            kind.group_resource,
-            before["name"],
-            f"Precondition failed: UID in precondition: {metadata['uid']}, "
-            f"UID in object meta: {before.get('uid')}",
+    parts = ("uid",) if before.get("deletionTimestamp") else _SET_ONCE
+    faults = [
+        FieldError(
+            f"metadata.{part}", f"Invalid value: {shown(metadata[part])}: field is immutable"
         )
+        for part in parts
+        if metadata.get(part) not in (None, "", before.get(part))
+    ]
+    if faults:
+        raise invalid(kind.gvk, before["name"], faults)
     if metadata.get("name") not in (None, "", before["name"]):
         raise bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL "

@@ -5,14 +5,14 @@ from typing import Any
 from shared.apimachinery.apply import Conflicts, Writer, apply
 from shared.apimachinery.field_sets import UntypedConfiguration
 from shared.apimachinery.manifest import Manifest
-from shared.apimachinery.patch import json_patch, merge_patch
-from shared.apimachinery.strategic_merge import strategic_merge
+from shared.apimachinery.patch import OPERATIONS_MAX, json_patch, merge_patch
+from shared.apimachinery.strategic_merge import MalformedPatch, strategic_merge
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.negotiation import JSON_PATCH, STRATEGIC_PATCH
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.serving import Call
-from shared.apiserver.status_errors import ApiFault, invalid
-from shared.errors import FieldError, InvalidObject
+from shared.apiserver.status_errors import ApiFault, bad_request
+from shared.errors import InvalidObject
 
 
 def merge(
@@ -21,18 +21,34 @@ def merge(
     """Return *old* with *document* merged in; raises `ApiFault` 422 for what does not apply."""
     try:
         if media == JSON_PATCH:
-            return json_patch(old, document)
+            return _operate(old, document, name)
         if media == STRATEGIC_PATCH and kind is not None:
             merged: Manifest = strategic_merge(old, document, schema_of(kind))
         else:
             merged = merge_patch(old, document)
-    except (InvalidObject, ValueError) as err:
-        raise _does_not_apply(err, name) from err
+    except MalformedPatch as err:
+        raise bad_request(str(err)) from err
+    except InvalidObject as err:
+        raise ApiFault(422, str(err), details={"name": name}) from err
     return merged
 
 
-def _does_not_apply(error: Exception, name: str) -> ApiFault:
-    return ApiFault(422, f"the patch cannot be applied: {error}", details={"name": name})
+def _operate(old: Manifest, operations: list[Any], name: str) -> Manifest:
+    """Apply a JSON patch; raises `ApiFault` 413, 422.
+
+    kube-apiserver never tells which operation failed; here a cause does.
+    """
+    if len(operations) > OPERATIONS_MAX:
+        what = f"The allowed maximum operations in a JSON patch is {OPERATIONS_MAX}"
+        raise ApiFault(413, f"Request entity too large: {what}, got {len(operations)}")
+    try:
+        return json_patch(old, operations)
+    except InvalidObject as err:
+        causes = [
+            {"reason": one.reason, "message": one.message, "field": one.path} for one in err.fields
+        ]
+        message = "the server rejected our request due to an error in our request"
+        raise ApiFault(422, message, details={"name": name, "causes": causes}) from err
 
 
 def apply_configuration(
@@ -49,12 +65,21 @@ def apply_configuration(
     try:
         found = apply(old, document, writer, schema_of(call.kind), force=call.options.force)
     except UntypedConfiguration as err:
-        path, _, why = str(err).rpartition(": ")
-        fault = FieldError(path.removeprefix("."), f"Invalid value: {why}")
-        raise invalid(call.kind.gvk, call.name, [fault]) from err
+        raise _untyped(call, document, err) from err
     if isinstance(found, Conflicts):
         raise _conflict(found)
     return found
+
+
+def _untyped(call: Call, document: Manifest, error: UntypedConfiguration) -> ApiFault:
+    """422, where kube-apiserver says the same with 500."""
+    path, _, why = str(error).rpartition(": ")
+    gvk, metadata = call.kind.gvk, document["metadata"]
+    what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+    what = f"{what}; {gvk.group}/{gvk.version}, Kind={gvk.kind}"
+    message = f"failed to create typed patch object ({what}): {error}"
+    causes = [{"reason": "FieldValueInvalid", "message": why, "field": path.removeprefix(".")}]
+    return ApiFault(422, message, details={"name": call.name, "causes": causes})
 
 
 def _subresource(call: Call) -> str:

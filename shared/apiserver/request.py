@@ -32,7 +32,7 @@ class Target:
 @lru_cache(maxsize=8_192)
 def parse_target(raw_path: str) -> Target | None:
     """Read a raw (still quoted) path; None when it is none of a resource."""
-    parts = [unquote(part) for part in raw_path.removeprefix("/").removesuffix("/").split("/")]
+    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:
@@ -66,34 +66,6 @@ class WriteOptions:
     field_manager: str = ""
     field_validation: str = "Warn"
     force: bool = False
-
-
-def read_write_options(query: Mapping[str, str], user_agent: str = "") -> WriteOptions:
-    """Raise `ApiFault` 400 for a value that is none. A manager unnamed is the client program."""
-    manager = query.get("fieldManager") or default_manager(user_agent)
-    if not query:
-        return WriteOptions(field_manager=manager)
-    if len(manager) > 128 or not manager.isprintable():
-        raise bad_request("fieldManager: Invalid value: must be at most 128 printable characters")
-    validation = query.get("fieldValidation") or "Warn"
-    if validation not in FIELD_VALIDATIONS:
-        raise bad_request(
-            f'fieldValidation: Unsupported value: "{validation[:40]}": '
-            'supported values: "Ignore", "Strict", "Warn"'
-        )
-    return WriteOptions(
-        dry_run=read_dry_run(query.get("dryRun", "")),
-        field_manager=manager,
-        field_validation=validation,
-        force=read_bool(query, "force"),
-    )
-
-
-@lru_cache(maxsize=256)
-def default_manager(user_agent: str) -> str:
-    """The program's name out of its User-Agent, as kube-apiserver derives it."""
-    name = "".join(letter for letter in user_agent.partition("/")[0] if letter.isprintable())
-    return name[:128] or "unknown"
 
 
 def read_dry_run(value: str) -> bool:

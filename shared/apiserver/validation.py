@@ -1,104 +1,92 @@
 """Whether an object fits the schema of its kind: unknown fields, wrong types, defaults. Pure."""
 
-from dataclasses import replace
+from typing import Literal
 
 from shared.apimachinery.manifest import Manifest, encode, name_of
 from shared.apimachinery.pruning import with_defaults, without_unknown
-from shared.apimachinery.schema import Schema
-from shared.apimachinery.schema_rules import rule_faults
-from shared.apimachinery.validation import validate
-from shared.apiserver.custom_content import content_faults
+from shared.apimachinery.validation import Findings, validate
+from shared.apiserver.decoding import (
+    cannot_be_handled,
+    patch_cannot_be_applied,
+    strict_error,
+    wrong_type,
+)
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.semantics import judge
-from shared.apiserver.status_errors import bad_request, invalid
-from shared.errors import FieldError
+from shared.apiserver.status_errors import ApiFault, invalid
+
+Source = Literal["body", "patch", "apply"]
+"""Where an object comes from: sent as it is, made by a patch, or by server-side apply."""
 
 
 def conform(
-    kind: ResourceKind, old: Manifest | None, new: Manifest, field_validation: str
+    kind: ResourceKind,
+    old: Manifest | None,
+    new: Manifest,
+    field_validation: str,
+    source: Source = "body",
 ) -> tuple[Manifest, tuple[str, ...]]:
     """Return *new* with defaults and without unknown fields, and warnings about those.
 
     What is as it was in *old* is not judged again: it passed once, and faults that a changed
-    schema finds there are not this writer's. Raises `ApiFault`: 400 for unknown fields under
-    Strict, 422 for everything else.
+    schema finds there are not this writer's. Raises `ApiFault`: 400 for what no object of a
+    built-in kind can be and for unknown fields under Strict (in a patch 422), 422 for the rest.
     """
     if kind.schema is None:
         return new, ()
     schema = schema_of(kind)
-    return (_conform_custom if kind.custom else _conform_builtin)(
-        kind, schema, old, new, field_validation
-    )
-
-
-def _conform_builtin(
-    kind: ResourceKind, schema: Schema, old: Manifest | None, new: Manifest, field_validation: str
-) -> tuple[Manifest, tuple[str, ...]]:
-    """The defaults of built-in kinds are the members' to fill in."""
     changed = _changed_parts(old, new)
     findings = validate(changed, schema)
-    unknown = _refuse_unknown(findings.unknown, field_validation)
+    if schema.typed and source != "apply":
+        _require_readable(kind, new, findings, source)
+    unknown = tuple(f'unknown field "{path}"' for path in _in_order(kind, findings.unknown))
+    if unknown and field_validation == "Strict":
+        raise _unreadable(kind, new, strict_error(unknown), source)
     # A part that is required and was not looked at is there.
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
-    faults = faults or judge(kind.group_resource, old, new)
     if faults:
         raise invalid(kind.gvk, name_of(new), faults)
-    # A null stands for an absent field, which is how it is stored.
-    if findings.unknown or b"null" in encode(changed):
+    # A null stands for an absent field, which is how it is stored; so does what is empty.
+    text = encode(changed)
+    if unknown or b"null" in text or (schema.typed and (b"{}" in text or b"[]" in text)):
         new = without_unknown(new, schema)
+    if kind.custom and changed.keys() - {"metadata"}:
+        # The defaults of built-in kinds are the members' to fill in.
+        new = with_defaults(new, schema)
+    elif not kind.custom and (faults := judge(kind.group_resource, old, new)):
+        raise invalid(kind.gvk, name_of(new), faults)
     return new, unknown if field_validation == "Warn" else ()
 
 
-def _conform_custom(
-    kind: ResourceKind, schema: Schema, old: Manifest | None, new: Manifest, field_validation: str
-) -> tuple[Manifest, tuple[str, ...]]:
-    """Prune, fill in, and only then judge: a default is as good as what was written."""
-    pruned = without_unknown(new, schema)
-    unknown: tuple[str, ...] = ()
-    if field_validation != "Ignore" and pruned != new:
-        unknown = _refuse_unknown(validate(_judged(new), schema).unknown, field_validation)
-    new = with_defaults(pruned, schema)
-    before = None if old is None else as_declared(kind, old)
-    faults = validate(_judged(new), schema, None if before is None else _judged(before)).faults
-    faults += content_faults(kind, schema, new)
-    faults += rule_faults(new, schema, before, faults)
-    if faults:
-        raise invalid(kind.gvk, name_of(new), [_placed(fault) for fault in faults])
-    return new, unknown if field_validation == "Warn" else ()
+def _require_readable(
+    kind: ResourceKind, new: Manifest, findings: Findings, source: Source
+) -> None:
+    """Raise `ApiFault` where a typed decoder would not come to the end."""
+    for fault in findings.faults:
+        if fault.reason == "FieldValueTypeInvalid" and " must be of type " in fault.message:
+            raise _unreadable(kind, new, wrong_type(kind, new, fault.path, schema_of(kind)), source)
 
 
-def _placed(fault: FieldError) -> FieldError:
-    """Kubernetes has no path for a custom object as a whole."""
-    return fault if fault.path else replace(fault, path="<nil>")
+def _unreadable(kind: ResourceKind, new: Manifest, why: str, source: Source) -> ApiFault:
+    return patch_cannot_be_applied(new, why) if source == "patch" else cannot_be_handled(kind, why)
 
 
-def as_declared(kind: ResourceKind, manifest: Manifest) -> Manifest:
-    """Return a stored object of a custom kind as its schema has it now; the same if it is so."""
-    schema = schema_of(kind)
-    found = with_defaults(without_unknown(manifest, schema), schema)
-    return manifest if found == manifest else found
-
-
-def _refuse_unknown(paths: list[str], field_validation: str) -> tuple[str, ...]:
-    unknown = tuple(f'unknown field "{path}"' for path in paths)
-    if unknown and field_validation == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(unknown)}")
-    return unknown
-
-
-def _judged(manifest: Manifest) -> Manifest:
-    """Return the object without what the server itself writes, which no schema need describe."""
-    metadata = {**manifest["metadata"]}
-    metadata.pop("managedFields", None)
-    return {**manifest, "metadata": metadata}
+def _in_order(kind: ResourceKind, unknown: list[str]) -> list[str]:
+    """A built-in kind's decoder goes by the text; a custom one's reads metadata, then prunes."""
+    if not kind.custom:
+        return unknown
+    return sorted(unknown, key=lambda path: (not path.startswith("metadata."), path))
 
 
 def _changed_parts(old: Manifest | None, new: Manifest) -> Manifest:
     before = old or {}
-    judged = _judged(new)
-    return {
+    changed = {
         part: value
-        for part, value in judged.items()
-        if part == "metadata" or part not in before or before[part] != value
+        for part, value in new.items()
+        if part != "metadata" and (part not in before or before[part] != value)
     }
+    metadata = {**new["metadata"]}
+    metadata.pop("managedFields", None)
+    changed["metadata"] = metadata
+    return changed

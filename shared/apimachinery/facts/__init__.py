@@ -44,6 +44,18 @@ def _names() -> dict[GroupVersionKind, str]:
     return found
 
 
+@cache
+def _by_properties() -> dict[int, str]:
+    return {
+        id(raw["properties"]): name for name, raw in definitions().items() if "properties" in raw
+    }
+
+
+def definition_of(properties: Mapping[str, Any]) -> str | None:
+    """Return the name of the definition that *properties* are of: these and no equal ones."""
+    return _by_properties().get(id(properties))
+
+
 def definition_name(gvk: GroupVersionKind) -> str | None:
     return _names().get(gvk)
 

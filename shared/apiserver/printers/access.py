@@ -14,7 +14,6 @@ from shared.apiserver.printers.cells import (
     dig,
     field,
     items,
-    selector_text,
 )
 
 
@@ -39,6 +38,10 @@ BINDING: tuple[Column, ...] = (
     _subjects("Group"),
     _subjects("ServiceAccount"),
 )
+SERVICE_ACCOUNT: tuple[Column, ...] = (
+    column("Secrets", lambda one: len(items(one, "secrets"))),
+    AGE,
+)
 
 
 def _requested_duration(request: Manifest) -> str:
@@ -48,12 +51,10 @@ def _requested_duration(request: Manifest) -> str:
 
 def _request_condition(request: Manifest) -> str:
     words = {condition.get("type") for condition in items(request, "status", "conditions")}
-    found = ["Denied" if "Denied" in words else "Approved" if "Approved" in words else "Pending"]
-    if "Failed" in words:
-        found.append("Failed")
+    found = [word for word in ("Approved", "Denied", "Failed") if word in words]
     if dig(request, "status", "certificate"):
         found.append("Issued")
-    return ",".join(found)
+    return ",".join(found) or "Pending"
 
 
 SIGNING_REQUEST: tuple[Column, ...] = (
@@ -78,9 +79,8 @@ def _parameter(binding: Manifest) -> str:
     found = dig(binding, "spec", "paramRef")
     if not found:
         return UNSET
-    if found.get("name"):
-        return f"{found.get('namespace') or '*'}/{found['name']}"
-    return UNSET if found.get("selector") is None else selector_text(found["selector"])
+    namespace = found.get("namespace") or "*"
+    return f"{namespace}/{found['name']}" if found.get("name") else str(namespace)
 
 
 ADMISSION_POLICY: tuple[Column, ...] = (

@@ -14,7 +14,6 @@ from shared.apiserver.printers.cells import (
     field,
     items,
     number,
-    quantity_text,
     timed,
 )
 
@@ -44,12 +43,6 @@ def _address(node: Manifest, type_: str) -> str:
     return NONE
 
 
-def _kernel(node: Manifest) -> str:
-    architecture = dig(node, "status", "nodeInfo", "architecture")
-    version = str(dig(node, "status", "nodeInfo", "kernelVersion") or UNKNOWN)
-    return f"{version} ({architecture})" if architecture else version
-
-
 NODE: tuple[Column, ...] = (
     column("Status", _node_status),
     column("Roles", _roles),
@@ -58,7 +51,7 @@ NODE: tuple[Column, ...] = (
     column("Internal-IP", lambda node: _address(node, "InternalIP"), wide=True),
     column("External-IP", lambda node: _address(node, "ExternalIP"), wide=True),
     field("OS-Image", "status", "nodeInfo", "osImage", absent=UNKNOWN, wide=True),
-    column("Kernel-Version", _kernel, wide=True),
+    field("Kernel-Version", "status", "nodeInfo", "kernelVersion", absent=UNKNOWN, wide=True),
     field(
         "Container-Runtime",
         "status",
@@ -105,9 +98,9 @@ def _subobject_of(event: Manifest) -> str:
 def _source_of(event: Manifest) -> str:
     source = dig(event, "source") or dig(event, "deprecatedSource") or {}
     named = dig(event, "reportingComponent") or dig(event, "reportingController") or ""
-    component = source.get("component") or named
+    words = [source.get("component") or named]
     host = source.get("host") or dig(event, "reportingInstance")
-    return f"{component}, {host}" if host else str(component)
+    return ", ".join(str(word) for word in (*words, host) if word)
 
 
 EVENT: tuple[Column, ...] = (
@@ -128,16 +121,16 @@ def _usage(quota: Manifest, *, limits: bool) -> str:
     hard = dig(quota, "status", "hard") or {}
     used = dig(quota, "status", "used") or {}
     return ", ".join(
-        f"{name}: {quantity_text(used.get(name))}/{quantity_text(hard[name])}"
+        f"{name}: {used.get(name, '0')}/{hard[name]}"
         for name in sorted(hard)
-        if name.startswith("limits.") == limits
+        if name.startswith("limits") == limits
     )
 
 
 RESOURCE_QUOTA: tuple[Column, ...] = (
+    AGE,
     column("Request", lambda quota: _usage(quota, limits=False)),
     column("Limit", lambda quota: _usage(quota, limits=True)),
-    AGE,
 )
 CONFIG_MAP: tuple[Column, ...] = (
     column("Data", lambda one: len(items(one, "data")) + len(items(one, "binaryData"))),

@@ -11,9 +11,6 @@ from shared.apiserver.printers.cells import (
     dig,
     field,
     items,
-    name_or_default,
-    quantity,
-    quantity_text,
 )
 
 _ACCESS = {
@@ -48,7 +45,7 @@ def _volume_class(manifest: Manifest) -> str:
 def _bound_capacity(claim: Manifest) -> str:
     if not dig(claim, "spec", "volumeName"):
         return ""
-    return quantity_text(dig(claim, "status", "capacity", "storage"))
+    return str(dig(claim, "status", "capacity", "storage") or "")
 
 
 def _bound_access(claim: Manifest) -> str:
@@ -62,7 +59,7 @@ _CLASS = column("StorageClass", _volume_class)
 _ATTRIBUTES = field("VolumeAttributesClass", "spec", "volumeAttributesClassName", absent=UNSET)
 
 VOLUME: tuple[Column, ...] = (
-    quantity("Capacity", "spec", "capacity", "storage"),
+    field("Capacity", "spec", "capacity", "storage"),
     column("Access Modes", lambda one: _access_modes(items(one, "spec", "accessModes"))),
     field("Reclaim Policy", "spec", "persistentVolumeReclaimPolicy"),
     column("Status", _phase),
@@ -84,11 +81,20 @@ VOLUME_CLAIM: tuple[Column, ...] = (
     _MODE,
 )
 
+_DEFAULT_CLASS = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+
+
+def _class_name(storage_class: Manifest) -> str:
+    annotations = dig(storage_class, "metadata", "annotations") or {}
+    is_default = any(annotations.get(name) == "true" for name in _DEFAULT_CLASS)
+    return str(dig(storage_class, "metadata", "name")) + (" (default)" if is_default else "")
+
+
 STORAGE_CLASS: tuple[Column, ...] = (
-    name_or_default(
-        "storageclass.kubernetes.io/is-default-class",
-        "storageclass.beta.kubernetes.io/is-default-class",
-    ),
+    Column(name="Name", format="name", cell=lambda one, _: _class_name(one)),
     field("Provisioner", "provisioner"),
     field("ReclaimPolicy", "reclaimPolicy", absent="Delete"),
     field("VolumeBindingMode", "volumeBindingMode", absent="Immediate"),
@@ -132,13 +138,6 @@ CSI_DRIVER: tuple[Column, ...] = (
     column("Modes", _modes),
     AGE,
 )
-STORAGE_CAPACITY: tuple[Column, ...] = (
-    field("StorageClassName", "storageClassName"),
-    column(
-        "Capacity",
-        lambda one: UNSET if one.get("capacity") is None else quantity_text(one["capacity"]),
-    ),
-)
 CSI_NODE: tuple[Column, ...] = (
     column("Drivers", lambda one: len(items(one, "spec", "drivers")), type_="integer"),
     AGE,
@@ -150,7 +149,7 @@ def _claim_state(claim: Manifest) -> str:
     if dig(claim, "metadata", "deletionTimestamp"):
         states.append("deleted")
     if dig(claim, "status", "allocation") is None:
-        states += [] if states else ["pending"]
+        states.append("pending")
     else:
         reserved = bool(items(claim, "status", "reservedFor"))
         states += ["allocated", "reserved"] if reserved else ["allocated"]
@@ -164,3 +163,4 @@ RESOURCE_SLICE: tuple[Column, ...] = (
     field("Pool", "spec", "pool", "name"),
     AGE,
 )
+AGE_ONLY: tuple[Column, ...] = (AGE,)

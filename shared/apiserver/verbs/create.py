@@ -1,21 +1,20 @@
 """POST: an object begins its life."""
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apiserver.addressed import of_kind
 from shared.apiserver.admission import Operation
-from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life import prepare_create
 from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     already_exists,
-    bad_request,
     forbidden,
     invalid,
     invalid_object,
     not_found,
 )
-from shared.apiserver.validation import conform
+from shared.apiserver.validation import Source, conform
 from shared.apiserver.write_rules import prepare_content
 from shared.errors import AlreadyExists, InvalidObject
 from shared.store.port import Revision, Stored
@@ -24,24 +23,10 @@ GENERATE_ATTEMPTS = 5
 _NAMESPACE_GONE = "NamespaceTerminating"
 
 
-def check_kind(kind: ResourceKind, manifest: Manifest) -> None:
-    """Raise `ApiFault` 400 unless *manifest* says it is of that kind and version."""
-    api_version, name = manifest.get("apiVersion"), manifest.get("kind")
-    if not isinstance(name, str) or not name:
-        raise bad_request("Object 'Kind' is missing in the body")
-    if not isinstance(api_version, str) or not api_version:
-        raise bad_request("Object 'apiVersion' is missing in the body")
-    if name != kind.gvk.kind or api_version != kind.gvk.api_version:
-        raise bad_request(
-            f"the object provided is {name[:80]} in version {api_version[:80]}, and is not "
-            f"recognised here: expected {kind.gvk.kind} in version {kind.gvk.api_version}"
-        )
-
-
 async def create(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
     """Create *manifest*; raises `ApiFault`."""
     call.require_verb("create")
-    check_kind(call.kind, manifest)
+    manifest = of_kind(call.kind, manifest)
     for attempt in range(GENERATE_ATTEMPTS):
         new, warnings = await prepare_new(serving, call, manifest)
         key = call.key_of(new["metadata"]["name"])
@@ -65,14 +50,15 @@ async def _store(
 
 
 async def prepare_new(
-    serving: Serving, call: Call, manifest: Manifest, *, applied: bool = False
+    serving: Serving, call: Call, manifest: Manifest, source: Source = "body"
 ) -> tuple[Manifest, tuple[str, ...]]:
     """Return the object as it would be stored, and warnings; raises `ApiFault`.
 
-    *applied*: it comes from server-side apply, which keeps its own managed fields.
+    Server-side apply keeps its own managed fields.
     """
     kind = call.kind
     now = serving.now()
+    applied = source == "apply"
     managed = (manifest.get("metadata") or {}).get("managedFields") if applied else None
     new = prepare_create(
         kind,
@@ -89,7 +75,7 @@ async def prepare_new(
         raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
     name = metadata["name"]
     new = prepare_content(kind, None, new)
-    new, warnings = conform(kind, None, new, call.options.field_validation)
+    new, warnings = conform(kind, None, new, call.options.field_validation, source)
 
     # 2. May it be here?
     if kind.namespaced:
@@ -100,8 +86,9 @@ async def prepare_new(
         raise invalid_object(kind.gvk, name, err) from err
 
     # 3. Whose fields are they?
-    if managed is not None:
-        new["metadata"]["managedFields"] = managed
+    if applied:
+        if managed:
+            new["metadata"]["managedFields"] = managed
         return new, warnings
     return track(kind, None, new, call, now=now), warnings
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apiserver.addressed import of_kind, require_place
 from shared.apiserver.bodies import decode_body
+from shared.apiserver.decoding import patch_cannot_be_applied
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.merging import apply_configuration, merge
 from shared.apiserver.negotiation import (
@@ -16,8 +18,8 @@ from shared.apiserver.negotiation import (
     unsupported_media_type,
 )
 from shared.apiserver.serving import Call, Outcome, Serving
-from shared.apiserver.status_errors import ApiFault, bad_request, not_found
-from shared.apiserver.verbs.create import check_kind, prepare_new
+from shared.apiserver.status_errors import ApiFault, bad_request, conflict, not_found
+from shared.apiserver.verbs.create import prepare_new
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version, prepare_changed, without_shown
 from shared.errors import AlreadyExists
@@ -25,25 +27,37 @@ from shared.store.port import Revision, Stored
 
 APPLY_ATTEMPTS = 5
 _CUSTOM_TYPES = tuple(media for media in PATCH_TYPES if media != STRATEGIC_PATCH)
+# How an error in the text of each begins.
+_DECODING = {
+    JSON_PATCH: "error decoding patch: ",
+    MERGE_PATCH: "error decoding patch: ",
+    APPLY_PATCH: "error decoding YAML: ",
+}
 _SCALE_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
 def check_media(kind: ResourceKind, media: str) -> str:
     """Return *media* if it is a patch of this kind; raises `ApiFault` 415."""
+    if media not in PATCH_TYPES:
+        # The router of kube-apiserver refuses what no kind takes, and says no more.
+        raise ApiFault(415, "415: Unsupported Media Type")
     supported = _CUSTOM_TYPES if kind.custom or kind.schema is None else PATCH_TYPES
     if media not in supported:
-        raise unsupported_media_type(media, supported)
+        raise unsupported_media_type(supported)
     return media
 
 
 def read_document(body: bytes, media: str) -> Any:
     """A list of operations for a JSON patch, an object for the others; raises `ApiFault` 400."""
-    document = decode_body(body, media)
-    if media == JSON_PATCH:
-        if not isinstance(document, list):
-            raise bad_request("a JSON patch must be a list of operations")
-    elif not isinstance(document, dict):
-        raise bad_request("a patch must be an object")
+    decoding = _DECODING.get(media, "")
+    try:
+        document = decode_body(body, media)
+    except ApiFault as fault:
+        raise bad_request(f"{decoding}{fault}") from fault
+    wanted = list if media == JSON_PATCH else dict
+    if not isinstance(document, wanted):
+        what = "a list of operations" if wanted is list else "an object"
+        raise bad_request(f"{decoding}a patch of this type must be {what}")
     return document
 
 
@@ -52,10 +66,6 @@ async def patch(serving: Serving, call: Call, document: Any, media: str) -> Outc
     call.require_verb("patch")
     if media == APPLY_PATCH:
         return await apply(serving, call, document)
-    if call.options.force:
-        raise bad_request(
-            "PatchOptions: force: Forbidden: may not be specified for non-apply patch"
-        )
     warnings: tuple[str, ...] = ()
 
     def compute(stored: Stored) -> Manifest:
@@ -66,24 +76,35 @@ async def patch(serving: Serving, call: Call, document: Any, media: str) -> Outc
         merged = merge(call.kind, base, document, media, name=call.name)
         if exact:
             merged = without_shown(serving, call, stored, merged)
+        merged = _of_same_kind(call.kind, stored.manifest, merged, media)
+        require_place(call, merged.get("metadata"))
         check_version(call, stored, merged.get("metadata"))
-        _check_same_kind(stored.manifest, merged)
-        new, warnings = prepare_changed(serving, call, stored, merged)
+        new, warnings = prepare_changed(serving, call, stored, merged, "patch")
         return new
 
     written = await transact(serving, call, call.key, compute)
     return Outcome(written.stored, warnings=warnings)
 
 
-def _check_same_kind(old: Manifest, new: Manifest) -> None:
-    if new.get("kind") != old.get("kind") or new.get("apiVersion") != old.get("apiVersion"):
-        raise bad_request("a patch may not change apiVersion or kind")
+def _of_same_kind(kind: ResourceKind, old: Manifest, new: Manifest, media: str) -> Manifest:
+    """Return *new* with the kind of *old*; raises `ApiFault` for a patch that changes it."""
+    if new.get("kind") == old.get("kind") and new.get("apiVersion") == old.get("apiVersion"):
+        return new
+    if media == STRATEGIC_PATCH:
+        # It is read into the type of the old object, whatever it says of itself.
+        return {**new, "apiVersion": old["apiVersion"], "kind": old["kind"]}
+    try:
+        return of_kind(kind, new)
+    except ApiFault as fault:
+        if kind.custom:
+            raise
+        raise patch_cannot_be_applied(new, str(fault).rpartition(f"{kind.gvk.kind}: ")[2]) from None
 
 
 def scale_patch(body: bytes, media: str) -> Callable[[Manifest], Manifest]:
     """Return what a patch makes of a Scale; raises `ApiFault` 400, 415."""
     if media not in _SCALE_TYPES:
-        raise unsupported_media_type(media, _SCALE_TYPES)
+        raise unsupported_media_type(_SCALE_TYPES)
     document = read_document(body, media)
     # A Scale has no lists, so a strategic merge of it is a plain one.
     plain = MERGE_PATCH if media == STRATEGIC_PATCH else media
@@ -92,10 +113,7 @@ def scale_patch(body: bytes, media: str) -> Callable[[Manifest], Manifest]:
 
 async def apply(serving: Serving, call: Call, document: Manifest) -> Outcome:
     """Server-side apply (KEP-555): the manager's fields become exactly those of *document*."""
-    if not call.options.field_manager:
-        raise bad_request("PatchOptions: fieldManager: Required value: is required for apply patch")
-    check_kind(call.kind, document)
-    document = _named(call, document)
+    document = _read_configuration(call, document)
     for _ in range(APPLY_ATTEMPTS):
         outcome = await _apply_once(serving, call, document)
         if outcome is not None:
@@ -105,25 +123,13 @@ async def apply(serving: Serving, call: Call, document: Manifest) -> Outcome:
 
 async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outcome | None:
     """Update the object, or create it; None when it came or went between."""
-    unseen = serving.store.mirror.get(call.key) is None
-    if unseen and not (call.subresource or call.options.dry_run):
-        # Most likely it is new: creating it tells, without asking first.
-        try:
-            created = await _create_applied(serving, call, document)
-        except ApiFault:
-            # Perhaps refused as a new object, which it is not.
-            if await serving.store.get(call.key) is None:
-                raise
-        else:
-            if created is not None:
-                return created
     warnings: tuple[str, ...] = ()
 
     def compute(stored: Stored) -> Manifest:
         nonlocal warnings
         check_version(call, stored, document.get("metadata"))
         merged = apply_configuration(call, stored.manifest, document, now=serving.now())
-        new, warnings = prepare_changed(serving, call, stored, merged, applied=True)
+        new, warnings = prepare_changed(serving, call, stored, merged, "apply")
         return new
 
     try:
@@ -135,13 +141,8 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
         return Outcome(written.stored, warnings=warnings)
     if call.subresource:
         raise not_found(call.resource, call.name)
-    return await _create_applied(serving, call, document)
 
-
-async def _create_applied(serving: Serving, call: Call, document: Manifest) -> Outcome | None:
-    """Create the object; None where it exists."""
-    applied = apply_configuration(call, None, document, now=serving.now())
-    new, warnings = await prepare_new(serving, call, applied, applied=True)
+    new, warnings = await prepare_new(serving, call, _first_of(serving, call, document), "apply")
     if call.options.dry_run:
         return Outcome(Stored(call.key, Revision(0), new), created=True, warnings=warnings)
     try:
@@ -151,20 +152,26 @@ async def _create_applied(serving: Serving, call: Call, document: Manifest) -> O
     return Outcome(stored, created=True, warnings=warnings)
 
 
-def _named(call: Call, document: Manifest) -> Manifest:
-    """Return the applied object with the URL's name; raises `ApiFault` 400 for another one."""
-    metadata = document.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise bad_request("metadata must be an object")
-    if metadata.get("managedFields"):
+def _first_of(serving: Serving, call: Call, document: Manifest) -> Manifest:
+    """Return the object that is created by applying *document*; raises `ApiFault`."""
+    metadata = document["metadata"]
+    if metadata.get("uid"):
+        why = f"uid mismatch: the provided object specified uid {metadata['uid']}"
+        raise conflict(call.resource, call.name, f"{why}, and no existing object was found")
+    new = {part: value for part, value in metadata.items() if part != "resourceVersion"}
+    document = {**document, "metadata": new}
+    return apply_configuration(call, None, document, now=serving.now())
+
+
+def _read_configuration(call: Call, document: Manifest) -> Manifest:
+    """Return what is applied; raises `ApiFault` 400 for what is not of the URL's kind and name."""
+    gvk = GroupVersionKind.parse(
+        str(document.get("apiVersion") or ""), str(document.get("kind") or "")
+    )
+    if gvk != call.kind.gvk:
+        raise bad_request(f"invalid object type: {gvk.group}/{gvk.version}, Kind={gvk.kind}")
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    if metadata.get("name") not in (None, "", call.name):
-        raise bad_request(
-            f"the name of the object ({metadata['name']}) does not match the name on the URL "
-            f"({call.name})"
-        )
-    if metadata.get("namespace") not in (None, "", call.namespace) and call.kind.namespaced:
-        raise bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    return {**document, "metadata": {**metadata, "name": call.name}}
+    require_place(call, metadata)
+    return document

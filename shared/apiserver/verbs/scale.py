@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apiserver.admission import Operation
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
@@ -17,6 +17,7 @@ from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 
 _API_VERSION = "autoscaling/v1"
+_GVK = GroupVersionKind.parse(_API_VERSION, "Scale")
 _COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 REPLICAS_MAX = 2**31 - 1
 
@@ -99,10 +100,12 @@ def _read_replicas(call: Call, scale: Manifest) -> int:
         fault = FieldError("spec.replicas", "must be an integer", "FieldValueTypeInvalid")
         raise invalid(call.kind.gvk, call.name, [fault])
     if not 0 <= replicas <= REPLICAS_MAX:
-        fault = FieldError(
-            "spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0"
-        )
-        raise invalid(call.kind.gvk, call.name, [fault])
+        if call.kind.custom:
+            why = f"Invalid value: {replicas}: should be a non-negative integer"
+            path = paths_of(call).spec_replicas
+            raise invalid(call.kind.gvk, call.name, [FieldError(path, why)])
+        why = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise invalid(_GVK, call.name, [FieldError("spec.replicas", why)])
     return replicas
 
 

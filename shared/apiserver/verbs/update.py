@@ -1,38 +1,70 @@
 """PUT: an object, or its status, is replaced."""
 
+from dataclasses import replace
 from typing import Any
 
 from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
+from shared.apiserver.addressed import of_kind, require_place
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import count_generation, prepare_update
 from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
-from shared.apiserver.status_errors import bad_request, conflict, invalid, invalid_object
-from shared.apiserver.validation import conform
-from shared.apiserver.verbs.create import check_kind
+from shared.apiserver.status_errors import (
+    ApiFault,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_object,
+)
+from shared.apiserver.update_rules import CREATED_BY_UPDATE, needs_version
+from shared.apiserver.validation import Source, conform
+from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.write_rules import prepare_content
-from shared.errors import InvalidObject
+from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 
 
 async def update(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
     """Replace the object with *manifest*, under its resourceVersion if it has one."""
     call.require_verb("update")
-    check_kind(call.kind, manifest)
+    manifest = of_kind(call.kind, manifest)
+    require_place(call, manifest.get("metadata"))
     warnings: tuple[str, ...] = ()
 
     def compute(stored: Stored) -> Manifest:
         nonlocal warnings
-        check_version(call, stored, manifest.get("metadata"))
+        _check_identity(call, stored, manifest["metadata"])
+        check_version(call, stored, manifest["metadata"])
         given = without_shown(serving, call, stored, manifest)
         new, warnings = prepare_changed(serving, call, stored, given)
         return new
 
-    written = await transact(serving, call, call.key, compute)
+    try:
+        written = await transact(serving, call, call.key, compute)
+    except ApiFault as fault:
+        if fault.code != 404 or call.subresource or call.resource not in CREATED_BY_UPDATE:
+            raise
+        return await create(serving, replace(call, name=""), manifest)
     return Outcome(written.stored, warnings=warnings)
+
+
+def _check_identity(call: Call, stored: Stored, metadata: Manifest) -> None:
+    """Raise `ApiFault`: 409 for the uid of another object, 422 for a version that must be there."""
+    found, uid = metadata.get("uid"), stored.manifest["metadata"].get("uid")
+    if found not in (None, "", uid):
+        raise conflict(
+            call.resource,
+            call.name,
+            f"Precondition failed: UID in precondition: {found}, UID in object meta: {uid}",
+        )
+    if metadata.get("resourceVersion") in (None, "", "0") and needs_version(call.kind):
+        why = "Invalid value: 0: must be specified for an update"
+        named_by_resource = call.kind.gvk._replace(kind=call.kind.resource)
+        fault = FieldError("metadata.resourceVersion", why)
+        raise invalid(named_by_resource, call.name, [fault])
 
 
 def check_version(call: Call, stored: Stored, metadata: Any) -> None:
@@ -58,11 +90,11 @@ def without_shown(serving: Serving, call: Call, stored: Stored, new: Manifest) -
 
 
 def prepare_changed(
-    serving: Serving, call: Call, stored: Stored, manifest: Manifest, *, applied: bool = False
+    serving: Serving, call: Call, stored: Stored, manifest: Manifest, source: Source = "body"
 ) -> tuple[Manifest, tuple[str, ...]]:
     """Return *manifest* as it would replace the stored object, and warnings; pure.
 
-    *applied*: managed fields are those of the manifest already.
+    After server-side apply, managed fields are those of the manifest already.
     """
     kind, old = call.kind, stored.manifest
     new = prepare_update(kind, old, manifest, subresource=call.subresource)
@@ -72,7 +104,7 @@ def prepare_changed(
     if faults:
         raise invalid(kind.gvk, call.name, faults)
     new = prepare_content(kind, old, new)
-    new, warnings = conform(kind, old, new, call.options.field_validation)
+    new, warnings = conform(kind, old, new, call.options.field_validation, source)
 
     # 2. May it be so? Status is the word of controllers, which no admission judges.
     if call.subresource != "status":
@@ -85,6 +117,6 @@ def prepare_changed(
         count_generation(old, new)
 
     # 3. Whose fields are they?
-    if not applied:
+    if source != "apply":
         new = track(kind, old, new, call, now=serving.now())
     return new, warnings

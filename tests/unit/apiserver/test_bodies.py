@@ -6,7 +6,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.bodies import decode_object, duplicate_fields, is_slow
+from shared.apiserver.bodies import decode_object, is_slow
+from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
 from shared.apiserver.status_errors import ApiFault
 
@@ -23,7 +24,7 @@ objects = st.dictionaries(st.text(max_size=5), values, max_size=4)
 def test_json_is_read_as_it_was_written(value):
     body = json.dumps(value).encode()
     assert decode_object(body, JSON) == value
-    assert duplicate_fields(body, JSON, value) == []
+    assert strict_faults(body, JSON, value) == []
 
 
 @given(objects)
@@ -54,20 +55,21 @@ def test_yaml_dates_stay_text():
 
 
 @pytest.mark.parametrize(
-    ("body", "media"),
+    ("body", "media", "fault"),
     [
-        (b'{"a": {"x": 1, "x": 2}}', JSON),
-        (b'{"a": ["{\\"q\\": 1}", {"x": 1, "x": 2}]}', JSON),
-        (b"a:\n  x: 1\n  x: 2\n", YAML),
+        (b'{"a": {"x": 1, "x": 2}}', JSON, 'duplicate field "a.x"'),
+        (b'{"a": ["{\\"q\\": 1}", {"x": 1, "x": 2}]}', JSON, 'duplicate field "a[1].x"'),
+        (b"a:\n  x: 1\n  x: 2\n", YAML, 'line 3: key "x" already set in map'),
+        (b'{"a": {"x": 1,\n "x": 2}}', APPLY_PATCH, 'line 2: key "x" already set in map'),
     ],
 )
-def test_fields_given_twice_are_found(body, media):
-    assert duplicate_fields(body, media, decode_object(body, media)) == ["x"]
+def test_fields_given_twice_are_found(body, media, fault):
+    assert strict_faults(body, media, decode_object(body, media)) == [fault]
 
 
 def test_text_that_looks_like_fields_is_none():
     body = json.dumps({"data": {"a": '{"x": 1, "x": 2}', "b": '"x": "x":'}}).encode()
-    assert duplicate_fields(body, JSON, json.loads(body)) == []
+    assert strict_faults(body, JSON, json.loads(body)) == []
 
 
 def test_anchors_are_copied_within_reason():

@@ -80,7 +80,8 @@ def test_what_the_server_owns_is_the_servers_at_creation(metadata, spec):
 @given(specs, specs, metadatas)
 def test_generation_rises_with_the_contents_and_with_nothing_else(first, second, metadata):
     old = created(thing(spec=first))
-    metadata.pop("uid", None)
+    for part in ("uid", "deletionTimestamp"):
+        metadata.pop(part, None)
     new = thing(spec=second, status={"s": 1})
     new["metadata"] |= metadata
     updated = prepare_update(THING, old, new)
@@ -104,12 +105,14 @@ def test_a_status_write_changes_the_status_only(spec, metadata):
     assert updated["metadata"] == old["metadata"]
 
 
-def test_another_uid_is_another_object():
+@pytest.mark.parametrize("part", ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"])
+def test_what_the_server_set_once_no_writer_changes(part):
     new = thing()
-    new["metadata"]["uid"] = "other"
+    new["metadata"][part] = "other"
     with pytest.raises(ApiFault) as fault:
         prepare_update(THING, created(), new)
-    assert fault.value.code == 409
+    assert fault.value.code == 422
+    assert f"metadata.{part}" in str(fault.value)
 
 
 @given(specs)

@@ -2,18 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.negotiation import JSON, YAML, Accepted, Form, accepted
+from shared.apiserver.negotiation import Form, accepted_form
 from shared.apiserver.request import (
     DeleteOptions,
     Target,
-    default_manager,
     parse_target,
     read_bool,
     read_delete_options,
     read_list_options,
-    read_write_options,
 )
 from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.write_options import default_manager, read_write_options
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,8 @@ def test_no_path_breaks_the_reader(path):
 def test_a_manager_unnamed_is_the_program():
     assert default_manager("kubectl/v1.32 (linux)") == "kubectl"
     assert default_manager("") == "unknown"
-    assert read_write_options({"fieldManager": "me"}).field_manager == "me"
+    assert read_write_options({"fieldManager": "me"}, "POST").field_manager == "me"
+    assert read_write_options({}, "PUT", user_agent="argo/1").field_manager == "argo"
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,10 @@ def test_delete_options_come_from_body_or_query():
     ],
 )
 def test_the_first_form_that_is_served_is_taken(accept, form):
-    assert accepted(accept) == Accepted(form)
-
-
-def test_the_preferred_one_of_several_media_types_is_taken():
-    assert accepted("application/json;q=0.5, application/yaml").media == YAML
-    assert accepted("text/html, application/*;q=0.8, application/yaml;q=0.5").media == JSON
-    assert accepted("application/json;pretty=1").pretty
+    assert accepted_form(accept) is form
 
 
 def test_what_is_not_served_is_not_acceptable():
     with pytest.raises(ApiFault) as fault:
-        accepted("application/vnd.kubernetes.protobuf")
+        accepted_form("application/vnd.kubernetes.protobuf")
     assert fault.value.code == 406

@@ -1,0 +1,100 @@
+"""What a typed server says of a body that its types cannot hold. Pure.
+
+kube-apiserver decodes built-in kinds before it validates them: a value of another type, or under
+Strict a field it does not know, makes the body no object of that kind (400), or a patch one that
+cannot be applied (422). The words are those of its decoder, since tools look for them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.apimachinery import facts
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.scalars import shown
+from shared.apimachinery.schema import ANYTHING, Schema
+from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.negotiation import APPLY_PATCH, PATCH_TYPES
+from shared.apiserver.status_errors import ApiFault, bad_request, invalid
+from shared.errors import FieldError
+
+_NOBODY = GroupVersionKind("", "", "")
+_NOT_NAMED = "json: cannot unmarshal {} into Go struct field {}.{} of type {}"
+_WORDS: Mapping[type, str] = {
+    bool: "bool",
+    int: "number",
+    float: "number",
+    str: "string",
+    dict: "object",
+    list: "array",
+}
+
+
+def cannot_be_handled(kind: ResourceKind, why: str) -> ApiFault:
+    """400: the body is no object of that kind."""
+    gvk = kind.gvk
+    return bad_request(
+        f'{gvk.kind} in version "{gvk.version}" cannot be handled as a {gvk.kind}: {why}'
+    )
+
+
+def patch_cannot_be_applied(value: Any, why: str) -> ApiFault:
+    """422: what the patch makes of the object is none of its kind; *value* shows it."""
+    text = f"Invalid value: {shown(shown(value))}: {why}"
+    return invalid(_NOBODY, "", [FieldError("patch", text)])
+
+
+def strict_error(faults: Iterable[str]) -> str:
+    """Join what strict decoders found; lines of YAML come in a frame of their own."""
+    found = list(faults)
+    lines = [fault for fault in found if fault.startswith("line ")]
+    parts = [fault for fault in found if not fault.startswith("line ")]
+    if lines:
+        parts.insert(0, "yaml: unmarshal errors:\n  " + "\n  ".join(lines))
+    return f"strict decoding error: {', '.join(parts)}"
+
+
+def refuse_text(kind: ResourceKind, body: Any, media: str, faults: Iterable[str]) -> ApiFault:
+    """Return the refusal of a text under Strict, as the decoder of *media* words it."""
+    why = strict_error(faults)
+    if media == APPLY_PATCH:
+        lines = why.removeprefix("strict decoding error: ")
+        return bad_request(f"error strict decoding YAML: error converting YAML to JSON: {lines}")
+    if media in PATCH_TYPES:
+        return patch_cannot_be_applied(body, why)
+    return cannot_be_handled(kind, why)
+
+
+def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema) -> str:
+    """Return the decoder's words for the value at *path*, which is of another type than declared.
+
+    *path* is that of a `FieldError`: `spec.ports[0].port`, `data[key]`.
+    """
+    value: Any = manifest
+    struct, names = kind.gvk.kind, []
+    node = schema.as_object()
+    for part in path.replace("]", "").replace("[", ".[").split("."):
+        if part.startswith("["):
+            key = part[1:]
+            value = value[int(key)] if isinstance(value, list) else value.get(key)
+            node = node.items if node.type == "array" else node.values or ANYTHING
+            continue
+        defined = facts.definition_of(node.raw.get("properties") or {})
+        struct = defined.rpartition(".")[2] if defined else struct
+        names.append(part)
+        value = value.get(part)
+        node = node.field(part) or ANYTHING
+    found = _WORDS.get(type(value), "null")
+    return _NOT_NAMED.format(found, struct, ".".join(names), _go_type(node))
+
+
+def _go_type(schema: Schema) -> str:
+    defined = facts.definition_of(schema.raw.get("properties") or {})
+    if defined is not None:
+        return ".".join(defined.rsplit(".", 2)[1:])
+    if schema.type == "array":
+        return f"[]{_go_type(schema.items)}"
+    if schema.type == "object":
+        return f"map[string]{_go_type(schema.values or ANYTHING)}"
+    if schema.type == "integer":
+        return schema.format or "int64"
+    return {"string": "string", "boolean": "bool", "number": "float64"}.get(schema.type, "any")
