@@ -53,7 +53,7 @@ class CredentialsDoor:
         """Take credentials; raises `ApiFault` (405 for anything but PUT, 404, 422)."""
         call = asked.call
         if asked.request.method != "PUT":
-            raise method_not_allowed(call.resource, asked.request.method)
+            raise method_not_allowed()
         if await self._store.get(call.key) is None:
             raise not_found(call.resource, call.name)
         body = await read_body(asked.request, self._limits)

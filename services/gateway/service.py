@@ -84,7 +84,6 @@ async def open_gateway(
             works.forget_member(change.stored.key.name)
 
     stop = store.mirror.on_change(on_change)
-    readiness.checks["works"] = lambda: works.caught_up
     door = CredentialsDoor(store, bus, key)
     hosts = tuple(dict.fromkeys((*settings.tls_hosts, settings.host)))
     certificate = ensure_serving_certificate(settings.tls_folder, hosts, clock=clock)

@@ -1,31 +1,38 @@
 """`works` and `clusterworks` as a read-only store, made by following WORK and STATUS.
 
 What a member must hold is read from WORK when one work is asked for by name; lists and watches
-leave it out, so that the view costs little whatever it shows. Revisions are this process's own:
-they begin at the time it started, so a client of an earlier process is told to list again.
+leave it out, so that the view costs little whatever it shows. Both streams are followed only while
+somebody looks, and a while longer: they carry several messages for each object that is propagated.
+Revisions are this process's own: they begin at the time it started, so a client of an earlier
+process is told to list again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
-from shared.apimachinery.manifest import GroupResource, Head, Manifest, ObjectKey
+from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
-from shared.errors import RevisionExpired
+from shared.errors import RevisionExpired, StoreUnavailable
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
 from shared.store.mirror import ObjectMirror
 from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
 
 log = structlog.get_logger("hanse.gateway")
+
+IDLE_SECONDS = 300.0
+"""How long the streams are followed after the last look."""
+
+_DEADLINE_SECONDS = 10.0
 
 _Place = tuple[str, ObjectKey]
 
@@ -74,32 +81,92 @@ class _ShownWork(Stored):
 
 
 class WorkView:
-    """Implements `ObjectStore`; `run` keeps it, `caught_up` tells when it is complete."""
+    """Implements `ObjectStore`; whoever reads it waits until it is complete."""
 
-    def __init__(self, bus: Bus, clock: Clock, limits: StoreLimits | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        limits: StoreLimits | None = None,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._bus = bus
+        self._clock = clock
+        self._idle_seconds = idle_seconds
         self._mirror = ObjectMirror(limits or StoreLimits())
         self._mirror.start_at(int(clock.now().timestamp() * 1_000))
         self._held: dict[_Place, _Held] = {}
         self._reports: dict[_Place, WorkReport] = {}
         self._places: dict[ObjectKey, _Place] = {}
         self._following: set[str] = set()
+        self._wanted = asyncio.Event()
+        self._complete = asyncio.Event()
+        self._readers = 0
+        self._looked_at = 0.0
 
     @property
-    def caught_up(self) -> bool:
-        return self._following == {WORK.name, STATUS.name}
+    def following(self) -> bool:
+        """Whether it is being kept now."""
+        return bool(self._following)
 
     async def run(self) -> None:
-        """Follow both streams until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(WORK, subjects.WORK), name="follow-work")
-            tasks.create_task(self._follow(STATUS, subjects.STATUS), name="follow-status")
+        """Follow both streams while somebody looks, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._follow(WORK, subjects.WORK), name="follow-work"),
+                    group.create_task(self._follow(STATUS, subjects.STATUS), name="follow-status"),
+                ]
+                await self._until_idle()
+                for task in tasks:
+                    task.cancel()
+            self._forget()
+
+    async def _until_idle(self) -> None:
+        while True:
+            if self._readers:
+                self._looked_at = self._clock.monotonic()
+            left = self._looked_at + self._idle_seconds - self._clock.monotonic()
+            if left <= 0:
+                break
+            await self._clock.sleep(left)
+        self._wanted.clear()
+        self._complete.clear()
+
+    def _forget(self) -> None:
+        for known in (self._held, self._reports, self._places, self._following):
+            known.clear()
+        self._mirror.replace((), self._mirror.revision + 1)
+
+    async def _look(self) -> None:
+        """Have both streams followed from now on, and wait until they have been read."""
+        with self._reading():
+            self._wanted.set()
+            try:
+                async with asyncio.timeout(_DEADLINE_SECONDS):
+                    await self._complete.wait()
+            except TimeoutError as err:
+                raise StoreUnavailable("works cannot be shown yet: they are being read") from err
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Within, the view is kept, and for a while afterwards."""
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            self._looked_at = self._clock.monotonic()
 
     async def _follow(self, stream: Stream, prefix: str) -> None:
         async with self._bus.follow(stream, [f"{prefix}.>"]) as messages:
             async for message in messages:
                 if isinstance(message, CaughtUp):
                     self._following.add(stream.name)
+                    if self._following == {WORK.name, STATUS.name}:
+                        self._complete.set()
                     continue
                 try:
                     place = subjects.parse_member_subject(message.subject)
@@ -166,6 +233,7 @@ class WorkView:
 
     async def get(self, key: ObjectKey) -> Stored | None:
         """Return the work with its manifest."""
+        await self._look()
         stored, place = self._mirror.get(key), self._places.get(key)
         if stored is None or place is None:
             return None
@@ -175,24 +243,27 @@ class WorkView:
         return Stored(key, stored.revision, with_manifest(stored.manifest, _order(message)))
 
     async def list(self, scope: Scope) -> Listing:
+        await self._look()
         return self._mirror.listing(scope)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
-        raise _refusal(key.group_resource, "create", manifest)
+        raise _refusal(key, manifest)
 
     async def update(self, key: ObjectKey, manifest: Manifest, *, expected: Revision) -> Stored:
-        raise _refusal(key.group_resource, "update", manifest, expected)
+        raise _refusal(key, manifest, expected)
 
     async def delete(self, key: ObjectKey, last: Manifest, *, expected: Revision) -> Stored:
-        raise _refusal(key.group_resource, "delete", last, expected)
+        raise _refusal(key, last, expected)
 
     @asynccontextmanager
     async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
+        await self._look()
         if since > self._mirror.revision:
             raise RevisionExpired(f"revision {since} is of another process; list again")
         watch = self._mirror.open_watch(scope, since)
         try:
-            yield watch
+            with self._reading():
+                yield watch
         finally:
             self._mirror.close_watch(watch)
 
@@ -201,5 +272,5 @@ def _order(message: Message) -> WorkOrder:
     return decode_order(message.body)
 
 
-def _refusal(resource: GroupResource, verb: str, *_given: object) -> ApiFault:
-    return method_not_allowed(resource, verb)
+def _refusal(*_given: object) -> ApiFault:
+    return method_not_allowed()

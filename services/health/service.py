@@ -33,7 +33,7 @@ from shared.memberapi.sealing import EnvelopeKey, load_key
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import ObjectStore
+from shared.store.port import UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
 # A probe must never wait behind the pages of a large list.
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "health"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "health")
-        store = await stack.enter_async_context(open_store(connection))
+        store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         health = Health(
             store, bus, key=key, connect=_connect, clock=SystemClock(), settings=settings

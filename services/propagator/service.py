@@ -18,7 +18,7 @@ from shared.memberapi.sealing import load_key
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import EVERYTHING, ObjectStore
+from shared.store.port import EVERYTHING, UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
 
@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
         bus = open_bus(connection, "propagator")
         # A worker's process in a region mirrors the clusters, and nothing that users wrote.
         scopes = (CLUSTERS,) if settings.role == "apply" else (EVERYTHING,)
-        store = await stack.enter_async_context(open_store(connection, scopes))
+        store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks: dict[str, Runnable] = {}
         if settings.role != "apply":

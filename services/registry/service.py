@@ -18,6 +18,7 @@ from shared.apiserver.admission import AdmitByResource
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.hanse_kinds import hanse_kinds
+from shared.apiserver.life import NAMESPACES
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.serving import Serving
@@ -34,7 +35,7 @@ from shared.memberapi.sealing import EnvelopeKey, load_key
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import ObjectStore
+from shared.store.port import UNWATCHED, ObjectStore, Scope
 from shared.telemetry.setup import telemetry
 
 _LIMITS = MemberLimits(connections=4)
@@ -50,7 +51,9 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "registry"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "registry")
-        store = await stack.enter_async_context(open_store(connection))
+        # Of what other systems ask for, the rest is read when they do.
+        scopes = (CLUSTERS, Scope.of(DEFINITIONS), Scope.of(NAMESPACES))
+        store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         clock = SystemClock()
         memberships = Memberships(

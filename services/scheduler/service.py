@@ -17,7 +17,7 @@ from shared.controller.loop import Controller
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import EVERYTHING, ObjectStore
+from shared.store.port import EVERYTHING, UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
 
@@ -31,7 +31,7 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "scheduler"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "scheduler")
-        store = await stack.enter_async_context(open_store(connection))
+        store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         scheduler = Scheduler(store, bus, clock=SystemClock(), settings=settings)
         await run_until_stopped(scheduler.tasks, readiness)

@@ -1,12 +1,11 @@
 """Whether a text, a number or a truth value fits its schema: type, format, bounds, choices."""
 
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from shared.apimachinery.formats import format_fault
 from shared.apimachinery.manifest import encode
+from shared.apimachinery.patterns import matches
 from shared.apimachinery.schema import Schema
 from shared.errors import FieldError
 
@@ -72,7 +71,7 @@ def _text_faults(value: str, raw: Mapping[str, Any], path: str) -> Iterator[Fiel
     if most is not None and len(value) > most:
         why = f"Too long: may not be more than {most} bytes"
         yield FieldError(path, why, "FieldValueTooLong")
-    if pattern and (compiled := _compiled(pattern)) and not compiled.search(value):
+    if pattern and not matches(pattern, value):
         yield FieldError(path, f"{start} match '{pattern}'")
 
 
@@ -93,15 +92,6 @@ def _number_faults(value: float, raw: Mapping[str, Any], path: str) -> Iterator[
             yield FieldError(path, f"{start} less than or equal to {most}")
     if step and abs(value / step - round(value / step)) > 1e-9:
         yield FieldError(path, f"{start} a multiple of {step}")
-
-
-@lru_cache(maxsize=1_024)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """Read a pattern of RE2; None for one in a dialect Python lacks, which then refuses nothing."""
-    try:
-        return re.compile(pattern.replace(r"\z", r"\Z"))
-    except (re.error, RecursionError):
-        return None
 
 
 def shown(value: Any) -> str:

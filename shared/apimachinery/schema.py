@@ -13,6 +13,7 @@ from shared.apimachinery.facts.presence import always_there, is_defined
 from shared.apimachinery.manifest import GroupVersionKind
 
 _REFERENCE = "#/definitions/"
+_RULES = "x-kubernetes-validations"
 _HEADER: Mapping[str, Mapping[str, Any]] = {
     "apiVersion": {"type": "string"},
     "kind": {"type": "string"},
@@ -35,6 +36,7 @@ class Schema:
     __slots__ = (
         "_declared",
         "_fields",
+        "_has_rules",
         "_items",
         "_object",
         "_values",
@@ -54,6 +56,7 @@ class Schema:
         "preserves_unknown",
         "raw",
         "required",
+        "rules",
         "strategies",
         "type",
         "typed",
@@ -82,6 +85,8 @@ class Schema:
         self.junctors = not _JUNCTORS.isdisjoint(raw)
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
+        self.rules: tuple[Mapping[str, Any], ...] = tuple(raw.get(_RULES) or ())
+        self._has_rules: bool | None = None
         # Of a built-in type: fields that a value has whether they were sent or not.
         self.typed = is_defined(raw.get("properties") or {})
         self.present = always_there(raw.get("properties") or {}, self.required)
@@ -129,6 +134,13 @@ class Schema:
         return name in self._declared
 
     @property
+    def has_rules(self) -> bool:
+        """Whether there are validation rules here or anywhere within."""
+        if self._has_rules is None:
+            self._has_rules = _has_rules(self.raw)
+        return self._has_rules
+
+    @property
     def items(self) -> "Schema":
         """Schema of a list's items; anything where none is declared."""
         if self._items is None:
@@ -165,6 +177,14 @@ def _resolve(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         beside = {key: value for key, value in raw.items() if key != "$ref"}
         raw = {**named, **beside} if beside else named
     return raw
+
+
+def _has_rules(raw: Mapping[str, Any]) -> bool:
+    if raw.get(_RULES):
+        return True
+    parts = [*(raw.get("properties") or {}).values(), raw.get("items")]
+    parts.append(raw.get("additionalProperties"))
+    return any(isinstance(part, Mapping) and _has_rules(part) for part in parts)
 
 
 def _preserves_unknown(raw: Mapping[str, Any]) -> bool:

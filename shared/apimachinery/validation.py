@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.apimachinery.correlation import NOTHING, Earlier
 from shared.apimachinery.manifest import encode
 from shared.apimachinery.scalars import check_scalar, shown
 from shared.apimachinery.schema import ANYTHING, Schema, node
@@ -27,18 +28,26 @@ class Findings:
 
     faults: list[FieldError] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    depth: int = 0
 
 
-def validate(manifest: Mapping[str, Any], schema: Schema) -> Findings:
-    """Check a whole object; a null counts as absent, as typed readers see it."""
+def validate(
+    manifest: Mapping[str, Any], schema: Schema, old: Mapping[str, Any] | None = None
+) -> Findings:
+    """Check a whole object; a null counts as absent, as typed readers see it.
+
+    What is as it was in *old* is not judged again: it passed once, and faults that a changed
+    schema finds there are not this writer's (KEP-4008).
+    """
     findings = Findings()
     schema = schema.as_object()
+    before = NOTHING if old is None else Earlier(old)
     for name, value in manifest.items():
         if value is None:
             continue
         child = schema.field(name)
         if child is not None:
-            _check(value, child, name, findings, 1)
+            _check(value, child, name, findings, before.field(name, value))
         elif not schema.preserves_unknown:
             findings.unknown.append(name)
     _check_required(manifest, schema, "", findings)
@@ -53,33 +62,39 @@ def validate(manifest: Mapping[str, Any], schema: Schema) -> Findings:
     return findings
 
 
-def _check(value: Any, schema: Schema, path: str, into: Findings, depth: int) -> None:
-    if len(into.faults) > FAULTS_MAX:
+def _check(value: Any, schema: Schema, path: str, into: Findings, before: Earlier) -> None:
+    if len(into.faults) > FAULTS_MAX or before.is_same(value):
         return
-    if depth > DEPTH_MAX:
+    into.depth += 1
+    if into.depth > DEPTH_MAX:
         into.faults.append(FieldError(path, f"Invalid value: nested deeper than {DEPTH_MAX}"))
-        return
+    else:
+        _check_value(value, schema, path, into, before)
+    into.depth -= 1
+
+
+def _check_value(value: Any, schema: Schema, path: str, into: Findings, before: Earlier) -> None:
     if isinstance(value, dict):
         if schema.type not in ("object", "") or schema.int_or_string:
             into.faults.append(_wrong_type(value, schema, path))
             return
-        _check_object(value, schema, path, into, depth)
+        _check_object(value, schema, path, into, before)
     elif isinstance(value, list):
         if schema.type not in ("array", "") or schema.int_or_string:
             into.faults.append(_wrong_type(value, schema, path))
             return
-        _check_list(value, schema, path, into, depth)
+        _check_list(value, schema, path, into, before)
     else:
         fits = check_scalar(value, schema, path, into.faults)
         if not fits:
             into.faults.append(_wrong_type(value, schema, path))
             return
     if schema.junctors:
-        into.faults.extend(_junctor_faults(value, schema, path, depth))
+        into.faults.extend(_junctor_faults(value, schema, path, into.depth))
 
 
 def _check_object(
-    value: dict[str, Any], schema: Schema, path: str, into: Findings, depth: int
+    value: dict[str, Any], schema: Schema, path: str, into: Findings, before: Earlier
 ) -> None:
     for name, each in value.items():
         child = schema.field(name)
@@ -88,7 +103,7 @@ def _check_object(
                 into.unknown.append(f"{path}.{name}")
         elif each is not None:
             where = f"{path}.{name}" if schema.declares(name) else f"{path}[{name}]"
-            _check(each, child, where, into, depth + 1)
+            _check(each, child, where, into, before.field(name, each))
     _check_required(value, schema, path, into)
     if schema.bounded:
         into.faults.extend(_size_faults(len(value), schema, path, "Properties"))
@@ -104,11 +119,13 @@ def _check_required(value: Mapping[str, Any], schema: Schema, path: str, into: F
         into.faults.append(FieldError(where, "Required value", "FieldValueRequired"))
 
 
-def _check_list(value: list[Any], schema: Schema, path: str, into: Findings, depth: int) -> None:
+def _check_list(
+    value: list[Any], schema: Schema, path: str, into: Findings, before: Earlier
+) -> None:
     items = schema.items
-    for place, item in enumerate(value):
+    for place, (item, earlier) in enumerate(before.items(value, schema)):
         if item is not None:
-            _check(item, items, f"{path}[{place}]", into, depth + 1)
+            _check(item, items, f"{path}[{place}]", into, earlier)
         elif items.type and not items.nullable:
             into.faults.append(_wrong_type(item, items, f"{path}[{place}]"))
     if schema.list_type in ("map", "set") and _BUILTIN_KEYS.isdisjoint(schema.raw):
@@ -152,8 +169,8 @@ def _junctor_faults(value: Any, schema: Schema, path: str, depth: int) -> Iterat
     raw = schema.raw
 
     def faults_of(part: Mapping[str, Any]) -> list[FieldError]:
-        found = Findings()
-        _check(value, node(part), path, found, depth + 1)
+        found = Findings(depth=depth)
+        _check(value, node(part), path, found, NOTHING)
         return found.faults
 
     for part in raw.get("allOf") or ():

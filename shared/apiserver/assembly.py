@@ -14,9 +14,10 @@ from shared.apiserver.authentication import TokenTable
 from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.emptying import Emptier, ensure_namespaces
 from shared.apiserver.garbage import GarbageCollector
+from shared.apiserver.healthz import Probe
 from shared.apiserver.registry import Registry
 from shared.apiserver.resources import Resources, Subresource
-from shared.apiserver.server import ApiServer, Listening, Probe, ServerSettings
+from shared.apiserver.server import ApiServer, Listening, ServerSettings
 from shared.apiserver.serving import Serving, Shown, as_stored
 from shared.clock import Clock, SystemClock
 from shared.store.port import ObjectStore

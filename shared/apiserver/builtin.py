@@ -43,6 +43,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     review: bool = False
     all: bool = False
     category: str = ""
+    parts: dict[str, tuple[str, ...]] = {}
     fields: tuple[str, ...] = ()
 
 
@@ -71,6 +72,7 @@ def _kind(gvk: GroupVersionKind, row: _Row) -> ResourceKind:
         verbs=_verbs(row),
         has_status=row.status,
         scale=_SCALE if row.scale else None,
+        parts=row.parts,
         schema=facts.schema_of(gvk),
         columns=columns_of(gvk.group, gvk.kind),
         selectable_fields=row.fields,

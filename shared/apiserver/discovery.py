@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from shared.apimachinery.manifest import Manifest, encode
+from shared.apiserver.answers import status_response
 from shared.apiserver.documents import Document, Documents
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.registry import Registry
-from shared.apiserver.status_errors import unknown_path
+from shared.apiserver.status_errors import PageNotFound, unknown_path
 
 _JSON = "application/json"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
@@ -32,8 +33,12 @@ def routes(registry: Registry) -> list[web.RouteDef]:
         web.get("/apis", served.group_list),
         web.get("/apis/", served.group_list),
         web.get("/api/{version}", served.resource_list),
+        web.get("/api/{version}/", served.resource_list),
         web.get("/apis/{group}", served.group),
+        web.get("/apis/{group}/", served.group),
         web.get("/apis/{group}/{version}", served.resource_list),
+        web.get("/apis/{group}/{version}/", served.resource_list),
+        web.get("/", served.paths),
     ]
 
 
@@ -44,6 +49,9 @@ class _Discovery:
         self._registry = registry
         self._documents = Documents(registry)
 
+    async def paths(self, request: web.Request) -> web.Response:
+        return self._answer(request, ("paths",), lambda: {"paths": known_paths(self._registry)})
+
     async def core_versions(self, request: web.Request) -> web.Response:
         return self._listing(request, core=True)
 
@@ -53,15 +61,16 @@ class _Discovery:
     async def group(self, request: web.Request) -> web.Response:
         group = request.match_info["group"]
         if not group or not self._registry.versions(group):
-            return _not_found()
+            return status_response(PageNotFound())
         return self._answer(
             request, ("group", group), lambda: {"apiVersion": "v1", **_group(self._registry, group)}
         )
 
     async def resource_list(self, request: web.Request) -> web.Response:
         group, version = request.match_info.get("group", ""), request.match_info["version"]
-        if version not in self._registry.versions(group):
-            return _not_found()
+        versions = self._registry.versions(group)
+        if version not in versions:
+            return status_response(unknown_path() if versions else PageNotFound())
         return self._answer(
             request,
             ("resources", group, version),
@@ -94,11 +103,6 @@ class _Discovery:
         return response
 
 
-def _not_found() -> web.Response:
-    fault = unknown_path()
-    return web.Response(status=fault.code, body=fault.encoded(), content_type=_JSON)
-
-
 def _aggregated_version(accept: str) -> str | None:
     """Return the version of the aggregated form that *accept* prefers; None for plain JSON."""
     for choice in accept.split(","):
@@ -112,6 +116,26 @@ def _aggregated_version(accept: str) -> str | None:
             continue
         return None
     return None
+
+
+_OTHER_PATHS = (
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/readyz",
+    "/version",
+)
+
+
+def known_paths(registry: Registry) -> list[str]:
+    """Return the answer to `/`: where one may look further."""
+    found = {"/api", "/apis", "/apis/", *_OTHER_PATHS}
+    for group in registry.groups():
+        root = f"/apis/{group}" if group else "/api"
+        found |= {root, *(f"{root}/{version}" for version in registry.versions(group))}
+    return sorted(found)
 
 
 def api_versions() -> Manifest:
@@ -173,11 +197,20 @@ def _resource(kind: ResourceKind) -> Manifest:
 
 
 def _subresources(kind: ResourceKind) -> Iterable[Manifest]:
-    common = {"singularName": "", "namespaced": kind.namespaced, "verbs": _VERBS_OF_SUBRESOURCE}
+    for part, verbs in _parts(kind):
+        found = {"name": f"{kind.resource}/{part}", "singularName": "", "verbs": verbs}
+        answer = _SCALE if part == "scale" else {"kind": kind.gvk.kind}
+        yield {**found, "namespaced": kind.namespaced, **answer}
+
+
+def _parts(kind: ResourceKind) -> Iterable[tuple[str, list[str]]]:
+    """Return the subresources of *kind* in order, with their verbs."""
+    found = {part: list(verbs) for part, verbs in kind.parts.items()}
     if kind.scale is not None:
-        yield {"name": f"{kind.resource}/scale", **common, **_SCALE}
+        found["scale"] = _VERBS_OF_SUBRESOURCE
     if kind.has_status:
-        yield {"name": f"{kind.resource}/status", **common, "kind": kind.gvk.kind}
+        found["status"] = _VERBS_OF_SUBRESOURCE
+    return sorted(found.items())
 
 
 def aggregated(registry: Registry, version: str, *, core: bool) -> Manifest:
@@ -203,8 +236,7 @@ def _aggregated_group(registry: Registry, group: str) -> Manifest:
         }
         for version in registry.versions(group)
     ]
-    metadata = {"name": group} if group else {}
-    return {"metadata": {**metadata, "creationTimestamp": None}, "versions": versions}
+    return {"metadata": {"name": group} if group else {}, "versions": versions}
 
 
 def _aggregated_kind(kind: ResourceKind) -> Manifest:
@@ -220,14 +252,14 @@ def _aggregated_kind(kind: ResourceKind) -> Manifest:
         found["shortNames"] = list(kind.short_names)
     if kind.categories:
         found["categories"] = list(kind.categories)
-    subresources = []
-    if kind.scale is not None:
-        subresources.append(("scale", _SCALE))
-    if kind.has_status:
-        subresources.append(("status", response_kind))
+    subresources = [
+        {
+            "subresource": part,
+            "responseKind": _SCALE if part == "scale" else response_kind,
+            "verbs": verbs,
+        }
+        for part, verbs in _parts(kind)
+    ]
     if subresources:
-        found["subresources"] = [
-            {"subresource": name, "responseKind": answer, "verbs": _VERBS_OF_SUBRESOURCE}
-            for name, answer in subresources
-        ]
+        found["subresources"] = subresources
     return found

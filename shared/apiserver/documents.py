@@ -13,7 +13,7 @@ class Document:
     """One encoded answer, with the digest of its bytes as its entity tag."""
 
     def __init__(self, body: bytes, media_type: str) -> None:
-        self.body = body
+        self.body = body if body.endswith(b"\n") else body + b"\n"
         self.media_type = media_type
 
     @cached_property

@@ -76,6 +76,8 @@ class GarbageCollector:
                     del self._dependents[owner["uid"]]
 
     async def _reconcile(self, key: ObjectKey) -> bool:
+        if self._is_kept(key):
+            return True
         stored = await self._serving.store.get(key)
         if stored is None:
             return True
@@ -84,6 +86,24 @@ class GarbageCollector:
             return await self._serve_finalizers(stored) if _waits(metadata) else True
         await self._judge(stored)
         return True
+
+    def _is_kept(self, key: ObjectKey) -> bool:
+        """Whether the mirror has the object and every owner of it, so that there is nothing to do.
+
+        It may be a moment old; what goes after that moment wakes its dependents once more.
+        """
+        mirror = self._serving.store.mirror
+        stored = mirror.get(key)
+        if stored is None:
+            return False
+        head = stored.head()
+        return not head.deletion_timestamp and all(
+            isinstance(owner, dict)
+            and (owner_key := self._key_of(owner, key.namespace)) is not None
+            and (found := mirror.get(owner_key)) is not None
+            and found.head().uid == owner.get("uid")
+            for owner in head.owner_references or ()
+        )
 
     async def _judge(self, stored: Stored) -> None:
         """Delete *stored* if all its owners are gone; else drop the references to those gone."""

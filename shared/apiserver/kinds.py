@@ -63,6 +63,9 @@ class ResourceKind:
     )
     has_status: bool = False
     scale: ScalePaths | None = None
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Subresources beside status and scale that answer with the object itself, with their verbs."""
+
     schema: Mapping[str, Any] | None = None
     columns: tuple[Column, ...] = ()
     custom: bool = False
@@ -85,6 +88,10 @@ class KindRegistry(Protocol):
 
     def preferred(self, resource: GroupResource) -> ResourceKind | None:
         """The version discovery names first."""
+        ...
+
+    def versions(self, group: str) -> Sequence[str]:
+        """Versions of a group, the preferred first; empty for one that is not served."""
         ...
 
     def all(self) -> Sequence[ResourceKind]:

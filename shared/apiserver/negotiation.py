@@ -1,9 +1,12 @@
 """Which form of an answer a client accepts, and which form its body has. Pure.
 
 Besides plain objects there are `Table` (what `kubectl get` prints) and `PartialObjectMetadata`
-(metadata only). Protobuf is never served; clients list JSON as an alternative.
+(metadata only). Either is served as JSON or YAML, never as protobuf: clients list JSON as an
+alternative.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -22,31 +25,78 @@ class Form(StrEnum):
     OBJECT = "object"
     TABLE = "Table"
     METADATA = "PartialObjectMetadata"
+    METADATA_LIST = "PartialObjectMetadataList"
 
 
-_PLAIN_TYPES = (JSON, "*/*", "application/*", "")
+_SERVED = {JSON: JSON, "*/*": JSON, "application/*": JSON, "": JSON, YAML: YAML}
 _FORMS = {
     "Table": Form.TABLE,
     "PartialObjectMetadata": Form.METADATA,
-    "PartialObjectMetadataList": Form.METADATA,
+    "PartialObjectMetadataList": Form.METADATA_LIST,
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer that a client prefers: `media` is JSON or YAML."""
+
+    form: Form
+    media: str = JSON
+    pretty: bool = False
+    """Indented for people to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One alternative of an Accept header."""
+
+    media: str
+    parameters: Mapping[str, str]
+
+
 @lru_cache(maxsize=512)
-def accepted_form(accept: str) -> Form:
-    """The first form of the Accept header that is served; raises `ApiFault` 406."""
+def clauses(accept: str) -> tuple[Clause, ...]:
+    """The alternatives of an Accept header, the preferred ones (RFC 9110, `q`) first."""
+    found = []
     for choice in accept.split(","):
         media, *rest = (part.strip() for part in choice.split(";"))
-        if media not in _PLAIN_TYPES:
-            continue
         parameters = dict(part.partition("=")[::2] for part in rest)
-        wanted = parameters.get("as")
-        if wanted is None:
-            return Form.OBJECT
-        known = parameters.get("g") == "meta.k8s.io" and parameters.get("v") in ("v1", "v1beta1")
-        if known and wanted in _FORMS:
-            return _FORMS[wanted]
-    raise ApiFault(406, f"only the following media types are accepted: {JSON}")
+        found.append(Clause(media.lower(), parameters))
+    return tuple(sorted(found, key=_weight, reverse=True))
+
+
+def _weight(clause: Clause) -> float:
+    try:
+        return float(clause.parameters.get("q", "1"))
+    except ValueError:
+        return 1.0
+
+
+@lru_cache(maxsize=512)
+def accepted(accept: str) -> Accepted:
+    """The first alternative of the Accept header that is served; raises `ApiFault` 406."""
+    for clause in clauses(accept):
+        media = _SERVED.get(clause.media)
+        if media is None:
+            continue
+        form = _form(clause.parameters)
+        if form is not None:
+            return Accepted(form, media, clause.parameters.get("pretty") == "1")
+    raise not_acceptable(JSON, YAML)
+
+
+def not_acceptable(*media: str) -> ApiFault:
+    """A client that reads none of *media*, which are all there is."""
+    return ApiFault(406, f"only the following media types are accepted: {', '.join(media)}")
+
+
+def _form(parameters: Mapping[str, str]) -> Form | None:
+    wanted = [parameters.get(name, "") for name in ("as", "g", "v")]
+    if not any(wanted):
+        return Form.OBJECT
+    name, group, version = wanted
+    known = group == "meta.k8s.io" and version in ("v1", "v1beta1")
+    return _FORMS.get(name) if known else None
 
 
 @lru_cache(maxsize=512)

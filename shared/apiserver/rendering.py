@@ -12,7 +12,7 @@ from shared.apimachinery.manifest import Manifest, encode
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.negotiation import Form
 from shared.apiserver.serving import Shown
-from shared.apiserver.status_errors import bad_request
+from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.tables import IncludeObject, render_table
 from shared.apiserver.verbs.listing import Page
 from shared.store.port import ChangeType, Stored
@@ -56,6 +56,8 @@ class Renderer:
         self._api_version = kind.gvk.api_version
 
     def object(self, stored: Stored) -> bytes:
+        if self._form is Form.METADATA_LIST:
+            raise _wrong_form(self._form, "not a list")
         if self._form is Form.OBJECT:
             return self._plain(stored)
         if self._form is Form.METADATA:
@@ -69,9 +71,11 @@ class Renderer:
             metadata["continue"] = page.continue_token
             if page.remaining is not None:
                 metadata["remainingItemCount"] = page.remaining
+        if self._form is Form.METADATA:
+            raise _wrong_form(self._form, "a list")
         if self._form is Form.TABLE:
             return _encode(self._table([one.manifest for one in page.items], metadata))
-        if self._form is Form.METADATA:
+        if self._form is Form.METADATA_LIST:
             head, items = (
                 {"kind": "PartialObjectMetadataList", "apiVersion": _META_VERSION},
                 [_encode(_metadata_only(one.manifest)) for one in page.items],
@@ -142,6 +146,10 @@ class Renderer:
 
 def error_event(status: Manifest) -> bytes:
     return _encode({"type": "ERROR", "object": status}) + b"\n"
+
+
+def _wrong_form(form: Form, found: str) -> ApiFault:
+    return ApiFault(406, f"you requested {form}, but the requested object is {found}")
 
 
 def _metadata_only(manifest: Manifest) -> Manifest:

@@ -32,7 +32,7 @@ class Target:
 @lru_cache(maxsize=8_192)
 def parse_target(raw_path: str) -> Target | None:
     """Read a raw (still quoted) path; None when it is none of a resource."""
-    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+    parts = [unquote(part) for part in raw_path.removeprefix("/").removesuffix("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:

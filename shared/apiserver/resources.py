@@ -10,6 +10,7 @@ from aiohttp import web
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.addressed import of_kind
+from shared.apiserver.answers import json_response
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.bodies import decode_object, is_slow
 from shared.apiserver.conversion import ConvertedStore, conversion_of
@@ -17,7 +18,7 @@ from shared.apiserver.decoding import refuse_text
 from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
-from shared.apiserver.negotiation import JSON, YAML, Form, accepted_form, media_type
+from shared.apiserver.negotiation import JSON, YAML, Form, accepted, media_type, not_acceptable
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
 from shared.apiserver.rendering import Renderer, read_include
 from shared.apiserver.request import (
@@ -32,6 +33,7 @@ from shared.apiserver.reviews import answer, is_review
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     ApiFault,
+    PageNotFound,
     method_not_allowed,
     object_details,
     success,
@@ -49,6 +51,7 @@ from shared.apiserver.wire import PROTOBUF
 from shared.apiserver.write_options import read_write_options
 
 _BODY_TYPES = (JSON, YAML, PROTOBUF)
+_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch"}
 WARNINGS_MAX = 20
 # A mirror is milliseconds behind; beyond a second, NATS has other troubles than ours.
 _NOTICE_SECONDS = 0.005
@@ -88,7 +91,6 @@ class Resources:
         self.watches = OpenWatches(limits.watches)
         self._methods: dict[str, Subresource] = {
             "GET": self._read,
-            "HEAD": self._read,
             "POST": self._create,
             "PUT": self._update,
             "PATCH": self._patch,
@@ -111,14 +113,31 @@ class Resources:
                 return await found(asked)
             if subresource == "scale":
                 return await self._scale(asked)
-            if not (subresource == "finalize" and target.resource == "namespaces"):
+            verbs = asked.call.kind.parts.get(subresource)
+            if verbs is None:
                 raise unknown_path()
+            if _VERBS.get(request.method) not in verbs:
+                raise method_not_allowed()
         elif subresource == "status" and not asked.call.kind.has_status:
             raise unknown_path()
         method = self._methods.get(request.method)
         if method is None:
-            raise method_not_allowed(asked.call.resource, request.method)
+            raise method_not_allowed()
         return await method(asked)
+
+    def nothing_at(self, path: str) -> ApiFault:
+        """What to answer on a path that is none of a resource."""
+        match path.split("/"):
+            case ["", "api", _, *_]:
+                return unknown_path()
+            case ["", "apis", group, *_]:
+                return self._unknown(group)
+            case _:
+                return PageNotFound()
+
+    def _unknown(self, group: str) -> ApiFault:
+        """Nobody looks after a group that is not served."""
+        return unknown_path() if self._serving.kinds.versions(group) else PageNotFound()
 
     def _serving_of(self, call: Call) -> Serving:
         """The store in the version that is asked for."""
@@ -131,10 +150,12 @@ class Resources:
     def _call(self, request: web.BaseRequest, target: Target, query: Mapping[str, str]) -> Call:
         kind = self._serving.kinds.by_resource(target.group, target.version, target.resource)
         if kind is None or (target.namespace and not kind.namespaced):
-            raise unknown_path()
+            raise self._unknown(target.group)
         if kind.namespaced and not target.namespace and target.name:
             raise unknown_path()
-        call = Call(kind, target.namespace, target.name, target.subresource)
+        # Whoever approves writes conditions, which are status.
+        part = "status" if target.subresource == "approval" else target.subresource
+        call = Call(kind, target.namespace, target.name, part)
         if request.method in ("POST", "PUT", "PATCH"):
             options = read_write_options(
                 query,
@@ -142,7 +163,7 @@ class Resources:
                 user_agent=request.headers.get("User-Agent", ""),
                 media=media_type(request.headers.get("Content-Type", "")),
             )
-            return Call(kind, target.namespace, target.name, target.subresource, options)
+            return replace(call, options=options)
         return call
 
     def _renderer(self, call: Call, form: Form, include: IncludeObject = "Metadata") -> Renderer:
@@ -155,22 +176,24 @@ class Resources:
 
     async def _read(self, asked: Asked) -> web.StreamResponse:
         request, call, query = asked.request, asked.call, asked.query
-        form = accepted_form(request.headers.get("Accept", ""))
+        wish = accepted(request.headers.get("Accept", ""))
         watch = bool(query) and read_bool(query, "watch")
         include = read_include(query.get("includeObject", ""))
-        renderer = self._renderer(call, form, include)
+        renderer = self._renderer(call, wish.form, include)
         if call.name and not watch:
             version = read_number(query, "resourceVersion")
             stored = await get_object(asked.serving, call, resource_version=version)
-            return _json(renderer.object(stored))
+            return json_response(renderer.object(stored))
         options = read_list_options(query, watch=watch)
         if watch:
+            if wish.media == YAML:
+                raise not_acceptable(JSON)
             options = _only(options, call.name)
             return await serve_watch(
                 request, asked.serving, call, options, renderer=renderer, watches=self.watches
             )
         page = await list_objects(asked.serving, self._snapshots, call, options)
-        return _json(renderer.page(page))
+        return json_response(renderer.page(page))
 
     # Writing.
 
@@ -187,19 +210,19 @@ class Resources:
 
     async def _create(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
+        if call.name or (call.kind.namespaced and not call.namespace):
+            raise method_not_allowed()
         manifest, warnings = await self._body(asked)
         if is_review(call.resource):
             manifest = of_kind(call.kind, manifest)
             review = answer(call.resource, manifest, asked.user, self._tokens)
-            return _json(msgspec.json.encode(review), status=201)
-        if call.name or (call.kind.namespaced and not call.namespace):
-            raise method_not_allowed(call.resource, "POST")
+            return json_response(msgspec.json.encode(review), status=201)
         outcome = await create(asked.serving, call, manifest)
         return await self._written(asked, outcome, warnings)
 
     async def _update(self, asked: Asked) -> web.StreamResponse:
         if not asked.call.name:
-            raise method_not_allowed(asked.call.resource, "PUT")
+            raise method_not_allowed()
         manifest, warnings = await self._body(asked)
         outcome = await update(asked.serving, asked.call, manifest)
         return await self._written(asked, outcome, warnings)
@@ -207,7 +230,7 @@ class Resources:
     async def _patch(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
         if not call.name:
-            raise method_not_allowed(call.resource, "PATCH")
+            raise method_not_allowed()
         media = patching.check_media(
             call.kind, media_type(asked.request.headers.get("Content-Type", ""))
         )
@@ -224,9 +247,11 @@ class Resources:
     ) -> web.StreamResponse:
         if asked.call.resource == DEFINITIONS:
             await self._noticed(outcome.stored.revision)
-        form = accepted_form(asked.request.headers.get("Accept", ""))
+        form = accepted(asked.request.headers.get("Accept", "")).form
         renderer = self._renderer(asked.call, form)
-        response = _json(renderer.object(outcome.stored), status=201 if outcome.created else 200)
+        response = json_response(
+            renderer.object(outcome.stored), status=201 if outcome.created else 200
+        )
         add_warnings(response, (*warnings, *outcome.warnings))
         return response
 
@@ -245,22 +270,22 @@ class Resources:
         given = decode_object(body, media) if body.strip() else {}
         options = read_delete_options(given, asked.query)
         if call.subresource:
-            raise method_not_allowed(call.resource, "DELETE")
-        form = accepted_form(request.headers.get("Accept", ""))
+            raise method_not_allowed()
+        form = accepted(request.headers.get("Accept", "")).form
         renderer = self._renderer(call, form)
         if not call.name:
             listing = read_list_options(asked.query, watch=False)
             page = await list_objects(asked.serving, self._snapshots, call, listing)
             keys = [stored.key for stored in page.items]
             await delete_collection(asked.serving, call, keys, options)
-            return _json(renderer.page(page))
+            return json_response(renderer.page(page))
         deletion = await delete(asked.serving, call, options)
         if deletion.gone:
             details = object_details(call.resource, call.name)
             details["uid"] = deletion.stored.manifest["metadata"].get("uid", "")
-            response = _json(msgspec.json.encode(success(details)))
+            response = json_response(msgspec.json.encode(success(details)))
         else:
-            response = _json(renderer.object(deletion.stored))
+            response = json_response(renderer.object(deletion.stored))
         add_warnings(response, deletion.warnings)
         return response
 
@@ -270,9 +295,9 @@ class Resources:
         request, call = asked.request, asked.call
         paths = paths_of(call)
         match request.method:
-            case "GET" | "HEAD":
+            case "GET":
                 stored = await get_object(asked.serving, call)
-                return _json(
+                return json_response(
                     msgspec.json.encode(
                         scale_of(paths, asked.serving.shown(call.resource, stored.manifest))
                     )
@@ -287,8 +312,8 @@ class Resources:
                 body = await read_body(request, self._limits)
                 change = patching.scale_patch(body, media)
             case _:
-                raise method_not_allowed(call.resource, request.method)
-        return _json(msgspec.json.encode(await write_scale(asked.serving, call, change)))
+                raise method_not_allowed()
+        return json_response(msgspec.json.encode(await write_scale(asked.serving, call, change)))
 
 
 def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:
@@ -326,15 +351,3 @@ def _only(options: ListOptions, name: str) -> ListOptions:
         return options
     terms = [term for term in (options.field_selector, f"metadata.name={name}") if term]
     return replace(options, field_selector=",".join(terms))
-
-
-def _json(body: bytes, *, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, content_type=JSON)
-
-
-def status_response(fault: ApiFault) -> web.Response:
-    """Answer *fault* as its Status object."""
-    response = _json(fault.encoded(), status=fault.code)
-    if fault.retry_after_seconds:
-        response.headers["Retry-After"] = str(fault.retry_after_seconds)
-    return response

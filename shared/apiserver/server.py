@@ -19,11 +19,18 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
+from shared.apiserver.answers import status_response
 from shared.apiserver.authentication import TokenTable, User
+from shared.apiserver.healthz import HealthChecks, Probe
 from shared.apiserver.limits import InFlight, ServerLimits
+from shared.apiserver.presentation import presented
 from shared.apiserver.request import parse_target
-from shared.apiserver.resources import Resources, status_response
-from shared.apiserver.status_errors import ApiFault, from_error, unknown_path
+from shared.apiserver.resources import Resources
+from shared.apiserver.status_errors import (
+    ApiFault,
+    from_error,
+    method_not_allowed,
+)
 from shared.apiserver.version import KUBERNETES_VERSION, version_info
 from shared.errors import HanseError
 from shared.telemetry import metrics
@@ -33,9 +40,9 @@ log = structlog.get_logger("hanse.apiserver")
 tracer = trace.get_tracer("hanse.apiserver")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Probe = Callable[[], Sequence[str]]
 
 _READING = frozenset({"GET", "HEAD"})
+_UNCACHED = "no-cache, private"
 # Labels of metrics are bounded, whatever clients send.
 _METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -93,24 +100,29 @@ class ApiServer:
         self._resources = resources
         self._tokens = tokens
         self._settings = settings
-        self._not_ready = not_ready
+        self._health = HealthChecks(not_ready)
         self._reading = InFlight(settings.limits.reading)
         self._writing = InFlight(settings.limits.writing)
-        self._version = msgspec.json.encode(version_info(settings.version))
-        self._stopping = False
+        version = msgspec.json.encode(version_info(settings.version))
+        self._version = msgspec.json.format(version, indent=2)
         self.app = self._build(routes)
 
     def _build(self, routes: Sequence[web.RouteDef]) -> web.Application:
         app = web.Application(client_max_size=self._settings.limits.body_bytes)
-        for path in ("/livez", "/healthz"):
-            app.router.add_get(path, self._livez)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._guarded(self._metrics))
-        app.router.add_get("/version", self._guarded(self._serve_version))
-        app.router.add_get("/version/", self._guarded(self._serve_version))
-        for route in routes:
-            guarded = self._guarded(route.handler)
-            web.RouteDef(route.method, route.path, guarded, route.kwargs).register(app.router)
+        # Open to everybody, as kube-apiserver has them by default.
+        public = [
+            *self._health.routes(),
+            web.get("/version", self._serve_version),
+            web.get("/version/", self._serve_version),
+        ]
+        guarded = [
+            web.RouteDef(route.method, route.path, self._guarded(route.handler), route.kwargs)
+            for route in (web.get("/metrics", self._metrics), *routes)
+        ]
+        for route in (*public, *guarded):
+            route.register(app.router)
+        for path in dict.fromkeys(route.path for route in (*public, *guarded)):
+            app.router.add_route("*", path, self._guarded(_refuse_method))
         app.router.add_route("*", "/{path:.*}", self._serve)
         return app
 
@@ -120,15 +132,6 @@ class ApiServer:
         return len(self._resources.watches)
 
     # Plain routes.
-
-    async def _livez(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(text="ok")
-
-    async def _readyz(self, _request: web.Request) -> web.StreamResponse:
-        failing = ["stopping"] if self._stopping else list(self._not_ready())
-        if failing:
-            return web.Response(status=503, text="not ready: " + ", ".join(failing))
-        return web.Response(text="ok")
 
     async def _metrics(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -142,9 +145,10 @@ class ApiServer:
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
                 self._authenticate(request)
-                return await handler(request)
+                response = await handler(request)
             except Exception as err:  # noqa: BLE001 - the last resort of a request.
-                return _answer_error(err, request)
+                response = _answer_error(err, request)
+            return await presented(request, response)
 
         return guarded
 
@@ -161,6 +165,9 @@ class ApiServer:
             response = await self._admitted(request, method)
         except Exception as err:  # noqa: BLE001 - the last resort of a request.
             response = _answer_error(err, request)
+        response = await presented(request, response)
+        if not response.prepared:
+            response.headers.setdefault("Cache-Control", _UNCACHED)
         _count(method, response.status).inc()
         _seconds(method).observe(time.perf_counter() - started)
         return response
@@ -168,9 +175,10 @@ class ApiServer:
     async def _admitted(self, request: web.Request, method: str) -> web.StreamResponse:
         """Authenticate, find the resource, and serve within the limits."""
         user = self._authenticate(request)
-        target = parse_target(request.raw_path.partition("?")[0])
+        path = request.raw_path.partition("?")[0]
+        target = parse_target(path)
         if target is None:
-            raise unknown_path()
+            raise self._resources.nothing_at(path)
         if method in _READING:
             if "watch" in request.query_string:
                 # A watch lasts; watches are bounded by a number of their own.
@@ -206,7 +214,7 @@ class ApiServer:
             shown = f"[{host}]" if ":" in host else host
             yield Listening(host, port, f"{scheme}://{shown}:{port}")
         finally:
-            self._stopping = True
+            self._health.stopping = True
             # Watches would use up all the time that writes are given to end.
             self._resources.watches.end_all()
             await runner.cleanup()
@@ -220,6 +228,10 @@ def _count(method: str, status: int) -> Counter:
 @lru_cache(maxsize=64)
 def _seconds(method: str) -> Histogram:
     return metrics.REQUEST_SECONDS.labels(method if method in _METHODS else "other")
+
+
+async def _refuse_method(_request: web.Request) -> web.StreamResponse:
+    raise method_not_allowed()
 
 
 def _caller(request: web.Request) -> Context | None:

@@ -77,7 +77,7 @@ class Call:
     def require_verb(self, verb: str) -> None:
         """Raise `ApiFault` 405 where the kind does not have it."""
         if verb not in self.kind.verbs:
-            raise method_not_allowed(self.resource, verb)
+            raise method_not_allowed()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

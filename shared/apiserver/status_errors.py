@@ -59,11 +59,11 @@ class ApiFault(Exception):
         super().__init__(message)
         self.code = code
         self.reason = reason or _REASONS.get(code, "Unknown")
-        self.details = dict(details) if details else {}
+        self.details = None if details is None else dict(details)
         self.continue_token = continue_token
         self.retry_after_seconds = retry_after_seconds
         if retry_after_seconds:
-            self.details["retryAfterSeconds"] = retry_after_seconds
+            self.details = {**(details or {}), "retryAfterSeconds": retry_after_seconds}
 
     def status(self) -> Manifest:
         body: Manifest = {
@@ -74,7 +74,7 @@ class ApiFault(Exception):
             "message": str(self),
             "reason": self.reason,
         }
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -110,8 +110,15 @@ def not_found(resource: GroupResource, name: str) -> ApiFault:
 
 
 def unknown_path() -> ApiFault:
-    """A path under which nothing is served, which includes unknown kinds."""
-    return ApiFault(404, "the server could not find the requested resource")
+    """A path within a group that is served, under which there is nothing: an unknown kind."""
+    return ApiFault(404, "the server could not find the requested resource", details={})
+
+
+class PageNotFound(ApiFault):
+    """A path outside of everything that is served; answered as plain text, like a web page."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "404 page not found\n")
 
 
 def already_exists(resource: GroupResource, name: str) -> ApiFault:
@@ -148,12 +155,9 @@ def expired(message: str, continue_token: str = "") -> ApiFault:
     return ApiFault(410, message, continue_token=continue_token)
 
 
-def method_not_allowed(resource: GroupResource, verb: str) -> ApiFault:
-    return ApiFault(
-        405,
-        f"{verb} is not supported on resources of kind {resource}",
-        details=object_details(resource, ""),
-    )
+def method_not_allowed() -> ApiFault:
+    message = "the server does not allow this method on the requested resource"
+    return ApiFault(405, message, details={})
 
 
 def too_large(limit_bytes: int) -> ApiFault:

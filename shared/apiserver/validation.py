@@ -1,10 +1,13 @@
 """Whether an object fits the schema of its kind: unknown fields, wrong types, defaults. Pure."""
 
+from dataclasses import replace
 from typing import Literal
 
 from shared.apimachinery.manifest import Manifest, encode, name_of
 from shared.apimachinery.pruning import with_defaults, without_unknown
+from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import Findings, validate
+from shared.apiserver.custom_content import content_faults
 from shared.apiserver.decoding import (
     cannot_be_handled,
     patch_cannot_be_applied,
@@ -15,6 +18,7 @@ from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.semantics import judge
 from shared.apiserver.status_errors import ApiFault, invalid
+from shared.errors import FieldError
 
 Source = Literal["body", "patch", "apply"]
 """Where an object comes from: sent as it is, made by a patch, or by server-side apply."""
@@ -35,28 +39,69 @@ def conform(
     """
     if kind.schema is None:
         return new, ()
+    if kind.custom:
+        new, unknown = _conform_custom(kind, old, new, field_validation, source)
+    else:
+        new, unknown = _conform_builtin(kind, old, new, field_validation, source)
+    return new, unknown if field_validation == "Warn" else ()
+
+
+def _conform_builtin(
+    kind: ResourceKind, old: Manifest | None, new: Manifest, field_validation: str, source: Source
+) -> tuple[Manifest, tuple[str, ...]]:
+    """The defaults of built-in kinds are the members' to fill in."""
     schema = schema_of(kind)
     changed = _changed_parts(old, new)
     findings = validate(changed, schema)
     if schema.typed and source != "apply":
         _require_readable(kind, new, findings, source)
-    unknown = tuple(f'unknown field "{path}"' for path in _in_order(kind, findings.unknown))
+    unknown = tuple(f'unknown field "{path}"' for path in findings.unknown)
     if unknown and field_validation == "Strict":
         raise _unreadable(kind, new, strict_error(unknown), source)
     # A part that is required and was not looked at is there.
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
+    faults = faults or judge(kind.group_resource, old, new)
     if faults:
         raise invalid(kind.gvk, name_of(new), faults)
     # A null stands for an absent field, which is how it is stored; so does what is empty.
     text = encode(changed)
     if unknown or b"null" in text or (schema.typed and (b"{}" in text or b"[]" in text)):
         new = without_unknown(new, schema)
-    if kind.custom and changed.keys() - {"metadata"}:
-        # The defaults of built-in kinds are the members' to fill in.
-        new = with_defaults(new, schema)
-    elif not kind.custom and (faults := judge(kind.group_resource, old, new)):
-        raise invalid(kind.gvk, name_of(new), faults)
-    return new, unknown if field_validation == "Warn" else ()
+    return new, unknown
+
+
+def _conform_custom(
+    kind: ResourceKind, old: Manifest | None, new: Manifest, field_validation: str, source: Source
+) -> tuple[Manifest, tuple[str, ...]]:
+    """Prune, fill in, and only then judge: a default is as good as what was written."""
+    schema = schema_of(kind)
+    pruned = without_unknown(new, schema)
+    unknown: tuple[str, ...] = ()
+    if field_validation != "Ignore" and pruned != new:
+        found = _in_order(validate(_judged(new), schema).unknown)
+        unknown = tuple(f'unknown field "{path}"' for path in found)
+        if unknown and field_validation == "Strict":
+            raise _unreadable(kind, new, strict_error(unknown), source)
+    new = with_defaults(pruned, schema)
+    before = None if old is None else as_declared(kind, old)
+    faults = validate(_judged(new), schema, None if before is None else _judged(before)).faults
+    faults += content_faults(kind, schema, new)
+    faults += rule_faults(new, schema, before, faults)
+    if faults:
+        raise invalid(kind.gvk, name_of(new), [_placed(fault) for fault in faults])
+    return new, unknown
+
+
+def _placed(fault: FieldError) -> FieldError:
+    """Kubernetes has no path for a custom object as a whole."""
+    return fault if fault.path else replace(fault, path="<nil>")
+
+
+def as_declared(kind: ResourceKind, manifest: Manifest) -> Manifest:
+    """Return a stored object of a custom kind as its schema has it now; the same if it is so."""
+    schema = schema_of(kind)
+    found = with_defaults(without_unknown(manifest, schema), schema)
+    return manifest if found == manifest else found
 
 
 def _require_readable(
@@ -72,21 +117,23 @@ def _unreadable(kind: ResourceKind, new: Manifest, why: str, source: Source) -> 
     return patch_cannot_be_applied(new, why) if source == "patch" else cannot_be_handled(kind, why)
 
 
-def _in_order(kind: ResourceKind, unknown: list[str]) -> list[str]:
-    """A built-in kind's decoder goes by the text; a custom one's reads metadata, then prunes."""
-    if not kind.custom:
-        return unknown
+def _in_order(unknown: list[str]) -> list[str]:
+    """Metadata is read before what the schema prunes."""
     return sorted(unknown, key=lambda path: (not path.startswith("metadata."), path))
+
+
+def _judged(manifest: Manifest) -> Manifest:
+    """Return the object without what the server itself writes, which no schema need describe."""
+    metadata = {**manifest["metadata"]}
+    metadata.pop("managedFields", None)
+    return {**manifest, "metadata": metadata}
 
 
 def _changed_parts(old: Manifest | None, new: Manifest) -> Manifest:
     before = old or {}
-    changed = {
+    judged = _judged(new)
+    return {
         part: value
-        for part, value in new.items()
-        if part != "metadata" and (part not in before or before[part] != value)
+        for part, value in judged.items()
+        if part == "metadata" or part not in before or before[part] != value
     }
-    metadata = {**new["metadata"]}
-    metadata.pop("managedFields", None)
-    changed["metadata"] = metadata
-    return changed

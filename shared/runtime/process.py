@@ -6,6 +6,7 @@ returns is a fault like one that raises.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -78,6 +79,19 @@ def _calm_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def _finish_turns() -> None:
+    """Ask Linux not to interrupt whoever is at work each time that a message arrives for us.
+
+    Where processors are short, ten services that wake one another would otherwise change places
+    for every message; a turn later each finds several, which cost far less together. Where a
+    processor is free, nothing waits (sched(7), SCHED_BATCH).
+    """
+    if sys.platform == "linux":
+        # Refused in some sandboxes, and no more than advice.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def main(settings: type[AnySettings], serve: Callable[[AnySettings], Awaitable[None]]) -> int:
     """Entry point of every service: settings from the environment, then `serve`; exit status."""
     try:
@@ -87,6 +101,7 @@ def main(settings: type[AnySettings], serve: Callable[[AnySettings], Awaitable[N
         return 2
 
     async def run() -> None:
+        _finish_turns()
         _calm_collector()
         await serve(found)
 

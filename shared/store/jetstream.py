@@ -86,7 +86,10 @@ class JetStreamStore:
         return decode_stored(key, revision, reply.body, reply.headers.get(TRACEPARENT))
 
     async def list(self, scope: Scope) -> Listing:
-        assert self._mirrors(scope), f"the store was not opened for {scope}"
+        if not self._mirrors(scope):
+            # Asked for too seldom to be kept: read once.
+            async with open_store(self._connection, (scope,), self._limits) as once:
+                return await once.list(scope)
         await self._reached(await self._sampler.sample())
         return self._mirror.listing(scope)
 
@@ -246,7 +249,9 @@ async def open_store(
     scopes: Sequence[Scope] = (EVERYTHING,),
     limits: StoreLimits | None = None,
 ) -> AsyncIterator[JetStreamStore]:
-    """Open the store with a complete mirror of *scopes*; `get` and writes reach any object.
+    """Open the store with a complete mirror of *scopes*; `get`, `list` and writes reach all else.
+
+    A list beyond the mirror costs a whole reading of what is asked for.
 
     The bucket must exist (`ensure_topology`). Waits for NATS as long as it takes. A mirror that
     cannot be kept ends the block: whoever went on would go by what is no longer true.

@@ -212,3 +212,7 @@ class StoreLimits:
 
     deadline_seconds: float = 10.0
     """How long one call to the store may take."""
+
+
+UNWATCHED = StoreLimits(history=0)
+"""For a mirror that is read and followed, and that nobody watches from a revision on."""

@@ -61,6 +61,21 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacks:
+    """`!lacks`: a list without any of these elements, or a string without this within."""
+
+    parts: Any
+
+    def faults(self, found: Any) -> Iterator[str]:
+        if not isinstance(found, str | list):
+            yield f"{_short(found)} is neither a list nor a string"
+            return
+        for part in self.parts if isinstance(self.parts, list) else [self.parts]:
+            if not list(Contains(part).faults(found)):
+                yield f"{_short(found)} has {_short(part)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Exactly:
     """`!exactly`: this and no more."""
 
@@ -97,7 +112,9 @@ def mismatches(expected: Any, found: Any, path: str = "") -> Iterator[str]:
     """Yield a sentence for each place where *found* is not as *expected*."""
     at = path or "the answer"
     match expected:
-        case Anything() | Absent() | Pattern() | Contains() | Exactly() | Length() | Not():
+        case (
+            Anything() | Absent() | Pattern() | Contains() | Lacks() | Exactly() | Length() | Not()
+        ):
             for fault in expected.faults(found):
                 yield f"{at}: {fault}"
         case Mapping():

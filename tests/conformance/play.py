@@ -106,12 +106,16 @@ class _Player:
         if problems:
             raise Failed("; ".join(problems) + f" -- HTTP {answer.code} {answer.text[:1200]}")
         for name, path in step.save.items():
-            self.saved[name] = _look_up(answer.body, path)
+            header = path.removeprefix("headers.")
+            if header != path:
+                self.saved[name] = _look_up(answer.headers, header)
+            else:
+                self.saved[name] = _look_up(answer.body, path)
         return answer
 
     async def _send(self, step: Step) -> Answer:
         async with self._open(step) as response:
-            text = await response.text()
+            text = await response.text(errors="replace")
             return Answer(
                 response.status,
                 {name.lower(): value for name, value in response.headers.items()},

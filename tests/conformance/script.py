@@ -20,11 +20,22 @@ from typing import Any
 
 import yaml
 
-from tests.conformance.matching import Absent, Anything, Contains, Exactly, Length, Not, Pattern
+from tests.conformance.matching import (
+    Absent,
+    Anything,
+    Contains,
+    Exactly,
+    Lacks,
+    Length,
+    Not,
+    Pattern,
+)
 
 # How each verb of a step travels: method and media type of the body.
 VERBS: Mapping[str, tuple[str, str]] = {
     "get": ("GET", ""),
+    "head": ("HEAD", ""),
+    "options": ("OPTIONS", ""),
     "post": ("POST", "application/json"),
     "put": ("PUT", "application/json"),
     "merge": ("PATCH", "application/merge-patch+json"),
@@ -125,6 +136,7 @@ _Loader.add_constructor("!like", _pattern)
 for _tag, _kind in (
     ("!contains", Contains),
     ("!exactly", Exactly),
+    ("!lacks", Lacks),
     ("!length", Length),
     ("!not", Not),
 ):

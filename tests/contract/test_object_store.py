@@ -442,6 +442,9 @@ async def test_a_new_process_finds_what_was_stored(nats_settings: NatsSettings) 
             await store.create(key("x", "elsewhere"), manifest())
             assert len((await store.list(scope)).items) == 1
             assert await store.get(kept[-1].key) is not None
+            beyond = await store.list(Scope("apps", "deployments", "default"))
+            assert [one.key for one in beyond.items] == [one.key for one in kept[100:]]
+            assert beyond.items[0].manifest == kept[100].manifest
 
 
 async def test_a_watch_survives_the_death_of_nats_without_gap_or_repetition(

@@ -24,12 +24,12 @@ def client(served: Served) -> Client:
     return served.client
 
 
-async def test_only_health_answers_strangers(served):
+async def test_only_health_and_version_answer_strangers(served):
     stranger = served.anonymous
-    for path in ("/livez", "/healthz", "/readyz"):
+    for path in ("/livez", "/healthz", "/readyz", "/readyz/ping", "/version"):
         assert (await stranger.get(path)).code == 200
     for path in (
-        "/version",
+        "/",
         "/metrics",
         "/api",
         "/apis",
@@ -135,8 +135,6 @@ async def test_media_types_that_are_not_spoken_are_named(client):
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
-        "/nope",
         "/api/v2/namespaces/default/pods",
         "/api/v1/namespaces/default/nope",
         "/apis/apps/v9/namespaces/default/deployments",

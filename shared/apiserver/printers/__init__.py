@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from shared.apiserver.kinds import Column
 from shared.apiserver.printers import access, cluster, network, pods, storage, workloads
-from shared.apiserver.printers.cells import dig
+from shared.apiserver.printers.cells import AGE_ONLY, dig
 
 _ADMISSION = "admissionregistration.k8s.io"
 _AUTOSCALING = "autoscaling"
@@ -31,7 +31,7 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
     ("", "ResourceQuota"): cluster.RESOURCE_QUOTA,
     ("", "Secret"): cluster.SECRET,
     ("", "Service"): network.SERVICE,
-    ("", "ServiceAccount"): access.SERVICE_ACCOUNT,
+    ("", "ServiceAccount"): AGE_ONLY,
     ("apiregistration.k8s.io", "APIService"): access.API_SERVICE,
     ("apps", "ControllerRevision"): workloads.CONTROLLER_REVISION,
     ("apps", "DaemonSet"): workloads.DAEMON_SET,
@@ -61,12 +61,13 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
     (_NETWORKING, "ServiceCIDR"): network.SERVICE_CIDR,
     (_RBAC, "ClusterRoleBinding"): access.BINDING,
     (_RBAC, "RoleBinding"): access.BINDING,
-    (_RESOURCE, "DeviceClass"): storage.AGE_ONLY,
+    (_RESOURCE, "DeviceClass"): AGE_ONLY,
     (_RESOURCE, "ResourceClaim"): storage.RESOURCE_CLAIM,
-    (_RESOURCE, "ResourceClaimTemplate"): storage.AGE_ONLY,
+    (_RESOURCE, "ResourceClaimTemplate"): AGE_ONLY,
     (_RESOURCE, "ResourceSlice"): storage.RESOURCE_SLICE,
     (_STORAGE, "CSIDriver"): storage.CSI_DRIVER,
     (_STORAGE, "CSINode"): storage.CSI_NODE,
+    (_STORAGE, "CSIStorageCapacity"): storage.STORAGE_CAPACITY,
     (_STORAGE, "StorageClass"): storage.STORAGE_CLASS,
     (_STORAGE, "VolumeAttachment"): storage.VOLUME_ATTACHMENT,
     (_STORAGE, "VolumeAttributesClass"): storage.VOLUME_ATTRIBUTES_CLASS,

@@ -14,6 +14,7 @@ from shared.apiserver.printers.cells import (
     dig,
     field,
     items,
+    selector_text,
 )
 
 
@@ -38,10 +39,6 @@ BINDING: tuple[Column, ...] = (
     _subjects("Group"),
     _subjects("ServiceAccount"),
 )
-SERVICE_ACCOUNT: tuple[Column, ...] = (
-    column("Secrets", lambda one: len(items(one, "secrets"))),
-    AGE,
-)
 
 
 def _requested_duration(request: Manifest) -> str:
@@ -51,10 +48,12 @@ def _requested_duration(request: Manifest) -> str:
 
 def _request_condition(request: Manifest) -> str:
     words = {condition.get("type") for condition in items(request, "status", "conditions")}
-    found = [word for word in ("Approved", "Denied", "Failed") if word in words]
+    found = ["Denied" if "Denied" in words else "Approved" if "Approved" in words else "Pending"]
+    if "Failed" in words:
+        found.append("Failed")
     if dig(request, "status", "certificate"):
         found.append("Issued")
-    return ",".join(found) or "Pending"
+    return ",".join(found)
 
 
 SIGNING_REQUEST: tuple[Column, ...] = (
@@ -79,8 +78,9 @@ def _parameter(binding: Manifest) -> str:
     found = dig(binding, "spec", "paramRef")
     if not found:
         return UNSET
-    namespace = found.get("namespace") or "*"
-    return f"{namespace}/{found['name']}" if found.get("name") else str(namespace)
+    if found.get("name"):
+        return f"{found.get('namespace') or '*'}/{found['name']}"
+    return UNSET if found.get("selector") is None else selector_text(found["selector"])
 
 
 ADMISSION_POLICY: tuple[Column, ...] = (

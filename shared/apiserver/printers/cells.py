@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.quantity import canonical_quantity
 from shared.apiserver.age import age_of
 from shared.apiserver.kinds import Column
 
@@ -43,6 +44,28 @@ def field(name: str, *path: str, absent: Any = "", wide: bool = False) -> Column
 AGE = timed(
     "Age", lambda manifest, now: age_of(dig(manifest, "metadata", "creationTimestamp"), now)
 )
+AGE_ONLY: tuple[Column, ...] = (AGE,)
+
+
+def quantity(name: str, *path: str) -> Column:
+    """Build a text column for the quantity at *path*, 0 where there is none."""
+    return column(name, lambda manifest: quantity_text(dig(manifest, *path)))
+
+
+def quantity_text(value: Any) -> str:
+    """Write a quantity canonically; absent is nothing of it."""
+    return "0" if value is None else canonical_quantity(value)
+
+
+def name_or_default(*annotations: str) -> Column:
+    """Build the name column of a class: one that an annotation makes the default says so."""
+
+    def read(manifest: Manifest) -> str:
+        found = dig(manifest, "metadata", "annotations") or {}
+        is_default = any(found.get(name) == "true" for name in annotations)
+        return str(dig(manifest, "metadata", "name")) + (" (default)" if is_default else "")
+
+    return Column(name="Name", format="name", cell=lambda manifest, _: read(manifest))
 
 
 def dig(value: Any, *path: str) -> Any:
@@ -85,7 +108,12 @@ _OPERATORS = {"In": "{key} in ({values})", "NotIn": "{key} notin ({values})", "E
 
 
 def selector_text(selector: Mapping[str, Any] | None) -> str:
-    """Write a LabelSelector in the form of `kubectl -l`; `<none>` where it is empty or absent."""
+    """As `requirements_text`, but `<none>` where the selector is empty or absent."""
+    return requirements_text(selector) or NONE
+
+
+def requirements_text(selector: Mapping[str, Any] | None) -> str:
+    """Write a LabelSelector in the form of `kubectl -l`."""
     requirements = [
         (key, f"{key}={value}") for key, value in (dig(selector, "matchLabels") or {}).items()
     ]
@@ -95,7 +123,7 @@ def selector_text(selector: Mapping[str, Any] | None) -> str:
         requirements.append(
             (expression.get("key", ""), form.format(key=expression.get("key"), values=values))
         )
-    return ",".join(text for _, text in sorted(requirements)) or NONE
+    return ",".join(text for _, text in sorted(requirements))
 
 
 def containers_of(template: Any) -> str:

@@ -14,6 +14,7 @@ from shared.apiserver.printers.cells import (
     field,
     items,
     number,
+    quantity_text,
     timed,
 )
 
@@ -43,6 +44,12 @@ def _address(node: Manifest, type_: str) -> str:
     return NONE
 
 
+def _kernel(node: Manifest) -> str:
+    architecture = dig(node, "status", "nodeInfo", "architecture")
+    version = str(dig(node, "status", "nodeInfo", "kernelVersion") or UNKNOWN)
+    return f"{version} ({architecture})" if architecture else version
+
+
 NODE: tuple[Column, ...] = (
     column("Status", _node_status),
     column("Roles", _roles),
@@ -51,7 +58,7 @@ NODE: tuple[Column, ...] = (
     column("Internal-IP", lambda node: _address(node, "InternalIP"), wide=True),
     column("External-IP", lambda node: _address(node, "ExternalIP"), wide=True),
     field("OS-Image", "status", "nodeInfo", "osImage", absent=UNKNOWN, wide=True),
-    field("Kernel-Version", "status", "nodeInfo", "kernelVersion", absent=UNKNOWN, wide=True),
+    column("Kernel-Version", _kernel, wide=True),
     field(
         "Container-Runtime",
         "status",
@@ -98,9 +105,9 @@ def _subobject_of(event: Manifest) -> str:
 def _source_of(event: Manifest) -> str:
     source = dig(event, "source") or dig(event, "deprecatedSource") or {}
     named = dig(event, "reportingComponent") or dig(event, "reportingController") or ""
-    words = [source.get("component") or named]
+    component = source.get("component") or named
     host = source.get("host") or dig(event, "reportingInstance")
-    return ", ".join(str(word) for word in (*words, host) if word)
+    return f"{component}, {host}" if host else str(component)
 
 
 EVENT: tuple[Column, ...] = (
@@ -121,16 +128,16 @@ def _usage(quota: Manifest, *, limits: bool) -> str:
     hard = dig(quota, "status", "hard") or {}
     used = dig(quota, "status", "used") or {}
     return ", ".join(
-        f"{name}: {used.get(name, '0')}/{hard[name]}"
+        f"{name}: {quantity_text(used.get(name))}/{quantity_text(hard[name])}"
         for name in sorted(hard)
-        if name.startswith("limits") == limits
+        if name.startswith("limits.") == limits
     )
 
 
 RESOURCE_QUOTA: tuple[Column, ...] = (
-    AGE,
     column("Request", lambda quota: _usage(quota, limits=False)),
     column("Limit", lambda quota: _usage(quota, limits=True)),
+    AGE,
 )
 CONFIG_MAP: tuple[Column, ...] = (
     column("Data", lambda one: len(items(one, "data")) + len(items(one, "binaryData"))),

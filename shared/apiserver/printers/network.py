@@ -15,6 +15,7 @@ from shared.apiserver.printers.cells import (
     items,
     joined,
     labels_text,
+    name_or_default,
     selector_text,
 )
 
@@ -62,14 +63,17 @@ SERVICE: tuple[Column, ...] = (
 
 def _endpoints(endpoints: Manifest) -> str:
     found: list[str] = []
-    for subset in items(endpoints, "subsets"):
+    subsets = items(endpoints, "subsets")
+    if not subsets:
+        return NONE
+    for subset in subsets:
         addresses = [address.get("ip") for address in items(subset, "addresses")]
         ports = [port.get("port") for port in items(subset, "ports")]
         if ports:
             found += [_host_port(address, port) for port in ports for address in addresses]
         else:
             found += addresses
-    return joined(found) or NONE
+    return joined(found)
 
 
 def _host_port(address: Any, port: Any) -> str:
@@ -101,21 +105,23 @@ ENDPOINT_SLICE: tuple[Column, ...] = (
 )
 
 
-def _ingress_class(ingress: Manifest) -> str:
-    # Before there was a field, an annotation named the class.
-    old = dig(ingress, "metadata", "annotations", "kubernetes.io/ingress.class")
-    return str(dig(ingress, "spec", "ingressClassName") or old or NONE)
-
-
 def _hosts(ingress: Manifest) -> str:
-    hosts = [rule["host"] for rule in items(ingress, "spec", "rules") if rule.get("host")]
-    return joined(hosts) or "*"
+    """Three hosts; what follows the third is counted as rules, whether they name a host or not."""
+    rules = items(ingress, "spec", "rules")
+    named = [position for position, rule in enumerate(rules) if rule.get("host")][:3]
+    text = ",".join(rules[position]["host"] for position in named) or "*"
+    more = len(named) == 3 and len(rules) > named[-1] + 1
+    return f"{text} + {len(rules) - 3} more..." if more else text
+
+
+def _ingress_address(ingress: Manifest) -> str:
+    return ",".join(sorted({address for address in _balancers(ingress) if address}))
 
 
 INGRESS: tuple[Column, ...] = (
-    column("Class", _ingress_class),
+    field("Class", "spec", "ingressClassName", absent=NONE),
     column("Hosts", _hosts),
-    column("Address", lambda one: ",".join(address for address in _balancers(one) if address)),
+    column("Address", _ingress_address),
     column("Ports", lambda one: "80, 443" if items(one, "spec", "tls") else "80"),
     AGE,
 )
@@ -130,6 +136,7 @@ def _parameters(ingress_class: Manifest) -> str:
 
 
 INGRESS_CLASS: tuple[Column, ...] = (
+    name_or_default("ingressclass.kubernetes.io/is-default-class"),
     field("Controller", "spec", "controller"),
     column("Parameters", _parameters),
     AGE,

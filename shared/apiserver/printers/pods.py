@@ -93,7 +93,7 @@ def _walk_containers(pod: Manifest, tally: _Tally, sidecars: set[Any]) -> None:
         if status.get("name") in sidecars:
             tally.count_restarts(status)
 
-    running = False
+    running, failure = False, ""
     # Backwards, so that the first container has the last word.
     for status in reversed(items(pod, "status", "containerStatuses")):
         tally.count_restarts(status)
@@ -103,11 +103,16 @@ def _walk_containers(pod: Manifest, tally: _Tally, sidecars: set[Any]) -> None:
             tally.reason = waiting
         elif terminated:
             tally.reason = _end_of(terminated)
+            failure = tally.reason if terminated.get("exitCode") else failure
         elif status.get("ready") and dig(status, "state", "running") is not None:
             running = True
             tally.ready += 1
-    if tally.reason == "Completed" and running:
-        tally.reason = "Running" if condition_status(pod, "Ready") == "True" else "NotReady"
+    if tally.reason == "Completed":
+        # The first container is done; another one may run, or may have failed.
+        if running and condition_status(pod, "Ready") == "True":
+            tally.reason = "Running"
+        elif failure or running:
+            tally.reason = failure or "NotReady"
 
 
 def _end_of(terminated: Mapping[str, Any]) -> str:

@@ -11,6 +11,9 @@ from shared.apiserver.printers.cells import (
     dig,
     field,
     items,
+    name_or_default,
+    quantity,
+    quantity_text,
 )
 
 _ACCESS = {
@@ -45,7 +48,7 @@ def _volume_class(manifest: Manifest) -> str:
 def _bound_capacity(claim: Manifest) -> str:
     if not dig(claim, "spec", "volumeName"):
         return ""
-    return str(dig(claim, "status", "capacity", "storage") or "")
+    return quantity_text(dig(claim, "status", "capacity", "storage"))
 
 
 def _bound_access(claim: Manifest) -> str:
@@ -59,7 +62,7 @@ _CLASS = column("StorageClass", _volume_class)
 _ATTRIBUTES = field("VolumeAttributesClass", "spec", "volumeAttributesClassName", absent=UNSET)
 
 VOLUME: tuple[Column, ...] = (
-    field("Capacity", "spec", "capacity", "storage"),
+    quantity("Capacity", "spec", "capacity", "storage"),
     column("Access Modes", lambda one: _access_modes(items(one, "spec", "accessModes"))),
     field("Reclaim Policy", "spec", "persistentVolumeReclaimPolicy"),
     column("Status", _phase),
@@ -81,20 +84,11 @@ VOLUME_CLAIM: tuple[Column, ...] = (
     _MODE,
 )
 
-_DEFAULT_CLASS = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
-
-
-def _class_name(storage_class: Manifest) -> str:
-    annotations = dig(storage_class, "metadata", "annotations") or {}
-    is_default = any(annotations.get(name) == "true" for name in _DEFAULT_CLASS)
-    return str(dig(storage_class, "metadata", "name")) + (" (default)" if is_default else "")
-
-
 STORAGE_CLASS: tuple[Column, ...] = (
-    Column(name="Name", format="name", cell=lambda one, _: _class_name(one)),
+    name_or_default(
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    ),
     field("Provisioner", "provisioner"),
     field("ReclaimPolicy", "reclaimPolicy", absent="Delete"),
     field("VolumeBindingMode", "volumeBindingMode", absent="Immediate"),
@@ -138,6 +132,13 @@ CSI_DRIVER: tuple[Column, ...] = (
     column("Modes", _modes),
     AGE,
 )
+STORAGE_CAPACITY: tuple[Column, ...] = (
+    field("StorageClassName", "storageClassName"),
+    column(
+        "Capacity",
+        lambda one: UNSET if one.get("capacity") is None else quantity_text(one["capacity"]),
+    ),
+)
 CSI_NODE: tuple[Column, ...] = (
     column("Drivers", lambda one: len(items(one, "spec", "drivers")), type_="integer"),
     AGE,
@@ -149,7 +150,7 @@ def _claim_state(claim: Manifest) -> str:
     if dig(claim, "metadata", "deletionTimestamp"):
         states.append("deleted")
     if dig(claim, "status", "allocation") is None:
-        states.append("pending")
+        states += [] if states else ["pending"]
     else:
         reserved = bool(items(claim, "status", "reservedFor"))
         states += ["allocated", "reserved"] if reserved else ["allocated"]
@@ -163,4 +164,3 @@ RESOURCE_SLICE: tuple[Column, ...] = (
     field("Pool", "spec", "pool", "name"),
     AGE,
 )
-AGE_ONLY: tuple[Column, ...] = (AGE,)

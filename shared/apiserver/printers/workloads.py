@@ -21,7 +21,9 @@ from shared.apiserver.printers.cells import (
     joined,
     labels_text,
     number,
+    quantity_text,
     replicas_of,
+    requirements_text,
     selector_text,
     template_columns,
     timed,
@@ -46,7 +48,8 @@ DEPLOYMENT: tuple[Column, ...] = (
     column("Available", lambda manifest: dig(manifest, "status", "availableReplicas") or 0),
     AGE,
     *_TEMPLATE,
-    _SELECTOR,
+    # Unlike the other workloads, a deployment without a selector shows nothing.
+    column("Selector", lambda one: requirements_text(dig(one, "spec", "selector")), wide=True),
 )
 REPLICA_SET: tuple[Column, ...] = (
     _DESIRED,
@@ -151,10 +154,11 @@ def _targets(scaler: Manifest) -> str:
     """`cpu: 12%/50%`, at most two of them."""
     if "metrics" not in (dig(scaler, "spec") or {}):
         return _targets_of_v1(scaler)
-    current = {_metric_key(one): one for one in items(scaler, "status", "currentMetrics")}
+    # What is measured stands in the order of what is asked for.
+    measured = items(scaler, "status", "currentMetrics")
     texts = [
-        _target(metric, current.get(_metric_key(metric)))
-        for metric in items(scaler, "spec", "metrics")
+        _target(metric, measured[position] if position < len(measured) else None)
+        for position, metric in enumerate(items(scaler, "spec", "metrics"))
     ]
     return joined(texts, most=2, separator=", ") or NONE
 
@@ -167,25 +171,32 @@ def _targets_of_v1(scaler: Manifest) -> str:
     return f"cpu: {_UNKNOWN if found is None else f'{found}%'}/{wanted}%"
 
 
-def _metric_key(metric: Mapping[str, Any]) -> tuple[Any, ...]:
-    section, path = _METRIC_NAME.get(metric.get("type", ""), ("", ()))
-    return (section, dig(metric, section, *path), dig(metric, section, "container"))
-
-
 def _target(metric: Mapping[str, Any], current: Mapping[str, Any] | None) -> str:
     section, path = _METRIC_NAME.get(metric.get("type", ""), ("", ()))
+    if not section:
+        return "<unknown type>"
     target = dig(metric, section, "target") or {}
     found = dig(current, section, "current") or {}
-    share = target.get("averageUtilization")
-    if share is not None:
-        seen = found.get("averageUtilization")
-        values = f"{_UNKNOWN if seen is None else f'{seen}%'}/{share}%"
-    elif target.get("averageValue") is not None:
+    of_resource = section.endswith("esource")
+    if target.get("averageValue") is not None:
         suffix = " (avg)" if section in {"object", "external"} else ""
-        values = f"{found.get('averageValue', _UNKNOWN)}/{target['averageValue']}{suffix}"
+        values = f"{_measured(found, 'averageValue')}/{_measured(target, 'averageValue')}{suffix}"
+    elif of_resource:
+        seen, share = (part.get("averageUtilization") for part in (found, target))
+        values = f"{_UNKNOWN if seen is None else f'{seen}%'}"
+        values += f"/{'<auto>' if share is None else f'{share}%'}"
     else:
-        values = f"{found.get('value', _UNKNOWN)}/{target.get('value', _UNKNOWN)}"
-    return f"{dig(metric, section, *path)}: {values}" if section.endswith("esource") else values
+        values = f"{_measured(found, 'value')}/{_measured(target, 'value')}"
+    return f"{dig(metric, section, *path)}: {values}" if of_resource else values
+
+
+def _measured(part: Mapping[str, Any], name: str) -> str:
+    return _UNKNOWN if part.get(name) is None else quantity_text(part[name])
+
+
+def _least_pods(scaler: Manifest) -> str:
+    least = dig(scaler, "spec", "minReplicas")
+    return UNSET if least is None else str(least)
 
 
 AUTOSCALER: tuple[Column, ...] = (
@@ -197,7 +208,7 @@ AUTOSCALER: tuple[Column, ...] = (
         ),
     ),
     column("Targets", _targets),
-    column("MinPods", lambda scaler: str(dig(scaler, "spec", "minReplicas") or UNSET)),
+    column("MinPods", _least_pods),
     column("MaxPods", lambda scaler: dig(scaler, "spec", "maxReplicas") or 0),
     column("Replicas", lambda scaler: dig(scaler, "status", "currentReplicas") or 0),
     AGE,

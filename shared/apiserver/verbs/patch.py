@@ -123,6 +123,18 @@ async def apply(serving: Serving, call: Call, document: Manifest) -> Outcome:
 
 async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outcome | None:
     """Update the object, or create it; None when it came or went between."""
+    unseen = serving.store.mirror.get(call.key) is None
+    if unseen and not (call.subresource or call.options.dry_run):
+        # Most likely it is new: creating it tells, without asking first.
+        try:
+            created = await _create_applied(serving, call, document)
+        except ApiFault:
+            # Perhaps refused as a new object, which it is not.
+            if await serving.store.get(call.key) is None:
+                raise
+        else:
+            if created is not None:
+                return created
     warnings: tuple[str, ...] = ()
 
     def compute(stored: Stored) -> Manifest:
@@ -141,7 +153,11 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
         return Outcome(written.stored, warnings=warnings)
     if call.subresource:
         raise not_found(call.resource, call.name)
+    return await _create_applied(serving, call, document)
 
+
+async def _create_applied(serving: Serving, call: Call, document: Manifest) -> Outcome | None:
+    """Create the object; None where it exists."""
     new, warnings = await prepare_new(serving, call, _first_of(serving, call, document), "apply")
     if call.options.dry_run:
         return Outcome(Stored(call.key, Revision(0), new), created=True, warnings=warnings)

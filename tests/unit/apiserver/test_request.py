@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.negotiation import Form, accepted_form
+from shared.apiserver.negotiation import JSON, YAML, Accepted, Form, accepted
 from shared.apiserver.request import (
     DeleteOptions,
     Target,
@@ -103,10 +103,16 @@ def test_delete_options_come_from_body_or_query():
     ],
 )
 def test_the_first_form_that_is_served_is_taken(accept, form):
-    assert accepted_form(accept) is form
+    assert accepted(accept) == Accepted(form)
+
+
+def test_the_preferred_one_of_several_media_types_is_taken():
+    assert accepted("application/json;q=0.5, application/yaml").media == YAML
+    assert accepted("text/html, application/*;q=0.8, application/yaml;q=0.5").media == JSON
+    assert accepted("application/json;pretty=1").pretty
 
 
 def test_what_is_not_served_is_not_acceptable():
     with pytest.raises(ApiFault) as fault:
-        accepted_form("application/vnd.kubernetes.protobuf")
+        accepted("application/vnd.kubernetes.protobuf")
     assert fault.value.code == 406

@@ -70,12 +70,19 @@ async def test_a_group_version_lists_kinds_and_subresources(client: Client):
     assert "daemonsets/scale" not in resources
 
 
-@pytest.mark.parametrize("path", ["/apis/nowhere", "/apis/apps/v9", "/api/v2"])
+@pytest.mark.parametrize("path", ["/apis/apps/v9", "/api/v2"])
 async def test_what_is_not_served_is_not_found(client: Client, path: str):
     answer = await client.get(path)
 
     assert answer.status == 404
     assert (await answer.json())["kind"] == "Status"
+
+
+async def test_a_group_that_is_not_served_is_no_page(client: Client):
+    answer = await client.get("/apis/nowhere")
+
+    assert answer.status == 404
+    assert await answer.text() == "404 page not found\n"
 
 
 async def test_aggregated_discovery_tells_everything_in_two_answers(client: Client):
