@@ -5,6 +5,7 @@ a few lines of anchors grow into gigabytes.
 """
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -18,8 +19,12 @@ from shared.apiserver.wire import PROTOBUF, decode_protobuf
 ALIASES_MAX = 1_000
 # What aliases may add to what was written out; without them nothing grows.
 ADDED_NODES_MAX = 100_000
-DEPTH_MAX = 500
-# YAML of this size takes long enough to read that others would notice.
+# Deeper than any object, and shallow enough for every walk that calls itself for what is below.
+DEPTH_MAX = 200
+# The C reader of YAML calls itself too, and ends the process when it is too deep. So short a text
+# cannot go that far.
+_SHALLOW_CHARACTERS = 4 * 1024
+# YAML and protobuf of this size take long enough to read that others would notice.
 SLOW_BYTES = 64 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
@@ -30,6 +35,16 @@ def decode_body(body: bytes, media: str) -> Any:
     """Any JSON value; raises `ApiFault` 400 that says where reading stopped."""
     if not body.strip():
         raise bad_request("the request has no body")
+    try:
+        found = _decode(body, media)
+    except RecursionError as err:
+        raise _too_deep() from err
+    if body.count(b"{") + body.count(b"[") > DEPTH_MAX or media == PROTOBUF:
+        _check_depth(found)
+    return found
+
+
+def _decode(body: bytes, media: str) -> Any:
     if media == PROTOBUF:
         return decode_protobuf(body)
     if media in YAML_TYPES:
@@ -44,13 +59,26 @@ def decode_body(body: bytes, media: str) -> Any:
         return _decode_any(body)
     except (UnicodeDecodeError, msgspec.DecodeError) as err:
         raise _explain_json(body, err) from err
-    except RecursionError as err:
-        raise bad_request("the body is nested too deeply") from err
+
+
+def _check_depth(value: Any) -> None:
+    """Raise `ApiFault` 400 for a value nested deeper than `DEPTH_MAX`; level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEPTH_MAX + 1):
+        parts = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> ApiFault:
+    return bad_request(f"the body is nested deeper than {DEPTH_MAX}")
 
 
 def is_slow(body: bytes, media: str) -> bool:
     """Whether reading *body* should not happen on the event loop."""
-    return len(body) > SLOW_BYTES and media in YAML_TYPES
+    return len(body) > SLOW_BYTES and media in (*YAML_TYPES, PROTOBUF)
 
 
 def decode_object(body: bytes, media: str) -> Manifest:
@@ -83,6 +111,11 @@ KubernetesLoader.yaml_implicit_resolvers = {
     letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+# YAML 1.1 has these too, and Go's reader knows them.
+KubernetesLoader.bool_values = {**yaml.CSafeLoader.bool_values, "y": True, "n": False}
+KubernetesLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN")
+)
 
 
 def _decode_yaml(body: bytes) -> Any:
@@ -91,13 +124,8 @@ def _decode_yaml(body: bytes) -> Any:
     except UnicodeDecodeError as err:
         raise bad_request(f"the body is not valid UTF-8 at byte {err.start}") from err
     try:
-        if "&" in text and text.count("*") > ALIASES_MAX:
-            aliases = sum(
-                isinstance(event, yaml.AliasEvent)
-                for event in yaml.parse(text, Loader=KubernetesLoader)
-            )
-            if aliases > ALIASES_MAX:
-                raise bad_request("the body is not acceptable YAML: too many aliases")
+        if len(text) > _SHALLOW_CHARACTERS:
+            _check_events(text)
         found = yaml.load(text, Loader=KubernetesLoader)  # noqa: S506 - a safe loader's child.
         return _Plain(len(body) + ADDED_NODES_MAX).of(found)
     except yaml.YAMLError as err:
@@ -105,8 +133,25 @@ def _decode_yaml(body: bytes) -> Any:
         line = f" at line {where.line + 1}" if where is not None else ""
         problem = getattr(err, "problem", None) or "cannot be read"
         raise bad_request(f"the body is not valid YAML{line}: {problem}") from err
-    except RecursionError as err:
-        raise bad_request("the body is nested too deeply") from err
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
+        # The loader trusts what a tag or a pattern says of a scalar: `0b_` is no number.
+        raise bad_request("the body is not valid YAML: a scalar is not what it says") from err
+
+
+def _check_events(text: str) -> None:
+    """Read without building anything; raises `ApiFault` 400 for what would grow or sink."""
+    aliases = depth = 0
+    for event in yaml.parse(text, Loader=KubernetesLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        if depth > DEPTH_MAX:
+            raise _too_deep()
+        if aliases > ALIASES_MAX:
+            raise bad_request("the body is not acceptable YAML: too many aliases")
 
 
 class _Plain:
@@ -117,7 +162,9 @@ class _Plain:
 
     def of(self, value: Any, depth: int = 0) -> Any:
         self._left -= 1
-        if self._left < 0 or depth > DEPTH_MAX:
+        if depth > DEPTH_MAX:
+            raise _too_deep()
+        if self._left < 0:
             raise bad_request("the body is not acceptable YAML: too large once aliases are filled")
         if isinstance(value, dict):
             return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
@@ -127,7 +174,10 @@ class _Plain:
             raise bad_request("the body is not acceptable YAML: numbers must be finite")
         if isinstance(value, bytes):
             raise bad_request("the body is not acceptable YAML: !!binary is not supported")
-        if value is None or isinstance(value, str | int | float):
+        if isinstance(value, str):
+            value.encode()  # Escapes may spell half a character, which has no UTF-8.
+            return value
+        if value is None or isinstance(value, int | float):
             return value
         raise bad_request(f"the body is not acceptable YAML: a {type(value).__name__}")
 
@@ -137,4 +187,6 @@ class _Plain:
             return "true" if key else "false"
         if key is None:
             return "null"
-        return str(key)
+        text = str(key)
+        text.encode()
+        return text

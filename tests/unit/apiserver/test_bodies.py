@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.bodies import decode_object, is_slow
+from shared.apiserver.bodies import DEPTH_MAX, decode_object, is_slow
 from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
 from shared.apiserver.status_errors import ApiFault
@@ -30,7 +30,8 @@ def test_json_is_read_as_it_was_written(value):
 @given(objects)
 def test_yaml_is_read_as_it_was_written(value):
     plain = json.loads(json.dumps(value))
-    body = yaml.safe_dump(plain, allow_unicode=False).encode()
+    # Quoted, since PyYAML takes a plain `y` for text and Kubernetes for a truth.
+    body = yaml.safe_dump(plain, allow_unicode=False, default_style='"').encode()
     try:
         read = decode_object(body, YAML)
     except ApiFault:
@@ -80,3 +81,41 @@ def test_only_long_yaml_is_slow():
     assert is_slow(b" " * 100_000, YAML)
     assert not is_slow(b" " * 100_000, JSON)
     assert not is_slow(b" " * 100, YAML)
+
+
+@pytest.mark.parametrize("media", [JSON, YAML, APPLY_PATCH])
+@pytest.mark.parametrize(
+    ("start", "end"), [(b'{"a":', b"}"), (b"[", b"]"), (b"{a: ", b"}"), (b"- ", b""), (b"? ", b"")]
+)
+@pytest.mark.parametrize("depth", [DEPTH_MAX + 2, 900, 4_000, 100_000])
+def test_nothing_deep_is_read(media, start, end, depth):
+    with pytest.raises(ApiFault) as caught:
+        decode_object(b'{"x":' + start * depth + b"1" + end * depth + b"}", media)
+    assert caught.value.code == 400
+    with pytest.raises(ApiFault):
+        decode_object(b"x:\n  " + start * depth + b"1" + end * depth, media)
+
+
+def test_text_with_brackets_is_not_deep():
+    body = json.dumps("[{" * 1_000).encode()
+    for media in (JSON, YAML):
+        with pytest.raises(ApiFault, match="must be an object"):
+            decode_object(body, media)
+        assert decode_object(b'{"a":' + body + b"}", media) == {"a": "[{" * 1_000}
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        *("0b_", "0x_", "!!int abc", "!!int ''", "!!float x", "!!bool x", "!!timestamp x"),
+        *('"\\ud800"', "9" * 5_000, "!!binary '***'", "!!set {a}", "{<<: 5}", "{? [a] : b}"),
+    ],
+)
+def test_yaml_that_is_not_what_it_says_is_a_bad_request(scalar):
+    with pytest.raises(ApiFault) as caught:
+        decode_object(f"x: {scalar}\n".encode(), YAML)
+    assert caught.value.code == 400
+
+
+def test_yaml_has_short_words_for_truth():
+    assert decode_object(b"{a: y, b: N, c: yes}", YAML) == {"a": True, "b": False, "c": True}
