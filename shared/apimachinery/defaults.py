@@ -210,6 +210,11 @@ def _claim(spec: dict[str, Any]) -> None:
     spec.setdefault("volumeMode", "Filesystem")
 
 
+def _persistent_volume(spec: dict[str, Any]) -> None:
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    spec.setdefault("volumeMode", "Filesystem")
+
+
 def _service(spec: dict[str, Any]) -> None:
     kind = spec.setdefault("type", "ClusterIP")
     spec.setdefault("sessionAffinity", "None")
@@ -242,6 +247,7 @@ def _rule(rule: Mapping[str, Any]) -> Mapping[str, Any]:
 
 _SPECS: Mapping[GroupResource, Callable[[dict[str, Any]], None]] = {
     GroupResource("", "persistentvolumeclaims"): _claim,
+    GroupResource("", "persistentvolumes"): _persistent_volume,
     GroupResource("", "pods"): _pod,
     GroupResource("", "replicationcontrollers"): _replica_set,
     GroupResource("", "services"): _service,

@@ -15,7 +15,7 @@ import msgspec
 from shared.apimachinery import facts
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apiserver.kinds import ResourceKind, ScalePaths
-from shared.apiserver.printers import columns_of
+from shared.apiserver.printers import columns_of, row_conditions_of, row_order_of
 
 _TABLE = Path(__file__).with_name("builtin_kinds.json")
 _SCALE = ScalePaths(
@@ -75,6 +75,8 @@ def _kind(gvk: GroupVersionKind, row: _Row) -> ResourceKind:
         parts=row.parts,
         schema=facts.schema_of(gvk),
         columns=columns_of(gvk.group, gvk.kind),
+        row_conditions=row_conditions_of(gvk.group, gvk.kind),
+        row_order=row_order_of(gvk.group, gvk.kind),
         selectable_fields=row.fields,
     )
 

@@ -71,8 +71,7 @@ def to_v2(manifest: Manifest) -> Manifest:
         spec["behavior"] = extra[_BEHAVIOR]
     found = {**manifest, "apiVersion": _V2, "metadata": metadata, "spec": spec}
     if isinstance(manifest.get("status"), dict):
-        status = manifest["status"]
-        found["status"] = {name: value for name, value in status.items() if name != _CURRENT_CPU}
+        found["status"] = _status_v2(manifest["status"])
     return found
 
 
@@ -97,6 +96,16 @@ def to_v1(manifest: Manifest) -> Manifest:
     if isinstance(manifest.get("status"), dict):
         found["status"] = _status_v1(manifest["status"])
     return found
+
+
+def _status_v2(status: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in status.items() if name != _CURRENT_CPU}
+    percent = status.get(_CURRENT_CPU)
+    if percent is not None and not kept.get("currentMetrics"):
+        current = {"averageUtilization": percent}
+        metric = {"type": "Resource", "resource": {"name": "cpu", "current": current}}
+        kept["currentMetrics"] = [metric]
+    return kept
 
 
 def _status_v1(status: Mapping[str, Any]) -> dict[str, Any]:

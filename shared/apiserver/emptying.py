@@ -13,7 +13,7 @@ from shared.apiserver.life import (
     NAMESPACES,
     PERMANENT_NAMESPACES,
 )
-from shared.apiserver.request import DeleteOptions
+from shared.apiserver.request import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
 from shared.apiserver.verbs.create import create
@@ -22,6 +22,7 @@ from shared.apiserver.verbs.transact import transact
 from shared.apiserver.worklist import Worklist
 from shared.store.port import Change, ChangeType, Scope, Stored
 
+_OURSELVES = WriteOptions(field_manager="hanse-apiserver")
 _BACKGROUND = DeleteOptions(propagation="Background")
 
 
@@ -141,10 +142,10 @@ async def ensure_namespaces(serving: Serving) -> None:
         manifest: Manifest = {
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "metadata": {"name": name},
         }
         try:
-            await create(serving, Call(kind), manifest)
+            await create(serving, Call(kind, options=_OURSELVES), manifest)
         except ApiFault as fault:
             if fault.reason != "AlreadyExists":
                 raise

@@ -26,6 +26,13 @@ class Column:
     """Computes the cell from the object and the present moment, where a path cannot."""
 
 
+RowConditions = Callable[[Manifest], Sequence[Manifest]]
+"""What a row of a table says of its whole object, as `metav1.TableRowCondition`."""
+
+RowOrder = Callable[[Manifest], Any]
+"""The sort key of rows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalePaths:
     """Where `autoscaling/v1 Scale` finds its numbers, as JSON paths (`.spec.replicas`).
@@ -68,6 +75,8 @@ class ResourceKind:
 
     schema: Mapping[str, Any] | None = None
     columns: tuple[Column, ...] = ()
+    row_conditions: RowConditions | None = None
+    row_order: RowOrder | None = None
     custom: bool = False
     """Declared by a CustomResourceDefinition: no strategic merge, unknown fields pruned."""
     selectable_fields: tuple[str, ...] = field(default=())

@@ -22,6 +22,7 @@ DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
 PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+NAME_LABEL = "kubernetes.io/metadata.name"
 NAMESPACE_FINALIZER = "kubernetes"
 DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
@@ -83,9 +84,17 @@ def prepare_create(
     if kind.has_status and kind.group_resource not in _STATUS_AT_CREATION:
         created.pop("status", None)
     if kind.group_resource == NAMESPACES:
+        _label_by_name(metadata)
         created["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
         created["status"] = {"phase": "Active"}
     return created
+
+
+def _label_by_name(metadata: dict[str, Any]) -> None:
+    """Every namespace can be selected by its name (KEP-2161)."""
+    name, labels = metadata.get("name"), metadata.get("labels")
+    if isinstance(name, str) and (labels is None or isinstance(labels, dict)):
+        metadata["labels"] = {**(labels or {}), NAME_LABEL: name}
 
 
 def _place(kind: ResourceKind, metadata: dict[str, Any], namespace: str) -> None:
@@ -148,8 +157,10 @@ def prepare_update(
             updated["status"] = old["status"]
         else:
             updated.pop("status", None)
-    if kind.group_resource == NAMESPACES and subresource != "finalize":
-        updated["spec"] = old.get("spec", {})
+    if kind.group_resource == NAMESPACES:
+        _label_by_name(metadata)
+        if subresource != "finalize":
+            updated["spec"] = old.get("spec", {})
     count_generation(old, updated)
     return updated
 

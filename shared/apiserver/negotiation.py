@@ -21,6 +21,9 @@ APPLY_PATCH = "application/apply-patch+yaml"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
 
+META_VERSION = "meta.k8s.io/v1"
+
+
 class Form(StrEnum):
     OBJECT = "object"
     TABLE = "Table"
@@ -44,6 +47,9 @@ class Accepted:
     media: str = JSON
     pretty: bool = False
     """Indented for people to read."""
+
+    version: str = META_VERSION
+    """Of tables and metadata: older clients ask for the beta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,12 @@ def accepted(accept: str) -> Accepted:
         media = _SERVED.get(clause.media)
         if media is None:
             continue
-        form = _form(clause.parameters)
+        parameters = clause.parameters
+        form = _form(parameters)
         if form is not None:
-            return Accepted(form, media, clause.parameters.get("pretty") == "1")
+            beta = parameters.get("v") == "v1beta1"
+            version = "meta.k8s.io/v1beta1" if beta else META_VERSION
+            return Accepted(form, media, parameters.get("pretty") == "1", version)
     raise not_acceptable(JSON, YAML)
 
 

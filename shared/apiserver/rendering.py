@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from shared.apimachinery.manifest import Manifest, encode
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.negotiation import Form
+from shared.apiserver.negotiation import Accepted, Form
+from shared.apiserver.printers.workloads import SCALE as SCALE_COLUMNS
 from shared.apiserver.serving import Shown
 from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.tables import IncludeObject, render_table
@@ -18,7 +19,13 @@ from shared.apiserver.verbs.listing import Page
 from shared.store.port import ChangeType, Stored
 
 _encode = msgspec.json.Encoder().encode
-_META_VERSION = "meta.k8s.io/v1"
+_SCALE = ResourceKind(
+    gvk=GroupVersionKind("autoscaling", "v1", "Scale"),
+    resource="scales",
+    singular="scale",
+    namespaced=True,
+    columns=SCALE_COLUMNS,
+)
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -32,7 +39,10 @@ def read_include(text: str) -> IncludeObject:
         case "Object":
             return "Object"
         case _:
-            raise bad_request('includeObject: supported values: "None", "Metadata", "Object"')
+            raise bad_request(
+                "Unable to convert to Table as requested: includeObject: Invalid value: "
+                f"\"{text[:40]}\": must be 'Metadata', 'Object', 'None', or empty"
+            )
 
 
 class Renderer:
@@ -41,7 +51,7 @@ class Renderer:
     def __init__(
         self,
         kind: ResourceKind,
-        form: Form,
+        wish: Accepted,
         *,
         now: datetime,
         shown: Shown,
@@ -50,7 +60,8 @@ class Renderer:
         """*shown*: what is added to an object that is stored as its users wrote it."""
         self._kind = kind
         self._shown = shown
-        self._form = form
+        self._form = wish.form
+        self._version = wish.version
         self._now = now
         self._include = include
         self._api_version = kind.gvk.api_version
@@ -61,7 +72,7 @@ class Renderer:
         if self._form is Form.OBJECT:
             return self._plain(stored)
         if self._form is Form.METADATA:
-            return _encode(_metadata_only(stored.manifest))
+            return _encode(_metadata_only(stored.manifest, self._version))
         version = {"resourceVersion": str(stored.revision)}
         return _encode(self._table([stored.manifest], version))
 
@@ -77,8 +88,8 @@ class Renderer:
             return _encode(self._table([one.manifest for one in page.items], metadata))
         if self._form is Form.METADATA_LIST:
             head, items = (
-                {"kind": "PartialObjectMetadataList", "apiVersion": _META_VERSION},
-                [_encode(_metadata_only(one.manifest)) for one in page.items],
+                {"kind": "PartialObjectMetadataList", "apiVersion": self._version},
+                [_encode(_metadata_only(one.manifest, self._version)) for one in page.items],
             )
         else:
             head = {"kind": f"{self._kind.gvk.kind}List", "apiVersion": self._api_version}
@@ -109,7 +120,7 @@ class Renderer:
                     "cells": [""] * len(found["columnDefinitions"]),
                     "object": {
                         "kind": "PartialObjectMetadata",
-                        "apiVersion": _META_VERSION,
+                        "apiVersion": self._version,
                         "metadata": metadata,
                     },
                 }
@@ -117,7 +128,7 @@ class Renderer:
         elif self._form is Form.METADATA:
             found = {
                 "kind": "PartialObjectMetadata",
-                "apiVersion": _META_VERSION,
+                "apiVersion": self._version,
                 "metadata": metadata,
             }
         else:
@@ -140,8 +151,29 @@ class Renderer:
         resource = self._kind.group_resource
         items = [self._shown(resource, one) for one in items]
         return render_table(
-            self._kind, items, now=self._now, include=self._include, metadata=metadata
+            self._kind,
+            items,
+            now=self._now,
+            include=self._include,
+            metadata=metadata,
+            version=self._version,
         )
+
+
+def render_scale(scale: Manifest, wish: Accepted, now: datetime) -> bytes:
+    """Write a Scale, which is a part of an object and never stored."""
+    match wish.form:
+        case Form.OBJECT:
+            return _encode(scale)
+        case Form.METADATA:
+            return _encode(_metadata_only(scale, wish.version))
+        case Form.METADATA_LIST:
+            raise _wrong_form(wish.form, "not a list")
+        case Form.TABLE:
+            metadata = {"resourceVersion": scale["metadata"].get("resourceVersion", "")}
+            return _encode(
+                render_table(_SCALE, [scale], now=now, metadata=metadata, version=wish.version)
+            )
 
 
 def error_event(status: Manifest) -> bytes:
@@ -152,9 +184,9 @@ def _wrong_form(form: Form, found: str) -> ApiFault:
     return ApiFault(406, f"you requested {form}, but the requested object is {found}")
 
 
-def _metadata_only(manifest: Manifest) -> Manifest:
+def _metadata_only(manifest: Manifest, version: str) -> Manifest:
     return {
         "kind": "PartialObjectMetadata",
-        "apiVersion": _META_VERSION,
+        "apiVersion": version,
         "metadata": manifest.get("metadata") or {},
     }

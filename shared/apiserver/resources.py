@@ -18,9 +18,17 @@ from shared.apiserver.decoding import refuse_text
 from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
-from shared.apiserver.negotiation import JSON, YAML, Form, accepted, media_type, not_acceptable
+from shared.apiserver.negotiation import (
+    JSON,
+    YAML,
+    Accepted,
+    Form,
+    accepted,
+    media_type,
+    not_acceptable,
+)
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
-from shared.apiserver.rendering import Renderer, read_include
+from shared.apiserver.rendering import Renderer, read_include, render_scale
 from shared.apiserver.request import (
     ListOptions,
     Target,
@@ -166,10 +174,12 @@ class Resources:
             return replace(call, options=options)
         return call
 
-    def _renderer(self, call: Call, form: Form, include: IncludeObject = "Metadata") -> Renderer:
+    def _renderer(
+        self, call: Call, wish: Accepted, include: IncludeObject = "Metadata"
+    ) -> Renderer:
         serving = self._serving
         return Renderer(
-            call.kind, form, now=serving.clock.now(), shown=serving.shown, include=include
+            call.kind, wish, now=serving.clock.now(), shown=serving.shown, include=include
         )
 
     # Reading.
@@ -178,8 +188,11 @@ class Resources:
         request, call, query = asked.request, asked.call, asked.query
         wish = accepted(request.headers.get("Accept", ""))
         watch = bool(query) and read_bool(query, "watch")
+        if watch and wish.form is Form.METADATA_LIST:
+            # What a watch sends are single objects, whatever it was called.
+            wish = replace(wish, form=Form.METADATA)
         include = read_include(query.get("includeObject", ""))
-        renderer = self._renderer(call, wish.form, include)
+        renderer = self._renderer(call, wish, include)
         if call.name and not watch:
             version = read_number(query, "resourceVersion")
             stored = await get_object(asked.serving, call, resource_version=version)
@@ -247,8 +260,8 @@ class Resources:
     ) -> web.StreamResponse:
         if asked.call.resource == DEFINITIONS:
             await self._noticed(outcome.stored.revision)
-        form = accepted(asked.request.headers.get("Accept", "")).form
-        renderer = self._renderer(asked.call, form)
+        wish = accepted(asked.request.headers.get("Accept", ""))
+        renderer = self._renderer(asked.call, wish)
         response = json_response(
             renderer.object(outcome.stored), status=201 if outcome.created else 200
         )
@@ -271,9 +284,11 @@ class Resources:
         options = read_delete_options(given, asked.query)
         if call.subresource:
             raise method_not_allowed()
-        form = accepted(request.headers.get("Accept", "")).form
-        renderer = self._renderer(call, form)
+        wish = accepted(request.headers.get("Accept", ""))
+        renderer = self._renderer(call, wish)
         if not call.name:
+            if call.kind.namespaced and not call.namespace:
+                raise method_not_allowed()
             listing = read_list_options(asked.query, watch=False)
             page = await list_objects(asked.serving, self._snapshots, call, listing)
             keys = [stored.key for stored in page.items]
@@ -294,14 +309,12 @@ class Resources:
     async def _scale(self, asked: Asked) -> web.StreamResponse:
         request, call = asked.request, asked.call
         paths = paths_of(call)
+        wish = accepted(request.headers.get("Accept", ""))
         match request.method:
             case "GET":
                 stored = await get_object(asked.serving, call)
-                return json_response(
-                    msgspec.json.encode(
-                        scale_of(paths, asked.serving.shown(call.resource, stored.manifest))
-                    )
-                )
+                shown = asked.serving.shown(call.resource, stored.manifest)
+                return self._scaled(scale_of(paths, shown), wish)
             case "PUT":
                 wanted, _ = await self._body(asked)
                 change: Callable[[Manifest], Manifest] = lambda _scale: wanted  # noqa: E731
@@ -313,7 +326,10 @@ class Resources:
                 change = patching.scale_patch(body, media)
             case _:
                 raise method_not_allowed()
-        return json_response(msgspec.json.encode(await write_scale(asked.serving, call, change)))
+        return self._scaled(await write_scale(asked.serving, call, change), wish)
+
+    def _scaled(self, scale: Manifest, wish: Accepted) -> web.StreamResponse:
+        return json_response(render_scale(scale, wish, self._serving.clock.now()))
 
 
 def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from shared.apimachinery.manifest import Manifest
 from shared.apiserver.age import INVALID, age_of
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import Column, ResourceKind
+from shared.apiserver.negotiation import META_VERSION
 
 IncludeObject = Literal["None", "Metadata", "Object"]
 
@@ -30,6 +31,7 @@ def render_table(
     now: datetime,
     include: IncludeObject = "Metadata",
     metadata: Mapping[str, Any] | None = None,
+    version: str = META_VERSION,
 ) -> dict[str, Any]:
     """Render *items* of *kind*; *metadata* is the list's (resourceVersion, continue).
 
@@ -37,12 +39,17 @@ def render_table(
     """
     columns = columns_of(kind)
     renderers = [_renderer(column) for column in columns]
+    if kind.row_order is not None:
+        items = sorted(items, key=kind.row_order)
     return {
         "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
+        "apiVersion": version,
         "metadata": dict(metadata or {}),
         "columnDefinitions": [_definition(column) for column in columns],
-        "rows": [_row(item, renderers, now, include) for item in items],
+        "rows": [
+            {**_row(kind, item, renderers, now), **_carried(item, include, version)}
+            for item in items
+        ],
     }
 
 
@@ -64,18 +71,26 @@ def _definition(column: Column) -> dict[str, Any]:
 
 
 def _row(
-    item: Manifest, renderers: list[_Renderer], now: datetime, include: IncludeObject
+    kind: ResourceKind, item: Manifest, renderers: list[_Renderer], now: datetime
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"cells": [renderer(item, now) for renderer in renderers]}
-    if include == "Object":
-        row["object"] = item
-    elif include == "Metadata":
-        row["object"] = {
-            "kind": "PartialObjectMetadata",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": item.get("metadata") or {},
-        }
+    conditions = kind.row_conditions and kind.row_conditions(item)
+    if conditions:
+        row["conditions"] = conditions
     return row
+
+
+def _carried(item: Manifest, include: IncludeObject, version: str) -> dict[str, Any]:
+    """Return the part of a row that is its object."""
+    match include:
+        case "None":
+            return {}
+        case "Object":
+            return {"object": item}
+        case "Metadata":
+            metadata = item.get("metadata") or {}
+            kind = "PartialObjectMetadata"
+            return {"object": {"kind": kind, "apiVersion": version, "metadata": metadata}}
 
 
 def _renderer(column: Column) -> _Renderer:

@@ -5,7 +5,7 @@ A kind that is not here shows its name and when it was created.
 
 from collections.abc import Mapping
 
-from shared.apiserver.kinds import Column
+from shared.apiserver.kinds import Column, RowConditions, RowOrder
 from shared.apiserver.printers import access, cluster, network, pods, storage, workloads
 from shared.apiserver.printers.cells import AGE_ONLY, dig
 
@@ -67,7 +67,6 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
     (_RESOURCE, "ResourceSlice"): storage.RESOURCE_SLICE,
     (_STORAGE, "CSIDriver"): storage.CSI_DRIVER,
     (_STORAGE, "CSINode"): storage.CSI_NODE,
-    (_STORAGE, "CSIStorageCapacity"): storage.STORAGE_CAPACITY,
     (_STORAGE, "StorageClass"): storage.STORAGE_CLASS,
     (_STORAGE, "VolumeAttachment"): storage.VOLUME_ATTACHMENT,
     (_STORAGE, "VolumeAttributesClass"): storage.VOLUME_ATTRIBUTES_CLASS,
@@ -80,6 +79,20 @@ _CREATED_AT = (
         cell=lambda manifest, _: dig(manifest, "metadata", "creationTimestamp"),
     ),
 )
+
+
+_FLOW_SCHEMA = (_FLOW, "FlowSchema")
+_POD = ("", "Pod")
+
+
+def row_conditions_of(group: str, kind: str) -> RowConditions | None:
+    """Return what a row says of its whole object: of a pod, that it is over."""
+    return pods.row_conditions if (group, kind) == _POD else None
+
+
+def row_order_of(group: str, kind: str) -> RowOrder | None:
+    """Return the key by which a list is printed, where that is not its own order."""
+    return access.precedence if (group, kind) == _FLOW_SCHEMA else None
 
 
 def columns_of(group: str, kind: str) -> tuple[Column, ...]:

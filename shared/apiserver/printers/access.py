@@ -115,6 +115,13 @@ API_SERVICE: tuple[Column, ...] = (
 )
 
 
+def precedence(schema: Manifest) -> tuple[int, str]:
+    """The order in which schemas are asked whether a request is theirs."""
+    number = dig(schema, "spec", "matchingPrecedence")
+    name = str(dig(schema, "metadata", "name"))
+    return (number if isinstance(number, int) else 0, name)
+
+
 def _missing_level(schema: Manifest) -> str:
     found = condition_status(schema, "Dangling")
     return "?" if found is None else found

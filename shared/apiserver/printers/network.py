@@ -85,7 +85,7 @@ ENDPOINTS: tuple[Column, ...] = (column("Endpoints", _endpoints), AGE)
 
 def _slice_ports(endpoint_slice: Manifest) -> str:
     ports = items(endpoint_slice, "ports")
-    return joined(one.get("port") or one.get("name") or "*" for one in ports) or UNSET
+    return joined(one.get("port") or one.get("name") or "" for one in ports) or UNSET
 
 
 def _slice_addresses(endpoint_slice: Manifest) -> str:

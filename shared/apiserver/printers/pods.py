@@ -115,6 +115,15 @@ def _walk_containers(pod: Manifest, tally: _Tally, sidecars: set[Any]) -> None:
             tally.reason = failure or "NotReady"
 
 
+def row_conditions(pod: Manifest) -> list[Manifest]:
+    """A pod that is over says so, so that clients may leave it out."""
+    phase = dig(pod, "status", "phase")
+    words = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+    if phase not in words:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": words[phase]}]
+
+
 def _end_of(terminated: Mapping[str, Any]) -> str:
     if terminated.get("reason"):
         return str(terminated["reason"])

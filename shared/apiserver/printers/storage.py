@@ -32,7 +32,7 @@ def _access_modes(modes: Iterable[str]) -> str:
 def _phase(volume: Manifest) -> str:
     if dig(volume, "metadata", "deletionTimestamp"):
         return "Terminating"
-    return str(dig(volume, "status", "phase") or "")
+    return str(dig(volume, "status", "phase") or "Pending")
 
 
 def _claim(volume: Manifest) -> str:
@@ -131,13 +131,6 @@ CSI_DRIVER: tuple[Column, ...] = (
     ),
     column("Modes", _modes),
     AGE,
-)
-STORAGE_CAPACITY: tuple[Column, ...] = (
-    field("StorageClassName", "storageClassName"),
-    column(
-        "Capacity",
-        lambda one: UNSET if one.get("capacity") is None else quantity_text(one["capacity"]),
-    ),
 )
 CSI_NODE: tuple[Column, ...] = (
     column("Drivers", lambda one: len(items(one, "spec", "drivers")), type_="integer"),

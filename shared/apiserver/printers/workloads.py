@@ -213,6 +213,11 @@ AUTOSCALER: tuple[Column, ...] = (
     column("Replicas", lambda scaler: dig(scaler, "status", "currentReplicas") or 0),
     AGE,
 )
+SCALE: tuple[Column, ...] = (
+    number("Desired", "spec", "replicas"),
+    number("Available", "status", "replicas"),
+    AGE,
+)
 DISRUPTION_BUDGET: tuple[Column, ...] = (
     column("Min Available", lambda budget: _bound(budget, "minAvailable")),
     column("Max Unavailable", lambda budget: _bound(budget, "maxUnavailable")),
