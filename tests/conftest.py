@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
@@ -18,6 +19,10 @@ from shared.runtime.nats_server import NatsServer
 from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore
+
+# No test asserts time: on a machine that is busy with something else anything may be slow.
+settings.register_profile("hanse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hanse")
 
 
 @pytest.fixture
