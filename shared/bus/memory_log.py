@@ -59,7 +59,7 @@ class MemoryLog:
         return self.sequence
 
     def _trim(self, subject: str, now: float) -> None:
-        limit = self.stream.per_subject_max
+        limit = 1 if self.stream.rolled_up else self.stream.per_subject_max
         while 0 < limit < len(self._subjects[subject]):
             self.drop(self._subjects[subject][0])
         age_max = self.stream.age_max.total_seconds() if self.stream.age_max else None

@@ -22,6 +22,13 @@ class Stream:
     name: str
     subjects: tuple[str, ...]
     per_subject_max: int = -1
+    rolled_up: bool = False
+    """Each message removes the earlier ones of its subject by its own word.
+
+    What a limit removes is not marked in the server's files. A server that was killed finds it
+    again, and where the last message of the subject was removed, shows an older one in its place.
+    So a stream from which last messages are removed has no limit per subject.
+    """
     age_max: timedelta | None = None
     bytes_max: int = -1
     work_queue: bool = False
@@ -48,8 +55,7 @@ class Consumer:
 OBJECTS = Stream(
     name="KV_OBJECTS",
     subjects=("$KV.OBJECTS.>",),
-    # Eight and more: readers of a snapshot miss keys overwritten during it otherwise.
-    per_subject_max=8,
+    # No limit per subject: delete markers expire. The store purges all but `OBJECTS_HISTORY`.
     message_ttl=True,
 )
 SECRETS = Stream(name="KV_SECRETS", subjects=("$KV.SECRETS.>",), per_subject_max=1)
@@ -60,8 +66,8 @@ HEALTH = Stream(
     message_ttl=True,
     expiry_markers=True,
 )
-WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), per_subject_max=1)
-STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), per_subject_max=1)
+WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True)
+STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True)
 EVENTS = Stream(
     name="EVENTS",
     subjects=(f"{subjects.EVENTS}.>",),
@@ -83,6 +89,23 @@ DEAD = Stream(
 )
 
 STREAMS = (OBJECTS, SECRETS, HEALTH, WORK, STATUS, EVENTS, COMMANDS, DEAD)
+
+_ROLLED_UP = tuple(
+    subject.removesuffix(">")
+    for stream in STREAMS
+    if stream.rolled_up
+    for subject in stream.subjects
+)
+
+
+def is_rolled_up(subject: str) -> bool:
+    """Whether a message on *subject* is to say that it takes the place of all before it."""
+    return subject.startswith(_ROLLED_UP)
+
+
+OBJECTS_HISTORY = 8
+"""Versions of an object that are kept at least: readers of a snapshot miss keys that are
+overwritten away during it."""
 
 DELETE_MARKER_TTL = timedelta(days=1)
 """How long OBJECTS remembers that a key was deleted; a process away for longer starts afresh."""

@@ -16,7 +16,7 @@ from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.jetstream.background import stop
 from shared.bus.jetstream.connection import Connection
 from shared.bus.jetstream.tail import Entry, Tail
-from shared.bus.topology import DELETE_MARKER_TTL, OBJECTS
+from shared.bus.topology import DELETE_MARKER_TTL, OBJECTS, OBJECTS_HISTORY
 from shared.errors import AlreadyExists, RevisionExpired, StaleRevision, StoreUnavailable
 from shared.store.body import decode_stored, encode_body
 from shared.store.keys import decode_subject, encode_subject, scope_filter
@@ -138,6 +138,7 @@ class JetStreamStore:
                 expected = int(last.headers["Nats-Sequence"]) if last is not None else 0
                 continue
             self._markers.pop(key, None)
+            await self._tidy(subject, revision)
             return decode_stored(key, Revision(revision), body, current_traceparent())
         raise StaleRevision(f"{key} is being created and deleted by others")
 
@@ -164,11 +165,20 @@ class JetStreamStore:
         if expected < 1 or self._markers.get(key) == expected:
             raise StaleRevision(f"{key} holds no object at revision {expected}")
         try:
-            return Revision(
-                await self._connection.publish(subject, body, headers, expected=expected)
-            )
+            revision = await self._connection.publish(subject, body, headers, expected=expected)
         except StaleRevision as err:
             raise StaleRevision(f"{key} is not at revision {expected}") from err
+        await self._tidy(subject, revision)
+        return Revision(revision)
+
+    async def _tidy(self, subject: str, revision: int) -> None:
+        """Purge old versions, at one write of so many as are kept: it need not be exact.
+
+        A limit of the stream would do it without being asked, but not for good: see `rolled_up`.
+        """
+        if revision % OBJECTS_HISTORY == 0:
+            body = {"filter": subject, "keep": OBJECTS_HISTORY}
+            await self._connection.tell(f"STREAM.PURGE.{OBJECTS.name}", body)
 
     def _remember_marker(self, key: ObjectKey, revision: int) -> None:
         self._markers.pop(key, None)

@@ -109,12 +109,26 @@ async def test_killing_each_process_during_a_rollout_loses_nothing(
             await insist(lambda manifest=manifest: federation.hub.apply(manifest))
         await until_whole(federation, shop)
 
-    for number, manifest in enumerate(shop):
-        if number == len(shop) // 2:
+    kept, *rest = shop
+    for number, manifest in enumerate(rest):
+        if number == len(rest) // 2:
             federation.supervisor.child("propagator").kill()
-        kind, name = GroupVersionKind.of(manifest), name_of(manifest)
-        await insist(
-            lambda kind=kind, name=name: federation.hub.delete(kind, boutique.NAMESPACE, name)
-        )
+        await remove(federation, manifest)
+    await until_whole(federation, [kept])
+
+    # What was removed stays so: whoever reads everything anew finds nothing of it.
+    propagator = federation.supervisor.child("propagator")
+    propagator.hold()
+    for victim in ("nats", "gateway"):
+        federation.supervisor.child(victim).kill()
+    await until_whole(federation, [kept])
+    assert await unapplied(federation) == [f"{len(federation.members)} works"]
+    propagator.release()
+    await remove(federation, kept)
     await until_whole(federation, [])
     assert await holdings.read_fleet(federation.members) == {}
+
+
+async def remove(federation: Federation, manifest: Manifest) -> None:
+    kind, name = GroupVersionKind.of(manifest), name_of(manifest)
+    await insist(lambda: federation.hub.delete(kind, boutique.NAMESPACE, name))

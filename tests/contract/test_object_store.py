@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.jetstream import connect, ensure_topology
 from shared.bus.settings import NatsSettings
-from shared.bus.topology import OBJECTS, STREAMS
+from shared.bus.topology import MEBIBYTE, OBJECTS, STREAMS
 from shared.errors import (
     AlreadyExists,
     InvalidObject,
@@ -584,9 +584,10 @@ async def test_with_copies_reading_asks_the_leader(nats_settings: NatsSettings) 
 async def test_the_topology_can_be_declared_again_and_changed(nats_settings: NatsSettings) -> None:
     async with connect(nats_settings, "one") as connection:
         await ensure_topology(connection, STREAMS)
-        await ensure_topology(connection, [replace(OBJECTS, per_subject_max=16), *STREAMS[1:]])
+        changed = [replace(one, bytes_max=MEBIBYTE) for one in STREAMS if one is OBJECTS]
+        await ensure_topology(connection, changed)
         info = await connection.api("STREAM.INFO.KV_OBJECTS")
-        assert info["config"]["max_msgs_per_subject"] == 16
+        assert info["config"]["max_bytes"] == MEBIBYTE
 
 
 async def test_a_process_without_the_password_is_kept_out(nats_settings: NatsSettings) -> None:

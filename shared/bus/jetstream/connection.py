@@ -20,13 +20,14 @@ from nats.aio.client import Client
 
 from shared.bus.jetstream.pipe import Pipe, Reply, Unanswered
 from shared.bus.settings import NatsSettings, read_credentials
-from shared.bus.topology import MEBIBYTE
+from shared.bus.topology import MEBIBYTE, is_rolled_up
 from shared.errors import InvalidObject, OutcomeUnknown, StaleRevision, StoreUnavailable
 from shared.telemetry.propagation import inject
 
 log = structlog.get_logger("hanse.bus")
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+ROLLUP = "Nats-Rollup"
 RECONNECT_SECONDS = 0.25
 PING_SECONDS = 5
 _CLOSE_SECONDS_MAX = 2
@@ -98,6 +99,8 @@ class Connection:
         """Store a message on its stream; returns its sequence. Errors as `Publisher.publish`."""
         sent = dict(headers) if headers else {}
         inject(sent)
+        if is_rolled_up(subject):
+            sent[ROLLUP] = "sub"
         if expected is not None:
             sent[EXPECTED] = str(expected)
         try:
@@ -128,6 +131,14 @@ class Connection:
                 error.get("code", 500), error.get("err_code", 0), error.get("description", "")
             )
         return answer
+
+    async def tell(self, operation: str, body: Any = None) -> None:
+        """One call of the JetStream API that may get lost; nobody waits for its answer."""
+        if self.connected:
+            with contextlib.suppress(nats.errors.Error):
+                await self.client.publish(
+                    f"$JS.API.{operation}", b"" if body is None else _encode(body)
+                )
 
     async def ask(
         self, subject: str, body: bytes = b"", headers: dict[str, str] | None = None

@@ -242,8 +242,7 @@ class Tail:
         # Only a courtesy: the server forgets it by itself after a while.
         with contextlib.suppress(nats.errors.Error):
             await subscription.unsubscribe()
-            if client.is_connected:
-                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
+        await self._connection.tell(f"CONSUMER.DELETE.{self._stream}.{self._name}")
 
     async def _receive(self, message: Msg) -> None:
         self._heard_at = asyncio.get_running_loop().time()
