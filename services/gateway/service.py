@@ -12,7 +12,7 @@ from services.gateway.credentials import CredentialsDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
-from shared.apimachinery.defaults import with_spec_defaults
+from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource
 from shared.apiserver.assembly import Extensions, Task, assemble
 from shared.apiserver.authentication import TokenTable
@@ -104,7 +104,7 @@ async def open_gateway(
         extensions=Extensions(
             admission=hanse_admission(),
             subresources=door.subresources(),
-            shown=with_spec_defaults,
+            shown=with_defaults,
             not_ready=readiness.failing,
         ),
         clock=clock,

@@ -5,7 +5,6 @@ from typing import Any
 
 from services.simulator.admission import MemberAdmission
 from services.simulator.core.cluster import first_objects
-from services.simulator.core.defaults import DEFAULTED
 from services.simulator.core.nodes import (
     NodeShape,
     cordoned,
@@ -27,6 +26,7 @@ from services.simulator.settings import (
     SERVICE_NETWORK,
     Settings,
 )
+from shared.apimachinery.defaults import DEFAULTED
 from shared.apimachinery.manifest import GroupResource, Manifest, name_of
 from shared.apiserver.admission import Admission
 from shared.clock import Clock, format_time

@@ -32,8 +32,8 @@ _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_INT_BITS = {"int32": 31, "int64": 63}
-_QUANTITY_RULE = (
+_INT_BITS = {"int32": 31, "int-or-string": 31, "int64": 63}
+QUANTITY_RULE = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
@@ -41,7 +41,7 @@ _QUANTITY_RULE = (
 def format_fault(name: str, value: Any) -> str | None:
     """Return what is wrong with *value* as a `str.format` text with `{path}`; None if it fits."""
     if name == "quantity":
-        return None if _reads(parse_quantity, value) else _QUANTITY_RULE
+        return None if _reads(parse_quantity, value) else QUANTITY_RULE
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

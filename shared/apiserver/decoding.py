@@ -5,10 +5,12 @@ Strict a field it does not know, makes the body no object of that kind (400), or
 cannot be applied (422). The words are those of its decoder, since tools look for them.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.apimachinery import facts
+from shared.apimachinery.formats import QUANTITY_RULE
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apimachinery.scalars import shown
 from shared.apimachinery.schema import ANYTHING, Schema
@@ -17,6 +19,7 @@ from shared.apiserver.negotiation import APPLY_PATCH, PATCH_TYPES
 from shared.apiserver.status_errors import ApiFault, bad_request, invalid
 from shared.errors import FieldError
 
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 _NOBODY = GroupVersionKind("", "", "")
 _NOT_NAMED = "json: cannot unmarshal {} into Go struct field {}.{} of type {}"
 _WORDS: Mapping[type, str] = {
@@ -72,9 +75,8 @@ def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema
     value: Any = manifest
     struct, names = kind.gvk.kind, []
     node = schema.as_object()
-    for part in path.replace("]", "").replace("[", ".[").split("."):
-        if part.startswith("["):
-            key = part[1:]
+    for part, key in _STEP.findall(path):
+        if not part:
             value = value[int(key)] if isinstance(value, list) else value.get(key)
             node = node.items if node.type == "array" else node.values or ANYTHING
             continue
@@ -83,8 +85,25 @@ def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema
         names.append(part)
         value = value.get(part)
         node = node.field(part) or ANYTHING
+    if isinstance(value, str) and (why := _unreadable_text(value, node.format)) is not None:
+        return why
     found = _WORDS.get(type(value), "null")
+    if found == "number" and node.type == "integer":
+        found = f"number {shown(value)}"
     return _NOT_NAMED.format(found, struct, ".".join(names), _go_type(node))
+
+
+def _unreadable_text(value: str, form: str) -> str | None:
+    """What types that read texts of their own say of one; None for other types."""
+    match form:
+        case "quantity":
+            return QUANTITY_RULE
+        case "byte":
+            return "illegal base64 data"
+        case "date-time":
+            return f'parsing time {shown(value)} as "2006-01-02T15:04:05Z07:00"'
+        case _:
+            return None
 
 
 def _go_type(schema: Schema) -> str:

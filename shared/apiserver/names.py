@@ -3,94 +3,60 @@
 Source: `k8s.io/apimachinery/pkg/api/validation` and `pkg/util/validation`.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from shared.apimachinery import texts
 from shared.apimachinery.manifest import GroupResource
-from shared.apimachinery.selectors import check_label_key, check_label_value
+from shared.apimachinery.scalars import shown
 from shared.errors import FieldError
 
 ANNOTATIONS_BYTES_MAX = 256 * 1024
 
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-
 
 def check_subdomain(name: str) -> str | None:
     """What is wrong with *name* as an RFC 1123 subdomain, or None."""
-    if len(name) <= 253 and _SUBDOMAIN.fullmatch(name):
-        return None
-    if len(name) > 253:
-        return "must be no more than 253 characters"
-    return (
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-        "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
-        "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-        "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-    )
+    return next(iter(texts.subdomain(name)), None)
 
 
 def check_label(name: str) -> str | None:
     """What is wrong with *name* as an RFC 1123 label, or None."""
-    if len(name) <= 63 and _LABEL.fullmatch(name):
-        return None
-    if len(name) > 63:
-        return "must be no more than 63 characters"
-    return (
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-        "and must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc', "
-        "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-    )
+    return next(iter(texts.label(name)), None)
 
 
 def check_service_name(name: str) -> str | None:
     """What is wrong with *name* as an RFC 1035 label, or None."""
-    if len(name) <= 63 and _LABEL_1035.fullmatch(name):
-        return None
-    if len(name) > 63:
-        return "must be no more than 63 characters"
-    return (
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with "
-        "an alphabetic character, and end with an alphanumeric character (e.g. 'my-name', or "
-        "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-    )
+    return next(iter(texts.label_1035(name)), None)
 
 
-def check_path_segment(name: str) -> str | None:
-    """What is wrong with *name* as one segment of a URL's path, or None."""
-    if name in (".", ".."):
-        return f"may not be '{name}'"
-    for sign in ("/", "%"):
-        if sign in name:
-            return f"may not contain '{sign}'"
-    if len(name) > 1024 or not name.isprintable():
-        return "must be at most 1024 printable characters"
-    return None
+def _anything(_name: str) -> texts.Faults:
+    return ()
 
 
-_RULES: dict[GroupResource, Callable[[str], str | None]] = {
-    GroupResource("", "namespaces"): check_label,
-    GroupResource("", "services"): check_service_name,
+# Since 1.36 a Service may begin with a digit, as everything else may.
+_RULES: Mapping[GroupResource, Callable[[str], texts.Faults]] = {
+    GroupResource("", "namespaces"): texts.label,
+    GroupResource("", "services"): texts.label,
+    GroupResource("", "events"): _anything,
+    GroupResource("events.k8s.io", "events"): texts.subdomain,
+    GroupResource("policy", "poddisruptionbudgets"): _anything,
+    GroupResource("coordination.k8s.io", "leasecandidates"): texts.config_key,
     **{
-        GroupResource("rbac.authorization.k8s.io", resource): check_path_segment
+        GroupResource("rbac.authorization.k8s.io", resource): texts.path_segment
         for resource in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
     },
 }
-
-
-def check_name(resource: GroupResource, name: str) -> str | None:
-    """What is wrong with *name* for that resource, or None."""
-    return _RULES.get(resource, check_subdomain)(name)
 
 
 def check_metadata(
     resource: GroupResource, metadata: dict[str, Any], *, namespaced: bool
 ) -> list[FieldError]:
     """Every fault in the metadata of an object that is about to be written."""
+    rule = _RULES.get(resource, texts.subdomain)
     faults: list[FieldError] = []
-    name = metadata.get("name")
+    name, prefix = metadata.get("name"), metadata.get("generateName")
+    if isinstance(prefix, str) and prefix:
+        faults += _of_text(prefix, "metadata.generateName", rule, _as_prefix(prefix))
     if not isinstance(name, str) or not name:
         faults.append(
             FieldError(
@@ -99,25 +65,35 @@ def check_metadata(
                 "FieldValueRequired",
             )
         )
-    elif wrong := check_name(resource, name):
-        faults.append(FieldError("metadata.name", f'Invalid value: "{name[:300]}": {wrong}'))
+    else:
+        faults += _of_text(name, "metadata.name", rule)
     if namespaced:
         namespace = metadata.get("namespace")
-        if not isinstance(namespace, str) or check_label(namespace):
-            faults.append(
-                FieldError("metadata.namespace", f'Invalid value: "{str(namespace)[:100]}"')
-            )
+        faults += _of_text(str(namespace), "metadata.namespace", texts.label)
     if metadata.get("labels") is not None:
         faults += _check_map(metadata["labels"], "metadata.labels", values_are_labels=True)
     if metadata.get("annotations") is not None:
         faults += _check_map(
             metadata["annotations"], "metadata.annotations", values_are_labels=False
         )
-    if metadata.get("finalizers") is not None:
-        faults += _check_finalizers(metadata["finalizers"])
     if metadata.get("ownerReferences") is not None:
         faults += _check_owners(metadata["ownerReferences"])
+    if metadata.get("finalizers") is not None:
+        faults += _check_finalizers(metadata["finalizers"])
     return faults
+
+
+def _as_prefix(prefix: str) -> str:
+    """A prefix may end with a dash, as letters follow."""
+    return f"{prefix[:-2]}a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+
+
+def _of_text(
+    value: str, path: str, rule: Callable[[str], texts.Faults], judged: str | None = None
+) -> list[FieldError]:
+    """The faults of *value*, or of what is *judged* in its place."""
+    found = rule(value if judged is None else judged)
+    return [FieldError(path, f"Invalid value: {shown(value)}: {why}") for why in found]
 
 
 def _check_map(found: Any, path: str, *, values_are_labels: bool) -> list[FieldError]:
@@ -132,19 +108,16 @@ def _check_map(found: Any, path: str, *, values_are_labels: bool) -> list[FieldE
                 )
             )
             continue
-        size += len(key) + len(value)
-        try:
-            # Annotation keys may be written in capitals.
-            check_label_key(key if values_are_labels else key.lower())
-            if values_are_labels:
-                check_label_value(value)
-        except ValueError as err:
-            faults.append(FieldError(path, f"Invalid value: {err}"))
+        size += len(key.encode()) + len(value.encode())
+        # Annotation keys may be written in capitals.
+        faults += _of_text(key, path, texts.label_key, key if values_are_labels else key.lower())
+        if values_are_labels:
+            faults += _of_text(value, path, texts.label_value)
     if not values_are_labels and size > ANNOTATIONS_BYTES_MAX:
         faults.append(
             FieldError(
                 path,
-                f"Too long: must have at most {ANNOTATIONS_BYTES_MAX} bytes",
+                f"Too long: may not be more than {ANNOTATIONS_BYTES_MAX} bytes",
                 "FieldValueTooLong",
             )
         )
@@ -155,12 +128,10 @@ def _check_finalizers(found: Any) -> list[FieldError]:
     path = "metadata.finalizers"
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         return [FieldError(path, "Invalid value: must be a list of strings")]
-    faults = []
-    for one in found:
-        try:
-            check_label_key(one)
-        except ValueError as err:
-            faults.append(FieldError(path, f"Invalid value: {err}"))
+    faults = [fault for one in found for fault in _of_text(one, path, texts.label_key)]
+    if {"orphan", "foregroundDeletion"} <= set(found):
+        why = "finalizer orphan and foregroundDeletion cannot be both set"
+        faults.append(FieldError(path, f"Invalid value: {shown(found)}: {why}"))
     return faults
 
 
@@ -168,23 +139,27 @@ def _check_owners(found: Any) -> list[FieldError]:
     path = "metadata.ownerReferences"
     if not isinstance(found, list):
         return [FieldError(path, "Invalid value: must be a list", "FieldValueTypeInvalid")]
-    faults, controllers = [], 0
+    faults, controller = [], ""
     for index, one in enumerate(found):
         if not isinstance(one, dict):
             faults.append(FieldError(f"{path}[{index}]", "Invalid value: must be an object"))
             continue
-        controllers += one.get("controller") is True
-        faults.extend(
-            FieldError(
-                f"{path}[{index}].{field}",
-                "Required value: must not be empty",
-                "FieldValueRequired",
+        # Upstream names the list here, not the element.
+        for field in ("apiVersion", "kind", "name", "uid"):
+            if not one.get(field) or not isinstance(one[field], str):
+                why = "version must not be empty" if field == "apiVersion" else "must not be empty"
+                faults.append(FieldError(f"{path}.{field}", f'Invalid value: "": {why}'))
+        if (one.get("apiVersion"), one.get("kind")) == ("v1", "Event"):
+            why = "/v1, Kind=Event is disallowed from being an owner"
+            faults.append(FieldError(path, f"Invalid value: {shown(one)}: {why}"))
+        if one.get("controller") is not True:
+            continue
+        this = f"{one.get('kind')}/{one.get('name')}"
+        if controller:
+            why = (
+                'Only one reference can have Controller set to true. Found "true" in references '
+                f"for {controller} and {this}"
             )
-            for field in ("apiVersion", "kind", "name", "uid")
-            if not one.get(field) or not isinstance(one[field], str)
-        )
-    if controllers > 1:
-        faults.append(
-            FieldError(path, "Invalid value: only one reference can have controller set to true")
-        )
+            faults.append(FieldError(path, f"Invalid value: {shown(found)}: {why}"))
+        controller = controller or this
     return faults

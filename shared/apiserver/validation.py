@@ -1,9 +1,9 @@
 """Whether an object fits the schema of its kind: unknown fields, wrong types, defaults. Pure."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from shared.apimachinery.manifest import Manifest, encode, name_of
+from shared.apimachinery.manifest import Manifest, encode
 from shared.apimachinery.pruning import with_defaults, without_unknown
 from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import Findings, validate
@@ -15,40 +15,66 @@ from shared.apiserver.decoding import (
     wrong_type,
 )
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import schema_of
-from shared.apiserver.semantics import judge
+from shared.apiserver.semantics import has_rules, judge
 from shared.apiserver.status_errors import ApiFault, invalid
 from shared.errors import FieldError
 
 Source = Literal["body", "patch", "apply"]
 """Where an object comes from: sent as it is, made by a patch, or by server-side apply."""
 
+_SAID_BY_RULES = frozenset({"FieldValueRequired", "FieldValueDuplicate"})
+# Faults of an object that a typed decoder has read nevertheless.
+_READABLE = _SAID_BY_RULES | {"FieldValueNotSupported", "FieldValueTooMany", "FieldValueTooLong"}
 
-def conform(
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """An object that its kind can hold, without unknown fields, and what is wrong with it."""
+
+    manifest: Manifest
+    faults: tuple[FieldError, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def read(
     kind: ResourceKind,
     old: Manifest | None,
     new: Manifest,
     field_validation: str,
     source: Source = "body",
-) -> tuple[Manifest, tuple[str, ...]]:
-    """Return *new* with defaults and without unknown fields, and warnings about those.
+) -> Reading:
+    """Read *new* as its kind has it, with the defaults of a custom kind.
 
     What is as it was in *old* is not judged again: it passed once, and faults that a changed
     schema finds there are not this writer's. Raises `ApiFault`: 400 for what no object of a
-    built-in kind can be and for unknown fields under Strict (in a patch 422), 422 for the rest.
+    built-in kind can be and for unknown fields under Strict (in a patch 422).
     """
     if kind.schema is None:
-        return new, ()
-    if kind.custom:
-        new, unknown = _conform_custom(kind, old, new, field_validation, source)
-    else:
-        new, unknown = _conform_builtin(kind, old, new, field_validation, source)
-    return new, unknown if field_validation == "Warn" else ()
+        return Reading(new)
+    judge_kind = _read_custom if kind.custom else _read_builtin
+    manifest, unknown, faults = judge_kind(kind, old, new, field_validation, source)
+    return Reading(manifest, tuple(faults), unknown if field_validation == "Warn" else ())
 
 
-def _conform_builtin(
+def conform(kind: ResourceKind, reading: Reading) -> Manifest:
+    """Return what was read; raises `ApiFault` 422 with everything that is wrong with it."""
+    manifest = reading.manifest
+    metadata = manifest["metadata"]
+    faults = check_metadata(kind.group_resource, metadata, namespaced=kind.namespaced)
+    faults += reading.faults
+    if faults:
+        raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
+    return manifest
+
+
+_Read = tuple[Manifest, tuple[str, ...], list[FieldError]]
+
+
+def _read_builtin(
     kind: ResourceKind, old: Manifest | None, new: Manifest, field_validation: str, source: Source
-) -> tuple[Manifest, tuple[str, ...]]:
+) -> _Read:
     """The defaults of built-in kinds are the members' to fill in."""
     schema = schema_of(kind)
     changed = _changed_parts(old, new)
@@ -60,19 +86,19 @@ def _conform_builtin(
         raise _unreadable(kind, new, strict_error(unknown), source)
     # A part that is required and was not looked at is there.
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
-    faults = faults or judge(kind.group_resource, old, new)
-    if faults:
-        raise invalid(kind.gvk, name_of(new), faults)
+    if schema.typed and has_rules(kind.group_resource):
+        # What must be there is said by the rules of the kind, and its lists may hold duplicates.
+        faults = [one for one in faults if one.reason not in _SAID_BY_RULES]
     # A null stands for an absent field, which is how it is stored; so does what is empty.
     text = encode(changed)
     if unknown or b"null" in text or (schema.typed and (b"{}" in text or b"[]" in text)):
         new = without_unknown(new, schema)
-    return new, unknown
+    return new, unknown, faults or judge(kind.group_resource, old, new)
 
 
-def _conform_custom(
+def _read_custom(
     kind: ResourceKind, old: Manifest | None, new: Manifest, field_validation: str, source: Source
-) -> tuple[Manifest, tuple[str, ...]]:
+) -> _Read:
     """Prune, fill in, and only then judge: a default is as good as what was written."""
     schema = schema_of(kind)
     pruned = without_unknown(new, schema)
@@ -87,9 +113,7 @@ def _conform_custom(
     faults = validate(_judged(new), schema, None if before is None else _judged(before)).faults
     faults += content_faults(kind, schema, new)
     faults += rule_faults(new, schema, before, faults)
-    if faults:
-        raise invalid(kind.gvk, name_of(new), [_placed(fault) for fault in faults])
-    return new, unknown
+    return new, unknown, [_placed(fault) for fault in faults]
 
 
 def _placed(fault: FieldError) -> FieldError:
@@ -109,7 +133,7 @@ def _require_readable(
 ) -> None:
     """Raise `ApiFault` where a typed decoder would not come to the end."""
     for fault in findings.faults:
-        if fault.reason == "FieldValueTypeInvalid" and " must be of type " in fault.message:
+        if fault.reason not in _READABLE:
             raise _unreadable(kind, new, wrong_type(kind, new, fault.path, schema_of(kind)), source)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.apimachinery.defaults import with_spec_defaults
+from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.assembly import Extensions
 from tests.served_api import DEPLOYMENTS, TABLE, Client, Served, deployment, served_api
@@ -18,7 +18,7 @@ ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUna
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    async with served_api(extensions=Extensions(shown=with_spec_defaults)) as found:
+    async with served_api(extensions=Extensions(shown=with_defaults)) as found:
         yield found
 
 

@@ -314,7 +314,7 @@ async def a_session(client: Client) -> None:
 
     stale = await client.put(f"{DEPLOYMENTS}/web", created.body)
     assert stale.code == 409
-    assert (await client.post(MAPS, config_map("big", x="y" * 3_000_000))).code == 201
+    assert (await client.post(MAPS, config_map("big", x="y" * 1_000_000))).code == 201
     assert (await client.delete(f"{DEPLOYMENTS}/web")).body["status"] == "Success"
     assert (await client.get(f"{DEPLOYMENTS}/web")).code == 404
 

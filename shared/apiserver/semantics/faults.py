@@ -1,35 +1,79 @@
-"""Faults worded as Kubernetes words them, and checks that many kinds share."""
+"""Faults worded as Kubernetes words them, and checks that many kinds share.
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+Source: `k8s.io/apimachinery/pkg/util/validation/field`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from shared.apimachinery.selectors import LabelSelector, from_manifest
+from shared.apimachinery import texts
+from shared.apimachinery.quantity import parse_quantity
+from shared.apimachinery.scalars import shown
 from shared.errors import FieldError
 
 PORT_MAX = 65_535
-_PERCENT = re.compile(r"[0-9]+%")
-_PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+ID_MAX = 2**31 - 1
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+_MODE_MAX = 0o777
+TextRule = Callable[[str], texts.Faults]
 
 
 def required(path: str, why: str = "") -> FieldError:
     return FieldError(path, f"Required value: {why}" if why else "Required value", _REQUIRED)
 
 
+_REQUIRED = "FieldValueRequired"
+
+
 def invalid(path: str, value: object, why: str) -> FieldError:
-    shown = f'"{value[:80]}"' if isinstance(value, str) else value
-    return FieldError(path, f"Invalid value: {shown}: {why}")
+    return FieldError(path, f"Invalid value: {shown(value)}: {why}")
 
 
-def duplicate(path: str, value: str) -> FieldError:
-    return FieldError(path, f'Duplicate value: "{value[:80]}"', "FieldValueDuplicate")
+def duplicate(path: str, value: object) -> FieldError:
+    return FieldError(path, f"Duplicate value: {shown(value)}", "FieldValueDuplicate")
 
 
 def forbidden(path: str, why: str) -> FieldError:
     return FieldError(path, f"Forbidden: {why}", "FieldValueForbidden")
 
 
-_REQUIRED = "FieldValueRequired"
+def not_found(path: str, value: str) -> FieldError:
+    return FieldError(path, f"Not found: {shown(value)}", "FieldValueNotFound")
+
+
+def unsupported(path: str, value: object, allowed: Iterable[str]) -> FieldError:
+    """*allowed* in the order that is shown."""
+    supported = ", ".join(shown(each) for each in allowed)
+    message = f"Unsupported value: {shown(value)}: supported values: {supported}"
+    return FieldError(path, message, "FieldValueNotSupported")
+
+
+def too_long(path: str, most: int) -> FieldError:
+    return FieldError(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
+
+
+def too_many(path: str, count: int, most: int) -> FieldError:
+    message = f"Too many: {count}: must have at most {most} items"
+    return FieldError(path, message, "FieldValueTooMany")
+
+
+def text(value: object, path: str, rule: TextRule) -> Iterator[FieldError]:
+    """Every fault of one text; what is no text is none here."""
+    if isinstance(value, str):
+        for why in rule(value):
+            yield invalid(path, value, why)
+
+
+def named(
+    value: Mapping[str, Any], path: str, rule: TextRule, name: str = "name"
+) -> Iterator[FieldError]:
+    """A text that must be there and sound."""
+    found = value.get(name)
+    if found:
+        yield from text(found, f"{path}.{name}", rule)
+    else:
+        yield required(f"{path}.{name}")
 
 
 def one_of(
@@ -37,11 +81,8 @@ def one_of(
 ) -> Iterator[FieldError]:
     """An enumeration; absent is fine."""
     found = value.get(name)
-    if found in (None, "") or found in allowed:
-        return
-    supported = ", ".join(f'"{each}"' for each in sorted(allowed))
-    message = f'Unsupported value: "{str(found)[:80]}": supported values: {supported}'
-    yield FieldError(f"{path}.{name}", message, "FieldValueNotSupported")
+    if found not in (None, "") and found not in allowed:
+        yield unsupported(f"{path}.{name}", found, allowed)
 
 
 def at_least(
@@ -51,23 +92,38 @@ def at_least(
     for name in names:
         found = value.get(name)
         if isinstance(found, int) and found < least:
-            why = f"must be greater than or equal to {least}"
+            why = f"must be greater than or equal to {least}" if least != 1 else _POSITIVE
             yield invalid(f"{path}.{name}", found, why)
 
 
+_POSITIVE = "must be greater than 0"
+
+
+def within(value: object, path: str, least: int, most: int) -> Iterator[FieldError]:
+    if isinstance(value, int) and not least <= value <= most:
+        yield invalid(path, value, f"must be between {least} and {most}, inclusive")
+
+
 def port_number(number: object, path: str) -> Iterator[FieldError]:
-    if isinstance(number, int) and not 1 <= number <= PORT_MAX:
-        yield invalid(path, number, f"must be between 1 and {PORT_MAX}, inclusive")
+    yield from within(number, path, 1, PORT_MAX)
 
 
-def port_name(name: str, path: str) -> Iterator[FieldError]:
-    """RFC 6335: what may stand for a number of a container's port."""
-    if not _PORT_NAME.fullmatch(name):
-        yield invalid(
-            path,
-            name,
-            "must be no more than 15 lower case letters, digits and '-', with at least one letter",
+def port(value: object, path: str) -> Iterator[FieldError]:
+    """A port by its number or its name; an absent one is 0."""
+    if isinstance(value, str):
+        yield from text(value, path, texts.port_name)
+    else:
+        yield from port_number(value or 0, path)
+
+
+def file_mode(value: Mapping[str, Any], path: str, name: str) -> Iterator[FieldError]:
+    found = value.get(name)
+    if isinstance(found, int) and not 0 <= found <= _MODE_MAX:
+        why = (
+            "must be a number between 0 and 0777 (octal), both inclusive, or a number between 0 "
+            "and 511 (decimal), both inclusive"
         )
+        yield invalid(f"{path}.{name}", found, why)
 
 
 def unique(items: Iterable[Mapping[str, Any]], name: str, path: str) -> Iterator[FieldError]:
@@ -81,39 +137,45 @@ def unique(items: Iterable[Mapping[str, Any]], name: str, path: str) -> Iterator
         seen.add(found)
 
 
-def amount(value: Mapping[str, Any], name: str, path: str) -> Iterator[FieldError]:
-    """A number of pods or a share of them (`25%`); absent is fine."""
+def amount(
+    value: Mapping[str, Any], name: str, path: str, *, whole: bool = False
+) -> Iterator[FieldError]:
+    """A number of pods or a share of them (`25%`), *whole*: no more than all of them."""
     found = value.get(name)
+    at = f"{path}.{name}"
     if isinstance(found, int) and found < 0:
-        yield invalid(f"{path}.{name}", found, "must be greater than or equal to 0")
-    elif isinstance(found, str) and not _PERCENT.fullmatch(found):
-        yield invalid(
-            f"{path}.{name}",
-            found,
-            "a valid percent string must be a numeric string followed by an ending '%' "
-            "(e.g. '1%', or '93%')",
-        )
+        yield invalid(at, found, "must be greater than or equal to 0")
+    elif isinstance(found, str):
+        faults = texts.percent(found)
+        yield from text(found, at, texts.percent)
+        if whole and not faults and int(found.rstrip("%")) > 100:
+            yield invalid(at, found, "must not be greater than 100%")
 
 
 def is_nothing(amount_given: object) -> bool:
     """Whether a number or share of pods comes to none."""
-    return amount_given == 0 or (
-        isinstance(amount_given, str) and amount_given.rstrip("%").strip("0") == ""
-    )
+    if isinstance(amount_given, str):
+        return texts.percent(amount_given) != () or int(amount_given.rstrip("%")) == 0
+    return not amount_given
 
 
-def selector(
-    spec: Mapping[str, Any], path: str
-) -> tuple[LabelSelector | None, tuple[FieldError, ...]]:
-    """The label selector that a workload must have; None where it has no sound one."""
-    found = spec.get("selector")
-    if not isinstance(found, Mapping):
-        return None, (required(f"{path}.selector"),)
-    try:
-        read = from_manifest(found)
-    except ValueError as err:
-        return None, (FieldError(f"{path}.selector", f"Invalid value: {err}"),)
-    if not read.requirements:
-        fault = invalid(f"{path}.selector", "{}", "empty selector is invalid")
-        return None, (fault,)
-    return read, ()
+def labels(value: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    for key, each in value.items():
+        yield from text(key, path, texts.label_key)
+        yield from text(each, path, texts.label_value)
+
+
+def strings(found: object) -> Sequence[str]:
+    """Return the texts in a list, or none."""
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else ()
+
+
+def amount_of(value: str | float | None) -> Decimal:
+    """A quantity; null is none."""
+    return parse_quantity(value or 0)
+
+
+def not_negative(value: Any, path: str) -> Iterator[FieldError]:
+    """A quantity."""
+    if amount_of(value) < 0:
+        yield invalid(path, str(value), "must be greater than or equal to 0")

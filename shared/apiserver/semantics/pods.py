@@ -1,137 +1,132 @@
-"""Pods and pod templates."""
+"""Pods and pod templates: what is said of the pod as a whole.
 
-from collections.abc import Collection, Iterator, Mapping
+Its parts are judged beside this: `containers`, `volumes`, `security`, `affinity`.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared.apimachinery import texts
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.parts import entries, section
-from shared.apimachinery.quantity import parse_quantity
-from shared.apiserver.names import check_label
+from shared.apiserver.semantics.affinity import affinity, spread, tolerations
+from shared.apiserver.semantics.containers import Surroundings, containers
 from shared.apiserver.semantics.faults import (
-    at_least,
-    duplicate,
+    ID_MAX,
     forbidden,
     invalid,
+    labels,
     one_of,
-    port_name,
-    port_number,
     required,
-    unique,
+    strings,
+    text,
+    unsupported,
+    within,
 )
+from shared.apiserver.semantics.security import pod_security
+from shared.apiserver.semantics.volumes import volumes
 from shared.errors import FieldError
 
-RESTARTS = ("Always", "Never", "OnFailure")
-_PULLS = ("Always", "IfNotPresent", "Never")
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_DNS = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-_PROBE_NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold")
+RESTARTS = ("Always", "OnFailure", "Never")
+_DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_NAMES = {
+    "serviceAccountName": texts.subdomain,
+    "nodeName": texts.subdomain,
+    "hostname": texts.label,
+    "subdomain": texts.label,
+    "priorityClassName": texts.subdomain,
+    "runtimeClassName": texts.subdomain,
+}
+_NAMESERVERS_MAX, _SEARCHES_MAX = 3, 32
 
 
 def judge_pod(manifest: Manifest) -> list[FieldError]:
     return list(pod_spec(section(manifest, "spec"), "spec"))
 
 
+def pod_template(
+    template: Mapping[str, Any], path: str, *, claims: frozenset[str] = frozenset()
+) -> Iterator[FieldError]:
+    """*claims*: volumes that come from claim templates."""
+    metadata = section(template, "metadata")
+    yield from labels(
+        section(metadata, "labels"), f"{path}.metadata.labels".replace("metadata.", "")
+    )
+    for key in section(metadata, "annotations"):
+        yield from text(key.lower(), f"{path}.annotations", texts.label_key)
+    yield from pod_spec(section(template, "spec"), f"{path}.spec", claims=claims)
+
+
+def lasting_template(
+    spec: Mapping[str, Any], path: str, *, claims: frozenset[str] = frozenset()
+) -> Iterator[FieldError]:
+    """The template of a workload whose pods are to run for ever."""
+    at = f"{path}.template"
+    pods = section(spec, "template", "spec")
+    yield from pod_template(section(spec, "template"), at, claims=claims)
+    if pods.get("restartPolicy") not in (None, "Always"):
+        yield unsupported(f"{at}.spec.restartPolicy", pods["restartPolicy"], ("Always",))
+    if pods.get("activeDeadlineSeconds") is not None:
+        yield forbidden(f"{at}.spec.activeDeadlineSeconds", "is for pods that end")
+
+
 def pod_spec(
-    spec: Mapping[str, Any],
-    path: str,
-    *,
-    restarts: tuple[str, ...] = RESTARTS,
-    claims: frozenset[str] = frozenset(),
+    spec: Mapping[str, Any], path: str, *, claims: frozenset[str] = frozenset()
 ) -> Iterator[FieldError]:
-    """*restarts*: the policies allowed here; *claims*: volumes that come from claim templates."""
-    containers, first = entries(spec, "containers"), entries(spec, "initContainers")
-    if not containers:
-        yield required(f"{path}.containers")
-    volumes = entries(spec, "volumes")
-    known = claims | {str(one.get("name")) for one in volumes}
-    names: set[str] = set()
-    for part, found in (("initContainers", first), ("containers", containers)):
-        for number, one in enumerate(found):
-            at = f"{path}.{part}[{number}]"
-            name = str(one.get("name") or "")
-            if name in names:
-                yield duplicate(f"{at}.name", name)
-            names.add(name)
-            yield from _container(one, at, known)
-    yield from unique(volumes, "name", f"{path}.volumes")
-    yield from one_of(spec, "restartPolicy", path, restarts)
+    """*claims*: volumes that come from claim templates."""
+    known, faults = volumes(entries(spec, "volumes"), f"{path}.volumes", claims)
+    yield from faults
+    yield from containers(spec, path, Surroundings.of(spec, known))
+    yield from one_of(spec, "restartPolicy", path, RESTARTS)
     yield from one_of(spec, "dnsPolicy", path, _DNS)
-    yield from at_least(spec, path, ("activeDeadlineSeconds",), 1)
+    yield from one_of(spec, "preemptionPolicy", path, ("PreemptLowerPriority", "Never"))
+    yield from labels(section(spec, "nodeSelector"), f"{path}.nodeSelector")
+    yield from pod_security(section(spec, "securityContext"), f"{path}.securityContext")
+    yield from affinity(section(spec, "affinity"), f"{path}.affinity")
+    yield from _dns(spec, f"{path}.dnsConfig")
+    yield from spread(
+        entries(spec, "topologySpreadConstraints"), f"{path}.topologySpreadConstraints"
+    )
+    for name, rule in _NAMES.items():
+        if spec.get(name):
+            yield from text(spec[name], f"{path}.{name}", rule)
+    yield from within(spec.get("activeDeadlineSeconds"), f"{path}.activeDeadlineSeconds", 1, ID_MAX)
+    yield from tolerations(entries(spec, "tolerations"), f"{path}.tolerations")
+    for number, gate in enumerate(entries(spec, "readinessGates")):
+        at = f"{path}.readinessGates[{number}].conditionType"
+        yield from text(gate.get("conditionType") or "", at, texts.label_key)
+    for number, alias in enumerate(entries(spec, "hostAliases")):
+        yield from _host_alias(alias, f"{path}.hostAliases[{number}]")
 
 
-def _container(
-    container: Mapping[str, Any], path: str, volumes: Collection[str]
-) -> Iterator[FieldError]:
-    name, image = container.get("name"), container.get("image")
-    if not name:
-        yield required(f"{path}.name")
-    elif (why := check_label(str(name))) is not None:
-        yield invalid(f"{path}.name", name, why)
-    if not image:
-        yield required(f"{path}.image")
-    yield from one_of(container, "imagePullPolicy", path, _PULLS)
-    yield from _ports(container, path)
-    yield from _mounts(container, path, volumes)
-    yield from _resources(section(container, "resources"), f"{path}.resources")
-    for name in _PROBES:
-        if name in container:
-            yield from _probe(section(container, name), f"{path}.{name}")
-    for number, one in enumerate(entries(container, "env")):
-        if not one.get("name"):
-            yield required(f"{path}.env[{number}].name")
+def _host_alias(alias: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    yield from text(alias.get("ip") or "", f"{path}.ip", texts.address)
+    for number, name in enumerate(strings(alias.get("hostnames"))):
+        yield from text(name, f"{path}.hostnames[{number}]", texts.subdomain)
 
 
-def _probe(probe: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    handlers = [name for name in _HANDLERS if name in probe]
-    if not handlers:
-        yield required(path, "must specify a handler type")
-    for name in handlers[1:]:
-        yield forbidden(f"{path}.{name}", "may not specify more than 1 handler type")
-    yield from at_least(probe, path, _PROBE_NUMBERS)
-
-
-def _ports(container: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    ports = entries(container, "ports")
-    for number, one in enumerate(ports):
-        at = f"{path}.ports[{number}]"
-        for field in ("containerPort", "hostPort"):
-            # A host port of 0 is none.
-            if field in one and not (field == "hostPort" and one[field] == 0):
-                yield from port_number(one[field], f"{at}.{field}")
-        yield from one_of(one, "protocol", at, _PROTOCOLS)
-        if one.get("name"):
-            yield from port_name(str(one["name"]), f"{at}.name")
-    yield from unique(ports, "name", f"{path}.ports")
-
-
-def _mounts(
-    container: Mapping[str, Any], path: str, volumes: Collection[str]
-) -> Iterator[FieldError]:
-    places: set[str] = set()
-    for number, one in enumerate(entries(container, "volumeMounts")):
-        at = f"{path}.volumeMounts[{number}]"
-        name, place = str(one.get("name") or ""), str(one.get("mountPath") or "")
-        if not name:
-            yield required(f"{at}.name")
-        elif name not in volumes:
-            yield FieldError(f"{at}.name", f'Not found: "{name}"', "FieldValueNotFound")
-        if not place:
-            yield required(f"{at}.mountPath")
-        elif place in places:
-            yield invalid(f"{at}.mountPath", place, "must be unique")
-        places.add(place)
-
-
-def _resources(resources: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    """Amounts are not negative, and no request is above its limit."""
-    limits = section(resources, "limits")
-    for part in ("limits", "requests"):
-        for name, text in section(resources, part).items():
-            if parse_quantity(text) < 0:
-                yield invalid(f"{path}.{part}.{name}", text, "must be greater than or equal to 0")
-    for name, text in section(resources, "requests").items():
-        if name in limits and parse_quantity(text) > parse_quantity(limits[name]):
-            why = f"must be less than or equal to {name} limit of {limits[name]}"
-            yield invalid(f"{path}.requests", text, why)
+def _dns(spec: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    config = section(spec, "dnsConfig")
+    servers, searches = strings(config.get("nameservers")), strings(config.get("searches"))
+    if spec.get("dnsPolicy") == "None" and not servers:
+        if spec.get("dnsConfig") is None:
+            yield required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+        else:
+            why = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            yield required(f"{path}.nameservers", why)
+        return
+    if len(servers) > _NAMESERVERS_MAX:
+        why = f"must not have more than {_NAMESERVERS_MAX} nameservers"
+        yield invalid(f"{path}.nameservers", servers, why)
+    for number, server in enumerate(servers):
+        yield from text(server, f"{path}.nameservers[{number}]", texts.address)
+    if len(searches) > _SEARCHES_MAX:
+        why = f"must not have more than {_SEARCHES_MAX} search paths"
+        yield invalid(f"{path}.searches", searches, why)
+    for number, search in enumerate(searches):
+        if search != ".":
+            at = f"{path}.searches[{number}]"
+            yield from text(search.removesuffix("."), at, texts.search_domain)
+    for number, option in enumerate(entries(config, "options")):
+        if not option.get("name"):
+            yield required(f"{path}.options[{number}]", "must not be empty")

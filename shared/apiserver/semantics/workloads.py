@@ -1,11 +1,12 @@
-"""Kinds that keep pods: their selectors, numbers and strategies."""
+"""Kinds that keep a number of pods running: their selectors, numbers and strategies."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared.apimachinery import texts
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.parts import entries, section
+from shared.apiserver.semantics.claims import claim_spec
 from shared.apiserver.semantics.faults import (
     amount,
     at_least,
@@ -14,174 +15,153 @@ from shared.apiserver.semantics.faults import (
     is_nothing,
     one_of,
     required,
-    selector,
+    text,
+    unsupported,
 )
-from shared.apiserver.semantics.pods import pod_spec
+from shared.apiserver.semantics.pods import lasting_template, pod_template
+from shared.apiserver.semantics.selectors import readable, template_matches, workload_selector
 from shared.errors import FieldError
 
-_ALWAYS = ("Always",)
-_ENDING = ("Never", "OnFailure")
-_JOB_NUMBERS = (
-    "parallelism",
-    "completions",
-    "backoffLimit",
-    "activeDeadlineSeconds",
-    "ttlSecondsAfterFinished",
-)
+_COUNTS = ("replicas", "minReadySeconds")
 
 
 def judge_deployment(manifest: Manifest) -> list[FieldError]:
-    spec = section(manifest, "spec")
+    return list(_deployment(section(manifest, "spec")))
+
+
+def _deployment(spec: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from _kept(spec, "deployment")
     strategy = section(spec, "strategy")
-    return [
-        *_kept(spec),
-        *at_least(spec, "spec", ("revisionHistoryLimit", "progressDeadlineSeconds")),
-        *one_of(strategy, "type", "spec.strategy", ("Recreate", "RollingUpdate")),
-        *_rolling(strategy, "spec.strategy"),
-    ]
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    at = "spec.strategy.rollingUpdate"
+    if kind == "Recreate" and rolling is not None:
+        yield forbidden(at, "may not be specified when strategy `type` is 'Recreate'")
+    elif kind == "RollingUpdate":
+        yield from _rolling(section(strategy, "rollingUpdate"), at)
+    elif kind not in (None, "Recreate"):
+        yield unsupported("spec.strategy", strategy, ("Recreate", "RollingUpdate"))
+    yield from at_least(spec, "spec", ("revisionHistoryLimit", "progressDeadlineSeconds"))
+    deadline = spec.get("progressDeadlineSeconds")
+    if isinstance(deadline, int) and deadline <= (spec.get("minReadySeconds") or 0):
+        why = "must be greater than minReadySeconds"
+        yield invalid("spec.progressDeadlineSeconds", deadline, why)
+
+
+def _rolling(rolling: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    yield from amount(rolling, "maxUnavailable", path, whole=True)
+    yield from amount(rolling, "maxSurge", path)
+    if is_nothing(rolling.get("maxSurge")) and is_nothing(rolling.get("maxUnavailable")):
+        why = "may not be 0 when `maxSurge` is 0"
+        yield invalid(f"{path}.maxUnavailable", rolling.get("maxUnavailable"), why)
 
 
 def judge_replica_set(manifest: Manifest) -> list[FieldError]:
-    return list(_kept(section(manifest, "spec")))
+    # Upstream says "deployment" here too.
+    return list(_kept(section(manifest, "spec"), "deployment"))
+
+
+def judge_replication_controller(manifest: Manifest) -> list[FieldError]:
+    return list(_replication_controller(section(manifest, "spec")))
+
+
+def _replication_controller(spec: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from at_least(spec, "spec", _COUNTS)
+    wanted = section(spec, "selector")
+    if not wanted:
+        yield required("spec.selector")
+    if spec.get("template") is None:
+        yield required("spec.template")
+        return
+    if wanted:
+        yield from template_matches(spec, "spec", readable({"matchLabels": wanted}))
+    yield from lasting_template(spec, "spec")
+
+
+def judge_pod_template(manifest: Manifest) -> list[FieldError]:
+    return list(pod_template(section(manifest, "template"), "template"))
 
 
 def judge_stateful_set(manifest: Manifest) -> list[FieldError]:
-    spec = section(manifest, "spec")
+    return list(_stateful_set(section(manifest, "spec")))
+
+
+def _stateful_set(spec: Mapping[str, Any]) -> Iterator[FieldError]:
+    management = spec.get("podManagementPolicy")
+    if management not in (None, "OrderedReady", "Parallel"):
+        yield invalid(
+            "spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'"
+        )
+    yield from _stateful_update(section(spec, "updateStrategy"), "spec.updateStrategy")
+    retention = section(spec, "persistentVolumeClaimRetentionPolicy")
+    for name in ("whenDeleted", "whenScaled"):
+        at = "spec.persistentVolumeClaimRetentionPolicy"
+        yield from one_of(retention, name, at, ("Retain", "Delete"))
     claims = entries(spec, "volumeClaimTemplates")
+    for number, one in enumerate(claims):
+        yield from claim_spec(section(one, "spec"), f"spec.volumeClaimTemplates[{number}].spec")
+    yield from at_least(section(spec, "ordinals"), "spec.ordinals", ("start",))
+    if spec.get("serviceName"):
+        yield from text(spec["serviceName"], "spec.serviceName", texts.label)
     names = frozenset(str(section(one, "metadata").get("name")) for one in claims)
-    update, management = section(spec, "updateStrategy"), ("OrderedReady", "Parallel")
-    return [
-        *_kept(spec, claims=names),
-        *at_least(spec, "spec", ("revisionHistoryLimit",)),
-        *one_of(spec, "podManagementPolicy", "spec", management),
-        *one_of(update, "type", "spec.updateStrategy", ("OnDelete", "RollingUpdate")),
-        *at_least(
-            section(update, "rollingUpdate"), "spec.updateStrategy.rollingUpdate", ("partition",)
-        ),
-    ]
+    yield from _kept(spec, "statefulset", claims=names)
+
+
+def _stateful_update(update: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    kind, rolling = update.get("type"), update.get("rollingUpdate")
+    at = f"{path}.rollingUpdate"
+    match kind:
+        case "OnDelete":
+            if rolling is not None:
+                yield invalid(at, rolling, "only allowed for updateStrategy 'RollingUpdate'")
+        case "RollingUpdate":
+            found = section(update, "rollingUpdate")
+            yield from at_least(found, at, ("partition",))
+            yield from amount(found, "maxUnavailable", at, whole=True)
+            if found.get("maxUnavailable") is not None and is_nothing(found["maxUnavailable"]):
+                yield invalid(f"{at}.maxUnavailable", found["maxUnavailable"], "cannot be 0")
+        case _:
+            yield invalid(path, update, "must be 'RollingUpdate' or 'OnDelete'")
 
 
 def judge_daemon_set(manifest: Manifest) -> list[FieldError]:
-    spec = section(manifest, "spec")
+    return list(_daemon_set(section(manifest, "spec")))
+
+
+def _daemon_set(spec: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from workload_selector(spec, "spec", "daemonset")
+    yield from lasting_template(spec, "spec")
+    yield from at_least(spec, "spec", ("minReadySeconds", "revisionHistoryLimit"))
     update = section(spec, "updateStrategy")
-    return [
-        *_kept(spec),
-        *at_least(spec, "spec", ("revisionHistoryLimit",)),
-        *one_of(update, "type", "spec.updateStrategy", ("OnDelete", "RollingUpdate")),
-        *_rolling(update, "spec.updateStrategy"),
-    ]
+    if update.get("type") == "RollingUpdate":
+        yield from _daemon_rolling(section(update, "rollingUpdate"))
+    elif update.get("type") != "OnDelete":
+        yield unsupported("spec.updateStrategy", update, ("RollingUpdate", "OnDelete"))
 
 
-def judge_job(manifest: Manifest) -> list[FieldError]:
-    return list(_job(section(manifest, "spec"), "spec"))
+def _daemon_rolling(rolling: Mapping[str, Any]) -> Iterator[FieldError]:
+    at = "spec.updateStrategy.rollingUpdate"
+    for name in ("maxUnavailable", "maxSurge"):
+        yield from amount(rolling, name, at, whole=True)
+    surge, away = (not is_nothing(rolling.get(name)) for name in ("maxSurge", "maxUnavailable"))
+    if surge and away:
+        why = "may not be set when maxUnavailable is non-zero"
+        yield invalid(f"{at}.maxSurge", rolling.get("maxSurge"), why)
+    elif not surge and not away:
+        yield required(f"{at}.maxUnavailable", "cannot be 0 when maxSurge is 0")
 
 
-def judge_cron_job(manifest: Manifest) -> list[FieldError]:
-    spec = section(manifest, "spec")
-    job = section(spec, "jobTemplate", "spec")
-    return [
-        *_schedule(spec),
-        *one_of(spec, "concurrencyPolicy", "spec", ("Allow", "Forbid", "Replace")),
-        *at_least(
-            spec,
-            "spec",
-            ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"),
-        ),
-        *_job(job, "spec.jobTemplate.spec"),
-    ]
-
-
-def _kept(spec: Mapping[str, Any], *, claims: frozenset[str] = frozenset()) -> Iterator[FieldError]:
+def _kept(
+    spec: Mapping[str, Any], kind: str, *, claims: frozenset[str] = frozenset()
+) -> Iterator[FieldError]:
     """A number of pods of one template, found by a selector."""
-    read, faults = selector(spec, "spec")
-    yield from faults
-    labels = section(spec, "template", "metadata", "labels")
-    if read is not None and not read.matches(dict(labels)):
-        why = "`selector` does not match template `labels`"
-        yield invalid("spec.template.metadata.labels", dict(labels), why)
-    yield from at_least(spec, "spec", ("replicas", "minReadySeconds"))
-    template = section(spec, "template", "spec")
-    yield from pod_spec(template, "spec.template.spec", restarts=_ALWAYS, claims=claims)
+    yield from at_least(spec, "spec", _COUNTS)
+    yield from workload_selector(spec, "spec", kind)
+    if spec.get("selector") is None or readable(spec["selector"]) is not None:
+        yield from lasting_template(spec, "spec", claims=claims)
 
 
-def _rolling(strategy: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    rolling = strategy.get("rollingUpdate")
-    if not isinstance(rolling, Mapping):
-        return
-    if strategy.get("type") == "Recreate":
-        why = "may not be specified when strategy `type` is 'Recreate'"
-        yield forbidden(f"{path}.rollingUpdate", why)
-    yield from amount(rolling, "maxSurge", f"{path}.rollingUpdate")
-    yield from amount(rolling, "maxUnavailable", f"{path}.rollingUpdate")
-    if is_nothing(rolling.get("maxSurge")) and is_nothing(rolling.get("maxUnavailable")):
-        why = "may not be 0 when `maxSurge` is 0"
-        yield invalid(f"{path}.rollingUpdate.maxUnavailable", rolling.get("maxUnavailable"), why)
-
-
-def _job(spec: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    yield from at_least(spec, path, _JOB_NUMBERS)
-    yield from one_of(spec, "completionMode", path, ("Indexed", "NonIndexed"))
-    # Where neither is given, one completion is the default.
-    given = spec.get("parallelism") is not None
-    if spec.get("completionMode") == "Indexed" and given and spec.get("completions") is None:
-        yield required(f"{path}.completions", "when completion mode is Indexed")
-    pods = section(spec, "template", "spec")
-    if not pods.get("restartPolicy"):
-        why = 'valid values: "OnFailure", "Never"'
-        yield required(f"{path}.template.spec.restartPolicy", why)
-    yield from pod_spec(pods, f"{path}.template.spec", restarts=_ENDING)
-
-
-# Each field of a schedule: its least and greatest number, and the names that stand for numbers.
-_CRON_FIELDS: tuple[tuple[int, int, str], ...] = (
-    (0, 59, ""),
-    (0, 23, ""),
-    (1, 31, ""),
-    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-    (0, 6, "sun mon tue wed thu fri sat"),
-)
-_CRON_WORDS = frozenset(
-    ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-)
-_CRON_EVERY = re.compile(r"@every ([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
-_CRON_TERM = re.compile(r"(\*|\?|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([0-9]+))?")
-
-
-def _schedule(spec: Mapping[str, Any]) -> Iterator[FieldError]:
-    """The five fields of crontab(5), or one of its words."""
-    text = str(spec.get("schedule") or "")
-    if not text:
-        yield required("spec.schedule")
-        return
-    if "TZ=" in text:
-        yield invalid("spec.schedule", text, "cannot use TZ or CRON_TZ, use timeZone field instead")
-        return
-    if text in _CRON_WORDS or _CRON_EVERY.fullmatch(text):
-        return
-    fields = text.lower().split()
-    if len(fields) != len(_CRON_FIELDS):
-        yield invalid("spec.schedule", text, f"expected exactly 5 fields, found {len(fields)}")
-        return
-    for field, (least, most, names) in zip(fields, _CRON_FIELDS, strict=True):
-        if not all(_is_term(term, least, most, names.split()) for term in field.split(",")):
-            yield invalid("spec.schedule", text, f"{field} is out of range or no schedule field")
-
-
-def _is_term(term: str, least: int, most: int, names: list[str]) -> bool:
-    found = _CRON_TERM.fullmatch(term)
-    if found is None:
-        return False
-    first, last, step = found.groups()
-    if step is not None and int(step) == 0:
-        return False
-    if first in ("*", "?"):
-        return True
-    numbers = [_cron_number(each, least, names) for each in (first, last) if each is not None]
-    inside = all(number is not None and least <= number <= most for number in numbers)
-    return inside and numbers == sorted(number for number in numbers if number is not None)
-
-
-def _cron_number(text: str, least: int, names: list[str]) -> int | None:
-    if text in names:
-        return names.index(text) + least
-    return int(text) if text.isdigit() else None
+def judge_revision(manifest: Manifest) -> list[FieldError]:
+    faults = [*at_least(manifest, "", ("revision",))]
+    if manifest.get("data") is None:
+        faults.append(required("data", "data is mandatory"))
+    return faults

@@ -4,17 +4,15 @@ from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.addressed import of_kind
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import prepare_create
-from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     already_exists,
     forbidden,
-    invalid,
     invalid_object,
     not_found,
 )
-from shared.apiserver.validation import Source, conform
+from shared.apiserver.validation import Source, conform, read
 from shared.apiserver.write_rules import prepare_content
 from shared.errors import AlreadyExists, InvalidObject
 from shared.store.port import Revision, Stored
@@ -68,22 +66,19 @@ async def prepare_new(
         uid=serving.new_uid(),
         suffix=serving.new_suffix(),
     )
-    metadata = new["metadata"]
-    # 1. Is it well formed?
-    faults = check_metadata(call.resource, metadata, namespaced=kind.namespaced)
-    if faults:
-        raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
-    name = metadata["name"]
-    new = prepare_content(kind, None, new)
-    new, warnings = conform(kind, None, new, call.options.field_validation, source)
-
-    # 2. May it be here?
+    # 1. Can it be read, and is there a place for it?
+    new = prepare_content(kind, new)
+    reading = read(kind, None, new, call.options.field_validation, source)
     if kind.namespaced:
-        await require_namespace(serving, call, name)
+        await require_namespace(serving, call, str(new["metadata"].get("name") or ""))
+
+    # 2. Is it well formed, and may it be here?
+    new = conform(kind, reading)
+    warnings = reading.warnings
     try:
         warnings += tuple(serving.admission.admit(Operation.CREATE, kind, None, new))
     except InvalidObject as err:
-        raise invalid_object(kind.gvk, name, err) from err
+        raise invalid_object(kind.gvk, new["metadata"]["name"], err) from err
 
     # 3. Whose fields are they?
     if applied:

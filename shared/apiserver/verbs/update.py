@@ -8,7 +8,6 @@ from shared.apimachinery.manifest import Manifest
 from shared.apiserver.addressed import of_kind, require_place
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import count_generation, prepare_update
-from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
@@ -19,12 +18,14 @@ from shared.apiserver.status_errors import (
     invalid_object,
 )
 from shared.apiserver.update_rules import CREATED_BY_UPDATE, needs_version
-from shared.apiserver.validation import Source, conform
+from shared.apiserver.validation import Source, conform, read
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.write_rules import prepare_content
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
+
+_NOT_DEFAULTED = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
 async def update(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
@@ -80,13 +81,14 @@ def check_version(call: Call, stored: Stored, metadata: Any) -> None:
 
 def without_shown(serving: Serving, call: Call, stored: Stored, new: Manifest) -> Manifest:
     """Return *new* without the defaults that its writer was shown and gives back unchanged."""
-    shown = serving.shown(call.resource, stored.manifest)
-    if shown is stored.manifest or not isinstance(new.get("spec"), dict):
+    old = stored.manifest
+    shown = serving.shown(call.resource, old)
+    if shown is old:
         return new
-    return {
-        **new,
-        "spec": without_defaults(shown.get("spec"), stored.manifest.get("spec"), new["spec"]),
-    }
+    parts = [part for part in new if part not in _NOT_DEFAULTED and part in shown]
+    plain = {part: without_defaults(shown[part], old.get(part), new[part]) for part in parts}
+    given_back = {part for part in parts if part not in old and new[part] == shown[part]}
+    return {part: plain.get(part, new[part]) for part in new if part not in given_back}
 
 
 def prepare_changed(
@@ -98,13 +100,10 @@ def prepare_changed(
     """
     kind, old = call.kind, stored.manifest
     new = prepare_update(kind, old, manifest, subresource=call.subresource)
-    metadata = new["metadata"]
     # 1. Is it well formed?
-    faults = check_metadata(call.resource, metadata, namespaced=kind.namespaced)
-    if faults:
-        raise invalid(kind.gvk, call.name, faults)
-    new = prepare_content(kind, old, new)
-    new, warnings = conform(kind, old, new, call.options.field_validation, source)
+    new = prepare_content(kind, new)
+    reading = read(kind, old, new, call.options.field_validation, source)
+    new, warnings = conform(kind, reading), reading.warnings
 
     # 2. May it be so? Status is the word of controllers, which no admission judges.
     if call.subresource != "status":

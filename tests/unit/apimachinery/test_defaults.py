@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apimachinery.defaults import DEFAULTED, with_spec_defaults, without_defaults
+from shared.apimachinery.defaults import DEFAULTED, with_defaults, without_defaults
 from shared.apimachinery.manifest import GroupResource, Manifest, copy
 
 POD = {
@@ -40,19 +40,19 @@ SPECS: list[dict[str, Any]] = [
 def test_filling_in_twice_is_filling_in_once(resource: GroupResource, spec: dict[str, Any]) -> None:
     manifest: Manifest = {"kind": "X", "spec": spec}
     before = copy(manifest)
-    filled = with_spec_defaults(resource, manifest)
-    assert with_spec_defaults(resource, filled) == filled
+    filled = with_defaults(resource, manifest)
+    assert with_defaults(resource, filled) == filled
     assert manifest == before
     assert without_defaults(filled, manifest, filled) == manifest
 
 
 def test_a_kind_without_defaults_is_left_as_it_is() -> None:
     manifest: Manifest = {"kind": "ConfigMap", "data": {}}
-    assert with_spec_defaults(GroupResource("", "configmaps"), manifest) is manifest
+    assert with_defaults(GroupResource("", "configmaps"), manifest) is manifest
 
 
 def test_a_projected_token_says_how_long_it_lasts() -> None:
-    filled = with_spec_defaults(GroupResource("", "pods"), {"spec": POD})
+    filled = with_defaults(GroupResource("", "pods"), {"spec": POD})
     (source,) = filled["spec"]["volumes"][0]["projected"]["sources"]
     assert source == {"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}
     assert filled["spec"]["volumes"][1] == {"name": "e", "emptyDir": {}}

@@ -1,6 +1,6 @@
 """Contents that a member would refuse are refused at once, and what it takes is taken.
 
-Each verdict here is that of a kube-apiserver 1.32 on the same object.
+Each verdict here is that of a kube-apiserver 1.36 on the same object.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ def service(*ports: dict[str, Any], **spec: Any) -> Manifest:
 
 
 def autoscaler(**spec: Any) -> Manifest:
-    target = {"kind": "Deployment", "name": "x"}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}
     return {"spec": {"scaleTargetRef": target, "maxReplicas": 3, **spec}}
 
 
@@ -101,7 +101,7 @@ IN = {"key": "a", "operator": "In", "values": ["x"]}
         (
             STATEFUL_SET,
             kept(
-                volumeClaimTemplates=[{"metadata": {"name": "d"}}],
+                volumeClaimTemplates=[{"metadata": {"name": "d"}, **claim()}],
                 template=template(container(volumeMounts=[{"name": "d", "mountPath": "/d"}])),
             ),
         ),
@@ -123,7 +123,7 @@ IN = {"key": "a", "operator": "In", "values": ["x"]}
             service({"port": 53, "name": "a"}, {"port": 53, "name": "b", "protocol": "UDP"}),
         ),
         (INGRESS, ingress()),
-        (INGRESS, {"spec": {"defaultBackend": {"service": {"name": "x"}}}}),
+        (INGRESS, {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"name": "p"}}}}}),
         (CLAIM, claim()),
         (CONFIG_MAP, {"data": {"A_b-c.d": "1", ".a": "2", "x" * 253: "3"}}),
         (POD, {"spec": {"containers": [container()], "restartPolicy": "OnFailure"}}),
@@ -150,7 +150,7 @@ FIRST = f"{TEMPLATE}.containers[0]"
          "spec.selector"),
         (DEPLOYMENT, kept(selector={"matchLabels": {"a": "y"}}), "spec.template.metadata.labels"),
         (DEPLOYMENT, kept(template={"metadata": {"labels": {"a": "x"}}}), f"{TEMPLATE}.containers"),
-        (DEPLOYMENT, kept(strategy={"type": "Yolo"}), "spec.strategy.type"),
+        (DEPLOYMENT, kept(strategy={"type": "Yolo"}), "spec.strategy"),
         (DEPLOYMENT, kept(strategy={"type": "Recreate", "rollingUpdate": {}}),
          "spec.strategy.rollingUpdate"),
         (DEPLOYMENT, kept(strategy={"rollingUpdate": {"maxSurge": "x"}}),
@@ -196,7 +196,7 @@ FIRST = f"{TEMPLATE}.containers[0]"
         (CLAIM, claim(resources={}), "spec.resources[storage]"),
         (CONFIG_MAP, {"data": {"a/b": "1"}}, "data[a/b]"),
         (CONFIG_MAP, {"data": {"..": "1"}}, "data[..]"),
-        (CONFIG_MAP, {"data": {"a": "1"}, "binaryData": {"a": "MQ=="}}, "binaryData[a]"),
+        (CONFIG_MAP, {"data": {"a": "1"}, "binaryData": {"a": "MQ=="}}, "data[a]"),
         (AUTOSCALER, autoscaler(maxReplicas=0), "spec.maxReplicas"),
         (AUTOSCALER, autoscaler(minReplicas=5), "spec.maxReplicas"),
         (AUTOSCALER, autoscaler(scaleTargetRef={"kind": "Deployment"}),
