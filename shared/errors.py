@@ -4,6 +4,7 @@ HanseError
 ├─ RetryableError          try again later; carries `retry_after`
 │  ├─ StaleRevision        someone wrote first: read again
 │  ├─ StoreUnavailable     NATS is away or answered nothing in time
+│  ├─ RevisionAhead        a reader asked for a state that nothing has led to yet
 │  ├─ OutcomeUnknown       a write was sent and not answered: it may have happened
 │  ├─ MemberUnreachable    no answer from a member's API in time
 │  └─ MemberThrottled      the member asks for patience (429, 503)
@@ -42,6 +43,13 @@ class StaleRevision(RetryableError):
 
 class StoreUnavailable(RetryableError):
     """The store gave no answer, and nothing was written."""
+
+
+class RevisionAhead(RetryableError):
+    """A reader wants at least a revision that no write has reached."""
+
+    def __init__(self, wanted: int, current: int) -> None:
+        super().__init__(f"Too large resource version: {wanted}, current: {current}")
 
 
 class OutcomeUnknown(RetryableError):

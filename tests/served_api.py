@@ -74,6 +74,10 @@ class Client:
             warnings = tuple(response.headers.getall("Warning", []))
             return Answer(response.status, parsed, dict(response.headers), warnings)
 
+    def open(self, method: str, path: str, headers: Mapping[str, str]) -> Any:
+        """A request whose answer is read by the caller."""
+        return self._session.request(method, self.url + path, headers={**self._headers, **headers})
+
     async def get(self, path: str, *, accept: str = "application/json", **query: str) -> Answer:
         return await self.send("GET", path, accept=accept, **query)
 

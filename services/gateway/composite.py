@@ -42,11 +42,14 @@ class CompositeStore:
     def _of_scope(self, scope: Scope) -> ObjectStore:
         return self._elsewhere if _is_elsewhere(scope, self._resources) else self._main
 
-    async def get(self, key: ObjectKey) -> Stored | None:
-        return await self._of_key(key).get(key)
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
+        return await self._of_key(key).get(key, not_older_than=not_older_than)
 
-    async def list(self, scope: Scope) -> Listing:
-        return await self._of_scope(scope).list(scope)
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
+        return await self._of_scope(scope).list(scope, not_older_than=not_older_than)
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        return await self._of_scope(scope).list_at(scope, revision)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         return await self._of_key(key).create(key, manifest)

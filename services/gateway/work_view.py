@@ -21,7 +21,7 @@ from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
-from shared.errors import RevisionExpired, StoreUnavailable
+from shared.errors import RevisionAhead, RevisionExpired, StoreUnavailable
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
 from shared.store.mirror import ObjectMirror
@@ -61,6 +61,7 @@ class _ShownWork(Stored):
         self.key = key
         self.revision = revision
         self.trace = None
+        self.face = None
         self._manifest = self._encoded = None
         self._cluster = cluster
         self._held = held
@@ -231,9 +232,10 @@ class WorkView:
     def mirror(self) -> Mirror:
         return self._mirror
 
-    async def get(self, key: ObjectKey) -> Stored | None:
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
         """Return the work with its manifest."""
         await self._look()
+        self._require(not_older_than)
         stored, place = self._mirror.get(key), self._places.get(key)
         if stored is None or place is None:
             return None
@@ -242,9 +244,19 @@ class WorkView:
             return stored
         return Stored(key, stored.revision, with_manifest(stored.manifest, _order(message)))
 
-    async def list(self, scope: Scope) -> Listing:
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
         await self._look()
+        self._require(not_older_than)
         return self._mirror.listing(scope)
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        await self._look()
+        self._require(revision)
+        return self._mirror.listing_at(scope, revision)
+
+    def _require(self, revision: Revision | None) -> None:
+        if revision is not None and revision > self._mirror.revision:
+            raise RevisionAhead(revision, self._mirror.revision)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         raise _refusal(key, manifest)

@@ -22,7 +22,7 @@ from shared.apiserver.life import NAMESPACES
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.serving import Serving
-from shared.apiserver.verbs.listing import Snapshots
+from shared.apiserver.verbs.paging import Snapshots
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS

@@ -77,6 +77,44 @@ def read_head(body: bytes) -> Head:
     return _read_headed(body).metadata
 
 
+class _Labels(msgspec.Struct, frozen=True):
+    labels: dict[str, str] | None = None
+
+
+class _Labelled(msgspec.Struct, frozen=True):
+    metadata: _Labels = _Labels()
+
+
+_read_labelled = msgspec.json.Decoder(_Labelled).decode
+
+
+def read_labels(body: bytes) -> dict[str, str]:
+    """The labels alone; raises `msgspec.DecodeError` for anything but an object."""
+    return _read_labelled(body).metadata.labels or {}
+
+
+class _Versioned(msgspec.Struct, rename="camel", frozen=True):
+    api_version: str = ""
+
+
+class _Parted(msgspec.Struct, frozen=True):
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_read_versioned = msgspec.json.Decoder(_Versioned).decode
+_read_parted = msgspec.json.Decoder(_Parted).decode
+
+
+def read_api_version(body: bytes) -> str:
+    """Raises `msgspec.DecodeError` for anything but an object."""
+    return _read_versioned(body).api_version
+
+
+def read_metadata(body: bytes) -> bytes:
+    """The metadata as it is written; raises `msgspec.DecodeError` for anything but an object."""
+    return bytes(_read_parted(body).metadata)
+
+
 class GroupVersionKind(NamedTuple):
     """A kind's full name; the core group is the empty string."""
 

@@ -295,7 +295,7 @@ def parse_field_selector(text: str) -> FieldSelector:
 
     Raises ValueError.
     """
-    found = [_read_field(term) for term in _split_terms(text) if term]
+    found = [_read_field(term, text) for term in _split_terms(text) if term]
     return FieldSelector(tuple(found))
 
 
@@ -303,14 +303,14 @@ def _split_terms(text: str) -> list[str]:
     return re.findall(r"(?:\\.|[^,\\]|\\$)+", text, re.DOTALL)
 
 
-def _read_field(term: str) -> FieldRequirement:
+def _read_field(term: str, text: str) -> FieldRequirement:
     found = re.match(r"(?P<path>(?:\\.|[^=!\\])*)(?P<sign>==|!=|=)(?P<value>.*)", term, re.DOTALL)
     if found is None or not found["path"].strip():
-        raise ValueError(
-            f"field selector {term!r}: expected path=value, path==value or path!=value"
-        )
+        raise ValueError(f"invalid selector: '{text[:200]}'; can't understand '{term[:200]}'")
     value = found["value"]
     if re.fullmatch(r"(?:\\[\\,=]|[^\\=])*", value, re.DOTALL) is None:
-        raise ValueError(f"field selector {term!r}: '=' and '\\' in a value must follow a '\\'")
+        raise ValueError(
+            f"invalid field selector: '=' and '\\' in a value must follow a '\\': '{term[:200]}'"
+        )
     plain = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
     return FieldRequirement(found["path"].strip(), plain, equal=found["sign"] != "!=")

@@ -5,7 +5,7 @@ annotations, as there. All other versions of a kind differ in name only (CustomR
 without a webhook), which is the renderer's affair.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -175,12 +175,17 @@ class ConvertedStore:
         convert = self._conversion.to_stored
         return convert(manifest) if key.group_resource == self._resource else manifest
 
-    async def get(self, key: ObjectKey) -> Stored | None:
-        found = await self._store.get(key)
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
+        found = await self._store.get(key, not_older_than=not_older_than)
         return self.served(found) if found is not None else None
 
-    async def list(self, scope: Scope) -> Listing:
-        listing = await self._store.list(scope)
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
+        return self._converted(await self._store.list(scope, not_older_than=not_older_than))
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        return self._converted(await self._store.list_at(scope, revision))
+
+    def _converted(self, listing: Listing) -> Listing:
         return replace(listing, items=tuple(self.served(one) for one in listing.items))
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
@@ -229,7 +234,12 @@ class _ConvertedWatch:
         return self
 
     async def __anext__(self) -> Change:
-        change = await self._watch.__anext__()
+        return self._converted(await self._watch.__anext__())
+
+    async def batch(self) -> Sequence[Change]:
+        return [self._converted(change) for change in await self._watch.batch()]
+
+    def _converted(self, change: Change) -> Change:
         before = change.previous
         return Change(
             change.type,

@@ -27,15 +27,21 @@ async def presented(request: web.BaseRequest, response: web.StreamResponse) -> w
     body = response.body
     if not isinstance(body, bytes) or not body:
         return response
-    media, pretty = _wish(request.headers.get("Accept", ""))
-    if media != YAML and not _pretty(request, asked=pretty):
+    if is_plain(request):
         return response
+    media, _ = _wish(request.headers.get("Accept", ""))
     rewrite = _as_yaml if media == YAML else _indented
     slow = len(body) > _SLOW_BYTES
     response.body = await asyncio.to_thread(rewrite, body) if slow else rewrite(body)
     if media == YAML:
         response.content_type = YAML
     return response
+
+
+def is_plain(request: web.BaseRequest) -> bool:
+    """Whether it is answered in compact JSON, as almost all are."""
+    media, pretty = _wish(request.headers.get("Accept", ""))
+    return media != YAML and not _pretty(request, asked=pretty)
 
 
 @lru_cache(maxsize=512)

@@ -1,24 +1,33 @@
 """Objects, lists and watch events as the bytes of an answer.
 
-An object's JSON is made once (`Stored.encoded`) and joined into whatever holds it.
+An object's JSON is made once (`Stored.encoded`, `Stored.face`) and joined into whatever holds it.
+Lists come in parts, so that neither the whole of one nor the time it takes is in anybody's way.
 """
 
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
+from shared.apimachinery.manifest import (
+    GroupVersionKind,
+    Manifest,
+    encode,
+    read_api_version,
+    read_metadata,
+)
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.negotiation import Accepted, Form
 from shared.apiserver.printers.workloads import SCALE as SCALE_COLUMNS
 from shared.apiserver.serving import Shown
 from shared.apiserver.status_errors import ApiFault, bad_request
-from shared.apiserver.tables import IncludeObject, render_table
+from shared.apiserver.tables import IncludeObject, render_table, row_writer
 from shared.apiserver.verbs.listing import Page
 from shared.store.port import ChangeType, Stored
 
 _encode = msgspec.json.Encoder().encode
+_PARTIAL = b'{"kind":"PartialObjectMetadata","apiVersion":"%b","metadata":%b}'
 _SCALE = ResourceKind(
     gvk=GroupVersionKind("autoscaling", "v1", "Scale"),
     resource="scales",
@@ -53,55 +62,83 @@ class Renderer:
         kind: ResourceKind,
         wish: Accepted,
         *,
-        now: datetime,
+        now: Callable[[], datetime],
         shown: Shown,
         include: IncludeObject = "Metadata",
     ) -> None:
         """*shown*: what is added to an object that is stored as its users wrote it."""
         self._kind = kind
         self._shown = shown
-        self._form = wish.form
+        self.form = wish.form
         self._version = wish.version
         self._now = now
         self._include = include
         self._api_version = kind.gvk.api_version
 
-    def object(self, stored: Stored) -> bytes:
-        if self._form is Form.METADATA_LIST:
-            raise _wrong_form(self._form, "not a list")
-        if self._form is Form.OBJECT:
-            return self._plain(stored)
-        if self._form is Form.METADATA:
-            return _encode(_metadata_only(stored.manifest, self._version))
-        version = {"resourceVersion": str(stored.revision)}
-        return _encode(self._table([stored.manifest], version))
+    @property
+    def identity(self) -> Hashable:
+        """Renderers of the same one write the same."""
+        return self._kind.gvk, self.form, self._version, self._include
 
-    def page(self, page: Page) -> bytes:
+    def object(self, stored: Stored) -> bytes:
+        """Raise `ApiFault` 406 where a list was asked for."""
+        if self.form is Form.METADATA_LIST:
+            raise _wrong_form(self.form, "not a list")
+        if self.form is Form.OBJECT:
+            return self._plain(stored)
+        if self.form is Form.METADATA:
+            return self._partial(stored)
+        version = {"resourceVersion": str(stored.revision)}
+        return _encode(self._table([stored.glance()], version))
+
+    def page(self, page: Page) -> Iterator[bytes]:
+        """Yield a list in parts: its head, each object, its end; raises `ApiFault` 406."""
+        if self.form is Form.METADATA:
+            raise _wrong_form(self.form, "a list")
         metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
         if page.continue_token:
             metadata["continue"] = page.continue_token
             if page.remaining is not None:
                 metadata["remainingItemCount"] = page.remaining
-        if self._form is Form.METADATA:
-            raise _wrong_form(self._form, "a list")
-        if self._form is Form.TABLE:
-            return _encode(self._table([one.manifest for one in page.items], metadata))
-        if self._form is Form.METADATA_LIST:
-            head, items = (
-                {"kind": "PartialObjectMetadataList", "apiVersion": self._version},
-                [_encode(_metadata_only(one.manifest, self._version)) for one in page.items],
+        head, item = self._list_of(metadata)
+        yield head
+        comma = b""
+        for stored in self._in_order(page.items):
+            yield comma + item(stored)
+            comma = b","
+        yield b"]}\n"
+
+    def _in_order(self, items: Sequence[Stored]) -> Sequence[Stored]:
+        order = self._kind.row_order
+        if self.form is not Form.TABLE or order is None:
+            return items
+        return sorted(items, key=lambda stored: order(stored.glance()))
+
+    def _list_of(self, metadata: dict[str, Any]) -> tuple[bytes, Callable[[Stored], bytes]]:
+        """Return how a list begins, up to its first element, and what writes an element."""
+        if self.form is Form.TABLE:
+            row = row_writer(
+                self._kind, now=self._now(), include=self._include, version=self._version
             )
+            resource = self._kind.group_resource
+            opening = _encode(self._table([], metadata)).removesuffix(b"]}")
+            return opening, lambda one: _encode(row(self._shown(resource, one.glance())))
+        if self.form is Form.METADATA_LIST:
+            kind, version = "PartialObjectMetadataList", self._version
         else:
-            head = {"kind": f"{self._kind.gvk.kind}List", "apiVersion": self._api_version}
-            items = [self._plain(one) for one in page.items]
-        opening = _encode({**head, "metadata": metadata})[:-1]
-        return b'%b,"items":[%b]}\n' % (opening, b",".join(items))
+            kind, version = f"{self._kind.gvk.kind}List", self._api_version
+        head = {"kind": kind, "apiVersion": version, "metadata": metadata}
+        item = self._plain if self.form is Form.OBJECT else self._partial
+        return _encode(head)[:-1] + b',"items":[', item
+
+    def _partial(self, stored: Stored) -> bytes:
+        return _metadata_only(stored.encoded, self._version)
 
     def event(self, change: ChangeType, stored: Stored, *, first: bool) -> bytes:
-        """One line of a watch. Of tables only the *first* repeats the columns."""
-        if self._form is Form.TABLE:
+        """One line of a watch. Of tables only the *first* has the columns."""
+        if self.form is Form.TABLE:
             version = {"resourceVersion": str(stored.revision)}
-            table = self._table([stored.manifest], version)
+            table = self._table([stored.glance()], version)
             if not first:
                 table["columnDefinitions"] = None
             body = _encode(table)
@@ -113,24 +150,17 @@ class Renderer:
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
-        if self._form is Form.TABLE:
+        partial: Manifest = {
+            "kind": "PartialObjectMetadata",
+            "apiVersion": self._version,
+            "metadata": metadata,
+        }
+        if self.form is Form.TABLE:
             found: Manifest = self._table([], {"resourceVersion": str(revision)})
-            found["rows"] = [
-                {
-                    "cells": [""] * len(found["columnDefinitions"]),
-                    "object": {
-                        "kind": "PartialObjectMetadata",
-                        "apiVersion": self._version,
-                        "metadata": metadata,
-                    },
-                }
-            ]
-        elif self._form is Form.METADATA:
-            found = {
-                "kind": "PartialObjectMetadata",
-                "apiVersion": self._version,
-                "metadata": metadata,
-            }
+            cells = [""] * len(found["columnDefinitions"])
+            found["rows"] = [{"cells": cells, "object": partial}]
+        elif self.form is Form.METADATA:
+            found = partial
         else:
             found = {
                 "kind": self._kind.gvk.kind,
@@ -140,12 +170,19 @@ class Renderer:
         return _encode({"type": "BOOKMARK", "object": found}) + b"\n"
 
     def _plain(self, stored: Stored) -> bytes:
-        manifest = self._shown(self._kind.group_resource, stored.manifest)
-        if manifest is stored.manifest and manifest.get("apiVersion") == self._api_version:
+        face = stored.face
+        if face is None or face[0] != self._api_version:
+            face = stored.face = (self._api_version, self._made(stored))
+        return face[1]
+
+    def _made(self, stored: Stored) -> bytes:
+        manifest = stored.glance()
+        seen = self._shown(self._kind.group_resource, manifest)
+        if seen is manifest and read_api_version(stored.encoded) == self._api_version:
             return stored.encoded
         # Written in another version of the kind; versions differ in name only (as custom
         # resources with conversion strategy None).
-        return encode({**manifest, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
+        return encode({**seen, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
 
     def _table(self, items: list[Manifest], metadata: dict[str, Any]) -> dict[str, Any]:
         resource = self._kind.group_resource
@@ -153,7 +190,7 @@ class Renderer:
         return render_table(
             self._kind,
             items,
-            now=self._now,
+            now=self._now(),
             include=self._include,
             metadata=metadata,
             version=self._version,
@@ -166,7 +203,7 @@ def render_scale(scale: Manifest, wish: Accepted, now: datetime) -> bytes:
         case Form.OBJECT:
             return _encode(scale)
         case Form.METADATA:
-            return _encode(_metadata_only(scale, wish.version))
+            return _metadata_only(_encode(scale), wish.version)
         case Form.METADATA_LIST:
             raise _wrong_form(wish.form, "not a list")
         case Form.TABLE:
@@ -184,9 +221,5 @@ def _wrong_form(form: Form, found: str) -> ApiFault:
     return ApiFault(406, f"you requested {form}, but the requested object is {found}")
 
 
-def _metadata_only(manifest: Manifest, version: str) -> Manifest:
-    return {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": version,
-        "metadata": manifest.get("metadata") or {},
-    }
+def _metadata_only(body: bytes, version: str) -> bytes:
+    return _PARTIAL % (version.encode(), read_metadata(body))

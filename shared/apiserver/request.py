@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from shared.apiserver.status_errors import ApiFault, bad_request
+from shared.apiserver.status_errors import bad_request
 
 FIELD_VALIDATIONS = ("Strict", "Warn", "Ignore")
 PROPAGATION_POLICIES = ("Background", "Foreground", "Orphan")
@@ -75,15 +75,8 @@ def read_dry_run(value: str) -> bool:
 
 
 def read_bool(query: Mapping[str, str], name: str) -> bool:
-    """`?watch`, `?watch=1` and `?watch=true` are true."""
-    if name not in query:
-        return False
-    value = query[name].lower()
-    if value in ("", "1", "t", "true"):
-        return True
-    if value in ("0", "f", "false"):
-        return False
-    raise bad_request(f"{name}: invalid boolean")
+    """Whatever is not `0` or `false` is true, as for kube-apiserver; `?watch` alone too."""
+    return name in query and query[name].lower() not in ("0", "false")
 
 
 def read_number(query: Mapping[str, str], name: str) -> int | None:
@@ -93,73 +86,6 @@ def read_number(query: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise bad_request(f'{name}: Invalid value: "{text[:40]}": must be a number of 0 or more')
     return int(text)
-
-
-@dataclass(frozen=True, slots=True)
-class ListOptions:
-    """The options of list, watch and deletecollection; `resource_version` None is not given."""
-
-    label_selector: str = ""
-    field_selector: str = ""
-    limit: int = 0
-    continue_token: str = ""
-    resource_version: int | None = None
-    version_match: str = ""
-    timeout_seconds: int | None = None
-    bookmarks: bool = False
-    initial_events: bool | None = None
-
-
-def read_list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
-    """Raise `ApiFault` 400 for a value that is none, or for two that contradict each other."""
-    if not query:
-        return ListOptions()
-    match = query.get("resourceVersionMatch", "")
-    version = read_number(query, "resourceVersion")
-    initial = read_bool(query, "sendInitialEvents") if "sendInitialEvents" in query else None
-    _check_version_match(match, version, initial=initial, watch=watch)
-    token = query.get("continue", "")
-    if token and version:
-        raise bad_request("specifying resource version is not allowed when using continue")
-    return ListOptions(
-        label_selector=query.get("labelSelector", ""),
-        field_selector=query.get("fieldSelector", ""),
-        limit=read_number(query, "limit") or 0,
-        continue_token=token,
-        resource_version=version,
-        version_match=match,
-        timeout_seconds=read_number(query, "timeoutSeconds"),
-        bookmarks=read_bool(query, "allowWatchBookmarks"),
-        initial_events=initial,
-    )
-
-
-def _check_version_match(
-    match: str, version: int | None, *, initial: bool | None, watch: bool
-) -> None:
-    """The rules of `metav1.ListOptions` (KEP-3157 for `sendInitialEvents`)."""
-    if match not in ("", "Exact", "NotOlderThan"):
-        raise bad_request(f'resourceVersionMatch: Unsupported value: "{match[:40]}"')
-    if watch:
-        if initial is None and match:
-            raise _forbidden_option("resourceVersionMatch is forbidden for watch")
-        if initial is not None and match != "NotOlderThan":
-            raise _forbidden_option(
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            )
-        return
-    if initial is not None:
-        raise _forbidden_option("sendInitialEvents is forbidden for list")
-    if match and version is None:
-        raise _forbidden_option(
-            "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        )
-    if match == "Exact" and version == 0:
-        raise _forbidden_option('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
-
-
-def _forbidden_option(message: str) -> ApiFault:
-    return ApiFault(422, f'ListOptions.meta.k8s.io "" is invalid: {message}')
 
 
 @dataclass(frozen=True, slots=True)

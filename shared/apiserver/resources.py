@@ -16,8 +16,10 @@ from shared.apiserver.bodies import decode_object, is_slow
 from shared.apiserver.conversion import ConvertedStore, conversion_of
 from shared.apiserver.decoding import refuse_text
 from shared.apiserver.duplicates import strict_faults
+from shared.apiserver.event_lines import EventLines
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
+from shared.apiserver.list_options import ListOptions, read_list_options, read_version
 from shared.apiserver.negotiation import (
     JSON,
     YAML,
@@ -30,18 +32,17 @@ from shared.apiserver.negotiation import (
 from shared.apiserver.negotiation import unsupported_media_type as unsupported
 from shared.apiserver.rendering import Renderer, read_include, render_scale
 from shared.apiserver.request import (
-    ListOptions,
     Target,
     read_bool,
     read_delete_options,
-    read_list_options,
-    read_number,
 )
 from shared.apiserver.reviews import answer, is_review
+from shared.apiserver.sending import send_json
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     ApiFault,
     PageNotFound,
+    bad_request,
     method_not_allowed,
     object_details,
     success,
@@ -51,10 +52,12 @@ from shared.apiserver.tables import IncludeObject
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete, delete_collection
-from shared.apiserver.verbs.listing import Snapshots, get_object, list_objects
+from shared.apiserver.verbs.listing import get_object, list_objects
+from shared.apiserver.verbs.paging import Snapshots
 from shared.apiserver.verbs.scale import paths_of, scale_of, write_scale
 from shared.apiserver.verbs.update import update
-from shared.apiserver.watching import OpenWatches, serve_watch
+from shared.apiserver.watch_keeping import OpenWatches
+from shared.apiserver.watching import serve_watch
 from shared.apiserver.wire import PROTOBUF
 from shared.apiserver.write_options import read_write_options
 
@@ -75,6 +78,8 @@ class Asked:
     user: User
     query: Mapping[str, str]
     serving: Serving
+    watch_path: bool = False
+    """By the old form of the path, which says what is to be done."""
 
 
 Subresource = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -97,6 +102,7 @@ class Resources:
         self._subresources = dict(subresources or {})
         self._snapshots = Snapshots(serving.clock)
         self.watches = OpenWatches(limits.watches)
+        self._event_lines = EventLines()
         self._methods: dict[str, Subresource] = {
             "GET": self._read,
             "POST": self._create,
@@ -110,10 +116,10 @@ class Resources:
     ) -> web.StreamResponse:
         """Raise `ApiFault` and Hanse's errors."""
         query: Mapping[str, str] = request.rel_url.query
-        if target.watch_path:
-            query = {**query, "watch": "true"}
+        if target.watch_path and request.method != "GET":
+            raise method_not_allowed()
         call = self._call(request, target, query)
-        asked = Asked(request, call, user, query, self._serving_of(call))
+        asked = Asked(request, call, user, query, self._serving_of(call), target.watch_path)
         subresource = target.subresource
         if subresource not in ("", "status"):
             found = self._subresources.get((asked.call.resource, subresource))
@@ -179,7 +185,7 @@ class Resources:
     ) -> Renderer:
         serving = self._serving
         return Renderer(
-            call.kind, wish, now=serving.clock.now(), shown=serving.shown, include=include
+            call.kind, wish, now=serving.clock.now, shown=serving.shown, include=include
         )
 
     # Reading.
@@ -187,26 +193,31 @@ class Resources:
     async def _read(self, asked: Asked) -> web.StreamResponse:
         request, call, query = asked.request, asked.call, asked.query
         wish = accepted(request.headers.get("Accept", ""))
-        watch = bool(query) and read_bool(query, "watch")
+        watch = asked.watch_path or (not call.name and read_bool(query, "watch"))
         if watch and wish.form is Form.METADATA_LIST:
             # What a watch sends are single objects, whatever it was called.
             wish = replace(wish, form=Form.METADATA)
-        include = read_include(query.get("includeObject", ""))
+        include = read_include(query.get("includeObject", "")) if query else "Metadata"
         renderer = self._renderer(call, wish, include)
         if call.name and not watch:
-            version = read_number(query, "resourceVersion")
+            version = read_version(query) if query else None
             stored = await get_object(asked.serving, call, resource_version=version)
-            return json_response(renderer.object(stored))
-        options = read_list_options(query, watch=watch)
-        if watch:
-            if wish.media == YAML:
-                raise not_acceptable(JSON)
-            options = _only(options, call.name)
-            return await serve_watch(
-                request, asked.serving, call, options, renderer=renderer, watches=self.watches
-            )
-        page = await list_objects(asked.serving, self._snapshots, call, options)
-        return json_response(renderer.page(page))
+            return await send_json(request, (renderer.object(stored), b"\n"))
+        if not watch:
+            options = read_list_options(query, watch=False)
+            page = await list_objects(asked.serving, self._snapshots, call, options)
+            return await send_json(request, renderer.page(page))
+        if wish.media == YAML:
+            raise not_acceptable(JSON)
+        return await serve_watch(
+            request,
+            asked.serving,
+            call,
+            _only(read_list_options(query, watch=True), call.name),
+            renderer=renderer,
+            watches=self.watches,
+            lines=self._event_lines,
+        )
 
     # Writing.
 
@@ -293,7 +304,7 @@ class Resources:
             page = await list_objects(asked.serving, self._snapshots, call, listing)
             keys = [stored.key for stored in page.items]
             await delete_collection(asked.serving, call, keys, options)
-            return json_response(renderer.page(page))
+            return await send_json(request, renderer.page(page))
         deletion = await delete(asked.serving, call, options)
         if deletion.gone:
             details = object_details(call.resource, call.name)
@@ -362,8 +373,13 @@ def add_warnings(response: web.StreamResponse, warnings: tuple[str, ...]) -> Non
 
 
 def _only(options: ListOptions, name: str) -> ListOptions:
-    """Watching one object by its path is watching the collection for that name."""
+    """Watching one object by its path is watching the collection for that name.
+
+    Raises `ApiFault` 400 where a selector asks for something else beside it.
+    """
     if not name:
         return options
-    terms = [term for term in (options.field_selector, f"metadata.name={name}") if term]
-    return replace(options, field_selector=",".join(terms))
+    wanted = f"metadata.name={name}"
+    if options.field_selector not in ("", wanted):
+        raise bad_request("fieldSelector metadata.name doesn't match requested name")
+    return replace(options, field_selector=wanted)

@@ -180,7 +180,7 @@ class ApiServer:
         if target is None:
             raise self._resources.nothing_at(path)
         if method in _READING:
-            if "watch" in request.query_string:
+            if target.watch_path or "watch" in request.query_string:
                 # A watch lasts; watches are bounded by a number of their own.
                 return await self._resources.serve(request, target, user)
             with self._reading.one():

@@ -17,6 +17,7 @@ from shared.errors import (
     InvalidObject,
     OutcomeUnknown,
     RetryableError,
+    RevisionAhead,
     RevisionExpired,
     StaleRevision,
     StoreUnavailable,
@@ -160,6 +161,12 @@ def method_not_allowed() -> ApiFault:
     return ApiFault(405, message, details={})
 
 
+def too_large_version(message: str) -> ApiFault:
+    """A state of the future: clients wait and ask again, or without a version."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    return ApiFault(504, f"Timeout: {message}", details={"causes": [cause]}, retry_after_seconds=1)
+
+
 def too_large(limit_bytes: int) -> ApiFault:
     return ApiFault(413, f"Request entity too large: limit is {limit_bytes}")
 
@@ -201,6 +208,8 @@ def from_error(error: Exception, resource: GroupResource | None = None, name: st
             return ApiFault(409, str(error))
         case RevisionExpired():
             return expired(str(error))
+        case RevisionAhead():
+            return too_large_version(str(error))
         case OutcomeUnknown():
             return ApiFault(504, "the write was sent and not confirmed; read to see its outcome")
         case StoreUnavailable():

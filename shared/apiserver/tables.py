@@ -37,19 +37,26 @@ def render_table(
 
     *include* says what each row carries of its object, as the parameter `includeObject` does.
     """
-    columns = columns_of(kind)
-    renderers = [_renderer(column) for column in columns]
+    row = row_writer(kind, now=now, include=include, version=version)
     if kind.row_order is not None:
         items = sorted(items, key=kind.row_order)
     return {
         "kind": "Table",
         "apiVersion": version,
         "metadata": dict(metadata or {}),
-        "columnDefinitions": [_definition(column) for column in columns],
-        "rows": [
-            {**_row(kind, item, renderers, now), **_carried(item, include, version)}
-            for item in items
-        ],
+        "columnDefinitions": [_definition(column) for column in columns_of(kind)],
+        "rows": [row(item) for item in items],
+    }
+
+
+def row_writer(
+    kind: ResourceKind, *, now: datetime, include: IncludeObject, version: str
+) -> Callable[[Manifest], dict[str, Any]]:
+    """Return what makes the row of one object, for tables that are written row by row."""
+    renderers = [_renderer(column) for column in columns_of(kind)]
+    return lambda item: {
+        **_row(kind, item, renderers, now),
+        **_carried(item, include, version),
     }
 
 
@@ -84,7 +91,7 @@ def _carried(item: Manifest, include: IncludeObject, version: str) -> dict[str, 
     """Return the part of a row that is its object."""
     match include:
         case "None":
-            return {}
+            return {"object": None}
         case "Object":
             return {"object": item}
         case "Metadata":

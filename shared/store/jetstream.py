@@ -17,7 +17,13 @@ from shared.bus.jetstream.background import stop
 from shared.bus.jetstream.connection import Connection
 from shared.bus.jetstream.tail import Entry, Tail
 from shared.bus.topology import DELETE_MARKER_TTL, OBJECTS, OBJECTS_HISTORY
-from shared.errors import AlreadyExists, RevisionExpired, StaleRevision, StoreUnavailable
+from shared.errors import (
+    AlreadyExists,
+    RevisionAhead,
+    RevisionExpired,
+    StaleRevision,
+    StoreUnavailable,
+)
 from shared.store.body import decode_stored, encode_body
 from shared.store.keys import decode_subject, encode_subject, scope_filter
 from shared.store.mirror import ObjectMirror
@@ -75,7 +81,12 @@ class JetStreamStore:
 
     # Reading.
 
-    async def get(self, key: ObjectKey) -> Stored | None:
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
+        if not_older_than is not None and self._mirrors(_scope_of(key)):
+            await self._caught_up_to(not_older_than)
+            mirrored = self._mirror.get(key)
+            if mirrored is not None:
+                return mirrored
         reply = await self._connection.last_message(OBJECTS.name, encode_subject(key))
         if reply is None or OPERATION in reply.headers:
             return None
@@ -85,13 +96,22 @@ class JetStreamStore:
             return mirrored
         return decode_stored(key, revision, reply.body, reply.headers.get(TRACEPARENT))
 
-    async def list(self, scope: Scope) -> Listing:
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
         if not self._mirrors(scope):
             # Asked for too seldom to be kept: read once.
             async with open_store(self._connection, (scope,), self._limits) as once:
                 return await once.list(scope)
-        await self._reached(await self._sampler.sample())
+        if not_older_than is None:
+            await self._reached(await self._sampler.sample())
+        else:
+            await self._caught_up_to(not_older_than)
         return self._mirror.listing(scope)
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        if not self._mirrors(scope):
+            raise RevisionExpired(f"of {scope} no changes are kept here")
+        await self._caught_up_to(revision)
+        return self._mirror.listing_at(scope, revision)
 
     @asynccontextmanager
     async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
@@ -114,6 +134,15 @@ class JetStreamStore:
             and mine.namespace in (None, scope.namespace)
             for mine in self._scopes
         )
+
+    async def _caught_up_to(self, revision: Revision) -> None:
+        if revision <= self._mirror.revision:
+            return
+        last = await self._connection.last_sequence(OBJECTS.name)
+        if revision > last:
+            raise RevisionAhead(revision, last)
+        # Of what this store does not mirror nothing arrives.
+        await self._reached(min(revision, await self._sampler.sample()))
 
     async def _reached(self, revision: int) -> None:
         try:
@@ -206,6 +235,8 @@ class JetStreamStore:
         except ValueError as err:
             # Someone else wrote into the bucket: no object of ours, and no reason to stop.
             log.warning("store.unreadable", subject=entry.subject, reason=str(err))
+            if self._snapshot is None:
+                self._mirror.advance(entry.sequence)
             return
         if self._snapshot is not None:
             self._snapshot[key] = stored
@@ -226,6 +257,10 @@ class JetStreamStore:
     async def opened(self) -> None:
         """Wait for the first snapshot."""
         await self._complete.wait()
+
+
+def _scope_of(key: ObjectKey) -> Scope:
+    return Scope(key.group, key.resource, key.namespace)
 
 
 class _Sampler:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.errors import AlreadyExists, RevisionExpired, StaleRevision
+from shared.errors import AlreadyExists, RevisionAhead, RevisionExpired, StaleRevision
 from shared.store.body import decode_stored, encode_body
 from shared.store.keys import encode_subject
 from shared.store.mirror import ObjectMirror
@@ -25,11 +25,21 @@ class MemoryStore:
     def mirror(self) -> Mirror:
         return self._mirror
 
-    async def get(self, key: ObjectKey) -> Stored | None:
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
+        self._require(not_older_than)
         return self._mirror.get(key)
 
-    async def list(self, scope: Scope) -> Listing:
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
+        self._require(not_older_than)
         return self._mirror.listing(scope)
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        self._require(revision)
+        return self._mirror.listing_at(scope, revision)
+
+    def _require(self, revision: Revision | None) -> None:
+        if revision is not None and revision > self._mirror.revision:
+            raise RevisionAhead(revision, self._mirror.revision)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         stored = self._next(key, manifest)

@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.errors import RevisionExpired
@@ -22,9 +22,12 @@ from shared.store.port import (
     Scope,
     Stored,
     StoreLimits,
+    place_of,
 )
 
 Listener = Callable[[Change], None]
+
+_BATCH_MAX = 256
 
 
 class ObjectMirror:
@@ -37,6 +40,7 @@ class ObjectMirror:
         self._forgotten = Revision(0)
         self._objects: dict[GroupResource, dict[str, dict[str, Stored]]] = {}
         self._log: deque[Change] = deque()
+        self._log_bytes = 0
         self._listeners: dict[int, Listener] = {}
         self._watches: dict[GroupResource | None, set[MirrorWatch]] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -64,8 +68,27 @@ class ObjectMirror:
         return found
 
     def listing(self, scope: Scope) -> Listing:
-        ordered = sorted(self.items(scope), key=lambda item: (item.key.namespace, item.key.name))
-        return Listing(tuple(ordered), self._revision)
+        return Listing(tuple(sorted(self.items(scope), key=place_of)), self._revision)
+
+    def listing_at(self, scope: Scope, revision: Revision) -> Listing:
+        """*scope* as it was at *revision*, not above this mirror's: what came later is undone."""
+        self._require_held(revision)
+        found = {item.key: item for item in self.items(scope)}
+        for change in reversed(self._log):
+            if change.stored.revision <= revision:
+                break
+            key = change.stored.key
+            if not scope.covers(key):
+                continue
+            if change.previous is None:
+                found.pop(key, None)
+            else:
+                found[key] = change.previous
+        return Listing(tuple(sorted(found.values(), key=place_of)), revision)
+
+    def _require_held(self, since: Revision) -> None:
+        if since < self._forgotten:
+            raise RevisionExpired(f"too old resource version: {since} ({self._forgotten})")
 
     def _resources(self, scope: Scope) -> Iterator[dict[str, dict[str, Stored]]]:
         if scope.group is not None and scope.resource is not None:
@@ -93,10 +116,7 @@ class ObjectMirror:
 
         *since* may be ahead of this mirror: what lies between is not handed out.
         """
-        if since < self._forgotten:
-            raise RevisionExpired(
-                f"changes after revision {since} are no longer held (oldest {self._forgotten})"
-            )
+        self._require_held(since)
         missed: list[Change] = []
         for change in reversed(self._log):
             if change.stored.revision <= since:
@@ -104,7 +124,7 @@ class ObjectMirror:
             if scope.covers(change.stored.key):
                 missed.append(change)
         missed.reverse()
-        watch = MirrorWatch(self, scope, since, missed, self._limits.watch_backlog)
+        watch = MirrorWatch(self, scope, since, missed, self._limits)
         self._watches.setdefault(_indexed(scope), set()).add(watch)
         return watch
 
@@ -161,6 +181,7 @@ class ObjectMirror:
         """End the first snapshot: complete up to *revision*, with no history before it."""
         self._revision = self._forgotten = Revision(revision)
         self._log.clear()
+        self._log_bytes = 0
         self._release()
 
     def replace(self, objects: Iterable[Stored], revision: int) -> None:
@@ -200,8 +221,12 @@ class ObjectMirror:
     def _record(self, change: Change) -> None:
         self._revision = change.stored.revision
         self._log.append(change)
-        if len(self._log) > self._limits.history:
-            self._forgotten = self._log.popleft().stored.revision
+        self._log_bytes += change.stored.size
+        limits = self._limits
+        while len(self._log) > limits.history or self._log_bytes > limits.history_bytes:
+            oldest = self._log.popleft().stored
+            self._log_bytes -= oldest.size
+            self._forgotten = oldest.revision
         for index in (change.stored.key.group_resource, None):
             # A copy: a watch that is cut leaves the set.
             for watch in tuple(self._watches.get(index, ())):
@@ -229,22 +254,29 @@ class MirrorWatch:
         scope: Scope,
         since: Revision,
         missed: Iterable[Change],
-        backlog: int,
+        limits: StoreLimits,
     ) -> None:
         self.scope = scope
         self._mirror = mirror
         self._since = since
-        self._backlog = backlog
+        self._limits = limits
         self._queue = deque(missed)
+        # What is missed is held by the log too.
+        self._bytes = 0
         self._expired = False
         self._wake: asyncio.Future[None] | None = None
 
     def offer(self, change: Change) -> None:
         if change.stored.revision <= self._since or not self.scope.covers(change.stored.key):
             return
-        if len(self._queue) >= self._backlog:
+        size = change.stored.size
+        limits = self._limits
+        if len(self._queue) >= limits.watch_backlog or (
+            self._bytes + size > limits.watch_backlog_bytes and self._queue
+        ):
             self.cut()
             return
+        self._bytes += size
         self._queue.append(change)
         self._notify()
 
@@ -271,7 +303,17 @@ class MirrorWatch:
                 await self._wake
             finally:
                 self._wake = None
+        return self._take()
+
+    async def batch(self) -> Sequence[Change]:
+        found = [await anext(self)]
+        while self._queue and len(found) < _BATCH_MAX:
+            found.append(self._take())
+        return found
+
+    def _take(self) -> Change:
         change = self._queue.popleft()
+        self._bytes = max(0, self._bytes - change.stored.size) if self._queue else 0
         self._since = change.stored.revision
         return change
 

@@ -7,7 +7,7 @@ Reading has two grades. `get` and `list` see every write acknowledged before the
 anyone. `mirror` is this process's own copy: synchronous, free, and a moment behind.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,10 +20,13 @@ from shared.apimachinery.manifest import (
     ObjectKey,
     decode,
     encode,
+    labels_of,
     read_head,
+    read_labels,
 )
 
 Revision = NewType("Revision", int)
+_SIZE_UNKNOWN = 1_024
 
 
 class Stored:
@@ -36,7 +39,7 @@ class Stored:
     `trace` is the W3C traceparent of the write, so that a reconciler can continue that trace.
     """
 
-    __slots__ = ("_encoded", "_manifest", "key", "revision", "trace")
+    __slots__ = ("_encoded", "_manifest", "face", "key", "revision", "trace")
 
     def __init__(
         self,
@@ -51,6 +54,9 @@ class Stored:
         self.key = key
         self.revision = revision
         self.trace = trace
+        self.face: tuple[str, bytes] | None = None
+        """What a door shows of it, as JSON, and in which version: kept for the next reader."""
+
         self._manifest = manifest
         self._encoded = encoded
 
@@ -66,6 +72,21 @@ class Stored:
         if self._encoded is None:
             self._encoded = encode(self.manifest)
         return self._encoded
+
+    def glance(self) -> Manifest:
+        """The manifest, not kept: for those who look at thousands once."""
+        return decode(self._encoded) if self._manifest is None and self._encoded else self.manifest
+
+    @property
+    def labels(self) -> dict[str, str]:
+        if self._manifest is None and self._encoded is not None:
+            return read_labels(self._encoded)
+        return labels_of(self.manifest)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        return len(self._encoded) if self._encoded is not None else _SIZE_UNKNOWN
 
     def head(self) -> Head:
         """What tells whether more than the status changed; does not keep the whole in memory."""
@@ -131,10 +152,16 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """Objects in order of (namespace, name) and the revision at which all of them are true."""
+    """Objects in order of their place and the revision at which all of them are true."""
 
     items: tuple[Stored, ...]
     revision: Revision
+
+
+def place_of(stored: Stored) -> str:
+    """Where an object stands in a list: by `namespace/name`, letter by letter, as in etcd."""
+    _, _, namespace, name = stored.key
+    return f"{namespace}/{name}" if namespace else name
 
 
 class Watch(Protocol):
@@ -146,6 +173,10 @@ class Watch(Protocol):
     def __aiter__(self) -> AsyncIterator[Change]: ...
 
     async def __anext__(self) -> Change: ...
+
+    async def batch(self) -> Sequence[Change]:
+        """What there is by now, in order: one change at least."""
+        ...
 
     @property
     def revision(self) -> Revision:
@@ -179,9 +210,20 @@ class ObjectStore(Protocol):
     @property
     def mirror(self) -> Mirror: ...
 
-    async def get(self, key: ObjectKey) -> Stored | None: ...
+    async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
+        """As of now; where *not_older_than* is given, as of that revision at least.
 
-    async def list(self, scope: Scope) -> Listing: ...
+        Raises `RevisionAhead` for one that no write has reached.
+        """
+        ...
+
+    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
+        """As new as `get` is."""
+        ...
+
+    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
+        """As it was at exactly *revision*; raises `RevisionAhead`, `RevisionExpired`."""
+        ...
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         """Raise `AlreadyExists` where the key holds an object."""
@@ -207,8 +249,14 @@ class StoreLimits:
     history: int = 20_000
     """Changes kept for watches that resume; an older revision is answered with RevisionExpired."""
 
+    history_bytes: int = 64 * 1024 * 1024
+    """About how much all of them together may hold."""
+
     watch_backlog: int = 10_000
     """Changes a slow watcher may be behind before it is cut."""
+
+    watch_backlog_bytes: int = 16 * 1024 * 1024
+    """About how much those may hold."""
 
     deadline_seconds: float = 10.0
     """How long one call to the store may take."""

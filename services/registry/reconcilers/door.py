@@ -13,12 +13,14 @@ from shared.apimachinery.manifest import (
     namespace_of,
 )
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.list_options import ListOptions
 from shared.apiserver.negotiation import APPLY_PATCH
-from shared.apiserver.request import DeleteOptions, ListOptions, WriteOptions
+from shared.apiserver.request import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.verbs.delete import Deletion, delete
-from shared.apiserver.verbs.listing import Page, Snapshots, get_object, list_objects
+from shared.apiserver.verbs.listing import Page, get_object, list_objects
+from shared.apiserver.verbs.paging import Snapshots
 from shared.apiserver.verbs.patch import patch
 from shared.apiserver.verbs.scale import write_scale
 from shared.events.commands import ObjectAddress

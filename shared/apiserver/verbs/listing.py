@@ -1,28 +1,16 @@
-"""GET on one object and on collections, whole or in consistent pages.
+"""GET on one object and on collections, whole or in pages, as new or as old as is asked for."""
 
-The first page of a list fixes a snapshot; `continue` reads on in it, so that pages together are one
-list at one revision. Snapshots are kept for a while in this process and share their objects with
-the store; when one is gone the answer is 410 with a token that goes on in the present state.
-"""
-
-import base64
-import binascii
-from bisect import bisect_right
-from collections import OrderedDict
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from shared.apiserver.request import ListOptions
+from shared.apiserver.list_options import EXACT, ListOptions
 from shared.apiserver.selection import Selection, read_selection
 from shared.apiserver.serving import Call, Serving
-from shared.apiserver.status_errors import ApiFault, bad_request, expired, not_found
-from shared.clock import Clock
-from shared.store.port import Listing, Revision, Scope, Stored
-
-SNAPSHOTS_MAX = 64
-SNAPSHOT_SECONDS = 300.0
+from shared.apiserver.status_errors import bad_request, expired, not_found
+from shared.apiserver.verbs.paging import ContinueToken, Snapshots, continued, listing_at
+from shared.errors import RevisionExpired
+from shared.store.port import Listing, Revision, Scope, Stored, place_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,60 +23,13 @@ class Page:
     remaining: int | None = None
 
 
-class ContinueToken(msgspec.Struct, frozen=True, array_like=True):
-    """Where the next page begins: after that key, at that revision (-1: the present)."""
-
-    revision: int
-    namespace: str
-    name: str
-
-    def encode(self) -> str:
-        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str) -> "ContinueToken":
-        """Raise `ApiFault` 400 for anything this server did not write."""
-        try:
-            body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            return msgspec.json.decode(body, type=cls)
-        except (ValueError, binascii.Error) as err:
-            raise bad_request("continue key is not valid") from err
-
-
-class Snapshots:
-    """The lists that are being paged through, bounded in number and time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._held: OrderedDict[tuple[Scope, int], tuple[float, Listing]] = OrderedDict()
-
-    def hold(self, scope: Scope, listing: Listing) -> None:
-        now = self._clock.monotonic()
-        self._held[scope, listing.revision] = (now, listing)
-        self._held.move_to_end((scope, listing.revision))
-        while len(self._held) > SNAPSHOTS_MAX:
-            self._held.popitem(last=False)
-        for key, (since, _) in list(self._held.items()):
-            if now - since <= SNAPSHOT_SECONDS:
-                break
-            del self._held[key]
-
-    def find(self, scope: Scope, revision: int) -> Listing | None:
-        found = self._held.get((scope, revision))
-        if found is None or self._clock.monotonic() - found[0] > SNAPSHOT_SECONDS:
-            return None
-        return found[1]
-
-
 async def get_object(
     serving: Serving, call: Call, *, resource_version: int | None = None
 ) -> Stored:
     """Raise `ApiFault` 404. Version 0 is content with what this process has seen."""
     call.require_verb("get")
-    key = call.key
-    stored = serving.store.mirror.get(key) if resource_version == 0 else None
-    if stored is None:
-        stored = await serving.store.get(key)
+    at_least = Revision(resource_version) if resource_version is not None else None
+    stored = await serving.store.get(call.key, not_older_than=at_least)
     if stored is None:
         raise not_found(call.resource, call.name)
     return stored
@@ -99,81 +40,52 @@ async def list_objects(
 ) -> Page:
     """Raise `ApiFault`: 400 for bad selectors or tokens, 410 for a page that is gone."""
     call.require_verb("list")
-    selection = read_selection(call.kind, options.label_selector, options.field_selector)
-    scope = scope_of(call)
+    selection = read_selection(
+        call.kind, options.label_selector, options.field_selector, serving.shown
+    )
+    scope = scope_of(call, selection)
+    limit = options.limit
     if options.continue_token:
         token = ContinueToken.decode(options.continue_token)
-        listing = await _snapshot(serving, snapshots, scope, token)
-        start = bisect_right(
-            listing.items,
-            (token.namespace, token.name),
-            key=lambda stored: (stored.key.namespace, stored.key.name),
-        )
+        if options.resource_version:
+            raise bad_request("specifying resource version is not allowed when using continue")
+        listing = await continued(serving.store, snapshots, scope, token)
+        start = bisect_left(listing.items, token.place(scope), key=place_of)
     else:
-        listing, start = await current_listing(serving, snapshots, scope, options), 0
-    page = _page(listing, start, selection, options.limit)
+        listing, start = await _first_listing(serving, snapshots, scope, options), 0
+        if options.resource_version == 0:
+            # Whoever takes any state gets all of it at once.
+            limit = 0
+    page = _page(listing, scope, start, selection, limit)
     if page.continue_token:
         snapshots.hold(scope, listing)
     return page
 
 
-def scope_of(call: Call) -> Scope:
+def scope_of(call: Call, selection: Selection) -> Scope:
+    """Which objects can be meant at most."""
     if not call.kind.namespaced:
         return Scope.of(call.resource)
-    return Scope.of(call.resource, call.namespace or None)
+    return Scope.of(call.resource, call.namespace or selection.namespace)
 
 
-async def current_listing(
+async def _first_listing(
     serving: Serving, snapshots: Snapshots, scope: Scope, options: ListOptions
 ) -> Listing:
-    """List as new as `resourceVersion` asks for."""
-    wanted = options.resource_version
-    if wanted and options.version_match == "Exact":
-        held = snapshots.find(scope, wanted)
-        if held is not None:
-            return held
-    listing = await serving.store.list(scope)
-    if wanted and wanted > listing.revision:
-        raise too_large_version(wanted, listing.revision)
-    if wanted and options.version_match == "Exact" and wanted != listing.revision:
-        raise expired(f"The resourceVersion for the provided list is too old: {wanted}")
-    return listing
-
-
-def too_large_version(wanted: int, current: int) -> ApiFault:
-    message = f"Too large resource version: {wanted}, current: {current}"
-    return ApiFault(
-        504,
-        message,
-        details={
-            "causes": [
-                {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-            ]
-        },
-        retry_after_seconds=1,
-    )
-
-
-async def _snapshot(
-    serving: Serving, snapshots: Snapshots, scope: Scope, token: ContinueToken
-) -> Listing:
-    if token.revision < 0:
+    """List as new as `resourceVersion` asks for; with a limit it means exactly that version."""
+    version = options.resource_version
+    if version is None:
         return await serving.store.list(scope)
-    held = snapshots.find(scope, token.revision)
-    if held is not None:
-        return held
-    present = ContinueToken(-1, token.namespace, token.name).encode()
-    raise expired(
-        "The provided continue parameter is too old to display a consistent list result. You can "
-        "start a new list without the continue parameter, or use the continue token in this "
-        "response to retrieve the remainder of the results. Continuing with the provided token "
-        "results in an inconsistent list - objects that were created, modified, or deleted "
-        "between the time the first chunk was returned and now may show up in the list.",
-        present,
-    )
+    revision = Revision(version)
+    if options.version_match == EXACT or (version and options.limit and not options.version_match):
+        try:
+            return await listing_at(serving.store, snapshots, scope, revision)
+        except RevisionExpired as err:
+            raise expired("The resourceVersion for the provided list is too old.") from err
+    return await serving.store.list(scope, not_older_than=revision)
 
 
-def _page(listing: Listing, start: int, selection: Selection, limit: int) -> Page:
+def _page(listing: Listing, scope: Scope, start: int, selection: Selection, limit: int) -> Page:
     """Return at most *limit* (0: all) of the selected objects from *start* on."""
     items = listing.items
     if selection.everything and not limit:
@@ -181,13 +93,13 @@ def _page(listing: Listing, start: int, selection: Selection, limit: int) -> Pag
     found: list[Stored] = []
     for index in range(start, len(items)):
         stored = items[index]
-        if not selection.everything and not selection.matches(stored.manifest):
+        if not selection.everything and not selection.matches(stored):
             continue
-        if limit and len(found) == limit:
-            # There is more: what follows the last object handed out.
-            last = found[-1].key
-            token = ContinueToken(listing.revision, last.namespace, last.name).encode()
-            remaining = len(items) - index if selection.everything else None
-            return Page(found, listing.revision, token, remaining)
         found.append(stored)
+        left = len(items) - index - 1
+        if len(found) == limit and left:
+            # What is left may have nothing that matches: the next page is empty then.
+            token = ContinueToken.after(stored, scope, listing.revision).encode()
+            remaining = left if selection.everything else None
+            return Page(found, listing.revision, token, remaining)
     return Page(found, listing.revision)

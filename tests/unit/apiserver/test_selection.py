@@ -49,8 +49,6 @@ async def test_what_a_watcher_saw_adds_up_to_what_a_list_shows(changes, selector
                 assert (change is ChangeType.MODIFIED) == (stored.key.name in seen)
                 seen[stored.key.name] = stored.revision
     matching = {
-        one.key.name: one.revision
-        for one in store.mirror.items()
-        if selection.matches(one.manifest)
+        one.key.name: one.revision for one in store.mirror.items() if selection.matches(one)
     }
     assert seen == matching

@@ -1,0 +1,79 @@
+"""Answers on their way: small ones whole, large ones in chunks, compressed for who wants it.
+
+As kube-apiserver does, only what has more than 128 KiB is compressed, by gzip's quickest level.
+Between chunks everybody else gets a turn.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Iterator
+
+from aiohttp import web
+
+from shared.apiserver.negotiation import JSON
+from shared.apiserver.presentation import is_plain
+
+COMPRESSED_BYTES_MIN = 128 * 1024
+_CHUNK_BYTES = 64 * 1024
+_GZIP = 31
+_LEVEL = 1
+
+
+def accepts_gzip(request: web.BaseRequest) -> bool:
+    wanted = request.headers.get("Accept-Encoding", "")
+    return any(one.strip() == "gzip" for one in wanted.split(","))
+
+
+async def send_json(
+    request: web.BaseRequest, parts: Iterable[bytes], *, status: int = 200
+) -> web.StreamResponse:
+    """Answer with *parts* joined; they are made while they are sent."""
+    chunks = _chunks(iter(parts))
+    # What is written anew as a whole has to be there as a whole.
+    plain = is_plain(request)
+    found: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        found.append(chunk)
+        size += len(chunk)
+        if plain and size > COMPRESSED_BYTES_MIN:
+            break
+        await asyncio.sleep(0)
+    else:
+        return web.Response(body=b"".join(found), status=status, content_type=JSON)
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache, private"}
+    response = web.StreamResponse(status=status, headers=headers)
+    packer = None
+    if accepts_gzip(request):
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    await response.prepare(request)
+    for chunk in _both(found, chunks):
+        # Compressing lets go of the interpreter, so it costs others nothing in a thread.
+        packed = await asyncio.to_thread(packer.compress, chunk) if packer else chunk
+        if packed:
+            await response.write(packed)
+        await asyncio.sleep(0)
+    if packer is not None:
+        await response.write(packer.flush())
+    await response.write_eof()
+    return response
+
+
+def _both(found: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield from found
+    yield from rest
+
+
+def _chunks(parts: Iterator[bytes]) -> Iterator[bytes]:
+    gathered: list[bytes] = []
+    size = 0
+    for part in parts:
+        gathered.append(part)
+        size += len(part)
+        if size >= _CHUNK_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)
