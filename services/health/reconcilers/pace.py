@@ -12,7 +12,10 @@ from datetime import timedelta
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 
-_UNDER_WAY_PER_SECOND = 50
+_LATE = 5
+"""Intervals that pass before it is worth saying that no member has reported yet."""
+
+_UNDER_WAY_PER_SECOND = 20
 """Templates under way that are written in a second, all together: the more, the less often each."""
 
 
@@ -50,6 +53,10 @@ class Pace:
             passed = timedelta(seconds=self._clock.monotonic() - written)
             wait = max(wait, self._interval - passed)
         self._wake_after(template, wait)
+
+    def wake_late(self, template: ObjectKey) -> None:
+        """Nobody has reported on *template* as it is now: most likely somebody is about to."""
+        self._wake_after(template, self._interval * _LATE)
 
     def wake_soon(self, template: ObjectKey) -> None:
         """What hangs on the status of *template* cannot wait."""

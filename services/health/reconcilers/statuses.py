@@ -74,9 +74,18 @@ def is_moving(binding: Manifest) -> bool:
     )
 
 
+def is_reported_on(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
+    """Tell whether any member spoke of the template as *binding* places it now."""
+    generation = _generation_of(binding)
+    return any(
+        (report := reports.get(name)) is not None and report.template_generation >= generation
+        for name in targets_of(binding)
+    )
+
+
 def is_settled(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
     """Tell whether every member did what *binding* asks of it, and is well."""
-    generation = int(((binding.get("spec") or {}).get("resource") or {}).get("generation") or 0)
+    generation = _generation_of(binding)
     return all(
         (report := reports.get(name)) is not None
         and report.applied
@@ -84,6 +93,10 @@ def is_settled(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
         and report.health == "Healthy"
         for name in targets_of(binding)
     )
+
+
+def _generation_of(binding: Manifest) -> int:
+    return int(((binding.get("spec") or {}).get("resource") or {}).get("generation") or 0)
 
 
 class BindingIndex:
@@ -136,11 +149,15 @@ class BindingIndex:
             self._pace.wake_soon(template)
             return
         self._bindings[template] = key
-        if is_moving(manifest):
-            self._pace.wake_soon(template)
+        reports = self._reports.of(template)
+        if (
+            targets_of(manifest)
+            and not is_moving(manifest)
+            and not is_reported_on(manifest, reports)
+        ):
+            self._pace.wake_late(template)
         else:
-            # The members are about to report.
-            self._pace.wake(template, settled=False)
+            self.news(template)
 
     def news(self, template: ObjectKey) -> None:
         """Wake *template*: a member reported on it, or fell silent, or it is time to look."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from services.health.reconcilers.pace import Pace
-from services.health.reconcilers.statuses import is_settled
+from services.health.reconcilers.statuses import is_reported_on, is_settled
 from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.events.work import WorkReport
@@ -67,7 +67,7 @@ def test_the_more_are_under_way_the_longer_each_waits() -> None:
     for key in keys:
         pace.wake(key, settled=False)
     assert waits[0] == INTERVAL
-    assert waits[-1] == timedelta(seconds=10)
+    assert waits[-1] == timedelta(seconds=25)
     for key in keys:
         pace.looked(key)
     pace.wake(KEY, settled=False)
@@ -95,6 +95,19 @@ def test_what_others_wait_for_keeps_no_distance() -> None:
     pace.wrote(KEY)
     pace.wake_soon(KEY)
     assert waits == [DELAY]
+
+
+def test_that_nobody_reported_yet_is_said_late() -> None:
+    pace, _, waits = make_pace()
+    pace.wake_late(KEY)
+    assert waits == [timedelta(seconds=5)]
+
+
+def test_reported_on_is_what_one_member_spoke_of_as_it_is_now() -> None:
+    assert is_reported_on(BINDING, {"two": report("Progressing")})
+    assert not is_reported_on(BINDING, {})
+    assert not is_reported_on(BINDING, {"two": report(generation=1)})
+    assert not is_reported_on(BINDING, {"elsewhere": report()})
 
 
 def test_settled_is_what_every_member_did_in_full() -> None:
