@@ -31,8 +31,8 @@ FACTS_MAX = 20_000
 _BATCH = 256
 _RETRY_SECONDS = 1.0
 _LINGER_SECONDS = 0.002
-# Beyond so many changes a second, each waits longer and more of them are overtaken by newer ones.
-_CHANGES_PER_SECOND = 50
+# Beyond so many reports a second, each waits longer and more of them are overtaken by newer ones.
+_PER_SECOND = 50
 _INTERVAL_MAX_SECONDS = 1.0
 
 Fact = WorkFact | DriftCorrected
@@ -43,8 +43,9 @@ Pending = dict[ObjectKey, tuple[WorkReport, str | None]]
 class Reporter:
     """Of one member; `run` sends.
 
-    That an order was carried out, refused or undone is news and is sent at once. How an object
-    does from then on changes many times a second while it starts, and waits for the interval.
+    That an order was carried out, refused or undone is news and is sent at once, unless there was
+    much of it just now. How an object does from then on changes many times a second while it
+    starts, and waits for the interval.
     """
 
     def __init__(self, cluster: str, bus: Bus, clock: Clock, interval: timedelta) -> None:
@@ -100,13 +101,14 @@ class Reporter:
 
     async def run(self) -> None:
         """Send until cancelled, then once more what is left."""
-        due = 0.0
+        due = rested = 0.0
         try:
             while True:
                 await self._arrival.wait()
                 await self._wait_for_news(due - self._clock.monotonic())
                 # A breath, so that what is carried out together is sent together.
-                await self._clock.sleep(_LINGER_SECONDS)
+                await self._clock.sleep(max(rested - self._clock.monotonic(), _LINGER_SECONDS))
+                rested = self._clock.monotonic() + _burst(self._news)
                 sent = await self._send_news()
                 if sent and self._clock.monotonic() >= due:
                     due = self._clock.monotonic() + self._pause()
@@ -125,8 +127,7 @@ class Reporter:
 
     def _pause(self) -> float:
         """How long changes gather: the interval, or longer after a burst."""
-        burst = min(len(self._changes) / _CHANGES_PER_SECOND, _INTERVAL_MAX_SECONDS)
-        return max(self._interval, burst)
+        return max(self._interval, _burst(self._changes))
 
     async def flush(self) -> bool:
         """Send everything now; False where something could not be sent and waits."""
@@ -204,6 +205,11 @@ class Reporter:
             headers[TRACEPARENT] = trace
         subject = subjects.status(self._cluster, key)
         await self._bus.publish(Message(subject, encode_report(report), headers))
+
+
+def _burst(reports: Pending) -> float:
+    """Seconds to wait after *reports* until the next are sent."""
+    return min(len(reports) / _PER_SECOND, _INTERVAL_MAX_SECONDS)
 
 
 def _same(old: WorkReport, new: WorkReport) -> bool:
