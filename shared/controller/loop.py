@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from shared.controller.queue import KeyQueue
-from shared.controller.result import Again, Reconciler
+from shared.controller.result import Again, Reconciler, Result
 from shared.errors import RetryableError, StaleRevision, TerminalError
 from shared.store.port import Change, ChangeType, Mirror, Scope
 from shared.telemetry import metrics
@@ -59,6 +59,8 @@ class Controller(Generic[Key]):
         self._settings = settings or LoopSettings()
         self._queue: KeyQueue[Key] = KeyQueue()
         self._failures: dict[Key, int] = {}
+        # What is under way, and when it must have ended; the oldest first.
+        self._deadlines: dict[asyncio.Timeout, float] = {}
         self._sources: list[tuple[Mirror, Scope, Callable[[Change], Iterable[Key]]]] = []
         self._stops: list[Callable[[], None]] = []
         # Looking a metric up by its labels costs more than counting.
@@ -97,6 +99,7 @@ class Controller(Generic[Key]):
                 for number in range(self._settings.workers):
                     tasks.create_task(self._work(), name=f"{self.name}-{number}")
                 tasks.create_task(self._resync(), name=f"{self.name}-resync")
+                tasks.create_task(self._enforce_deadlines(), name=f"{self.name}-deadlines")
         finally:
             for stop in self._stops:
                 stop()
@@ -125,6 +128,20 @@ class Controller(Generic[Key]):
             for source in self._sources:
                 self._wake_source(*source)
 
+    async def _enforce_deadlines(self) -> None:
+        """End what takes too long, a twentieth late at most.
+
+        One timer for all: an own one for each key costs more than many a key does.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.deadline.total_seconds() / 20)
+            now = loop.time()
+            for timeout, due in list(self._deadlines.items()):
+                if due > now:
+                    break
+                timeout.reschedule(now)
+
     async def _work(self) -> None:
         while True:
             key = await self._queue.take()
@@ -140,8 +157,7 @@ class Controller(Generic[Key]):
     async def _reconcile(self, key: Key) -> str:
         """Reconcile *key* once and plan its next turn; returns the outcome for the metrics."""
         try:
-            async with asyncio.timeout(self._settings.deadline.total_seconds()):
-                result = await self._reconciler.reconcile(key)
+            result = await self._in_time(key)
         except RetryableError as err:
             self._back_off(key, err.retry_after)
             if not isinstance(err, StaleRevision):
@@ -171,6 +187,16 @@ class Controller(Generic[Key]):
         if isinstance(result, Again):
             self._queue.add_after(key, result.after.total_seconds())
         return "done"
+
+    async def _in_time(self, key: Key) -> Result:
+        """Raise TimeoutError where it takes longer than the deadline."""
+        async with asyncio.timeout(None) as timeout:
+            seconds = self._settings.deadline.total_seconds()
+            self._deadlines[timeout] = asyncio.get_running_loop().time() + seconds
+            try:
+                return await self._reconciler.reconcile(key)
+            finally:
+                del self._deadlines[timeout]
 
     def _back_off(self, key: Key, retry_after: timedelta | None) -> None:
         failures = self._failures.get(key, 0)

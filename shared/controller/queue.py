@@ -2,12 +2,12 @@
 
 A key woken while it is being reconciled runs once more afterwards. A key that failed comes back
 after a delay that doubles; a wake-up by a change brings it back at once. The queue holds keys and
-no messages, so it is bounded by the number of objects.
+no messages, so it is bounded by the number of objects. A key wakes one worker, and all delays
+together have one timer.
 """
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -18,23 +18,24 @@ class KeyQueue(Generic[Key]):
     """Not thread-safe; times are those of the running event loop."""
 
     def __init__(self) -> None:
-        self._ready: deque[Key] = deque()
+        self._ready: asyncio.Queue[Key] = asyncio.Queue()
         # In `_ready`, or woken again while running.
         self._dirty: set[Key] = set()
         self._running: set[Key] = set()
         # Key -> the moment it should wake; the heap may hold older entries for it.
         self._due: dict[Key, float] = {}
-        self._timers: list[tuple[float, int, Key]] = []
+        self._delays: list[tuple[float, int, Key]] = []
         self._counter = 0
-        self._arrival = asyncio.Event()
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = float("inf")
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._due)
+        return self._ready.qsize() + len(self._due)
 
     @property
     def idle(self) -> bool:
         """Nothing ready and nothing running; keys may still wait for their time."""
-        return not self._ready and not self._running
+        return self._ready.empty() and not self._running
 
     def add(self, key: Key) -> None:
         self._due.pop(key, None)
@@ -42,8 +43,7 @@ class KeyQueue(Generic[Key]):
             return
         self._dirty.add(key)
         if key not in self._running:
-            self._ready.append(key)
-            self._arrival.set()
+            self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Wake *key* once, after *seconds*, or earlier where it already waits for less."""
@@ -52,41 +52,36 @@ class KeyQueue(Generic[Key]):
             return
         self._due[key] = due
         self._counter += 1
-        heapq.heappush(self._timers, (due, self._counter, key))
-        self._arrival.set()
+        heapq.heappush(self._delays, (due, self._counter, key))
+        if due < self._timer_due:
+            self._set_timer()
 
     async def take(self) -> Key:
         """Wait for a key; whoever takes it must call `finish`."""
-        while True:
-            self._release_due()
-            if self._ready:
-                key = self._ready.popleft()
-                self._dirty.discard(key)
-                self._running.add(key)
-                return key
-            await self._wait_for_arrival()
+        key = await self._ready.get()
+        self._dirty.discard(key)
+        self._running.add(key)
+        return key
 
     def finish(self, key: Key) -> None:
         self._running.discard(key)
         if key in self._dirty:
-            self._ready.append(key)
-            self._arrival.set()
+            self._ready.put_nowait(key)
 
-    def _release_due(self) -> None:
+    def _set_timer(self) -> None:
+        """To the earliest delay there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        # Not asked of the timer: what is due at once is none with uvloop.
+        self._timer_due = self._delays[0][0]
+        self._timer = asyncio.get_running_loop().call_at(self._timer_due, self._release)
+
+    def _release(self) -> None:
+        self._timer, self._timer_due = None, float("inf")
         now = asyncio.get_running_loop().time()
-        while self._timers and self._timers[0][0] <= now:
-            due, _, key = heapq.heappop(self._timers)
+        while self._delays and self._delays[0][0] <= now:
+            due, _, key = heapq.heappop(self._delays)
             if self._due.get(key) == due:
                 self.add(key)
-
-    async def _wait_for_arrival(self) -> None:
-        self._arrival.clear()
-        delay = None
-        if self._timers:
-            delay = max(self._timers[0][0] - asyncio.get_running_loop().time(), 0.0)
-        try:
-            async with asyncio.timeout(delay):
-                await self._arrival.wait()
-        except TimeoutError:
-            # The next timer is due: another worker may take it first, then we wait again.
-            return
+        if self._delays:
+            self._set_timer()

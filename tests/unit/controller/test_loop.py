@@ -96,6 +96,20 @@ async def test_a_bug_quarantines_its_key_and_the_others_go_on() -> None:
     assert len(controller._queue) == 1
 
 
+async def test_what_takes_too_long_is_ended_and_comes_back() -> None:
+    async def hang() -> Result:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    settings = LoopSettings(
+        workers=2, backoff_first=timedelta(0), deadline=timedelta(milliseconds=20)
+    )
+    recorder = Recorder(hang, hang, done, done)
+    controller = await run_until(recorder, "a", "b", settings=settings)
+    assert recorder.keys == ["a", "b", "a", "b"]
+    assert not controller._deadlines
+
+
 async def test_with_fail_fast_a_bug_ends_the_loop() -> None:
     controller: Controller[str] = Controller(
         "test", Recorder(bug), LoopSettings(workers=1, fail_fast=True)
