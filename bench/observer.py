@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from shared.apimachinery.manifest import GroupVersionKind, name_of, namespace_of
 from shared.memberapi.port import MemberApi, ResourceType
 
@@ -11,6 +13,21 @@ DEPLOYMENTS = ResourceType(
     GroupVersionKind("apps", "v1", "Deployment"), "deployments", namespaced=True
 )
 NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str
+    resource_version: str
+
+
+class _Named(msgspec.Struct):
+    """As much of an object as the observer needs: it is to cost both sides little."""
+
+    metadata: _Metadata
+
+
+_read = msgspec.json.Decoder(_Named).decode
 
 
 class Observer:
@@ -50,8 +67,9 @@ class Observer:
         while True:
             async with api.watch(DEPLOYMENTS, resource_version=version) as events:
                 async for event in events:
-                    version = str(event.manifest["metadata"]["resourceVersion"])
-                    key = (namespace_of(event.manifest), name_of(event.manifest))
+                    metadata = _read(event.body).metadata
+                    version = metadata.resource_version
+                    key = (metadata.namespace, metadata.name)
                     if event.type == "DELETED":
                         held.discard(key)
                     elif event.type == "ADDED":

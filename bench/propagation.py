@@ -224,7 +224,7 @@ async def _through_hanse(
 
     async def write() -> None:
         for name, body in waiting:
-            await federation.hub.api.apply(DEPLOYMENTS, namespace, name, body)
+            await federation.hub.api.apply_encoded(DEPLOYMENTS, namespace, name, body)
 
     started = loop.time()
     await asyncio.gather(*(write() for _ in range(WRITERS)))

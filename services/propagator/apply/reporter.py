@@ -7,6 +7,7 @@ away the newest of each object waits, so the queue is bounded by the number of o
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
@@ -55,13 +56,15 @@ class Reporter:
         self._interval = interval.total_seconds()
         self._news: Pending = {}
         self._changes: Pending = {}
+        # What becomes a report when changes are sent next; only the last look at an object counts.
+        self._looks: dict[ObjectKey, Callable[[], None]] = {}
         self._facts: deque[Message] = deque(maxlen=FACTS_MAX)
         self._arrival = asyncio.Event()
         self._hurry = asyncio.Event()
 
     @property
     def idle(self) -> bool:
-        return not self._news and not self._changes and not self._facts
+        return not (self._news or self._changes or self._looks or self._facts)
 
     def report(self, tracked: TrackedObject, report: WorkReport) -> None:
         """Send *report* soon, unless nothing but its time is new."""
@@ -79,6 +82,11 @@ class Reporter:
             self._hurry.set()
         else:
             self._changes[key] = entry
+        self._arrival.set()
+
+    def look(self, key: ObjectKey, report: Callable[[], None]) -> None:
+        """Have *report* called when changes are sent next, unless a later look takes its place."""
+        self._looks[key] = report
         self._arrival.set()
 
     def state(self, key: ObjectKey, fact: Fact, identity: str) -> None:
@@ -111,7 +119,8 @@ class Reporter:
                 rested = self._clock.monotonic() + _burst(self._news)
                 sent = await self._send_news()
                 if sent and self._clock.monotonic() >= due:
-                    due = self._clock.monotonic() + self._pause()
+                    self._take_looks()
+                    due = self._clock.monotonic() + max(self._interval, _burst(self._changes))
                     sent = await self._send_changes() and await self._send_facts()
                 if self.idle:
                     self._arrival.clear()
@@ -125,12 +134,14 @@ class Reporter:
                     async with asyncio.timeout(5):
                         await self.flush()
 
-    def _pause(self) -> float:
-        """How long changes gather: the interval, or longer after a burst."""
-        return max(self._interval, _burst(self._changes))
+    def _take_looks(self) -> None:
+        looks, self._looks = self._looks, {}
+        for report in looks.values():
+            report()
 
     async def flush(self) -> bool:
         """Send everything now; False where something could not be sent and waits."""
+        self._take_looks()
         return await self._send_news() and await self._send_changes() and await self._send_facts()
 
     async def _wait_for_news(self, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """What a worker says about each object: reports for STATUS, facts for EVENTS."""
 
+from datetime import datetime
 from typing import Any, TypedDict
 
 from services.propagator.apply.objects import TrackedObject
@@ -51,7 +52,20 @@ class Reports:
             self._reporter.state(tracked.key, fact, str(sequence))
 
     def seen(self, tracked: TrackedObject, live: LiveObject) -> None:
-        """How the applied object does now."""
+        """How the applied object does now; judged when it is reported, for most looks never are."""
+        now, sequence, before = self._clock.now(), tracked.sequence, tracked.reported
+        if before is None or not _holds(before, sequence):
+            self._held(tracked, live, now)
+            return
+
+        def report() -> None:
+            reported = tracked.reported
+            if tracked.sequence == sequence and reported and _holds(reported, sequence):
+                self._held(tracked, live, now)
+
+        self._reporter.look(tracked.key, report)
+
+    def _held(self, tracked: TrackedObject, live: LiveObject, seen_at: datetime) -> None:
         assert tracked.kind is not None
         manifest = live.manifest_for_status(tracked.kind.gvk)
         self._report(
@@ -60,6 +74,7 @@ class Reports:
             present=True,
             health=health_of(manifest),
             status=reflect_status(manifest),
+            observed=seen_at,
         )
 
     def removing(self, tracked: TrackedObject) -> None:
@@ -142,6 +157,7 @@ class Reports:
         message: str = "",
         health: Health = "Unknown",
         status: dict[str, Any] | None = None,
+        observed: datetime | None = None,
     ) -> None:
         seen = tracked.seen
         self._reporter.report(
@@ -152,7 +168,7 @@ class Reports:
                 template_generation=tracked.template_generation,
                 applied=applied,
                 present=present,
-                observed_time=format_micro_time(self._clock.now()),
+                observed_time=format_micro_time(observed or self._clock.now()),
                 reason=reason,
                 message=message,
                 health=health,
@@ -162,3 +178,8 @@ class Reports:
                 fields_digest=tracked.baseline,
             ),
         )
+
+
+def _holds(report: WorkReport, sequence: int) -> bool:
+    """Whether it says that order *sequence* was carried out, and its object is there."""
+    return report.generation == sequence and report.applied and report.present
