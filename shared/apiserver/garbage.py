@@ -44,9 +44,10 @@ class GarbageCollector:
             self._note(change.stored, change.previous)
             return
         stored = change.stored
-        owners = _references(stored.manifest)
+        head = stored.head()
+        owners = _identified(head.owner_references)
         self._forget(stored.key, owners)
-        for key in self._dependents.get(uid_of(stored.manifest), ()):
+        for key in self._dependents.get(head.uid or "", ()):
             self._worklist.add(key)
         for owner in owners:
             # An owner that waits in the foreground may be free to go now.
@@ -55,12 +56,13 @@ class GarbageCollector:
                 self._worklist.add(waiting)
 
     def _note(self, stored: Stored, previous: Stored | None) -> None:
+        # The head: whoever reads the whole of every object keeps it in memory.
         head = stored.head()
-        owners = head.owner_references
-        before = previous.head().owner_references if previous else None
+        owners = _identified(head.owner_references)
+        before = _identified(previous.head().owner_references) if previous else []
         if owners != before:
-            self._forget(stored.key, before or ())
-            for owner in _references(stored.manifest):
+            self._forget(stored.key, before)
+            for owner in owners:
                 self._dependents.setdefault(owner["uid"], set()).add(stored.key)
             if owners:
                 self._worklist.add(stored.key)
@@ -208,8 +210,11 @@ async def _unless_gone(work: Any) -> None:
 
 
 def _references(manifest: Manifest) -> list[dict[str, Any]]:
-    found = manifest["metadata"].get("ownerReferences") or []
-    return [one for one in found if isinstance(one, dict) and one.get("uid")]
+    return _identified(manifest["metadata"].get("ownerReferences"))
+
+
+def _identified(references: Any) -> list[dict[str, Any]]:
+    return [one for one in references or () if isinstance(one, dict) and one.get("uid")]
 
 
 def _waits(metadata: Mapping[str, Any]) -> bool:

@@ -10,6 +10,11 @@ from shared.store.port import EVERYTHING, Change, Mirror, Revision, Scope, Store
 from tests.served_api import DEPLOYMENTS, Served, deployment, served_api
 
 WEB = ObjectKey("apps", "deployments", "default", "web")
+PART = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "default"},
+}
 
 
 class LateMirror:
@@ -66,7 +71,7 @@ async def test_applying_what_exists_unseen_changes_it(served):
 
 async def test_a_part_that_makes_no_whole_object_is_applied_to_one_that_exists_unseen(served):
     await written_unseen(served)
-    part = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 5}}
+    part = {**PART, "spec": {"replicas": 5}}
     answer = await served.client.apply(f"{DEPLOYMENTS}/web", part, "two", force="true")
 
     assert answer.code == 200
@@ -75,7 +80,7 @@ async def test_a_part_that_makes_no_whole_object_is_applied_to_one_that_exists_u
 
 
 async def test_a_part_that_makes_no_whole_object_is_refused_where_there_is_none(served):
-    part = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 5}}
+    part = {**PART, "spec": {"replicas": 5}}
     answer = await served.client.apply(f"{DEPLOYMENTS}/web", part, "two")
 
     assert answer.code == 422
