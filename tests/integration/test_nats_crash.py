@@ -15,7 +15,7 @@ from shared.bus.jetstream.bus import JetStreamBus
 from shared.bus.jetstream.connection import Connection
 from shared.bus.port import Message
 from shared.bus.topology import OBJECTS, OBJECTS_HISTORY, STATUS, STREAMS, WORK, Stream
-from shared.errors import HanseError
+from shared.errors import HanseError, StoreUnavailable
 from shared.events import subjects
 from shared.runtime.nats_server import NatsServer
 from shared.store.jetstream import OPERATION, JetStreamStore, delete_headers, open_store
@@ -91,6 +91,22 @@ async def test_a_deleted_object_does_not_come_back_when_its_marker_expires(
             await asyncio.sleep(0.1)
             found = await connection.last_message(OBJECTS.name, subject)
     assert found is None
+
+
+async def test_a_client_that_gave_up_ends_whoever_relies_on_it(
+    nats_server: NatsServer, connection: Connection
+) -> None:
+    async def rely() -> None:
+        async with asyncio.timeout(60), open_store(connection):
+            await nats_server.kill()
+            while not connection.client.is_reconnecting:
+                await asyncio.sleep(0.01)
+            # As an error would that the client does not expect.
+            connection.client._reconnection_task.cancel()
+            await asyncio.Event().wait()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await rely()
 
 
 async def test_the_versions_of_an_object_that_are_kept_are_bounded(connection: Connection) -> None:

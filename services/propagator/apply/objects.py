@@ -58,12 +58,14 @@ class TrackedObject:
         if message.sequence < self.sequence or done:
             await arrived.acknowledge()
             return
-        if self.delivery is not None and message.sequence > self.sequence:
-            await self.delivery.acknowledge()
+        superseded = self.delivery if message.sequence > self.sequence else None
         if message.sequence > self.sequence:
             self.failures, self.drift = 0, ""
         self.sequence, self.message, self.delivery = message.sequence, message, arrived
         self.pending = True
+        # Last: should it fail, the new order is in hand all the same.
+        if superseded is not None:
+            await superseded.acknowledge()
 
     def observe(self, seen: Observed) -> bool:
         """Keep *seen* unless something later was seen already; whether it was kept."""

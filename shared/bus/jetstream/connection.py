@@ -230,9 +230,18 @@ class _QuickClient(Client):
 
     def _flush_gathered(self) -> None:
         self._flush_due = None
-        if self.is_connected and self._flush_queue is not None and self._flush_queue.empty():
+        # Whoever finds the queue in use leaves the writing to the task at its end.
+        served = self._flusher_task is not None and not self._flusher_task.done()
+        if served and self._flush_queue is not None and self._flush_queue.empty():
             self._flushed_at = asyncio.get_running_loop().time()
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is not connected and nobody works on that: an error it did not expect."""
+        task = self._reconnection_task
+        away = self.is_reconnecting or self.is_connecting
+        return away and (task is None or task.done())
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
@@ -280,16 +289,27 @@ async def connect(settings: NatsSettings, name: str) -> AsyncIterator[Connection
     if settings.ca_file is not None:
         options["tls"] = ssl.create_default_context(cafile=settings.ca_file)
     await _connect(client, options, settings)
+    watching = asyncio.create_task(_close_if_given_up(client), name="nats-watch")
     try:
         await connection.pipe.start()
         yield connection
     finally:
+        watching.cancel()
         # Not drain(): it waits its whole timeout once a status message was left unread.
         with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
             await connection.pipe.stop()
             if client.is_connected:
                 await client.flush(timeout=_CLOSE_SECONDS_MAX)
         await client.close()
+
+
+async def _close_if_given_up(client: _QuickClient) -> None:
+    """Close a client that will never return, so that its process ends and is started anew."""
+    while not client.is_closed:
+        await asyncio.sleep(PING_SECONDS)
+        if client.is_given_up:
+            log.error("nats.given_up")
+            await client.close()
 
 
 async def _connect(client: Client, options: dict[str, Any], settings: NatsSettings) -> None:

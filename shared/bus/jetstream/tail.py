@@ -76,6 +76,8 @@ class Tail:
         self._absence_max = absence_max.total_seconds()
         self._last: int | None = None
         self._was_complete = False
+        # Whether the snapshot begun last was handed out to its end; it may be resumed before.
+        self._is_whole = False
         self._epoch = 0
         self._consumer_sequence = 0
         self._heard_at = 0.0
@@ -124,6 +126,7 @@ class Tail:
         resume = await self._can_resume()
         if not resume:
             self._last = None
+            self._is_whole = False
             self._on_restart()
         self._epoch += 1
         self._consumer_sequence = 0
@@ -145,12 +148,12 @@ class Tail:
         await self._create_consumer(inbox)
         target = await self._connection.last_sequence(self._stream)
         await self._catch_up()
-        if not resume:
+        if not self._is_whole:
             target = await self._connection.last_sequence(self._stream)
             await self._catch_up()
         self._last = max(self._last or 0, target)
         self._heard_at = asyncio.get_running_loop().time()
-        self._was_complete = True
+        self._was_complete = self._is_whole = True
         self._on_complete(self._last)
 
     async def _can_resume(self) -> bool:
@@ -192,7 +195,8 @@ class Tail:
     async def _catch_up(self) -> None:
         """Wait until the last matching message of now has been handed out.
 
-        That message may have been removed meanwhile; a heartbeat then says there is no more.
+        That message may have been removed meanwhile; a heartbeat then says that the server has
+        looked beyond it. One that was sent before the message came may arrive late.
         """
         wanted = await self._connection.last_sequence(self._stream, self._filters)
         if wanted <= (self._last or 0):
@@ -285,7 +289,8 @@ class Tail:
         if int(headers.get("Nats-Last-Consumer", "0")) != self._consumer_sequence:
             self._gap()
             return
-        self._arrived.set()
+        if self._target is not None and int(headers.get("Nats-Last-Stream", "0")) >= self._target:
+            self._arrived.set()
 
     def _gap(self) -> None:
         self._epoch += 1
