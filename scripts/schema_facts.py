@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-VERSION = "1.34"
+VERSION = "1.36"
 TARGET = Path(__file__).parents[1] / "shared" / "apimachinery" / "facts" / "kubernetes.json"
 
 # Their upstream form is a union that says less than Kubernetes means.
@@ -80,7 +80,7 @@ def facts_of(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if name in OPEN:
         trimmed["x-kubernetes-preserve-unknown-fields"] = True
     if name in LENIENT:
-        trimmed["required"] = sorted(set(trimmed["required"]) - LENIENT[name])
+        trimmed["required"] = sorted(set(trimmed.get("required", ())) - LENIENT[name])
         if not trimmed["required"]:
             del trimmed["required"]
     return trimmed

@@ -61,7 +61,7 @@ class Settings:
     failing_images: tuple[str, ...] = ()
     """Containers whose image contains one of these texts never start (ImagePullBackOff)."""
 
-    version: str = "v1.34.0+simulated"
+    version: str = "v1.36.0+simulated"
     """The Kubernetes version that is reported."""
 
     history: int = 10_000

@@ -1,4 +1,4 @@
-"""The built-in kinds, as kube-apiserver 1.34 serves them by default.
+"""The built-in kinds, as kube-apiserver 1.36 serves them by default.
 
 Names, scopes and subresources come from `builtin_kinds.json`, schemas from the facts in
 `shared/apimachinery/facts`, columns from `printers`. In the table a kind's plural and singular

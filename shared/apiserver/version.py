@@ -5,12 +5,12 @@ import re
 import sys
 from typing import Any
 
-KUBERNETES_VERSION = "v1.34.0+hanse"
+KUBERNETES_VERSION = "v1.36.0+hanse"
 _VERSION = re.compile(r"v(\d+)\.(\d+)\..+")
 
 
 def version_info(git_version: str = KUBERNETES_VERSION) -> dict[str, Any]:
-    """Build `version.Info`; *git_version* is like `v1.34.0+hanse`, else ValueError."""
+    """Build `version.Info`; *git_version* is like `v1.36.0+hanse`, else ValueError."""
     found = _VERSION.fullmatch(git_version)
     if found is None:
         raise ValueError(f"not a Kubernetes version: {git_version!r}")

@@ -22,7 +22,7 @@ def _document() -> dict[str, Any]:
 
 
 def kubernetes_version() -> str:
-    """The Kubernetes version the facts are of, such as `1.34`."""
+    """The Kubernetes version the facts are of, such as `1.36`."""
     return str(_document()["version"])
 
 

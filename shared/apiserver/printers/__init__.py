@@ -47,6 +47,8 @@ _COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
     ("node.k8s.io", "RuntimeClass"): cluster.RUNTIME_CLASS,
     ("policy", "PodDisruptionBudget"): workloads.DISRUPTION_BUDGET,
     ("scheduling.k8s.io", "PriorityClass"): cluster.PRIORITY_CLASS,
+    (_ADMISSION, "MutatingAdmissionPolicy"): access.MUTATION_POLICY,
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): access.ADMISSION_POLICY_BINDING,
     (_ADMISSION, "MutatingWebhookConfiguration"): access.WEBHOOK_CONFIGURATION,
     (_ADMISSION, "ValidatingAdmissionPolicy"): access.ADMISSION_POLICY,
     (_ADMISSION, "ValidatingAdmissionPolicyBinding"): access.ADMISSION_POLICY_BINDING,

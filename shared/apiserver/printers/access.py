@@ -88,6 +88,11 @@ ADMISSION_POLICY: tuple[Column, ...] = (
     column("ParamKind", _parameter_kind),
     AGE,
 )
+MUTATION_POLICY: tuple[Column, ...] = (
+    column("Mutations", lambda one: len(items(one, "spec", "mutations")), type_="integer"),
+    column("ParamKind", _parameter_kind),
+    AGE,
+)
 ADMISSION_POLICY_BINDING: tuple[Column, ...] = (
     field("PolicyName", "spec", "policyName"),
     column("ParamRef", _parameter),
