@@ -7,12 +7,15 @@ kinds are whole in themselves but for their metadata.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from shared.apimachinery import facts
 from shared.apimachinery.manifest import GroupVersionKind, encode
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.openapi.prose import field_prose, models_folder
+from shared.apiserver.openapi.prose import models_folder, prose_of
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
@@ -20,6 +23,9 @@ STATUS = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
 DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
+# Whose apiVersion, kind and metadata are explained like everybody's.
+_ANY_KIND = "io.k8s.api.core.v1.ConfigMap"
+_ENUMS = Path(__file__).with_name("enums.json")
 _GVKS = "x-kubernetes-group-version-kind"
 # Types that the facts may lack, since no field of a stored object has them.
 _OPEN = {"type": "object"}
@@ -79,21 +85,27 @@ class Components:
 
     def _definition(self, name: str) -> dict[str, Any]:
         schema: dict[str, Any] = self._translated(facts.definitions().get(name, _OPEN))
-        prose = field_prose(self._models, name)
+        prose = prose_of(self._models, name)
+        if prose.meaning:
+            schema["description"] = prose.meaning
+        said, words = prose.fields, _enums().get(name, {})
         properties = {
-            field: {"description": prose[field], **described} if field in prose else described
+            field: _explained(described, said.get(field, ""), words.get(field))
             for field, described in schema.get("properties", {}).items()
         }
         if properties:
             schema["properties"] = {
                 field: _beside_reference(described) for field, described in properties.items()
             }
-        if name == PATCH:
-            schema["description"] = "A patch in one of the forms that the content type names."
         return schema
 
     def _whole(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        properties = {**schema.get("properties", {}), "metadata": self.refer(OBJECT_META)}
+        """Every kind has three fields that mean the same as in built-in kinds."""
+        said = prose_of(self._models, _ANY_KIND).fields
+        metadata = {"description": said.get("metadata", ""), **self.refer(OBJECT_META)}
+        properties = {**schema.get("properties", {}), "metadata": _beside_reference(metadata)}
+        for name in ("apiVersion", "kind"):
+            properties[name] = {"type": "string", "description": said.get(name, "")}
         return {**schema, "properties": properties}
 
     def _translated(self, schema: Any) -> Any:
@@ -111,6 +123,22 @@ class Components:
         if isinstance(schema, list | tuple):
             return [self._translated(one) for one in schema]
         return schema
+
+
+@cache
+def _enums() -> Mapping[str, Mapping[str, list[str]]]:
+    """The words that fields of built-in types may hold, by type and field."""
+    return msgspec.json.decode(_ENUMS.read_bytes(), type=dict[str, dict[str, list[str]]])
+
+
+def _explained(schema: dict[str, Any], meaning: str, words: list[str] | None) -> dict[str, Any]:
+    """Return the schema of a field with what it means, and the words that it may hold."""
+    found = {"description": meaning, **schema} if meaning else schema
+    if words is None:
+        return found
+    if "items" in schema:
+        return {**found, "items": {**schema["items"], "enum": words}}
+    return {**found, "enum": words}
 
 
 @cache

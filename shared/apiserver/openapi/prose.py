@@ -1,56 +1,82 @@
-"""What a field means, in words, for `kubectl explain`.
+"""What types and fields mean, in words, for `kubectl explain`.
 
-The committed facts carry no prose. The installed client library does, in the docstrings of its
-generated models: one small source file per type, which is read as text when a document needs it,
-since importing all models takes seconds and tens of megabytes.
+The committed facts carry no prose. The package lightkube-models does, in the docstrings of its
+generated classes: one module per group and version, which is read as text when a document needs it,
+since importing all of them takes seconds and tens of megabytes.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-_GETTER = re.compile(r'"""Gets the (\w+) of this \w+\.[^\n]*\n(.*?)\n\s*:return:', re.DOTALL)
-_JSON_NAME = re.compile(r"'(\w+)': '([^']+)'")
-_ATTRIBUTES = re.compile(r"attribute_map = \{(.*?)\}", re.DOTALL)
-_MARK = re.compile(r"\s*# noqa: E501")
-_WORD_START = re.compile(r"(.)([A-Z][a-z]+)")
-_WORD_END = re.compile(r"([a-z0-9])([A-Z])")
+_CLASS = re.compile(r'^class (\w+)\([^\n]*\n    r"""(.*?)"""', re.DOTALL | re.MULTILINE)
+_FIELDS = "**parameters**"
+_FIELD = re.compile(r"^ {6}\* \*\*(\S+)\*\* ``.*?``(?: - )?", re.MULTILINE)
+# Where a new line of a text is meant, and not only the width of a page.
+_ITEM = re.compile(r"[-*] |\d+\. ")
 
 
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """The meaning of one type, and of each field by its JSON name."""
+
+    meaning: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+_SILENCE = Prose()
+
+
+@lru_cache(maxsize=1)
 def models_folder() -> Path | None:
-    """Return the folder of the client library's models; None where it is not installed."""
-    found = find_spec("kubernetes_asyncio")
-    if found is None or found.origin is None:
-        return None
-    return Path(found.origin).parent / "client" / "models"
+    """Return the folder of the generated models; None where they are not installed."""
+    found = find_spec("lightkube")
+    for place in (found.submodule_search_locations or ()) if found else ():
+        folder = Path(place) / "models"
+        if folder.is_dir():
+            return folder
+    return None
 
 
-def field_prose(folder: Path | None, definition: str) -> Mapping[str, str]:
-    """Return JSON field name -> meaning for a type such as `io.k8s.api.core.v1.Container`."""
+def prose_of(folder: Path | None, definition: str) -> Prose:
+    """Return what is said of a type such as `io.k8s.api.core.v1.Container`."""
     if folder is None:
-        return {}
-    for candidate in _file_names(definition):
-        try:
-            source = (folder / candidate).read_text(encoding="utf-8")
-        except OSError:
-            continue
-        return dict(_fields(source))
-    return {}
-
-
-def _file_names(definition: str) -> Iterator[str]:
-    """A type whose name several groups use has the group before the version."""
+        return _SILENCE
     *_, group, version, kind = ("", "", *definition.split("."))
-    snake = _WORD_END.sub(r"\1_\2", _WORD_START.sub(r"\1_\2", kind)).lower()
-    yield f"{version}_{snake}.py"
-    yield f"{group}_{version}_{snake}.py"
+    return _module(folder / f"{group}_{version}.py").get(kind, _SILENCE)
 
 
-def _fields(source: str) -> Iterator[tuple[str, str]]:
-    attributes = _ATTRIBUTES.search(source)
-    names = dict(_JSON_NAME.findall(attributes[1])) if attributes else {}
-    for attribute, text in _GETTER.findall(source):
-        meaning = " ".join(_MARK.sub("", text).replace('\\"', '"').split())
-        if meaning and attribute in names:
-            yield names[attribute], meaning
+@lru_cache(maxsize=4)
+def _module(path: Path) -> Mapping[str, Prose]:
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return {name: _read(text) for name, text in _CLASS.findall(source)}
+
+
+def _read(text: str) -> Prose:
+    meaning, _, rest = text.partition(_FIELDS)
+    parts = _FIELD.split(rest)[1:]
+    fields = dict(zip(parts[::2], map(_flowing, parts[1::2]), strict=True))
+    return Prose(_flowing(meaning), {name: said for name, said in fields.items() if said})
+
+
+def _flowing(text: str) -> str:
+    """Join the lines of each paragraph; items of lists keep theirs."""
+    return "\n\n".join(filter(None, ("\n".join(_lines(part)) for part in text.split("\n\n"))))
+
+
+def _lines(paragraph: str) -> Iterator[str]:
+    line = ""
+    for each in map(str.strip, paragraph.split("\n")):
+        if line and _ITEM.match(each):
+            yield line
+            line = each
+        else:
+            line = f"{line} {each}".strip()
+    if line:
+        yield line

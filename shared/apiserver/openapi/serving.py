@@ -23,7 +23,7 @@ from shared.apiserver.version import KUBERNETES_VERSION
 
 _JSON = "application/json"
 # Raise it when documents are built differently from the same kinds.
-_LAYOUT = "1"
+_LAYOUT = "2"
 # What kubectl asks for when the v3 documents do not know a kind: gnostic's openapi.v2.Document.
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 # As kube-apiserver answers: an `@` is no part of a media type (RFC 6838), and kubectl minds.

@@ -186,7 +186,17 @@ async def test_a_custom_kind_has_no_strategic_merge(client: Client, registry: Re
     content = document["paths"]["/apis/sea.example.org/v1/boats/{name}"]["patch"]["requestBody"]
     assert "application/strategic-merge-patch+json" not in content["content"]
     boat = document["components"]["schemas"]["org.example.sea.v1.Boat"]
-    assert boat["properties"]["metadata"]["$ref"].endswith("ObjectMeta")
+    assert boat["properties"]["metadata"]["allOf"][0]["$ref"].endswith("ObjectMeta")
+
+
+async def test_types_and_fields_are_explained_in_words(client: Client):
+    document = await (await client.get("/openapi/v3/apis/apps/v1")).json()
+
+    schemas = document["components"]["schemas"]
+    assert "declarative updates" in schemas["io.k8s.api.apps.v1.Deployment"]["description"]
+    strategy = schemas["io.k8s.api.apps.v1.DeploymentStrategy"]["properties"]
+    assert strategy["type"]["description"].startswith("Type of deployment.")
+    assert strategy["type"]["enum"] == ["Recreate", "RollingUpdate"]
 
 
 async def test_version_two_is_json_and_says_in_protobuf_that_there_is_no_more(client: Client):
