@@ -24,8 +24,6 @@ DEPTH_MAX = 200
 # The C reader of YAML calls itself too, and ends the process when it is too deep. So short a text
 # cannot go that far.
 _SHALLOW_CHARACTERS = 4 * 1024
-# YAML and protobuf of this size take long enough to read that others would notice.
-SLOW_BYTES = 64 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
 YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
@@ -74,11 +72,6 @@ def _check_depth(value: Any) -> None:
 
 def _too_deep() -> ApiFault:
     return bad_request(f"the body is nested deeper than {DEPTH_MAX}")
-
-
-def is_slow(body: bytes, media: str) -> bool:
-    """Whether reading *body* should not happen on the event loop."""
-    return len(body) > SLOW_BYTES and media in (*YAML_TYPES, PROTOBUF)
 
 
 def decode_object(body: bytes, media: str) -> Manifest:

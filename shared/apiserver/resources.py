@@ -1,6 +1,5 @@
 """The REST door: one request on a resource, read, carried out by a verb, and answered."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +10,9 @@ from aiohttp import web
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.addressed import of_kind
 from shared.apiserver.answers import json_response
+from shared.apiserver.aside import Room, aside
 from shared.apiserver.authentication import TokenTable, User
-from shared.apiserver.bodies import decode_object, is_slow
+from shared.apiserver.bodies import decode_object
 from shared.apiserver.conversion import ConvertedStore, conversion_of
 from shared.apiserver.decoding import refuse_text
 from shared.apiserver.duplicates import strict_faults
@@ -80,6 +80,7 @@ class Asked:
     serving: Serving
     watch_path: bool = False
     """By the old form of the path, which says what is to be done."""
+    body: bytes = b""
 
 
 Subresource = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -101,6 +102,7 @@ class Resources:
         self._limits = limits
         self._subresources = dict(subresources or {})
         self._snapshots = Snapshots(serving.clock)
+        self._room = Room(limits.large)
         self.watches = OpenWatches(limits.watches)
         self._event_lines = EventLines()
         self._methods: dict[str, Subresource] = {
@@ -126,7 +128,7 @@ class Resources:
             if found is not None:
                 return await found(asked)
             if subresource == "scale":
-                return await self._scale(asked)
+                return await self._carry_out(self._scale, asked)
             verbs = asked.call.kind.parts.get(subresource)
             if verbs is None:
                 raise unknown_path()
@@ -137,7 +139,16 @@ class Resources:
         method = self._methods.get(request.method)
         if method is None:
             raise method_not_allowed()
-        return await method(asked)
+        return await self._carry_out(method, asked)
+
+    async def _carry_out(self, method: Subresource, asked: Asked) -> web.StreamResponse:
+        """Read what is sent before anything that is held while others wait."""
+        if asked.request.method == "GET":
+            return await method(asked)
+        body = await read_body(asked.request, self._limits)
+        call = replace(asked.call, size=len(body))
+        async with self._room.of(len(body)):
+            return await method(replace(asked, call=call, body=body))
 
     def nothing_at(self, path: str) -> ApiFault:
         """What to answer on a path that is none of a resource."""
@@ -227,10 +238,7 @@ class Resources:
         media = media_type(request.headers.get("Content-Type", "")) or JSON
         if media not in _BODY_TYPES:
             raise unsupported(_BODY_TYPES)
-        body = await read_body(request, self._limits)
-        if is_slow(body, media):
-            return await asyncio.to_thread(_read_object, asked.call, body, media)
-        return _read_object(asked.call, body, media)
+        return await aside(len(asked.body), _read_object, asked.call, asked.body, media)
 
     async def _create(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
@@ -258,11 +266,8 @@ class Resources:
         media = patching.check_media(
             call.kind, media_type(asked.request.headers.get("Content-Type", ""))
         )
-        body = await read_body(asked.request, self._limits)
-        if is_slow(body, media):
-            document, warnings = await asyncio.to_thread(_read_patch, call, body, media)
-        else:
-            document, warnings = _read_patch(call, body, media)
+        body = asked.body
+        document, warnings = await aside(len(body), _read_patch, call, body, media)
         outcome = await patching.patch(asked.serving, call, document, media)
         return await self._written(asked, outcome, warnings)
 
@@ -288,10 +293,9 @@ class Resources:
             await self._serving.clock.sleep(_NOTICE_SECONDS)
 
     async def _delete(self, asked: Asked) -> web.StreamResponse:
-        request, call = asked.request, asked.call
-        body = await read_body(request, self._limits)
+        request, call, body = asked.request, asked.call, asked.body
         media = media_type(request.headers.get("Content-Type", "")) or JSON
-        given = decode_object(body, media) if body.strip() else {}
+        given = await aside(len(body), decode_object, body, media) if body.strip() else {}
         options = read_delete_options(given, asked.query)
         if call.subresource:
             raise method_not_allowed()
@@ -333,8 +337,7 @@ class Resources:
                 media = patching.check_media(
                     call.kind, media_type(request.headers.get("Content-Type", ""))
                 )
-                body = await read_body(request, self._limits)
-                change = patching.scale_patch(body, media)
+                change = patching.scale_patch(asked.body, media)
             case _:
                 raise method_not_allowed()
         return self._scaled(await write_scale(asked.serving, call, change), wish)

@@ -60,6 +60,8 @@ class Call:
     name: str = ""
     subresource: str = ""
     options: WriteOptions = field(default_factory=WriteOptions)
+    size: int = 0
+    """Bytes of the request's body."""
 
     @property
     def key(self) -> ObjectKey:

@@ -236,9 +236,9 @@ async def test_applying_twice_changes_nothing(client):
 
 
 async def test_apply_reads_yaml(client):
-    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata:\n  day: '2020-01-01'\n"
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: dated}\ndata:\n  day: '2020-01-01'\n"
     answer = await client.send(
-        "PATCH", f"{MAPS}/y", text, content_type=APPLY, fieldManager="tester"
+        "PATCH", f"{MAPS}/dated", text, content_type=APPLY, fieldManager="tester"
     )
     assert answer.body["data"] == {"day": "2020-01-01"}
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shared.apiserver.limits import ServerLimits
 from tests.served_api import (
     DEPLOYMENTS,
     MAPS,
@@ -163,3 +164,24 @@ async def test_replicas_below_none_are_refused_by_every_verb(client: Client) -> 
         assert (answer.code, answer.body["reason"]) == (422, "Invalid")
         assert [one["field"] for one in answer.body["details"]["causes"]] == ["spec.replicas"]
     assert (await client.get(f"{DEPLOYMENTS}/web")).body["spec"]["replicas"] == 2
+
+
+async def test_a_large_request_keeps_nobody_waiting(served: Served) -> None:
+    large = config_map("large")
+    large["unknown"] = [{}] * 500_000
+    work = asyncio.create_task(served.client.post(MAPS, large))
+    answered = 0
+    while not work.done():
+        assert (await served.client.get("/livez")).code == 200
+        answered += 1
+    assert (await work).code == 201
+    # The one that was under way when the body came is no proof.
+    assert answered > 5
+
+
+async def test_large_requests_take_turns() -> None:
+    async with served_api(limits=ServerLimits(large=1)) as served:
+        names = [f"large-{number}" for number in range(4)]
+        large = [config_map(name, x="x" * 100_000) for name in names]
+        answers = await asyncio.gather(*(served.client.post(MAPS, each) for each in large))
+        assert [answer.code for answer in answers] == [201] * 4

@@ -3,6 +3,7 @@
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.addressed import of_kind
 from shared.apiserver.admission import Operation
+from shared.apiserver.aside import aside
 from shared.apiserver.life import prepare_create
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
@@ -12,7 +13,7 @@ from shared.apiserver.status_errors import (
     invalid_object,
     not_found,
 )
-from shared.apiserver.validation import Source, conform, read
+from shared.apiserver.validation import Reading, Source, conform, read
 from shared.apiserver.write_rules import prepare_content
 from shared.errors import AlreadyExists, InvalidObject
 from shared.store.port import Revision, Stored
@@ -54,38 +55,44 @@ async def prepare_new(
 
     Server-side apply keeps its own managed fields.
     """
-    kind = call.kind
-    now = serving.now()
-    applied = source == "apply"
-    managed = (manifest.get("metadata") or {}).get("managedFields") if applied else None
+    managed = (manifest.get("metadata") or {}).get("managedFields") if source == "apply" else None
     new = prepare_create(
-        kind,
+        call.kind,
         manifest,
         call.namespace,
-        now=now,
+        now=serving.now(),
         uid=serving.new_uid(),
         suffix=serving.new_suffix(),
     )
     # 1. Can it be read, and is there a place for it?
-    new = prepare_content(kind, new)
-    reading = read(kind, None, new, call.options.field_validation, source)
-    if kind.namespaced:
+    reading = await aside(call.size, _read, call, new, source)
+    if call.kind.namespaced:
         await require_namespace(serving, call, str(new["metadata"].get("name") or ""))
+    # 2. Is it well formed, may it be here, and whose fields are they?
+    new, warnings = await aside(call.size, _admitted, serving, call, reading, source)
+    if managed:
+        new["metadata"]["managedFields"] = managed
+    return new, warnings
 
-    # 2. Is it well formed, and may it be here?
+
+def _read(call: Call, new: Manifest, source: Source) -> Reading:
+    new = prepare_content(call.kind, new)
+    return read(call.kind, None, new, call.options.field_validation, source)
+
+
+def _admitted(
+    serving: Serving, call: Call, reading: Reading, source: Source
+) -> tuple[Manifest, tuple[str, ...]]:
+    kind = call.kind
     new = conform(kind, reading)
     warnings = reading.warnings
     try:
         warnings += tuple(serving.admission.admit(Operation.CREATE, kind, None, new))
     except InvalidObject as err:
         raise invalid_object(kind.gvk, new["metadata"]["name"], err) from err
-
-    # 3. Whose fields are they?
-    if applied:
-        if managed:
-            new["metadata"]["managedFields"] = managed
+    if source == "apply":
         return new, warnings
-    return track(kind, None, new, call, now=now), warnings
+    return track(kind, None, new, call, now=serving.now()), warnings
 
 
 async def require_namespace(serving: Serving, call: Call, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apiserver.addressed import of_kind, require_place
+from shared.apiserver.aside import aside
 from shared.apiserver.bodies import decode_body
 from shared.apiserver.decoding import patch_cannot_be_applied
 from shared.apiserver.kinds import ResourceKind
@@ -158,7 +159,8 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
 
 async def _create_applied(serving: Serving, call: Call, document: Manifest) -> Outcome | None:
     """Create the object; None where it exists."""
-    new, warnings = await prepare_new(serving, call, _first_of(serving, call, document), "apply")
+    first = await aside(call.size, _first_of, serving, call, document)
+    new, warnings = await prepare_new(serving, call, first, "apply")
     if call.options.dry_run:
         return Outcome(Stored(call.key, Revision(0), new), created=True, warnings=warnings)
     try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apiserver.aside import aside
 from shared.apiserver.life import is_unchanged, must_go
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault, conflict, not_found
@@ -43,7 +44,8 @@ async def transact(serving: Serving, call: Call, key: ObjectKey, compute: Comput
         if stored is None:
             raise not_found(call.resource, key.name)
         try:
-            new = compute(stored)
+            # A small patch of a large object is no small matter either.
+            new = await aside(max(call.size, len(stored.encoded)), compute, stored)
         except (ApiFault, InvalidObject):
             stored, confirmed = await _confirm(store, stored, fresh=fresh)
             if confirmed:

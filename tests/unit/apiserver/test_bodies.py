@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.bodies import DEPTH_MAX, decode_object, is_slow
+from shared.apiserver.bodies import DEPTH_MAX, decode_object
 from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
 from shared.apiserver.status_errors import ApiFault
@@ -75,12 +75,6 @@ def test_text_that_looks_like_fields_is_none():
 
 def test_anchors_are_copied_within_reason():
     assert decode_object(b"a: &a {x: [1]}\nb: *a\n", YAML) == {"a": {"x": [1]}, "b": {"x": [1]}}
-
-
-def test_only_long_yaml_is_slow():
-    assert is_slow(b" " * 100_000, YAML)
-    assert not is_slow(b" " * 100_000, JSON)
-    assert not is_slow(b" " * 100, YAML)
 
 
 @pytest.mark.parametrize("media", [JSON, YAML, APPLY_PATCH])
