@@ -30,6 +30,21 @@ def copy(manifest: Manifest) -> Manifest:
     return _decoder.decode(_encoder.encode(manifest))
 
 
+DEPTH_MAX = 200
+"""Deeper than any object, and shallow enough for every walk that calls itself for what is below."""
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether JSON data is nested deeper than `DEPTH_MAX`; level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEPTH_MAX + 1):
+        parts = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True
+
+
 class Head(msgspec.Struct, rename="camel", frozen=True):
     """What of an object's metadata tells whether anything but its status changed.
 

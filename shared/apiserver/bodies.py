@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import DEPTH_MAX, Manifest, is_too_deep
 from shared.apiserver.negotiation import APPLY_PATCH, YAML
 from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.wire import PROTOBUF, decode_protobuf
@@ -19,8 +19,6 @@ from shared.apiserver.wire import PROTOBUF, decode_protobuf
 ALIASES_MAX = 1_000
 # What aliases may add to what was written out; without them nothing grows.
 ADDED_NODES_MAX = 100_000
-# Deeper than any object, and shallow enough for every walk that calls itself for what is below.
-DEPTH_MAX = 200
 # The C reader of YAML calls itself too, and ends the process when it is too deep. So short a text
 # cannot go that far.
 _SHALLOW_CHARACTERS = 4 * 1024
@@ -37,8 +35,9 @@ def decode_body(body: bytes, media: str) -> Any:
         found = _decode(body, media)
     except RecursionError as err:
         raise _too_deep() from err
-    if body.count(b"{") + body.count(b"[") > DEPTH_MAX or media == PROTOBUF:
-        _check_depth(found)
+    may_be_deep = body.count(b"{") + body.count(b"[") > DEPTH_MAX or media == PROTOBUF
+    if may_be_deep and is_too_deep(found):
+        raise _too_deep()
     return found
 
 
@@ -57,17 +56,6 @@ def _decode(body: bytes, media: str) -> Any:
         return _decode_any(body)
     except (UnicodeDecodeError, msgspec.DecodeError) as err:
         raise _explain_json(body, err) from err
-
-
-def _check_depth(value: Any) -> None:
-    """Raise `ApiFault` 400 for a value nested deeper than `DEPTH_MAX`; level by level."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEPTH_MAX + 1):
-        parts = [one.values() if isinstance(one, dict) else one for one in level]
-        level = [each for part in parts for each in part if isinstance(each, dict | list)]
-        if not level:
-            return
-    raise _too_deep()
 
 
 def _too_deep() -> ApiFault:

@@ -7,14 +7,13 @@ the `ce-id` of the command as one token (`subjects.encode_token`).
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.manifest import DEPTH_MAX, GroupVersionKind, Manifest, is_too_deep
 from shared.errors import MalformedEvent
 from shared.events.envelope import Envelope
 
@@ -30,6 +29,8 @@ OBJECTS_MAX = 1000
 
 _STRUCTURED = "application/cloudevents+json"
 _ID_CHARACTERS_MAX = 200
+# Text that is none, base64 that is none, and what is nested without an end.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def read_envelope(headers: Mapping[str, str], body: bytes) -> tuple[Envelope, by
         found = _decode_structured(body)
         coded = found.data_base64
         data = base64.b64decode(coded, validate=True) if coded is not None else bytes(found.data)
-    except (msgspec.DecodeError, binascii.Error) as err:
+    except _UNREADABLE as err:
         raise MalformedEvent(f"not a CloudEvent in JSON: {err}") from err
     envelope = Envelope.read(
         {
@@ -158,7 +159,7 @@ def decode_command(event_type: str, data: bytes) -> Command:
                 return msgspec.json.decode(data, type=Delete)
             case "dev.hanse.commands.scale.v1":
                 return msgspec.json.decode(data, type=Scale)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except _UNREADABLE as err:
         raise MalformedEvent(f"data of {event_type}: {err}") from err
     raise MalformedEvent(f"unknown command type {event_type[:200]}")
 
@@ -171,6 +172,8 @@ def _manifests(data: Any) -> Sequence[Manifest]:
         raise MalformedEvent(f"data of {APPLY}: between 1 and {OBJECTS_MAX} manifests, please")
     if not all(isinstance(each, dict) for each in found):
         raise MalformedEvent(f"data of {APPLY}: a manifest is an object")
+    if is_too_deep(found):
+        raise MalformedEvent(f"data of {APPLY}: nested deeper than {DEPTH_MAX}")
     return found
 
 

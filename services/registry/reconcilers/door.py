@@ -7,8 +7,10 @@ this door has been let in by NATS: its credentials say who may publish and reque
 from dataclasses import dataclass
 
 from shared.apimachinery.manifest import (
+    DEPTH_MAX,
     GroupVersionKind,
     Manifest,
+    is_too_deep,
     name_of,
     namespace_of,
 )
@@ -44,6 +46,8 @@ class Door:
 
     async def apply(self, manifest: Manifest, options: WriteOptions) -> Outcome:
         """Server-side apply; the object is created where it does not exist."""
+        if is_too_deep(manifest):
+            raise bad_request(f"the manifest is nested deeper than {DEPTH_MAX}")
         gvk = GroupVersionKind.of(manifest)
         if not gvk.kind or not manifest.get("apiVersion"):
             raise bad_request("Object 'Kind' or 'apiVersion' is missing in the manifest")

@@ -114,7 +114,7 @@ Asked = TypeVar("Asked", bound=msgspec.Struct)
 def _read(body: bytes, struct: type[Asked]) -> Asked:
     try:
         return msgspec.json.decode(body, type=struct)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         raise bad_request(f"the request cannot be read: {err}") from err
 
 

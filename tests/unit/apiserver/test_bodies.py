@@ -6,7 +6,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.bodies import DEPTH_MAX, decode_object
+from shared.apimachinery.manifest import DEPTH_MAX
+from shared.apiserver.bodies import decode_object
 from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
 from shared.apiserver.status_errors import ApiFault

@@ -1,9 +1,12 @@
 """How commands of other systems are read."""
 
 import base64
+import contextlib
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import MalformedEvent
 from shared.events import commands
@@ -40,6 +43,9 @@ def test_delete_and_scale_name_an_object() -> None:
         (commands.APPLY, b"[]"),
         (commands.APPLY, b"[1]"),
         (commands.APPLY, b"\xff\xfe"),
+        (commands.APPLY, b"[" * 100_000),
+        (commands.APPLY, b'{"a":' * 300 + b"1" + b"}" * 300),
+        (commands.SCALE, b'{"a":' * 100_000),
         (commands.DELETE, b'{"kind": "Pod"}'),
         (commands.SCALE, b'{"apiVersion": "v1", "kind": "Pod", "name": "p", "replicas": "3"}'),
     ],
@@ -81,3 +87,31 @@ def test_structured_mode_has_everything_in_the_body() -> None:
 def test_what_is_no_cloud_event_is_malformed(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(MalformedEvent):
         read_envelope(headers, body)
+
+
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"data":' + b"[" * 100_000,
+        b'{"type": "\xff"}',
+        '{"data_base64": "é"}'.encode(),
+        b'{"data_base64": "a"}',
+        b'{"type": 5}',
+        b"null",
+    ],
+)
+def test_a_structured_event_that_cannot_be_read_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedEvent):
+        read_envelope(STRUCTURED, body)
+
+
+@given(st.sampled_from([commands.APPLY, commands.DELETE, commands.SCALE]), st.binary(max_size=80))
+def test_no_bytes_are_worse_than_malformed(event_type: str, data: bytes) -> None:
+    with contextlib.suppress(MalformedEvent):
+        decode_command(event_type, data)
+    with contextlib.suppress(MalformedEvent):
+        read_envelope(STRUCTURED, data)
