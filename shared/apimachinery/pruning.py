@@ -16,6 +16,11 @@ def without_unknown(manifest: Mapping[str, Any], schema: Schema) -> dict[str, An
     return pruned
 
 
+def pruned(value: Any, schema: Schema) -> Any:
+    """Return a part of an object without what *schema*, its own, does not declare."""
+    return _prune(value, schema)
+
+
 def _prune(value: Any, schema: Schema) -> Any:
     if schema is ANYTHING:
         return value

@@ -9,7 +9,7 @@ from shared.apimachinery.patterns import matches
 from shared.apimachinery.schema import Schema
 from shared.errors import FieldError
 
-_SHOWN_MAX = 200
+_SHOWN_MAX = 1_000
 
 
 def check_scalar(value: Any, schema: Schema, path: str, faults: list[FieldError]) -> bool:
@@ -66,12 +66,13 @@ def _choice_faults(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[Fi
 def _text_faults(value: str, raw: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     least, most, pattern = raw.get("minLength"), raw.get("maxLength"), raw.get("pattern")
     start = f"Invalid value: {shown(value)}: {path} in body should"
-    if least is not None and len(value) < least:
-        yield FieldError(path, f"{start} be at least {least} chars long")
+    # One of them at most, in this order.
     if most is not None and len(value) > most:
         why = f"Too long: may not be more than {most} bytes"
         yield FieldError(path, why, "FieldValueTooLong")
-    if pattern and not matches(pattern, value):
+    elif least is not None and len(value) < least:
+        yield FieldError(path, f"{start} be at least {least} chars long")
+    elif pattern and not matches(pattern, value):
         yield FieldError(path, f"{start} match '{pattern}'")
 
 
@@ -94,7 +95,12 @@ def _number_faults(value: float, raw: Mapping[str, Any], path: str) -> Iterator[
         yield FieldError(path, f"{start} a multiple of {step}")
 
 
+_FOR_HTML = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
 def shown(value: Any) -> str:
-    """Return a value as errors print it: JSON, cut where it is long."""
+    """Return a value as errors print it: JSON, as Go writes it, cut where it is long."""
     text = encode({"": value}).decode()[4:-1]
+    if isinstance(value, dict | list):
+        text = text.translate(_FOR_HTML)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."

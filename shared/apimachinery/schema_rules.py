@@ -57,6 +57,13 @@ def rule_faults(
     return run.faults
 
 
+def value_rule_faults(value: Any, schema: Schema, path: str) -> list[FieldError]:
+    """Return what the rules of *schema* say of a new value at *path*."""
+    run = _Run()
+    run.visit(value, schema, path, NOTHING)
+    return run.faults
+
+
 class _Run:
     """One walk over one object."""
 

@@ -18,6 +18,8 @@ from shared.errors import FieldError
 
 _HEADER = ("apiVersion", "kind", "metadata")
 _BUILTIN = "x-kubernetes-group-version-kind"
+# The path of what is wrong with no field in particular.
+NOWHERE = "<nil>"
 FAULTS_MAX = 100
 DEPTH_MAX = 200
 
@@ -29,6 +31,8 @@ class Findings:
     faults: list[FieldError] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     depth: int = 0
+    builtin: bool = False
+    """Kinds that Kubernetes has built in name the keys of maps in brackets, custom ones do not."""
 
 
 def validate(
@@ -39,8 +43,8 @@ def validate(
     What is as it was in *old* is not judged again: it passed once, and faults that a changed
     schema finds there are not this writer's (KEP-4008).
     """
-    findings = Findings()
     schema = schema.as_object()
+    findings = Findings(builtin=_BUILTIN in schema.raw)
     before = NOTHING if old is None else Earlier(old)
     for name, value in manifest.items():
         if value is None:
@@ -50,8 +54,8 @@ def validate(
             _check(value, child, name, findings, before.field(name, value))
         elif not schema.preserves_unknown:
             findings.unknown.append(name)
-    _check_required(manifest, schema, "", findings)
-    if _BUILTIN in schema.raw:
+    _check_required({**dict.fromkeys(_HEADER, ""), **manifest}, schema, "", findings)
+    if findings.builtin:
         # Controllers write parts of a status; a typed server reads the rest as zero.
         findings.faults = [
             fault
@@ -60,6 +64,13 @@ def validate(
         ]
     del findings.faults[FAULTS_MAX:]
     return findings
+
+
+def value_faults(value: Any, schema: Schema) -> list[FieldError]:
+    """Return the faults of a part of an object, whose paths begin at that part."""
+    findings = Findings()
+    _check(value, schema, "", findings, NOTHING)
+    return findings.faults
 
 
 def _check(value: Any, schema: Schema, path: str, into: Findings, before: Earlier) -> None:
@@ -102,8 +113,14 @@ def _check_object(
             if not schema.preserves_unknown:
                 into.unknown.append(f"{path}.{name}")
         elif each is not None:
-            where = f"{path}.{name}" if schema.declares(name) else f"{path}[{name}]"
-            _check(each, child, where, into, before.field(name, each))
+            key = into.builtin and not schema.declares(name)
+            _check(
+                each,
+                child,
+                f"{path}[{name}]" if key else _joined(path, name),
+                into,
+                before.field(name, each),
+            )
     _check_required(value, schema, path, into)
     if schema.bounded:
         into.faults.extend(_size_faults(len(value), schema, path, "Properties"))
@@ -111,12 +128,15 @@ def _check_object(
 
 def _check_required(value: Mapping[str, Any], schema: Schema, path: str, into: Findings) -> None:
     for name in schema.required:
-        if value.get(name) is not None or (not path and name in _HEADER):
+        if value.get(name) is not None:
             continue
         if name in value and (schema.field(name) or ANYTHING).nullable:
             continue
-        where = f"{path}.{name}" if path else name
-        into.faults.append(FieldError(where, "Required value", "FieldValueRequired"))
+        into.faults.append(FieldError(_joined(path, name), "Required value", "FieldValueRequired"))
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _check_list(
@@ -175,17 +195,18 @@ def _junctor_faults(value: Any, schema: Schema, path: str, depth: int) -> Iterat
 
     for part in raw.get("allOf") or ():
         yield from faults_of(part)
-    start = f"Invalid value: {shown(value)}: {path} must"
+    # These are the words of `k8s.io/kube-openapi`, which has no field for them.
+    start = f'Invalid value: "": "{path}" must'
     if (parts := raw.get("anyOf")) and all(faults_of(part) for part in parts):
-        yield FieldError(path, f"{start} validate at least one schema (anyOf)")
+        yield FieldError(NOWHERE, f"{start} validate at least one schema (anyOf)")
     if parts := raw.get("oneOf"):
         valid = sum(not faults_of(part) for part in parts)
         if valid != 1:
             found = f"{valid} valid alternatives" if valid else "none valid"
             rule = f"validate one and only one schema (oneOf). Found {found}"
-            yield FieldError(path, f"{start} {rule}")
+            yield FieldError(NOWHERE, f"{start} {rule}")
     if (part := raw.get("not")) is not None and not faults_of(part):
-        yield FieldError(path, f"{start} not validate the schema (not)")
+        yield FieldError(NOWHERE, f"{start} not validate the schema (not)")
 
 
 def _wrong_type(value: Any, schema: Schema, path: str) -> FieldError:

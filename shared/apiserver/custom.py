@@ -21,7 +21,7 @@ from shared.apiserver.kinds import Column, ResourceKind, ScalePaths
 from shared.apiserver.registry import Registry
 from shared.clock import Clock, format_time
 from shared.errors import InvalidObject
-from shared.store.port import Change, ChangeType, Mirror, Scope
+from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
 
 log = structlog.get_logger("hanse.apiserver")
 
@@ -30,18 +30,21 @@ ESTABLISHED = "Established"
 NAMES_ACCEPTED = "NamesAccepted"
 
 
-def kinds_of(definition: Manifest) -> list[ResourceKind]:
-    """Return a kind for every version that is served; *definition* must be valid."""
+def kinds_of(definition: Manifest, since: int = 0) -> list[ResourceKind]:
+    """Return a kind for every version that is served; *definition* must be valid.
+
+    *since*: the revision of the definition.
+    """
     spec = definition["spec"]
     webhook = (spec.get("conversion") or {}).get("strategy") == "Webhook"
     return [
-        _kind(spec, version)
+        _kind(spec, version, since)
         for version in spec["versions"]
         if version.get("served") and (version.get("storage") or not webhook)
     ]
 
 
-def _kind(spec: Mapping[str, Any], version: Mapping[str, Any]) -> ResourceKind:
+def _kind(spec: Mapping[str, Any], version: Mapping[str, Any], since: int) -> ResourceKind:
     names = spec["names"]
     subresources = version.get("subresources") or {}
     return ResourceKind(
@@ -56,6 +59,7 @@ def _kind(spec: Mapping[str, Any], version: Mapping[str, Any]) -> ResourceKind:
         schema=_schema(version),
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
         custom=True,
+        since=since,
         selectable_fields=tuple(
             one["jsonPath"].removeprefix(".") for one in version.get("selectableFields") or ()
         ),
@@ -200,7 +204,7 @@ class DefinitionAdmission:
             return ()
         if isinstance(new.get("spec"), dict):
             new["spec"] = with_defaults(new["spec"])
-        faults = check_definition(new)
+        faults = check_definition(new, old)
         if old is not None:
             faults += check_definition_update(old, new)
         if faults:
@@ -228,12 +232,12 @@ def follow_definitions(registry: Registry, mirror: Mirror) -> Callable[[], None]
         if change.type is ChangeType.DELETED:
             registry.drop_custom(change.stored.key.name)
         elif change.previous is None or _differs(change.previous.manifest, change.stored.manifest):
-            _serve(registry, change.stored.manifest)
+            _serve(registry, change.stored)
 
     # Listening first: what happens in between is seen twice rather than never.
     stop = mirror.on_change(on_change)
     for stored in tuple(mirror.items(scope)):
-        _serve(registry, stored.manifest)
+        _serve(registry, stored)
     return stop
 
 
@@ -241,13 +245,14 @@ def _differs(old: Manifest, new: Manifest) -> bool:
     return old.get("spec") != new.get("spec") or is_served(old) != is_served(new)
 
 
-def _serve(registry: Registry, definition: Manifest) -> None:
-    """Serve what *definition* declares, if it may be; a broken one harms itself only."""
-    name = name_of(definition)
-    faults = check_definition(definition)
+def _serve(registry: Registry, stored: Stored) -> None:
+    """Serve what a definition declares, if it may be; a broken one harms itself only."""
+    definition, name = stored.manifest, stored.key.name
+    # Its schemas were judged when they were written.
+    faults = check_definition(definition, definition)
     if faults:
         log.warning("definition not served", definition=name, reason=str(faults[0]))
     if faults or not is_served(definition):
         registry.drop_custom(name)
     else:
-        registry.put_custom(name, kinds_of(definition))
+        registry.put_custom(name, kinds_of(definition, stored.revision))

@@ -41,13 +41,14 @@ def _within(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
             yield from _within(item, schema.items, f"{path}[{place}]")
     elif isinstance(value, dict):
         if schema.embedded:
-            yield from _resource_faults(value, path)
+            yield from resource_faults(value, path)
         for name, each in value.items():
             if isinstance(each, dict | list) and not (schema.embedded and name == "metadata"):
                 yield from _embedded(each, schema, name, path)
 
 
-def _resource_faults(value: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+def resource_faults(value: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    """Yield the faults of an object within an object; its metadata may be left out."""
     for name in ("apiVersion", "kind"):
         if name not in value:
             yield FieldError(f"{path}.{name}", "Required value", "FieldValueRequired")

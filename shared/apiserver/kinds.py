@@ -79,6 +79,9 @@ class ResourceKind:
     row_order: RowOrder | None = None
     custom: bool = False
     """Declared by a CustomResourceDefinition: no strategic merge, unknown fields pruned."""
+    since: int = 0
+    """Of a custom kind: the store's revision that declared it so; what was written before may
+    not be as its schema has it now."""
     selectable_fields: tuple[str, ...] = field(default=())
     """Usable in field selectors beside metadata.name and metadata.namespace, written as there:
     `spec.nodeName`, without a leading dot."""

@@ -4,7 +4,7 @@ An object's JSON is made once (`Stored.encoded`, `Stored.face`) and joined into 
 Lists come in parts, so that neither the whole of one nor the time it takes is in anybody's way.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from shared.apiserver.printers.workloads import SCALE as SCALE_COLUMNS
 from shared.apiserver.serving import Shown
 from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.tables import IncludeObject, render_table, row_writer
+from shared.apiserver.validation import as_declared
 from shared.apiserver.verbs.listing import Page
 from shared.store.port import ChangeType, Stored
 
@@ -74,6 +75,8 @@ class Renderer:
         self._now = now
         self._include = include
         self._api_version = kind.gvk.api_version
+        # A custom kind shows an object by its schema of today.
+        self._face = f"{kind.gvk.api_version} {kind.since}" if kind.custom else self._api_version
 
     @property
     def identity(self) -> Hashable:
@@ -89,7 +92,7 @@ class Renderer:
         if self.form is Form.METADATA:
             return self._partial(stored)
         version = {"resourceVersion": str(stored.revision)}
-        return _encode(self._table([stored.glance()], version))
+        return _encode(self._table([stored], version))
 
     def page(self, page: Page) -> Iterator[bytes]:
         """Yield a list in parts: its head, each object, its end; raises `ApiFault` 406."""
@@ -120,9 +123,8 @@ class Renderer:
             row = row_writer(
                 self._kind, now=self._now(), include=self._include, version=self._version
             )
-            resource = self._kind.group_resource
             opening = _encode(self._table([], metadata)).removesuffix(b"]}")
-            return opening, lambda one: _encode(row(self._shown(resource, one.glance())))
+            return opening, lambda one: _encode(row(self._seen(one)))
         if self.form is Form.METADATA_LIST:
             kind, version = "PartialObjectMetadataList", self._version
         else:
@@ -138,7 +140,7 @@ class Renderer:
         """One line of a watch. Of tables only the *first* has the columns."""
         if self.form is Form.TABLE:
             version = {"resourceVersion": str(stored.revision)}
-            table = self._table([stored.glance()], version)
+            table = self._table([stored], version)
             if not first:
                 table["columnDefinitions"] = None
             body = _encode(table)
@@ -171,25 +173,35 @@ class Renderer:
 
     def _plain(self, stored: Stored) -> bytes:
         face = stored.face
-        if face is None or face[0] != self._api_version:
-            face = stored.face = (self._api_version, self._made(stored))
+        if face is None or face[0] != self._face:
+            face = stored.face = (self._face, self._made(stored))
         return face[1]
 
     def _made(self, stored: Stored) -> bytes:
+        of_today = read_api_version(stored.encoded) == self._api_version
+        if self._kind.custom and of_today and stored.revision > self._kind.since:
+            return stored.encoded
         manifest = stored.glance()
-        seen = self._shown(self._kind.group_resource, manifest)
-        if seen is manifest and read_api_version(stored.encoded) == self._api_version:
+        seen = self._seen(stored, manifest)
+        if seen is manifest and of_today:
             return stored.encoded
         # Written in another version of the kind; versions differ in name only (as custom
         # resources with conversion strategy None).
         return encode({**seen, "apiVersion": self._api_version, "kind": self._kind.gvk.kind})
 
-    def _table(self, items: list[Manifest], metadata: dict[str, Any]) -> dict[str, Any]:
-        resource = self._kind.group_resource
-        items = [self._shown(resource, one) for one in items]
+    def _seen(self, stored: Stored, manifest: Manifest | None = None) -> Manifest:
+        """What readers see; of a custom kind by its schema of today, in the version asked for."""
+        manifest, kind = manifest or stored.glance(), self._kind
+        if not kind.custom:
+            return self._shown(kind.group_resource, manifest)
+        if stored.revision > kind.since and manifest.get("apiVersion") == self._api_version:
+            return manifest
+        return as_declared(kind, manifest)
+
+    def _table(self, items: Iterable[Stored], metadata: dict[str, Any]) -> dict[str, Any]:
         return render_table(
             self._kind,
-            items,
+            [self._seen(one) for one in items],
             now=self._now(),
             include=self._include,
             metadata=metadata,

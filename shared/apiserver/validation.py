@@ -6,7 +6,7 @@ from typing import Literal
 from shared.apimachinery.manifest import Manifest, encode
 from shared.apimachinery.pruning import with_defaults, without_unknown
 from shared.apimachinery.schema_rules import rule_faults
-from shared.apimachinery.validation import Findings, validate
+from shared.apimachinery.validation import NOWHERE, Findings, validate
 from shared.apiserver.custom_content import content_faults
 from shared.apiserver.decoding import (
     cannot_be_handled,
@@ -15,6 +15,7 @@ from shared.apiserver.decoding import (
     wrong_type,
 )
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.names import check_metadata
 from shared.apiserver.ownership import schema_of
 from shared.apiserver.semantics import has_rules, judge
@@ -86,7 +87,8 @@ def _read_builtin(
         raise _unreadable(kind, new, strict_error(unknown), source)
     # A part that is required and was not looked at is there.
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
-    if schema.typed and has_rules(kind.group_resource):
+    ruled = has_rules(kind.group_resource) or kind.group_resource == DEFINITIONS
+    if schema.typed and ruled:
         # What must be there is said by the rules of the kind, and its lists may hold duplicates.
         faults = [one for one in faults if one.reason not in _SAID_BY_RULES]
     # A null stands for an absent field, which is how it is stored; so does what is empty.
@@ -118,7 +120,7 @@ def _read_custom(
 
 def _placed(fault: FieldError) -> FieldError:
     """Kubernetes has no path for a custom object as a whole."""
-    return fault if fault.path else replace(fault, path="<nil>")
+    return fault if fault.path else replace(fault, path=NOWHERE)
 
 
 def as_declared(kind: ResourceKind, manifest: Manifest) -> Manifest:

@@ -120,6 +120,8 @@ def _construct(kind: type) -> Any:
                 return kind(loader.construct_sequence(node, deep=True))
             case yaml.MappingNode():
                 return kind(loader.construct_mapping(node, deep=True))
+            case yaml.ScalarNode(style="'" | '"' | "|" | ">"):
+                return kind(str(node.value))
             case _:
                 return kind(yaml.safe_load(str(node.value)) if node.value else None)
 

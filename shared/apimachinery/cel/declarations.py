@@ -6,7 +6,7 @@ lists and maps of maps lose the type of their elements here, since messages have
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cel_expr_python import cel
@@ -107,10 +107,16 @@ class Declarations:
             properties |= _HEADER
         name = f"T{len(self._file.message_type)}"
         message = self._file.message_type.add(name=name)
+        # `crew_size` and `crewSize` may stand side by side; nothing is ever written as JSON.
+        message.options.deprecated_legacy_json_field_conflicts = True
+        found = {}
         for property_name, part in properties.items():
             kind, written = self._declare(part), escaped(property_name)
             if kind is not None and written is not None:
-                _add_field(message, written, kind, f"{PACKAGE}.{name}")
+                found[written] = kind
+        taken = set(found)
+        for written, kind in found.items():
+            _add_field(message, written, kind, f"{PACKAGE}.{name}", taken)
         return _Kind(cel.Type(f"{PACKAGE}.{name}"), _FIELD.TYPE_MESSAGE, f".{PACKAGE}.{name}")
 
 
@@ -123,21 +129,28 @@ def _list_of(element: _Kind) -> _Kind:
 def _map_of(value: _Kind) -> _Kind:
     kind = cel.Type.Map(cel.Type.STRING, value.type)
     if value.repeated or value.values is not None:
-        return _Kind(kind, _FIELD.TYPE_MESSAGE, ".google.protobuf.Struct")
+        return replace(_ANY_MAP, type=kind)
     return _Kind(kind, _FIELD.TYPE_MESSAGE, values=value)
 
 
-def _add_field(message: Any, name: str, kind: _Kind, owner: str) -> None:
+_ANY_MAP = _Kind(cel.Type.MAP, _FIELD.TYPE_MESSAGE, ".google.protobuf.Struct")
+
+
+def _add_field(message: Any, name: str, kind: _Kind, owner: str, taken: set[str]) -> None:
+    """Add a field to *message*, whose full name is *owner* and which has the names *taken*."""
+    if kind.values is not None and _entry_name(name) in taken:
+        kind = _ANY_MAP
     number = len(message.field) + 1
     # The reserved range of field numbers (19000-19999) is beyond what one object declares.
     field = message.field.add(name=name, number=number, json_name=f"f{number}", type=kind.code)
     field.label = _FIELD.LABEL_REPEATED if kind.repeated else _FIELD.LABEL_OPTIONAL
+    if kind.name:
+        field.type_name = kind.name
     if kind.values is None:
-        if kind.name:
-            field.type_name = kind.name
         return
-    # A map is a list of entries, as every protobuf compiler makes it.
-    entry = message.nested_type.add(name=f"Entry{number}")
+    # A map is a list of entries, named as every protobuf compiler names them.
+    entry = message.nested_type.add(name=_entry_name(name))
+    taken.add(entry.name)
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
     value = entry.field.add(
@@ -146,4 +159,9 @@ def _add_field(message: Any, name: str, kind: _Kind, owner: str) -> None:
     if kind.values.name:
         value.type_name = kind.values.name
     field.label = _FIELD.LABEL_REPEATED
-    field.type_name = f".{owner}.Entry{number}"
+    field.type_name = f".{owner}.{entry.name}"
+
+
+def _entry_name(name: str) -> str:
+    """`cargo_hold` has entries of the type `CargoHoldEntry`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Entry"

@@ -219,9 +219,8 @@ def test_a_rule_upon_an_object_holds(
     values = {"type": "object", "additionalProperties": {"type": "integer"}, **rule}
     kind = node({"type": "object", "properties": {"spec": values}})
     assert validate({"spec": good}, kind).faults == []
-    assert [each.path.partition(".")[0] for each in validate({"spec": bad}, kind).faults] == [
-        "spec"
-    ]
+    (fault,) = validate({"spec": bad}, kind).faults
+    assert "spec" in f"{fault.path} {fault.message}"
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,12 @@ def test_the_authors_schema_is_shared_not_copied():
     assert kind.schema["properties"]["spec"] is declared["properties"]["spec"]
 
 
+WEBHOOK = {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://a.example/c"}}
+
+
 def test_with_a_conversion_webhook_only_the_storage_version_is_served(registry: Registry):
     definition = a_definition(
-        conversion={"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"]}},
+        conversion={"strategy": "Webhook", "webhook": WEBHOOK},
         versions=[a_version("v1"), a_version("v2", storage=False)],
     )
     kind = registry.preferred(DEFINITIONS)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.api.scheme import SCHEME, HanseKind, kind_named, kind_of_resource
-from shared.apiserver.structural import check_structural
+from shared.apiserver.definitions.schemas import check_schema
 
 KINDS = pytest.mark.parametrize("kind", SCHEME, ids=lambda kind: kind.kind)
 
@@ -22,7 +22,8 @@ def schema_at(kind: str, *path: str) -> Mapping[str, Any]:
 def test_the_schema_of_a_kind_is_structural(kind: HanseKind):
     properties = {**kind.schema["properties"], "metadata": {"type": "object"}}
 
-    assert check_structural({**kind.schema, "properties": properties}, kind.kind) == []
+    schema = {**kind.schema, "properties": properties}
+    assert check_schema(schema, kind.kind, has_status=True) == []
 
 
 @KINDS
