@@ -140,6 +140,8 @@ class Controller(Generic[Key]):
             for timeout, due in list(self._deadlines.items()):
                 if due > now:
                     break
+                # Once: it may take a while to end.
+                del self._deadlines[timeout]
                 timeout.reschedule(now)
 
     async def _work(self) -> None:
@@ -196,7 +198,7 @@ class Controller(Generic[Key]):
             try:
                 return await self._reconciler.reconcile(key)
             finally:
-                del self._deadlines[timeout]
+                self._deadlines.pop(timeout, None)
 
     def _back_off(self, key: Key, retry_after: timedelta | None) -> None:
         failures = self._failures.get(key, 0)

@@ -110,6 +110,22 @@ async def test_what_takes_too_long_is_ended_and_comes_back() -> None:
     assert not controller._deadlines
 
 
+async def test_what_takes_long_to_end_after_its_deadline_harms_nobody() -> None:
+    async def linger() -> Result:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+        raise AssertionError
+
+    settings = LoopSettings(
+        workers=1, backoff_first=timedelta(0), deadline=timedelta(milliseconds=20), fail_fast=True
+    )
+    recorder = Recorder(linger, done)
+    await run_until(recorder, "a", settings=settings)
+    assert recorder.keys == ["a", "a"]
+
+
 async def test_with_fail_fast_a_bug_ends_the_loop() -> None:
     controller: Controller[str] = Controller(
         "test", Recorder(bug), LoopSettings(workers=1, fail_fast=True)
