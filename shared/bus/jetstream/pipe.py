@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from shared.bus.jetstream.quick_client import QuickClient
 from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
 from shared.errors import InvalidObject, StoreUnavailable
 
@@ -52,7 +52,7 @@ class _Flight:
 class Pipe:
     """Requests over *client* with a bounded window."""
 
-    def __init__(self, client: Client, deadline: timedelta) -> None:
+    def __init__(self, client: QuickClient, deadline: timedelta) -> None:
         self._client = client
         self._deadline = deadline.total_seconds()
         self._prefix = client.new_inbox() + "."
@@ -65,7 +65,9 @@ class Pipe:
         self._subscription: Subscription | None = None
 
     async def start(self) -> None:
-        self._subscription = await self._client.subscribe(self._prefix + "*", cb=self._on_reply)
+        self._subscription = await self._client.subscribe_directly(
+            self._prefix + "*", self._on_reply
+        )
 
     async def stop(self) -> None:
         self.fail_all("the connection is closing")
@@ -103,7 +105,7 @@ class Pipe:
         for token in list(self._flights):
             self._fail(token, why)
 
-    async def _on_reply(self, message: Msg) -> None:
+    def _on_reply(self, message: Msg) -> None:
         flight = self._land(message.subject[len(self._prefix) :])
         if flight is not None and not flight.future.done():
             flight.future.set_result(Reply(message.data, message.headers or _NO_HEADERS))

@@ -22,7 +22,6 @@ from nats.aio.subscription import Subscription
 from shared.bus.jetstream.connection import RECONNECT_SECONDS, ApiError, Connection
 from shared.bus.jetstream.pipe import STATUS
 from shared.bus.jetstream.streams import nanoseconds
-from shared.bus.topology import MEBIBYTE
 from shared.errors import StoreUnavailable, TerminalError
 
 log = structlog.get_logger("hanse.bus")
@@ -30,8 +29,6 @@ log = structlog.get_logger("hanse.bus")
 HEARTBEAT = timedelta(seconds=1)
 TICK_SECONDS = 1.0
 SILENCE_TICKS_MAX = 4
-_PENDING_BYTES_MAX = 512 * MEBIBYTE
-_PENDING_MESSAGES_MAX = 1_000_000
 _NO_HEADERS: dict[str, str] = {}
 
 
@@ -88,6 +85,7 @@ class Tail:
         self._arrived = asyncio.Event()
         # The flow control request not answered yet: the server waits for it.
         self._owed = ""
+        self._resuming: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self._subscription: Subscription | None = None
         self._name = ""
@@ -135,16 +133,11 @@ class Tail:
         inbox = self._connection.client.new_inbox()
         epoch = self._epoch
 
-        async def receive(message: Msg) -> None:
+        def receive(message: Msg) -> None:
             if epoch == self._epoch:
-                await self._receive(message)
+                self._receive(message)
 
-        self._subscription = await self._connection.client.subscribe(
-            inbox,
-            cb=receive,
-            pending_msgs_limit=_PENDING_MESSAGES_MAX,
-            pending_bytes_limit=_PENDING_BYTES_MAX,
-        )
+        self._subscription = await self._connection.client.subscribe_directly(inbox, receive)
         await self._create_consumer(inbox)
         target = await self._connection.last_sequence(self._stream)
         await self._catch_up()
@@ -234,7 +227,9 @@ class Tail:
         """Let the server send again: there is room now."""
         owed, self._owed = self._owed, ""
         if owed and self._connection.connected:
-            await self._connection.client.publish(owed)
+            # Where it does not arrive, a heartbeat asks for it again.
+            with contextlib.suppress(nats.errors.Error):
+                await self._connection.client.publish(owed)
 
     async def _detach(self) -> None:
         # What still arrives from the old consumer belongs to no epoch.
@@ -248,12 +243,12 @@ class Tail:
             await subscription.unsubscribe()
         await self._connection.tell(f"CONSUMER.DELETE.{self._stream}.{self._name}")
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         self._heard_at = asyncio.get_running_loop().time()
         self._silent_ticks = 0
         headers = message.headers or _NO_HEADERS
         if not message.reply.startswith("$JS.ACK.") and STATUS in headers:
-            await self._receive_status(message.reply, headers)
+            self._receive_status(message.reply, headers)
             return
         tokens = message.reply.split(".")
         # Two more tokens, domain and account, before the stream's name where there is a domain.
@@ -274,7 +269,7 @@ class Tail:
         if self._target is not None and sequence >= self._target:
             self._arrived.set()
 
-    async def _receive_status(self, reply: str, headers: dict[str, str]) -> None:
+    def _receive_status(self, reply: str, headers: dict[str, str]) -> None:
         if headers[STATUS] != "100":
             # 409: the consumer was deleted or its leader moved.
             self._gap()
@@ -284,7 +279,7 @@ class Tail:
             # Everything before this has been handled.
             self._owed = reply or stalled
             if self._has_room():
-                await self.resume()
+                self._resuming = asyncio.create_task(self.resume())
             return
         if int(headers.get("Nats-Last-Consumer", "0")) != self._consumer_sequence:
             self._gap()

@@ -54,9 +54,7 @@ class PullWorker:
 
     async def run(self) -> None:
         """Pull until cancelled."""
-        subscription = await self._connection.client.subscribe(
-            self._inbox, cb=self._receive, pending_bytes_limit=-1
-        )
+        subscription = await self._connection.client.subscribe_directly(self._inbox, self._receive)
         stop = self._connection.on_reconnect(self._start_over)
         try:
             while True:
@@ -108,7 +106,7 @@ class PullWorker:
         self._asked = 0
         self._wanted.set()
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         headers = message.headers or _NO_HEADERS
         if not message.reply.startswith("$JS.ACK.") and STATUS in headers:
             self._receive_status(headers)
