@@ -152,6 +152,9 @@ class Reporter:
         self._hurry.clear()
 
     async def _send_news(self) -> bool:
+        for key in self._looks.keys() & self._news.keys():
+            # One report instead of two: what was seen since belongs to it.
+            self._looks.pop(key)()
         reports, self._news = self._news, {}
         return await self._send(reports)
 
