@@ -33,7 +33,7 @@ _BATCH = 256
 _RETRY_SECONDS = 1.0
 _LINGER_SECONDS = 0.002
 # Beyond so many reports a second, each waits longer and more of them are overtaken by newer ones.
-_PER_SECOND = 50
+_PER_SECOND = 20
 _INTERVAL_MAX_SECONDS = 1.0
 
 Fact = WorkFact | DriftCorrected
