@@ -1,4 +1,4 @@
-"""`python -m bench [propagation|scheduler|startup] [--json]`: every figure beside its floor.
+"""`python -m bench [PART] [--json]`: every figure beside its floor.
 
 A part is a module with `add_arguments(parser)`, `run(arguments) -> dict` of figures and
 `rows(figures)`, the lines of its table; it is imported only when it runs.
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 PARTS = {
+    "apiserver": "the API server alone: writes, reads, lists, watches, cold start",
     "propagation": "one Deployment to three members, and five hundred at once",
     "scheduler": "decisions per second over a fleet",
     "startup": "cold start of every service, and its memory",

@@ -1,17 +1,19 @@
-"""Two gateways over one nats-server, as processes that can be made to fail."""
+"""Two gateways over one nats-server, as processes that can be made to fail.
+
+One that ends by itself is started again, as its supervisor would, and counted.
+"""
 
 import asyncio
-import os
 import random
 import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from sys import executable
 
 import aiohttp
 
+from bench.gateway import Program, gateway_environment
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.nats_server import NatsServer
@@ -21,49 +23,26 @@ from tests.processes import free_ports
 READY_SECONDS_MAX = 60.0
 
 
-class Gateway:
-    """One replica; its port stays the same over restarts."""
-
-    def __init__(self, environment: dict[str, str], port: int, log: Path) -> None:
-        self.url = f"https://127.0.0.1:{port}"
-        self._environment = environment
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        with self._log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                executable,
-                "-m",
-                "services.gateway",
-                stdout=output,
-                stderr=output,
-                env={**os.environ, **self._environment},
-            )
-
-    async def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(how)
-            await self._process.wait()
-
-
 class Site:
     """What the writers and the followers talk to, and the faults that befall it."""
 
-    def __init__(self, nats: NatsServer, gateways: list[Gateway], tls: ssl.SSLContext) -> None:
+    def __init__(self, nats: NatsServer, gateways: dict[str, Program]) -> None:
+        """*gateways* by their URLs."""
         self.nats = nats
         self.gateways = gateways
-        self.tls = tls
-        self.faults = 0
+        self.faults = self.deaths = 0
 
     @property
     def urls(self) -> list[str]:
-        return [gateway.url for gateway in self.gateways]
+        return list(self.gateways)
 
     async def until_ready(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.timeout(READY_SECONDS_MAX):
-            for url in self.urls:
+            for url, gateway in self.gateways.items():
                 while not await _is_ready(session, url):
+                    if not gateway.running:
+                        self.deaths += 1
+                        await gateway.start()
                     await asyncio.sleep(0.05)
 
     async def trouble(self, rng: random.Random, session: aiohttp.ClientSession) -> None:
@@ -75,7 +54,7 @@ class Site:
             await asyncio.sleep(rng.random())
             await self.nats.start()
         else:
-            gateway = rng.choice(self.gateways)
+            gateway = rng.choice(list(self.gateways.values()))
             await gateway.end(how)
             await gateway.start()
         await self.until_ready(session)
@@ -97,7 +76,7 @@ async def run_site(folder: Path) -> AsyncIterator[tuple[Site, aiohttp.ClientSess
     token = ensure_token(folder / "tokens")
     tls = ssl.create_default_context(cafile=folder / "tls" / "ca.crt")
     nats = NatsServer(folder / "nats")
-    gateways = []
+    gateways: dict[str, Program] = {}
     async with (
         nats,
         aiohttp.ClientSession(
@@ -109,22 +88,16 @@ async def run_site(folder: Path) -> AsyncIterator[tuple[Site, aiohttp.ClientSess
     ):
         for name in ("one", "two"):
             port, probes = free_ports(2)
-            environment = {
-                "HANSE_NATS_URL": nats.url,
-                "HANSE_NATS_CREDENTIALS_FILE": str(nats.credentials_file),
-                "HANSE_ENVELOPE_KEY_FILE": str(folder / "envelope.key"),
-                "HANSE_PROBES_PORT": str(probes),
-                "HANSE_PORT": str(port),
-                "HANSE_TLS_FOLDER": str(folder / "tls"),
-                "HANSE_TOKENS_FILE": str(folder / "tokens"),
-            }
-            gateways.append(Gateway(environment, port, folder / f"gateway-{name}.log"))
-        site = Site(nats, gateways, tls)
+            environment = gateway_environment(folder, nats, port=port, probes_port=probes)
+            log = folder / f"gateway-{name}.log"
+            gateway = Program("services.gateway", environment=environment, log=log)
+            gateways[f"https://127.0.0.1:{port}"] = gateway
+        site = Site(nats, gateways)
         try:
-            for gateway in gateways:
+            for gateway in gateways.values():
                 await gateway.start()
             await site.until_ready(session)
             yield site, session
         finally:
-            for gateway in gateways:
+            for gateway in gateways.values():
                 await gateway.end(signal.SIGKILL)

@@ -1,7 +1,7 @@
 """Informers through churn: writes without end, gateways and NATS killed under it, nothing missed.
 
 `HANSE_CHURN_SECONDS` makes it as long as one likes; the suite has a short form of it. What happened
-in it is a property of the test's report (`--junitxml`).
+in it is a property of the test's report (`--junitxml`, family xunit1).
 """
 
 import asyncio
@@ -117,6 +117,7 @@ def _difference(book: Book, truth: dict[str, Any]) -> Any:
 
 
 def _told(site: Site, writers: Sequence[Writer], books: Sequence[Book]) -> str:
-    lines = [f"{site.faults} faults, {sum(one.writes for one in writers)} writes"]
+    writes = sum(one.writes for one in writers)
+    lines = [f"{site.faults} faults, {site.deaths} unasked ends of gateways, {writes} writes"]
     lines += [f"{book.name}: {book.lists} lists, {book.events} events" for book in books]
     return "\n".join(lines)

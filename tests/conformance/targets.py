@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from sys import executable
 
+from bench.gateway import gateway_environment
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.nats_server import NatsServer
@@ -30,15 +31,7 @@ def run_gateway(folder: Path) -> Iterator[Target]:
     tls, tokens = folder / "tls", folder / "tokens"
     ensure_serving_certificate(tls, ("127.0.0.1",))
     token = ensure_token(tokens)
-    environment = {
-        "HANSE_NATS_URL": nats.settings.url,
-        "HANSE_NATS_CREDENTIALS_FILE": str(nats.settings.credentials_file),
-        "HANSE_ENVELOPE_KEY_FILE": str(folder / "envelope.key"),
-        "HANSE_PROBES_PORT": str(probes_port),
-        "HANSE_PORT": str(port),
-        "HANSE_TLS_FOLDER": str(tls),
-        "HANSE_TOKENS_FILE": str(tokens),
-    }
+    environment = gateway_environment(folder, nats, port=port, probes_port=probes_port)
     gateway = [executable, "-m", "services.gateway"]
     log = folder / "gateway.log"
     with child(nats.arguments, folder / "nats.log"), child(gateway, log, environment):
