@@ -7,7 +7,6 @@ reading the same messages off the bucket.
 
 import argparse
 import asyncio
-import statistics
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ import msgspec
 import uvloop
 
 from bench import load
+from bench.api_requests import COLD, JSON, LIST, LISTED, PATH, applies, ask_for, creates, seconds_of
 from bench.fan_out import Listeners, flood, listeners, steady
 from bench.gateway import Program, Site, run_gateway, until_answers
 from bench.processes import cpu_seconds, memory_mebibytes
@@ -34,11 +34,7 @@ from shared.bus.topology import OBJECTS
 from shared.store.body import encode_body
 from shared.store.keys import encode_subject
 
-PATH = f"/apis/apps/v1/namespaces/{load.NAMESPACE}/deployments"
-JSON = {"Content-Type": "application/json"}
-APPLY = {"Content-Type": "application/apply-patch+yaml"}
 SEEDERS = 256
-LIST_ROUNDS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +65,7 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
     lines += [
         (f"write p50, p99 at {steady_writes:.0f}/s", *_pair(figures, "steady_write")),
+        ("  raw publish at that rate", "-", _times(figures, "floor_publish_steady")),
         (f"list of {figures['objects']}", f"{figures['list_seconds']:.2f} s", "-"),
         ("  first after its objects changed", f"{figures['list_first_seconds']:.2f} s", "-"),
         ("  encoding alone", "-", f"{figures['floor_list_seconds']:.2f} s"),
@@ -128,40 +125,15 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
             figures |= await _fan_out(site, session, arguments)
             memory["after writes and watches"] = memory_mebibytes(site.gateway.pid)
             stored = await _stored(session)
-            figures |= await _seed(connection, stored, arguments.objects)
+            figures |= await _publishes(connection, stored, arguments)
+            figures |= await _seed(connection, stored, LISTED, arguments.objects)
             figures |= await _lists(session)
             memory[f"after lists of {arguments.objects}"] = memory_mebibytes(site.gateway.pid)
             await _floors(site, session, figures, arguments)
-            await _seed(connection, stored, arguments.cold_objects)
+            await _seed(connection, stored, COLD, arguments.cold_objects - arguments.objects)
             figures |= await _cold_start(site, connection)
             memory[f"cold, {arguments.cold_objects} objects"] = memory_mebibytes(site.gateway.pid)
     return {**figures, "memory_mebibytes": memory}
-
-
-def _ask(
-    session: aiohttp.ClientSession,
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    **options: Any,
-) -> Ask:
-    async def ask() -> None:
-        async with session.request(method, path, data=body, **options) as response:
-            answer = await response.read()
-            if response.status >= 300:
-                raise RuntimeError(f"{method} {path}: HTTP {response.status} {answer[:200]!r}")
-
-    return ask
-
-
-def _creates(session: aiohttp.ClientSession, names: str, count: int, path: str = PATH) -> list[Ask]:
-    asks = []
-    for number in range(count):
-        manifest = load.deployment(number)
-        manifest["metadata"]["name"] = f"{names}-{number:05d}"
-        body = msgspec.json.encode(manifest)
-        asks.append(_ask(session, "POST", path, body, headers=JSON))
-    return asks
 
 
 async def _requests(
@@ -169,15 +141,15 @@ async def _requests(
 ) -> dict[str, float]:
     """The gateway's own processor time is told too: it does not depend on who else is running."""
     namespace = msgspec.json.encode(load.namespace(load.NAMESPACE))
-    await _ask(session, "POST", "/api/v1/namespaces", namespace, headers=JSON)()
+    await ask_for(session, "POST", "/api/v1/namespaces", namespace, headers=JSON)()
     count = arguments.requests
     loads = {
-        "create": _creates(session, "created", count),
-        "get": [_ask(session, "GET", f"{PATH}/created-{number:05d}") for number in range(count)],
-        "apply": _applies(session, count),
+        "create": creates(session, "created", count),
+        "get": [ask_for(session, "GET", f"{PATH}/created-{number:05d}") for number in range(count)],
+        "apply": applies(session, count),
     }
     # Connections are opened and schemas read before the clock starts.
-    await closed_loop(_creates(session, "warm", 2 * AT_ONCE))
+    await closed_loop(creates(session, "warm", 2 * AT_ONCE))
     figures: dict[str, float] = {}
     for name, asks in loads.items():
         before = cpu_seconds(pid)
@@ -186,31 +158,11 @@ async def _requests(
     return figures
 
 
-def _applies(session: aiohttp.ClientSession, count: int) -> list[Ask]:
-    """What another manager changes in objects that are there."""
-    asks = []
-    for number in range(count):
-        name = f"created-{number:05d}"
-        manifest = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": name, "labels": {"wave": str(number)}},
-            "spec": {"replicas": number % 7 + 2},
-        }
-        options: dict[str, Any] = {
-            "params": {"fieldManager": "bench", "force": "true"},
-            "headers": APPLY,
-        }
-        body = msgspec.json.encode(manifest)
-        asks.append(_ask(session, "PATCH", f"{PATH}/{name}", body, **options))
-    return asks
-
-
 async def _steady_writes(
     session: aiohttp.ClientSession, arguments: argparse.Namespace
 ) -> dict[str, float]:
     count = int(arguments.seconds * arguments.writes_per_second)
-    asks = _creates(session, "steady", count)
+    asks = creates(session, "steady", count)
     return (await open_loop(asks, arguments.writes_per_second)).figures("steady_write")
 
 
@@ -224,7 +176,7 @@ async def _fan_out(
         site.session(connections=0) as many,
         listeners(many, PATH, query, arguments.watchers) as heard,
     ):
-        return await _heard(heard, _creates(session, "told", 10_000), arguments)
+        return await _heard(heard, creates(session, "told", 10_000), arguments)
 
 
 async def _heard(
@@ -249,14 +201,15 @@ async def _stored(session: aiohttp.ClientSession) -> Manifest:
         return decode(await response.read())
 
 
-async def _seed(connection: Connection, like: Manifest, count: int) -> dict[str, float]:
+async def _seed(
+    connection: Connection, like: Manifest, namespace: str, count: int
+) -> dict[str, float]:
     """Put *count* Deployments into the bucket itself, as if they had come by the API."""
-    bodies = {}
+    bodies: dict[str, bytes] = {}
     for number in range(count):
         name = f"seed-{number:05d}"
-        metadata = {**like["metadata"], "name": name, "uid": f"{number:032x}"}
-        key = ObjectKey("apps", "deployments", load.NAMESPACE, name)
-        bodies[encode_subject(key)] = encode_body(key, {**like, "metadata": metadata})
+        key = ObjectKey("apps", "deployments", namespace, name)
+        bodies[encode_subject(key)] = encode_body(key, _like(like, namespace, name))
     waiting = iter(bodies.items())
 
     async def publish() -> None:
@@ -268,29 +221,38 @@ async def _seed(connection: Connection, like: Manifest, count: int) -> dict[str,
     return {"floor_publish_per_second": round(count / (perf_counter() - began), 1)}
 
 
+def _like(like: Manifest, namespace: str, name: str) -> Manifest:
+    """Return the same object in another place."""
+    return {**like, "metadata": {**like["metadata"], "namespace": namespace, "name": name}}
+
+
+async def _publishes(
+    connection: Connection, like: Manifest, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """What a write cannot be faster than: its publish, at the rate of the open loop."""
+
+    def publish(name: str) -> Ask:
+        key = ObjectKey("apps", "deployments", "raw", name)
+        subject, body = encode_subject(key), encode_body(key, _like(like, "raw", name))
+
+        async def ask() -> None:
+            await connection.publish(subject, body, expected=0)
+
+        return ask
+
+    count = int(arguments.seconds * arguments.writes_per_second)
+    asks = [publish(f"raw-{number:05d}") for number in range(count)]
+    return (await open_loop(asks, arguments.writes_per_second)).figures("floor_publish_steady")
+
+
 async def _lists(session: aiohttp.ClientSession) -> dict[str, float]:
     table = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
     return {
-        "list_first_seconds": await _seconds(session, {}, rounds=1),
-        "list_seconds": await _seconds(session, {}),
-        "list_gzip_seconds": await _seconds(session, {"Accept-Encoding": "gzip"}),
-        "list_table_seconds": await _seconds(session, table),
+        "list_first_seconds": await seconds_of(session, {}, rounds=1),
+        "list_seconds": await seconds_of(session, {}),
+        "list_gzip_seconds": await seconds_of(session, {"Accept-Encoding": "gzip"}),
+        "list_table_seconds": await seconds_of(session, table),
     }
-
-
-async def _seconds(
-    session: aiohttp.ClientSession,
-    headers: Mapping[str, str],
-    *,
-    path: str = PATH,
-    rounds: int = LIST_ROUNDS,
-) -> float:
-    found = []
-    for _ in range(rounds):
-        began = perf_counter()
-        await _ask(session, "GET", path, headers={"Accept-Encoding": "identity", **headers})()
-        found.append(perf_counter() - began)
-    return round(statistics.median(found), 3)
 
 
 async def _floors(
@@ -300,7 +262,7 @@ async def _floors(
     arguments: argparse.Namespace,
 ) -> None:
     """The same of a plain handler, with the list that the gateway has just served."""
-    async with session.get(PATH, headers={"Accept-Encoding": "identity"}) as response:
+    async with session.get(LIST, headers={"Accept-Encoding": "identity"}) as response:
         listing = site.tls_folder / "listing.json"
         listing.write_bytes(await response.read())
     port = free_port()
@@ -323,14 +285,14 @@ async def _plain_figures(
     session: aiohttp.ClientSession, arguments: argparse.Namespace
 ) -> dict[str, float]:
     count = arguments.requests
-    await closed_loop(_creates(session, "warm", 2 * AT_ONCE, "/objects"))
-    create = await closed_loop(_creates(session, "plain", count, "/objects"))
-    get = await closed_loop(_ask(session, "GET", "/objects/one") for _ in range(count))
+    await closed_loop(creates(session, "warm", 2 * AT_ONCE, "/objects"))
+    create = await closed_loop(creates(session, "plain", count, "/objects"))
+    get = await closed_loop(ask_for(session, "GET", "/objects/one") for _ in range(count))
     steady_count = int(arguments.seconds * arguments.writes_per_second)
-    asks = _creates(session, "plain", steady_count, "/objects")
+    asks = creates(session, "plain", steady_count, "/objects")
     written = await open_loop(asks, arguments.writes_per_second)
     figures = create.figures("create") | get.figures("get") | written.figures("steady_write")
-    figures["list_seconds"] = await _seconds(session, {}, path="/objects")
+    figures["list_seconds"] = await seconds_of(session, {}, path="/objects")
     return figures
 
 
@@ -338,7 +300,7 @@ async def _plain_fan_out(
     session: aiohttp.ClientSession, arguments: argparse.Namespace
 ) -> dict[str, float]:
     async with listeners(session, "/watch", {}, arguments.watchers) as heard:
-        return await _heard(heard, _creates(session, "told", 10_000, "/objects"), arguments)
+        return await _heard(heard, creates(session, "told", 10_000, "/objects"), arguments)
 
 
 async def _cold_start(site: Site, connection: Connection) -> dict[str, float]:
@@ -350,7 +312,7 @@ async def _cold_start(site: Site, connection: Connection) -> dict[str, float]:
     await site.gateway.start()
     await site.until_ready()
     async with site.session() as session:
-        await _ask(session, "GET", f"{PATH}/seed-00000")()
+        await ask_for(session, "GET", f"{LIST}/seed-00000")()
     return {
         "cold_start_seconds": round(perf_counter() - began, 2),
         "floor_cold_start_seconds": round(floor, 2),
