@@ -39,6 +39,9 @@ class ServerLimits:
     watches: int = 5_000
     """Watches served at a time."""
 
+    blocked_seconds: float = 30.0
+    """How long a watcher may take nothing of what is sent before it is cut."""
+
 
 class InFlight:
     """Counts what is in progress against one bound."""

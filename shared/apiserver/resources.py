@@ -103,7 +103,7 @@ class Resources:
         self._subresources = dict(subresources or {})
         self._snapshots = Snapshots(serving.clock)
         self._room = Room(limits.large)
-        self.watches = OpenWatches(limits.watches)
+        self.watches = OpenWatches(limits)
         self._event_lines = EventLines()
         self._methods: dict[str, Subresource] = {
             "GET": self._read,

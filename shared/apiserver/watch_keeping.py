@@ -10,10 +10,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+from shared.apiserver.limits import ServerLimits
 from shared.apiserver.status_errors import ApiFault
 
 BOOKMARK_SECONDS = 45.0
-BLOCKED_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 
 
@@ -47,10 +47,15 @@ class _Kept:
     """One open watch."""
 
     def __init__(
-        self, watcher: Watcher, deadline: asyncio.Timeout, is_served: Callable[[], bool]
+        self,
+        watcher: Watcher,
+        deadline: asyncio.Timeout,
+        is_served: Callable[[], bool],
+        blocked_seconds: float,
     ) -> None:
         self._watcher = watcher
         self._deadline = deadline
+        self._blocked_seconds = blocked_seconds
         self._is_served = is_served
         self._loop = asyncio.get_running_loop()
         self._bookmark_due = self._loop.time() + BOOKMARK_SECONDS
@@ -62,7 +67,7 @@ class _Kept:
 
     def look(self) -> None:
         stream = self._watcher.stream
-        if stream.is_lost or stream.blocked_seconds > BLOCKED_SECONDS:
+        if stream.is_lost or stream.blocked_seconds > self._blocked_seconds:
             stream.cut()
             self.end()
         elif not self._is_served():
@@ -87,8 +92,8 @@ class _Kept:
 class OpenWatches:
     """All watches of one server."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limits: ServerLimits) -> None:
+        self._limits = limits
         self._kept: set[_Kept] = set()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -100,10 +105,10 @@ class OpenWatches:
         self, watcher: Watcher, seconds: float, is_served: Callable[[], bool]
     ) -> AsyncIterator[None]:
         """A watch of at most *seconds*, ended by TimeoutError; raises `ApiFault` 429."""
-        if len(self._kept) >= self._most:
+        if len(self._kept) >= self._limits.watches:
             raise ApiFault(429, "too many watches, please try again later", retry_after_seconds=5)
         async with asyncio.timeout(seconds) as deadline:
-            kept = _Kept(watcher, deadline, is_served)
+            kept = _Kept(watcher, deadline, is_served, self._limits.blocked_seconds)
             self._kept.add(kept)
             if self._keeper is None or self._keeper.done():
                 self._keeper = asyncio.create_task(self._keep(), name="watch-keeper")

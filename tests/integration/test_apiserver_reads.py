@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from shared.apimachinery.manifest import ObjectKey
@@ -15,9 +16,11 @@ from tests.served_api import (
     TABLE,
     Client,
     Served,
+    WatchLines,
     config_map,
     deployment,
     served_api,
+    until,
 )
 
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -325,3 +328,30 @@ async def test_watchers_share_their_lines_whatever_their_form(client):
     # The same change in two states: as it is, and as it last was for whom it left.
     assert told[2]["object"]["metadata"]["labels"] == {"tier": "iron"}
     assert mine[1]["object"]["metadata"]["labels"] == {"tier": "gold"}
+
+
+async def test_a_watcher_that_takes_nothing_is_cut_and_harms_nobody():
+    store = MemoryStore(StoreLimits(watch_backlog_bytes=1024 * 1024))
+    async with served_api(store, limits=ServerLimits(blocked_seconds=0.5)) as served:
+        client = served.client
+        version = (await client.get(MAPS)).metadata["resourceVersion"]
+        async with (
+            client.watch(MAPS, resourceVersion=version) as idle,
+            client.watch(MAPS, resourceVersion=version, accept=PARTIAL) as awake,
+        ):
+            # More than the buffers of both ends hold.
+            for number in range(60):
+                await client.post(MAPS, config_map(f"m{number:03}", x="x" * 200_000))
+                assert (await awake.next())["object"]["metadata"]["name"] == f"m{number:03}"
+            await until(lambda: _is(served.api.server.watches_open == 1))
+            with pytest.raises(aiohttp.ClientError):
+                await _read_to_the_end(idle)
+
+
+async def _read_to_the_end(lines: WatchLines) -> None:
+    while await lines.next() is not None:
+        pass
+
+
+async def _is(true: bool) -> bool:  # noqa: FBT001 - what `until` asks for.
+    return true
