@@ -85,11 +85,12 @@ def _explain_json(body: bytes, error: Exception) -> ApiFault:
 
 
 class KubernetesLoader(yaml.CSafeLoader):
-    """YAML 1.1 scalars without dates, as `sigs.k8s.io/yaml` has them."""
+    """YAML 1.1 scalars without dates, as `sigs.k8s.io/yaml` has them; `=` is a text."""
 
 
+_NO_SCALARS = (":timestamp", ":value")
 KubernetesLoader.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(_NO_SCALARS)]
     for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 # YAML 1.1 has these too, and Go's reader knows them.

@@ -6,6 +6,7 @@ off as another would be worse than not to know that version. Members convert as 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,8 +18,9 @@ from shared.apiserver.definitions import (
     check_definition_update,
     with_defaults,
 )
+from shared.apiserver.definitions.status import ESTABLISHED, Taken, is_true, status_of
 from shared.apiserver.kinds import Column, ResourceKind, ScalePaths
-from shared.apiserver.registry import Registry
+from shared.apiserver.registry import Registry, version_priority
 from shared.clock import Clock, format_time
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
@@ -26,8 +28,6 @@ from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
 log = structlog.get_logger("hanse.apiserver")
 
 DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
-ESTABLISHED = "Established"
-NAMES_ACCEPTED = "NamesAccepted"
 
 
 def kinds_of(definition: Manifest, since: int = 0) -> list[ResourceKind]:
@@ -37,35 +37,68 @@ def kinds_of(definition: Manifest, since: int = 0) -> list[ResourceKind]:
     """
     spec = definition["spec"]
     webhook = (spec.get("conversion") or {}).get("strategy") == "Webhook"
-    return [
-        _kind(spec, version, since)
-        for version in spec["versions"]
-        if version.get("served") and (version.get("storage") or not webhook)
-    ]
+    accepted = (definition.get("status") or {}).get("acceptedNames") or {}
+    names = {**spec["names"], **{name: value for name, value in accepted.items() if value}}
+    if accepted:
+        # One that others have is asked for in vain.
+        names["shortNames"] = accepted.get("shortNames")
+    going = bool(definition["metadata"].get("deletionTimestamp"))
+    kinds = []
+    for version in spec["versions"]:
+        if version.get("served") and (version.get("storage") or not webhook):
+            kind = _kind(spec, names, version)
+            kinds.append(replace(kind, since=since, terminating=going))
+    return kinds
 
 
-def _kind(spec: Mapping[str, Any], version: Mapping[str, Any], since: int) -> ResourceKind:
-    names = spec["names"]
+def _kind(
+    spec: Mapping[str, Any], names: Mapping[str, Any], version: Mapping[str, Any]
+) -> ResourceKind:
     subresources = version.get("subresources") or {}
+    stored = next((one for one in spec["versions"] if one.get("storage")), version)
     return ResourceKind(
         gvk=GroupVersionKind(spec["group"], version["name"], names["kind"]),
         resource=names["plural"],
         singular=names.get("singular") or names["kind"].lower(),
+        list_kind=names.get("listKind") or f"{names['kind']}List",
         namespaced=spec["scope"] == "Namespaced",
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         has_status=subresources.get("status") is not None,
         scale=_scale(subresources.get("scale")),
         schema=_schema(version),
+        stored_schema=None if stored is version else _schema(stored),
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
+        verbs=_VERBS,
         custom=True,
-        since=since,
+        deprecation=_deprecation(spec, names["kind"], version),
         selectable_fields=tuple(
             one["jsonPath"].removeprefix(".") for one in version.get("selectableFields") or ()
         ),
     )
 
 
+def _deprecation(spec: Mapping[str, Any], kind: str, version: Mapping[str, Any]) -> str:
+    """Return what users of a deprecated version are told; empty for one that is not."""
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning") is not None:
+        return str(version["deprecationWarning"])
+    own = version["name"]
+    said = f"{spec['group']}/{own} {kind} is deprecated"
+    better = [
+        one["name"]
+        for one in spec["versions"]
+        if one.get("served")
+        and not one.get("deprecated")
+        and version_priority(one["name"]) < version_priority(own)
+    ]
+    best = min(better, key=version_priority, default="")
+    return f"{said}; use {spec['group']}/{best} {kind}" if best else said
+
+
+# In the order in which kube-apiserver lists them.
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 _TEXT = {"type": "string"}
 _METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 
@@ -100,84 +133,22 @@ def _columns(columns: Iterable[Mapping[str, Any]]) -> Iterable[Column]:
         )
 
 
-def status_of(definition: Manifest, registry: Registry, *, now: str) -> Manifest:
-    """Return the status of a valid definition: whether its names are free and it is served.
-
-    Conditions that do not change keep their `lastTransitionTime`; *now* (RFC 3339) is for others.
-    """
+def taken_names(definition: Manifest, registry: Registry) -> Taken:
+    """Return the names that others in the group of *definition* have."""
     spec = definition["spec"]
-    old = definition.get("status") or {}
-    taken = _taken_names(definition, registry)
-    accepted = not taken
-    if accepted:
-        verdicts = [
-            (NAMES_ACCEPTED, "True", "NoConflicts", "no conflicts found"),
-            (ESTABLISHED, "True", "InitialNamesAccepted", "the initial names have been accepted"),
-        ]
-    else:
-        why = "; ".join(taken)
-        verdicts = [
-            (NAMES_ACCEPTED, "False", "NameConflict", why),
-            (ESTABLISHED, "False", "NotAccepted", "not all names are accepted"),
-        ]
-    storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
-    stored = list(old.get("storedVersions") or ())
-    return {
-        **old,
-        "conditions": [_condition(old, verdict, now) for verdict in verdicts],
-        "acceptedNames": dict(spec["names"]) if accepted else {"plural": "", "kind": ""},
-        "storedVersions": stored if storage in stored else [*stored, storage],
-    }
-
-
-def _condition(
-    status: Mapping[str, Any], verdict: tuple[str, str, str, str], now: str
-) -> dict[str, str]:
-    type_, value, reason, message = verdict
-    found: dict[str, str] = {
-        "type": type_,
-        "status": value,
-        "reason": reason,
-        "message": message,
-        "lastTransitionTime": now,
-    }
-    for before in status.get("conditions") or ():
-        if before.get("type") == type_ and before.get("status") == value:
-            found["lastTransitionTime"] = before.get("lastTransitionTime") or now
-    return found
-
-
-def _taken_names(definition: Manifest, registry: Registry) -> list[str]:
-    """Say which of its names others in its group have."""
-    spec = definition["spec"]
-    names = spec["names"]
-    own = GroupResource(spec["group"], names["plural"])
-    fixed = own in registry.fixed_resources
+    own = GroupResource(spec["group"], spec["names"]["plural"])
     others = [
         kind
         for version in registry.versions(spec["group"])
         for kind in registry.kinds_of(spec["group"], version)
         if kind.group_resource != own
     ]
-    resources = {
-        name for kind in others for name in (kind.resource, kind.singular, *kind.short_names)
-    }
-    kinds = {kind.gvk.kind for kind in others} | {f"{kind.gvk.kind}List" for kind in others}
-    wanted = [names["plural"], names.get("singular"), *(names.get("shortNames") or ())]
-    faults = [f"{name!r} is already in use" for name in wanted if name in resources]
-    faults += [
-        f"{name!r} is already in use"
-        for name in (names["kind"], names.get("listKind"))
-        if name in kinds
-    ]
-    return [f"{str(own)!r} is served by this server itself"] if fixed else faults
-
-
-def is_served(definition: Manifest) -> bool:
-    """Whether its names were accepted."""
-    conditions = (definition.get("status") or {}).get("conditions") or ()
-    return not any(
-        one.get("type") == NAMES_ACCEPTED and one.get("status") == "False" for one in conditions
+    return Taken(
+        resources={
+            name for kind in others for name in (kind.resource, kind.singular, *kind.short_names)
+        },
+        kinds={name for kind in others for name in (kind.gvk.kind, kind.list_kind)},
+        builtin=own in registry.fixed_resources,
     )
 
 
@@ -212,7 +183,8 @@ class DefinitionAdmission:
             raise InvalidObject(what, faults)
         now = format_time(self._clock.now())
         before = (old or {}).get("status") or {}
-        new["status"] = status_of({**new, "status": before}, self._registry, now=now)
+        whole = {**new, "status": before}
+        new["status"] = status_of(whole, taken_names(new, self._registry), now=now)
         return _warnings(new["spec"])
 
 
@@ -242,7 +214,14 @@ def follow_definitions(registry: Registry, mirror: Mirror) -> Callable[[], None]
 
 
 def _differs(old: Manifest, new: Manifest) -> bool:
-    return old.get("spec") != new.get("spec") or is_served(old) != is_served(new)
+    return old.get("spec") != new.get("spec") or _serving_state(old) != _serving_state(new)
+
+
+def _serving_state(definition: Manifest) -> tuple[bool, Any, bool]:
+    """What of the status tells how the kind is served."""
+    going = bool(definition["metadata"].get("deletionTimestamp"))
+    names = (definition.get("status") or {}).get("acceptedNames")
+    return is_true(definition, ESTABLISHED), names, going
 
 
 def _serve(registry: Registry, stored: Stored) -> None:
@@ -252,7 +231,7 @@ def _serve(registry: Registry, stored: Stored) -> None:
     faults = check_definition(definition, definition)
     if faults:
         log.warning("definition not served", definition=name, reason=str(faults[0]))
-    if faults or not is_served(definition):
+    if faults or not is_true(definition, ESTABLISHED):
         registry.drop_custom(name)
     else:
         registry.put_custom(name, kinds_of(definition, stored.revision))

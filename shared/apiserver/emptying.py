@@ -6,6 +6,8 @@ Both are held by a finalizer of the server's own until they are empty.
 from collections.abc import Callable
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apiserver.admission import Operation
+from shared.apiserver.definitions.status import NAMES_ACCEPTED, is_true
 from shared.apiserver.life import (
     DEFINITION_FINALIZER,
     DEFINITIONS,
@@ -51,6 +53,8 @@ class Emptier:
         if key.group_resource in (NAMESPACES, DEFINITIONS):
             if change.type is ChangeType.DELETED:
                 self._terminating.discard(key.name)
+                if key.group_resource == DEFINITIONS:
+                    self._note_freed(change.stored)
             else:
                 self._note(change.stored)
         elif key.namespace in self._terminating:
@@ -63,9 +67,33 @@ class Emptier:
                 self._terminating.add(stored.key.name)
             self._worklist.add(stored.key)
 
+    def _note_freed(self, gone: Stored) -> None:
+        """Others in the group may now have the names they asked for in vain."""
+        for stored in self._serving.store.mirror.items(Scope.of(DEFINITIONS)):
+            if _group_of(stored) == _group_of(gone) and not _has_names(stored):
+                self._worklist.add(stored.key)
+
+    async def _accept_names(self, stored: Stored) -> None:
+        """Let admission conclude anew what follows from the definition."""
+        kind = self._serving.kinds.preferred(DEFINITIONS)
+        assert kind is not None, "definitions are built in"
+        admission = self._serving.admission
+
+        def concluded(now: Stored) -> Manifest:
+            new = dict(now.manifest)
+            admission.admit(Operation.UPDATE, kind, now.manifest, new)
+            return new
+
+        call = Call(kind, name=stored.key.name)
+        await transact(self._serving, call, stored.key, concluded)
+
     async def _reconcile(self, key: ObjectKey) -> bool:
         stored = await self._serving.store.get(key)
-        if stored is None or not stored.manifest["metadata"].get("deletionTimestamp"):
+        if stored is None:
+            return True
+        if not stored.manifest["metadata"].get("deletionTimestamp"):
+            if key.group_resource == DEFINITIONS and not _has_names(stored):
+                await self._accept_names(stored)
             return True
         scope = _contents(stored)
         for item in (await self._serving.store.list(scope)).items:
@@ -100,6 +128,14 @@ class Emptier:
         except ApiFault as fault:
             if fault.code != 404:
                 raise
+
+
+def _group_of(definition: Stored) -> str:
+    return str((definition.manifest.get("spec") or {}).get("group"))
+
+
+def _has_names(definition: Stored) -> bool:
+    return is_true(definition.manifest, NAMES_ACCEPTED)
 
 
 def _contents(stored: Stored) -> Scope:

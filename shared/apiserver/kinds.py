@@ -79,6 +79,13 @@ class ResourceKind:
     row_order: RowOrder | None = None
     custom: bool = False
     """Declared by a CustomResourceDefinition: no strategic merge, unknown fields pruned."""
+    list_kind: str = ""
+    stored_schema: Mapping[str, Any] | None = None
+    """Of a custom kind: the schema of the version that is stored, where that is another one."""
+    deprecation: str = ""
+    """What users of this version are told with every answer."""
+    terminating: bool = False
+    """Its definition is being deleted: nothing new may come."""
     since: int = 0
     """Of a custom kind: the store's revision that declared it so; what was written before may
     not be as its schema has it now."""

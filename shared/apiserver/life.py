@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.scalars import shown
+from shared.apiserver.definitions.status import terminating
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.status_errors import bad_request, invalid
 from shared.errors import FieldError
@@ -161,14 +162,18 @@ def prepare_update(
         _label_by_name(metadata)
         if subresource != "finalize":
             updated["spec"] = old.get("spec", {})
-    count_generation(old, updated)
+    count_generation(kind, old, updated)
     return updated
 
 
-def count_generation(old: Manifest, new: Manifest) -> None:
-    """Set the generation of *new*, whose metadata is its own: one more if the contents differ."""
+def count_generation(kind: ResourceKind, old: Manifest, new: Manifest) -> None:
+    """Set the generation of *new*, whose metadata is its own: one more if the contents differ.
+
+    Of a custom kind without the subresource, status is content like any other.
+    """
     before = int(old["metadata"].get("generation") or 0)
-    if content_differs(old, new):
+    plain = kind.custom and not kind.has_status
+    if content_differs(old, new) or (plain and old.get("status") != new.get("status")):
         new["metadata"]["generation"] = before + 1
     elif before:
         new["metadata"]["generation"] = before
@@ -274,4 +279,6 @@ def prepare_delete(kind: ResourceKind, old: Manifest, *, propagation: str, now: 
     marked: Manifest = {**old, "metadata": metadata}
     if kind.group_resource == NAMESPACES:
         marked["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
+    if kind.group_resource == DEFINITIONS:
+        return terminating(marked, now=now)
     return marked

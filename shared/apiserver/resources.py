@@ -49,6 +49,7 @@ from shared.apiserver.status_errors import (
     unknown_path,
 )
 from shared.apiserver.tables import IncludeObject
+from shared.apiserver.telling import add_warnings, note_deprecation
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete, delete_collection
@@ -63,7 +64,6 @@ from shared.apiserver.write_options import read_write_options
 
 _BODY_TYPES = (JSON, YAML, PROTOBUF)
 _VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch"}
-WARNINGS_MAX = 20
 # A mirror is milliseconds behind; beyond a second, NATS has other troubles than ours.
 _NOTICE_SECONDS = 0.005
 _NOTICE_LOOKS = 200
@@ -121,6 +121,7 @@ class Resources:
         if target.watch_path and request.method != "GET":
             raise method_not_allowed()
         call = self._call(request, target, query)
+        note_deprecation(request, call.kind)
         asked = Asked(request, call, user, query, self._serving_of(call), target.watch_path)
         subresource = target.subresource
         if subresource not in ("", "status"):
@@ -365,14 +366,6 @@ def check_duplicates(call: Call, body: bytes, media: str, decoded: object) -> tu
     if found and level == "Strict":
         raise refuse_text(call.kind, decoded, media, found)
     return found
-
-
-def add_warnings(response: web.StreamResponse, warnings: tuple[str, ...]) -> None:
-    """Write each as a `Warning` header (RFC 7234, code 299)."""
-    for text in warnings[:WARNINGS_MAX]:
-        plain = "".join(letter if letter.isprintable() else " " for letter in text)[:256]
-        quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{quoted}"')
 
 
 def _only(options: ListOptions, name: str) -> ListOptions:

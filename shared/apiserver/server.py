@@ -31,6 +31,7 @@ from shared.apiserver.status_errors import (
     from_error,
     method_not_allowed,
 )
+from shared.apiserver.telling import tell_deprecation
 from shared.apiserver.version import KUBERNETES_VERSION, version_info
 from shared.errors import HanseError
 from shared.telemetry import metrics
@@ -109,6 +110,7 @@ class ApiServer:
 
     def _build(self, routes: Sequence[web.RouteDef]) -> web.Application:
         app = web.Application(client_max_size=self._settings.limits.body_bytes)
+        app.on_response_prepare.append(tell_deprecation)
         # Open to everybody, as kube-apiserver has them by default.
         public = [
             *self._health.routes(),

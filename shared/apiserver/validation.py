@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.apimachinery.manifest import Manifest, encode
 from shared.apimachinery.pruning import with_defaults, without_unknown
+from shared.apimachinery.schema import node
 from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import NOWHERE, Findings, validate
 from shared.apiserver.custom_content import content_faults
@@ -115,6 +116,10 @@ def _read_custom(
     faults = validate(_judged(new), schema, None if before is None else _judged(before)).faults
     faults += content_faults(kind, schema, new)
     faults += rule_faults(new, schema, before, faults)
+    if kind.stored_schema is not None:
+        # What the stored version does not know is lost, and what it knows is filled in.
+        stored = node(kind.stored_schema)
+        new = with_defaults(without_unknown(new, stored), stored)
     return new, unknown, [_placed(fault) for fault in faults]
 
 
@@ -126,7 +131,10 @@ def _placed(fault: FieldError) -> FieldError:
 def as_declared(kind: ResourceKind, manifest: Manifest) -> Manifest:
     """Return a stored object of a custom kind as its schema has it now; the same if it is so."""
     schema = schema_of(kind)
-    found = with_defaults(without_unknown(manifest, schema), schema)
+    stored = schema if kind.stored_schema is None else node(kind.stored_schema)
+    found = with_defaults(without_unknown(manifest, stored), stored)
+    if kind.stored_schema is not None:
+        found = without_unknown(found, schema)
     return manifest if found == manifest else found
 
 

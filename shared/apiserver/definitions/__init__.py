@@ -73,7 +73,9 @@ def _check_stored(manifest: Manifest, spec: Mapping[str, Any]) -> Iterator[Field
     """A version in which objects lie in the store must stay declared."""
     versions = mappings(spec.get("versions"))
     storage = [version.get("name") for version in versions if version.get("storage")]
-    stored = at(manifest, "status", "storedVersions") or storage[:1]
+    known = at(manifest, "status", "storedVersions")
+    # From now on objects lie there too.
+    stored = [*known, *(one for one in storage if one not in known)] if known else storage[:1]
     path = "status.storedVersions"
     if not stored:
         yield invalid(path, None, _NO_STORED)

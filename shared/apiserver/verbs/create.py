@@ -66,6 +66,9 @@ async def prepare_new(
     )
     # 1. Can it be read, and is there a place for it?
     reading = await aside(call.size, _read, call, new, source)
+    if call.kind.terminating:
+        why = "create not allowed while custom resource definition is terminating"
+        raise forbidden(call.resource, str(new["metadata"].get("name") or ""), why)
     if call.kind.namespaced:
         await require_namespace(serving, call, str(new["metadata"].get("name") or ""))
     # 2. Is it well formed, may it be here, and whose fields are they?

@@ -113,7 +113,7 @@ def prepare_changed(
             raise invalid_object(kind.gvk, call.name, err) from err
         # What was left out and is filled in again is no change.
         new["metadata"] = dict(new["metadata"])
-        count_generation(old, new)
+        count_generation(kind, old, new)
 
     # 3. Whose fields are they?
     if source != "apply":

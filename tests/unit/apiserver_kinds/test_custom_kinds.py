@@ -182,7 +182,9 @@ def test_a_name_in_use_is_not_accepted(registry: Registry):
     definition = admitted(registry, a_definition(plural="vessels", kind="Boat"))
 
     assert condition(definition, "NamesAccepted")["status"] == "False"
-    assert "'Boat'" in condition(definition, "NamesAccepted")["message"]
+    # Of several conflicts the last is told, as kube-apiserver does.
+    assert condition(definition, "NamesAccepted")["reason"] == "ListKindConflict"
+    assert definition["status"]["acceptedNames"]["plural"] == "vessels"
     assert condition(definition, "Established")["status"] == "False"
 
 
