@@ -97,7 +97,8 @@ class Connection:
         """Store a message on its stream; returns its sequence. Errors as `Publisher.publish`."""
         sent = dict(headers) if headers else {}
         inject(sent)
-        if is_rolled_up(subject):
+        # Where nothing is expected to be, there is nothing to remove.
+        if expected != 0 and is_rolled_up(subject):
             sent[ROLLUP] = "sub"
         if expected is not None:
             sent[EXPECTED] = str(expected)
