@@ -28,7 +28,7 @@ from shared.events.work import WorkReport
 from shared.interpreter.aggregate import aggregate_status
 from shared.interpreter.health import count
 
-_TIMES = frozenset({"lastTransitionTime", "lastUpdateTime"})
+_TIMES = frozenset({"lastTransitionTime", "lastUpdateTime", "observedTime"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,15 +177,16 @@ NOTHING = Folded(reports=(), leaving=frozenset(), silent=frozenset())
 
 
 def same_but_for_times(one: Any, other: Any) -> bool:
-    """Compare two statuses as plain data; a time alone is no reason to write."""
-    return bool(_timeless(one) == _timeless(other))
+    """Compare two statuses as plain data, up to the first difference.
 
-
-def _timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _timeless(each)
-            for name, each in value.items()
-            if name not in _TIMES and name != "observedTime"
-        }
-    return [_timeless(each) for each in value] if isinstance(value, list) else value
+    A time alone is no reason to write.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = (one.keys() | other.keys()) - _TIMES
+        return all(
+            name in one and name in other and same_but_for_times(one[name], other[name])
+            for name in names
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_but_for_times, one, other))
+    return bool(one == other)

@@ -161,7 +161,9 @@ def test_times_alone_are_no_reason_to_write() -> None:
     one = {"conditions": [{"type": "A", "lastTransitionTime": "x"}], "n": 1}
     other = {"conditions": [{"type": "A", "lastTransitionTime": "y"}], "n": 1}
     assert same_but_for_times(one, other)
+    assert same_but_for_times(one, other | {"lastUpdateTime": "z"})
     assert not same_but_for_times(one, other | {"n": 2})
+    assert not same_but_for_times(one, other | {"m": None})
 
 
 def test_a_status_is_the_same_once_it_was_stored_and_read() -> None:
