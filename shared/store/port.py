@@ -246,7 +246,7 @@ class ObjectStore(Protocol):
 class StoreLimits:
     """How much a mirror may hold for its readers."""
 
-    history: int = 10_000
+    history: int = 20_000
     """Changes kept for watches that resume; an older revision is answered with RevisionExpired."""
 
     history_bytes: int = 64 * 1024 * 1024
