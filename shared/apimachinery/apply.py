@@ -30,6 +30,7 @@ from shared.apimachinery.managed_fields import (
     Manager,
     Managers,
     read_managers,
+    read_sent_managers,
     write_managers,
 )
 from shared.apimachinery.manifest import Manifest, encode, metadata_of
@@ -137,12 +138,12 @@ def apply(
         if conflicts:
             return Conflicts(tuple(conflicts))
 
-    # 3. The time is that of the last change to the object by this manager.
-    if last is not None and merged == old:
-        managers[me] = Entry(own, writer.api_version, last.time)
+    # 3. The time is that of the last change to the object by this manager, if he ever made one.
+    if merged == old:
+        managers[me] = Entry(own, writer.api_version, last.time if last is not None else "")
     if not own:
         del managers[me]
-    if b"null" in encode(merged):
+    if schema.typed and b"null" in encode(merged):
         merged = without_nulls(merged, schema)
     result = _assemble(before, applied, merged, managers, writer.subresource)
     if writer.manager == last_applied.MANAGER:
@@ -164,14 +165,13 @@ def track_update(
 ) -> list[dict[str, Any]]:
     """Return the managedFields of *new*, which *writer* made of *old* by any means but apply.
 
-    Empty managedFields in *new* end the tracking of this object, as upstream has it, until
-    somebody applies it; otherwise what the client sent there is ignored.
+    Of an object that was there, managedFields that the client sent count: others' ownership is his
+    to rewrite, and empty ones end the tracking of the object until somebody applies it.
     """
     schema = schema.as_object()
     managers: Managers = {}
     if old is not None:
-        if metadata_of(new).get("managedFields") not in ([], [{}]):
-            managers = read_managers(metadata_of(old).get("managedFields") or ())
+        managers = _managers_after(old, new, writer)
         if not managers:
             return []
     difference = compare(
@@ -190,6 +190,17 @@ def track_update(
         managers[me] = Entry(fields, writer.api_version, writer.now)
         _fold_ancient(managers)
     return write_managers(managers)
+
+
+def _managers_after(old: Manifest, new: Manifest, writer: Writer) -> Managers:
+    """Return who managed what when *new* was sent: as it says, or as it was."""
+    sent, before = metadata_of(new).get("managedFields"), metadata_of(old).get("managedFields")
+    if not writer.subresource and sent != before:
+        if sent in ([], [{}]):
+            return {}
+        if rewritten := read_sent_managers(sent):
+            return rewritten
+    return read_managers(before or ())
 
 
 def _take_from_others(

@@ -15,6 +15,7 @@ from shared.apimachinery.schema import ANYTHING, Schema
 
 FieldSet = dict[str, Any]
 ITSELF = "."
+_DEPTH_MAX = 200
 
 _encode_key = msgspec.json.Encoder(order="sorted").encode
 _decode_key = msgspec.json.Decoder().decode
@@ -22,6 +23,36 @@ _decode_key = msgspec.json.Decoder().decode
 
 class UntypedConfiguration(ValueError):
     """An applied object that its schema cannot divide into fields; the message has the path."""
+
+
+def is_field_set(value: Any, depth: int = 0) -> bool:
+    """Whether *value* is a set in the form of `fieldsV1`."""
+    if not isinstance(value, dict) or depth > _DEPTH_MAX:
+        return False
+    return all(
+        _is_element(element) and is_field_set(below, depth + 1) for element, below in value.items()
+    )
+
+
+def _is_element(element: str) -> bool:
+    form, colon, rest = element.partition(":")
+    if element == ITSELF or (form == "f" and colon):
+        return True
+    if form == "i" and colon:
+        return rest.isascii() and rest.isdigit()
+    try:
+        found = _decode_key(rest) if form in ("k", "v") and colon else None
+    except msgspec.DecodeError:
+        return False
+    return isinstance(found, dict) if form == "k" else form == "v"
+
+
+def normal(fields: FieldSet) -> FieldSet:
+    """Return *fields* as they are written here: `{}` rather than `{".": {}}`."""
+    return {
+        element: {} if below.keys() == {ITSELF} else normal(below)
+        for element, below in fields.items()
+    }
 
 
 def item_element(schema: Schema, item: Any) -> str:

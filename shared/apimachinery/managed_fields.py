@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.apimachinery.field_sets import FieldSet
+from shared.apimachinery.field_sets import FieldSet, is_field_set, normal
 
 APPLY: Literal["Apply"] = "Apply"
 UPDATE: Literal["Update"] = "Update"
@@ -28,7 +28,10 @@ class Manager:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one manager owns, in the version it wrote, and since when that has been so."""
+    """What one manager owns, in the version it wrote, and when it last changed the object.
+
+    `time` is empty for one that never did: what it applied was there.
+    """
 
     fields: FieldSet
     api_version: str
@@ -57,6 +60,30 @@ def read_managers(entries: Sequence[Mapping[str, Any]]) -> Managers:
     return found
 
 
+def read_sent_managers(entries: Any) -> Managers:
+    """Read managedFields as a client writes them; none at all where any entry is not well formed.
+
+    Clients may rewrite who owns what, as kubectl does when it goes over to server-side apply.
+    """
+    if not isinstance(entries, list):
+        return {}
+    for entry in entries:
+        if not (
+            isinstance(entry, dict)
+            and entry.get("operation") in (APPLY, UPDATE)
+            and isinstance(entry.get("apiVersion"), str)
+            and entry["apiVersion"]
+            and entry.get("fieldsType") == "FieldsV1"
+            and is_field_set(entry.get("fieldsV1") or {})
+            and all(isinstance(entry.get(part, ""), str) for part in ("manager", "subresource"))
+            and isinstance(entry.get("time") or "", str)
+        ):
+            return {}
+    whole = [{**entry, "fieldsV1": normal(entry.get("fieldsV1") or {})} for entry in entries]
+    found = read_managers([{**entry, "time": entry.get("time") or ""} for entry in whole])
+    return {manager: entry for manager, entry in found.items() if entry.fields}
+
+
 def write_managers(managers: Mapping[Manager, Entry]) -> list[dict[str, Any]]:
     """Write managedFields: appliers first, then by time and name."""
     ordered = sorted(
@@ -81,6 +108,8 @@ def _write_entry(manager: Manager, entry: Entry) -> dict[str, Any]:
         "fieldsType": "FieldsV1",
         "fieldsV1": entry.fields,
     }
+    if not entry.time:
+        del written["time"]
     if manager.subresource:
         written["subresource"] = manager.subresource
     return written

@@ -144,7 +144,7 @@ class GroupVersionKind(NamedTuple):
 
     @classmethod
     def of(cls, manifest: Manifest) -> "GroupVersionKind":
-        return cls.parse(str(manifest.get("apiVersion", "")), str(manifest.get("kind", "")))
+        return cls.parse(str(manifest.get("apiVersion") or ""), str(manifest.get("kind") or ""))
 
     @property
     def api_version(self) -> str:

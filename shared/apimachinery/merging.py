@@ -95,23 +95,24 @@ def prune(
 
     *last* is what the applier owned before, *owned* the union of what every manager owns now.
     An item goes with the parts of it that nobody owns; what the applier never owned stays. A map
-    or list that loses all its parts but is itself not given up becomes null.
+    or list that loses all its parts but is itself not given up stays, empty.
     """
     given_up = with_named_fields(last, schema)
     there = with_named_fields(fields_of(merged, schema), schema)
     # 1. What is left if all of it goes; 2. less only what nobody owns; 3. less only what was his.
-    left = _remove(merged, given_up, schema) or {}
+    left = _remove(merged, given_up, schema)
     kept = union(
         with_named_fields(fields_of(left, schema), schema), with_named_fields(owned, schema)
     )
-    left = _remove(merged, subtract(there, kept), schema) or {}
+    left = _remove(merged, subtract(there, kept), schema)
     left_fields = with_named_fields(fields_of(left, schema), schema)
     gone = intersect(subtract(there, left_fields), given_up)
-    return _remove(merged, gone, schema) or {}
+    pruned: dict[str, Any] = _remove(merged, gone, schema)
+    return pruned
 
 
 def _remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
-    """Return *value* without the elements of *fields*; None when nothing is left."""
+    """Return *value* without the elements of *fields*; what loses all its parts is empty."""
     if isinstance(value, dict) and schema.map_type != "atomic":
         left = {}
         for name, each in value.items():
@@ -120,7 +121,7 @@ def _remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
                 left[name] = each
             elif not contains_itself(below):
                 left[name] = _remove(each, below, schema.field(name) or ANYTHING)
-        return left or None
+        return left
     if isinstance(value, list) and is_associative(schema):
         items = []
         for item in value:
@@ -129,7 +130,7 @@ def _remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
                 items.append(item)
             elif not contains_itself(below):
                 items.append(_remove(item, below, schema.items))
-        return [item for item in items if item is not None] or None
+        return items
     return value
 
 

@@ -33,18 +33,23 @@ class Findings:
     depth: int = 0
     builtin: bool = False
     """Kinds that Kubernetes has built in name the keys of maps in brackets, custom ones do not."""
+    nulls_are_faults: bool = False
 
 
 def validate(
-    manifest: Mapping[str, Any], schema: Schema, old: Mapping[str, Any] | None = None
+    manifest: Mapping[str, Any],
+    schema: Schema,
+    old: Mapping[str, Any] | None = None,
+    *,
+    nulls_are_faults: bool = False,
 ) -> Findings:
-    """Check a whole object; a null counts as absent, as typed readers see it.
+    """Check a whole object; a null counts as absent, as typed readers see it, unless told not.
 
     What is as it was in *old* is not judged again: it passed once, and faults that a changed
     schema finds there are not this writer's (KEP-4008).
     """
     schema = schema.as_object()
-    findings = Findings(builtin=_BUILTIN in schema.raw)
+    findings = Findings(builtin=_BUILTIN in schema.raw, nulls_are_faults=nulls_are_faults)
     before = NOTHING if old is None else Earlier(old)
     for name, value in manifest.items():
         if value is None:
@@ -112,15 +117,13 @@ def _check_object(
         if child is None:
             if not schema.preserves_unknown:
                 into.unknown.append(f"{path}.{name}")
-        elif each is not None:
-            key = into.builtin and not schema.declares(name)
-            _check(
-                each,
-                child,
-                f"{path}[{name}]" if key else _joined(path, name),
-                into,
-                before.field(name, each),
-            )
+            continue
+        key = into.builtin and not schema.declares(name)
+        where = f"{path}[{name}]" if key else _joined(path, name)
+        if each is not None:
+            _check(each, child, where, into, before.field(name, each))
+        elif into.nulls_are_faults and child.type and not child.nullable:
+            into.faults.append(_wrong_type(each, child, where))
     _check_required(value, schema, path, into)
     if schema.bounded:
         into.faults.extend(_size_faults(len(value), schema, path, "Properties"))

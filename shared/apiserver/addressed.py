@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apimachinery.scalars import shown
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.serving import Call
@@ -65,6 +65,18 @@ def require_place(call: Call, metadata: Any) -> None:
         )
     if name != call.name:
         raise _other_name(name, call.name)
+
+
+def read_configuration(gvk: GroupVersionKind, call: Call, document: Manifest) -> Manifest:
+    """Return what is applied; raises `ApiFault` 400 unless it is of *gvk* and of the URL's name."""
+    found = GroupVersionKind.of(document)
+    if found != gvk:
+        raise bad_request(f"invalid object type: {found.group}/{found.version}, Kind={found.kind}")
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    require_place(call, metadata)
+    return document
 
 
 def _other_name(found: str, wanted: str) -> ApiFault:

@@ -4,8 +4,9 @@ from typing import Any
 
 from shared.apimachinery.apply import Conflicts, Writer, apply
 from shared.apimachinery.field_sets import UntypedConfiguration
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apimachinery.patch import OPERATIONS_MAX, json_patch, merge_patch
+from shared.apimachinery.scale_ownership import apply_to_scale
 from shared.apimachinery.strategic_merge import MalformedPatch, strategic_merge
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.negotiation import JSON_PATCH, STRATEGIC_PATCH
@@ -71,10 +72,35 @@ def apply_configuration(
     return found
 
 
+def apply_scale_configuration(
+    call: Call, scale: Manifest, document: Manifest, old: Manifest, *, now: str
+) -> tuple[Manifest, list[dict[str, Any]]]:
+    """Return the Scale after server-side apply, and managedFields of the object that it scales.
+
+    Raises `ApiFault` as `apply_configuration` does.
+    """
+    assert call.kind.scale is not None
+    writer = Writer(call.options.field_manager, call.kind.gvk.api_version, now)
+    try:
+        found = apply_to_scale(
+            scale,
+            document,
+            old["metadata"].get("managedFields") or (),
+            writer,
+            call.kind.scale.spec_replicas.lstrip(".").split("."),
+            force=call.options.force,
+        )
+    except UntypedConfiguration as err:
+        raise _untyped(call, document, err) from err
+    if isinstance(found, Conflicts):
+        raise _conflict(found)
+    return found
+
+
 def _untyped(call: Call, document: Manifest, error: UntypedConfiguration) -> ApiFault:
     """422, where kube-apiserver says the same with 500."""
     path, _, why = str(error).rpartition(": ")
-    gvk, metadata = call.kind.gvk, document["metadata"]
+    gvk, metadata = GroupVersionKind.of(document), document["metadata"]
     what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
     what = f"{what}; {gvk.group}/{gvk.version}, Kind={gvk.kind}"
     message = f"failed to create typed patch object ({what}): {error}"

@@ -21,6 +21,7 @@ from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
 from shared.apiserver.list_options import ListOptions, read_list_options, read_version
 from shared.apiserver.negotiation import (
+    APPLY_PATCH,
     JSON,
     YAML,
     Accepted,
@@ -55,7 +56,7 @@ from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete, delete_collection
 from shared.apiserver.verbs.listing import get_object, list_objects
 from shared.apiserver.verbs.paging import Snapshots
-from shared.apiserver.verbs.scale import paths_of, scale_of, write_scale
+from shared.apiserver.verbs.scale import apply_scale, paths_of, scale_of, write_scale
 from shared.apiserver.verbs.update import update
 from shared.apiserver.watch_keeping import OpenWatches
 from shared.apiserver.watching import serve_watch
@@ -338,7 +339,10 @@ class Resources:
                 media = patching.check_media(
                     call.kind, media_type(request.headers.get("Content-Type", ""))
                 )
-                change = patching.scale_patch(asked.body, media)
+                document, _ = _read_patch(call, asked.body, media)
+                if media == APPLY_PATCH:
+                    return self._scaled(await apply_scale(asked.serving, call, document), wish)
+                change = patching.scale_patch(document, media)
             case _:
                 raise method_not_allowed()
         return self._scaled(await write_scale(asked.serving, call, change), wish)

@@ -111,6 +111,11 @@ def _read_custom(
         unknown = tuple(f'unknown field "{path}"' for path in found)
         if unknown and field_validation == "Strict":
             raise _unreadable(kind, new, strict_error(unknown), source)
+    if source == "apply" and b"null" in encode(new):
+        # What is applied is not read first, which is what takes nulls out.
+        nulls = validate(_judged(new), schema, nulls_are_faults=True).faults
+        if nulls:
+            return new, unknown, nulls
     new = with_defaults(pruned, schema)
     before = None if old is None else as_declared(kind, old)
     faults = validate(_judged(new), schema, None if before is None else _judged(before)).faults

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest
-from shared.apiserver.addressed import of_kind, require_place
+from shared.apimachinery.manifest import Manifest
+from shared.apiserver.addressed import of_kind, read_configuration, require_place
 from shared.apiserver.aside import aside
 from shared.apiserver.bodies import decode_body
 from shared.apiserver.decoding import patch_cannot_be_applied
@@ -34,7 +34,6 @@ _DECODING = {
     MERGE_PATCH: "error decoding patch: ",
     APPLY_PATCH: "error decoding YAML: ",
 }
-_SCALE_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
 def check_media(kind: ResourceKind, media: str) -> str:
@@ -102,11 +101,8 @@ def _of_same_kind(kind: ResourceKind, old: Manifest, new: Manifest, media: str) 
         raise patch_cannot_be_applied(new, str(fault).rpartition(f"{kind.gvk.kind}: ")[2]) from None
 
 
-def scale_patch(body: bytes, media: str) -> Callable[[Manifest], Manifest]:
-    """Return what a patch makes of a Scale; raises `ApiFault` 400, 415."""
-    if media not in _SCALE_TYPES:
-        raise unsupported_media_type(_SCALE_TYPES)
-    document = read_document(body, media)
+def scale_patch(document: Any, media: str) -> Callable[[Manifest], Manifest]:
+    """Return what a patch makes of a Scale."""
     # A Scale has no lists, so a strategic merge of it is a plain one.
     plain = MERGE_PATCH if media == STRATEGIC_PATCH else media
     return lambda scale: merge(None, scale, document, plain, name="")
@@ -114,7 +110,7 @@ def scale_patch(body: bytes, media: str) -> Callable[[Manifest], Manifest]:
 
 async def apply(serving: Serving, call: Call, document: Manifest) -> Outcome:
     """Server-side apply (KEP-555): the manager's fields become exactly those of *document*."""
-    document = _read_configuration(call, document)
+    document = read_configuration(call.kind.gvk, call, document)
     for _ in range(APPLY_ATTEMPTS):
         outcome = await _apply_once(serving, call, document)
         if outcome is not None:
@@ -142,6 +138,8 @@ async def _apply_once(serving: Serving, call: Call, document: Manifest) -> Outco
         nonlocal warnings
         check_version(call, stored, document.get("metadata"))
         merged = apply_configuration(call, stored.manifest, document, now=serving.now())
+        if uid := document["metadata"].get("uid"):
+            merged = {**merged, "metadata": {**merged["metadata"], "uid": uid}}
         new, warnings = prepare_changed(serving, call, stored, merged, "apply")
         return new
 
@@ -179,17 +177,3 @@ def _first_of(serving: Serving, call: Call, document: Manifest) -> Manifest:
     new = {part: value for part, value in metadata.items() if part != "resourceVersion"}
     document = {**document, "metadata": new}
     return apply_configuration(call, None, document, now=serving.now())
-
-
-def _read_configuration(call: Call, document: Manifest) -> Manifest:
-    """Return what is applied; raises `ApiFault` 400 for what is not of the URL's kind and name."""
-    gvk = GroupVersionKind.parse(
-        str(document.get("apiVersion") or ""), str(document.get("kind") or "")
-    )
-    if gvk != call.kind.gvk:
-        raise bad_request(f"invalid object type: {gvk.group}/{gvk.version}, Kind={gvk.kind}")
-    metadata = document.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
-        raise bad_request("metadata.managedFields must be nil")
-    require_place(call, metadata)
-    return document

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apiserver.addressed import read_configuration
 from shared.apiserver.admission import Operation
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
 from shared.apiserver.life import prepare_update
+from shared.apiserver.merging import apply_scale_configuration
 from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import bad_request, invalid, invalid_object, unknown_path
@@ -77,18 +79,44 @@ async def write_scale(
 
     def compute(stored: Stored) -> Manifest:
         wanted = change(scale_of(paths, serving.shown(call.resource, stored.manifest)))
-        check_version(call, stored, wanted.get("metadata"))
-        replicas = _read_replicas(call, wanted)
-        new = _with_replicas(stored.manifest, paths.spec_replicas, replicas)
-        new = prepare_update(call.kind, stored.manifest, new)
-        try:
-            serving.admission.admit(Operation.UPDATE, call.kind, stored.manifest, new)
-        except InvalidObject as err:
-            raise invalid_object(call.kind.gvk, call.name, err) from err
+        new = _scaled(serving, call, stored, wanted)
         return track(call.kind, stored.manifest, new, call, now=serving.now())
 
     written = await transact(serving, call, call.key, compute)
     return scale_of(paths, written.stored.manifest)
+
+
+async def apply_scale(serving: Serving, call: Call, document: Manifest) -> Manifest:
+    """Apply a Scale server-side; returns the new one. Raises `ApiFault` as `apply` does."""
+    paths = paths_of(call)
+    document = read_configuration(_GVK, call, document)
+
+    def compute(stored: Stored) -> Manifest:
+        scale = scale_of(paths, serving.shown(call.resource, stored.manifest))
+        applied, managed = apply_scale_configuration(
+            call, scale, document, stored.manifest, now=serving.now()
+        )
+        # Given up by its last owner, the number stays: zero would stop the work.
+        wanted = {**applied, "spec": {**scale["spec"], **(applied.get("spec") or {})}}
+        wanted["metadata"] = document["metadata"]
+        new = _scaled(serving, call, stored, wanted)
+        return {**new, "metadata": {**new["metadata"], "managedFields": managed}}
+
+    written = await transact(serving, call, call.key, compute)
+    return scale_of(paths, written.stored.manifest)
+
+
+def _scaled(serving: Serving, call: Call, stored: Stored, wanted: Manifest) -> Manifest:
+    """Return the object with the replicas of the Scale *wanted*; raises `ApiFault`."""
+    check_version(call, stored, wanted.get("metadata"))
+    replicas = _read_replicas(call, wanted)
+    new = _with_replicas(stored.manifest, paths_of(call).spec_replicas, replicas)
+    new = prepare_update(call.kind, stored.manifest, new)
+    try:
+        serving.admission.admit(Operation.UPDATE, call.kind, stored.manifest, new)
+    except InvalidObject as err:
+        raise invalid_object(call.kind.gvk, call.name, err) from err
+    return new
 
 
 def _read_replicas(call: Call, scale: Manifest) -> int:

@@ -118,4 +118,7 @@ def prepare_changed(
     # 3. Whose fields are they?
     if source != "apply":
         new = track(kind, old, new, call, now=serving.now())
+    elif not new["metadata"].get("managedFields"):
+        # Who applied nothing owns nothing, and nobody else did.
+        new["metadata"] = {k: v for k, v in new["metadata"].items() if k != "managedFields"}
     return new, warnings
