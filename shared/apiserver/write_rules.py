@@ -7,6 +7,8 @@ from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
 
 _SECRETS = GroupResource("", "secrets")
+_SERVICES = GroupResource("", "services")
+_EXTERNAL = "ExternalName"
 
 
 def prepare_content(kind: ResourceKind, new: Manifest) -> Manifest:
@@ -17,6 +19,19 @@ def prepare_content(kind: ResourceKind, new: Manifest) -> Manifest:
     if resource == DEFINITIONS:
         return _hold_definition(new)
     return new
+
+
+def keep_allocated(kind: ResourceKind, old: Manifest, new: Manifest) -> Manifest:
+    """Return *new* with the address that its Service had, where the writer leaves it out."""
+    before, after = old.get("spec"), new.get("spec")
+    if kind.group_resource != _SERVICES or not (
+        isinstance(before, dict) and isinstance(after, dict) and before.get("clusterIP")
+    ):
+        return new
+    if _EXTERNAL in (before.get("type"), after.get("type")) or after.get("clusterIP"):
+        return new
+    kept = {part: before[part] for part in ("clusterIP", "clusterIPs") if part in before}
+    return {**new, "spec": {**after, **kept}}
 
 
 def _hold_definition(new: Manifest) -> Manifest:

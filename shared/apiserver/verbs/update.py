@@ -21,7 +21,7 @@ from shared.apiserver.update_rules import CREATED_BY_UPDATE, needs_version
 from shared.apiserver.validation import Source, conform, read
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.transact import transact
-from shared.apiserver.write_rules import prepare_content
+from shared.apiserver.write_rules import keep_allocated, prepare_content
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 
@@ -101,7 +101,7 @@ def prepare_changed(
     kind, old = call.kind, stored.manifest
     new = prepare_update(kind, old, manifest, subresource=call.subresource)
     # 1. Is it well formed?
-    new = prepare_content(kind, new)
+    new = prepare_content(kind, keep_allocated(kind, old, new))
     reading = read(kind, old, new, call.options.field_validation, source)
     new, warnings = conform(kind, reading), reading.warnings
 
