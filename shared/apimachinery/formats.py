@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.apimachinery.durations import parse_duration
 from shared.apimachinery.quantity import parse_quantity
 
 _HOST = re.compile(
@@ -22,12 +23,6 @@ _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}")
 _HEX = r"[0-9A-Fa-f]"
 _UUID = re.compile(rf"{_HEX}{{8}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{4}}-?{_HEX}{{12}}")
-# Go's durations (`1h30m`), and the words that strfmt reads beside them (`3 days`).
-_DURATION = re.compile(
-    r"[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d|w)"
-    r"(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d|w))*)"
-    r"|[0-9]+ ?(ns|nano|us|micro|ms|milli|s|sec|m|min|h|hr|hour|d|day|w|week|wk)s?"
-)
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -93,7 +88,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "date": lambda text: len(text) == 10 and _reads(date.fromisoformat, text),
     "date-time": _is_date_time,
     "datetime": _is_date_time,
-    "duration": lambda text: _DURATION.fullmatch(text) is not None,
+    "duration": lambda text: _reads(parse_duration, text),
     "byte": _is_base64,
     "email": lambda text: _EMAIL.fullmatch(text) is not None,
     "hostname": lambda text: _HOST.fullmatch(text) is not None,
