@@ -13,6 +13,7 @@ from shared.apiserver.admission import Admission, AdmitByResource
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.emptying import Emptier, ensure_namespaces
+from shared.apiserver.expiry import Expiry
 from shared.apiserver.garbage import GarbageCollector
 from shared.apiserver.healthz import Probe
 from shared.apiserver.registry import Registry
@@ -94,5 +95,6 @@ def assemble(
     tasks: dict[str, Task] = {
         "emptying": Emptier(serving).run,
         "garbage": GarbageCollector(serving).run,
+        "expiry": Expiry(serving).run,
     }
     return Api(serving, registry, server, tasks)

@@ -3,7 +3,7 @@
 Both are held by a finalizer of the server's own until they are empty.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.admission import Operation
@@ -15,6 +15,7 @@ from shared.apiserver.life import (
     NAMESPACES,
     PERMANENT_NAMESPACES,
 )
+from shared.apiserver.remaining import with_conditions
 from shared.apiserver.request import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
@@ -24,7 +25,7 @@ from shared.apiserver.verbs.transact import transact
 from shared.apiserver.worklist import Worklist
 from shared.store.port import Change, ChangeType, Scope, Stored
 
-_OURSELVES = WriteOptions(field_manager="hanse-apiserver")
+OURSELVES = WriteOptions(field_manager="hanse-apiserver")
 _BACKGROUND = DeleteOptions(propagation="Background")
 
 
@@ -95,14 +96,26 @@ class Emptier:
             if key.group_resource == DEFINITIONS and not _has_names(stored):
                 await self._accept_names(stored)
             return True
-        scope = _contents(stored)
-        for item in (await self._serving.store.list(scope)).items:
-            await self._remove(item)
-        # Some may be held by finalizers; they say when they go.
-        if (await self._serving.store.list(scope)).items:
-            return False
+        for scope in _contents(stored):
+            for item in (await self._serving.store.list(scope)).items:
+                await self._remove(item)
+            # Some may be held by finalizers; they say when they go.
+            left = (await self._serving.store.list(scope)).items
+            if left:
+                await self._tell(stored, left)
+                return False
         await self._let_go(stored)
         return True
+
+    async def _tell(self, holder: Stored, left: Sequence[Stored]) -> None:
+        """Write into the status of a namespace what is left in it."""
+        if holder.key.group_resource != NAMESPACES:
+            return
+        contents = [(item.key, item.manifest) for item in left]
+        now = self._serving.now()
+        await self._write(
+            holder, "status", lambda manifest: with_conditions(manifest, contents, now=now)
+        )
 
     async def _remove(self, item: Stored) -> None:
         kind = self._serving.kinds.preferred(item.key.group_resource)
@@ -119,12 +132,16 @@ class Emptier:
                 raise
 
     async def _let_go(self, stored: Stored) -> None:
+        await self._write(stored, "finalize", _RELEASES[stored.key.group_resource])
+
+    async def _write(
+        self, stored: Stored, subresource: str, change: Callable[[Manifest], Manifest]
+    ) -> None:
         kind = self._serving.kinds.preferred(stored.key.group_resource)
         assert kind is not None, "namespaces and definitions are built in"
-        release = _RELEASES[stored.key.group_resource]
-        call = Call(kind, name=stored.key.name, subresource="finalize")
+        call = Call(kind, name=stored.key.name, subresource=subresource)
         try:
-            await transact(self._serving, call, stored.key, lambda now: release(now.manifest))
+            await transact(self._serving, call, stored.key, lambda now: change(now.manifest))
         except ApiFault as fault:
             if fault.code != 404:
                 raise
@@ -138,11 +155,16 @@ def _has_names(definition: Stored) -> bool:
     return is_true(definition.manifest, NAMES_ACCEPTED)
 
 
-def _contents(stored: Stored) -> Scope:
+def _contents(stored: Stored) -> Sequence[Scope]:
+    """What a namespace or definition holds, in the order in which it goes.
+
+    Of a namespace the pods go first, while what guards them is still there (KEP-5080).
+    """
     if stored.key.group_resource == NAMESPACES:
-        return Scope(namespace=stored.key.name)
+        name = stored.key.name
+        return Scope("", "pods", namespace=name), Scope(namespace=name)
     spec = stored.manifest.get("spec") or {}
-    return Scope(str(spec.get("group")), str((spec.get("names") or {}).get("plural")))
+    return (Scope(str(spec.get("group")), str((spec.get("names") or {}).get("plural"))),)
 
 
 def _release_namespace(manifest: Manifest) -> Manifest:
@@ -181,7 +203,7 @@ async def ensure_namespaces(serving: Serving) -> None:
             "metadata": {"name": name},
         }
         try:
-            await create(serving, Call(kind, options=_OURSELVES), manifest)
+            await create(serving, Call(kind, options=OURSELVES), manifest)
         except ApiFault as fault:
             if fault.reason != "AlreadyExists":
                 raise

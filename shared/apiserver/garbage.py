@@ -9,15 +9,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, uid_of
-from shared.apiserver.emptying import without_finalizer
+from shared.apiserver.emptying import OURSELVES, without_finalizer
+from shared.apiserver.expiry import EVENTS, warning
 from shared.apiserver.life import FOREGROUND, ORPHAN
 from shared.apiserver.request import DeleteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.worklist import Worklist
-from shared.store.port import Change, ChangeType, Stored
+from shared.store.port import Change, ChangeType, Scope, Stored
+
+_COMPONENT = "garbage-collector-controller"
 
 
 class GarbageCollector:
@@ -110,9 +114,13 @@ class GarbageCollector:
     async def _judge(self, stored: Stored) -> None:
         """Delete *stored* if all its owners are gone; else drop the references to those gone."""
         owners = _references(stored.manifest)
-        gone = [owner["uid"] for owner in owners if await self._is_gone(owner, stored.key)]
+        absent = [owner for owner in owners if await self._is_gone(owner, stored.key)]
+        gone = [owner["uid"] for owner in absent]
         if not gone:
             return
+        for owner in absent:
+            if self._is_elsewhere(owner, stored.key):
+                await self._warn(stored, owner)
         if len(gone) == len(owners):
             await self._delete(stored)
         else:
@@ -151,6 +159,33 @@ class GarbageCollector:
             return False
         found = await self._serving.store.get(key)
         return found is None or uid_of(found.manifest) != owner["uid"]
+
+    def _is_elsewhere(self, owner: Mapping[str, Any], dependent: ObjectKey) -> bool:
+        """Whether the owner is in another namespace, where it is none."""
+        key = self._key_of(owner, dependent.namespace)
+        if key is None or not key.namespace:
+            return False
+        scope = Scope(key.group, key.resource)
+        found = self._serving.store.mirror.items(scope)
+        return any(uid_of(one.manifest) == owner["uid"] for one in found)
+
+    async def _warn(self, dependent: Stored, owner: Mapping[str, Any]) -> None:
+        kind = self._serving.kinds.preferred(EVENTS)
+        assert kind is not None, "Events are built in"
+        place = dependent.key.namespace
+        named = f"{owner.get('apiVersion')}/{owner.get('kind')}, namespace: {place}"
+        message = (
+            f"ownerRef [{named}, name: {owner.get('name')}, uid: {owner['uid']}] does not exist in "
+            f'namespace "{place}"'
+        )
+        event = warning(
+            dependent.manifest,
+            reason="OwnerRefInvalidNamespace",
+            message=message,
+            component=_COMPONENT,
+            now=self._serving.now(),
+        )
+        await create(self._serving, Call(kind, place, options=OURSELVES), event)
 
     def _key_of(self, owner: Mapping[str, Any], namespace: str) -> ObjectKey | None:
         """None for a kind that is not served, or an owner that cannot be one."""

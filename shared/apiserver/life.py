@@ -215,8 +215,8 @@ def _check_finalizers(
             [
                 FieldError(
                     "metadata.finalizers",
-                    f"Forbidden: no new finalizers can be added if the object is being deleted, "
-                    f"found new finalizers {added}",
+                    "Forbidden: no new finalizers can be added if the object is being deleted, "
+                    f"found new finalizers []string{{{', '.join(map(shown, sorted(added)))}}}",
                     "FieldValueForbidden",
                 )
             ],

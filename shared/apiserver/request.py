@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from shared.apiserver.status_errors import bad_request
+from shared.apimachinery.manifest import GroupVersionKind
+from shared.apimachinery.scalars import shown
+from shared.apiserver.status_errors import ApiFault, bad_request, invalid
+from shared.errors import FieldError
 
 FIELD_VALIDATIONS = ("Strict", "Warn", "Ignore")
 PROPAGATION_POLICIES = ("Background", "Foreground", "Orphan")
@@ -68,12 +71,6 @@ class WriteOptions:
     force: bool = False
 
 
-def read_dry_run(value: str) -> bool:
-    if value not in ("", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{value[:40]}": supported values: "All"')
-    return value == "All"
-
-
 def read_bool(query: Mapping[str, str], name: str) -> bool:
     """Whatever is not `0` or `false` is true, as for kube-apiserver; `?watch` alone too."""
     return name in query and query[name].lower() not in ("0", "false")
@@ -107,25 +104,36 @@ def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) ->
         raise bad_request("gracePeriodSeconds: must be an integer")
     read_number(query, "gracePeriodSeconds")
     dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
-    if not isinstance(dry_run, list) or len(dry_run) > 1:
-        raise bad_request('dryRun: supported values: "All"')
+    if not isinstance(dry_run, list) or any(one != "All" for one in dry_run):
+        raise _invalid_deletion("dryRun", dry_run, 'supported values: "All"')
     policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     if policy not in ("", *PROPAGATION_POLICIES):
-        raise bad_request(
-            'propagationPolicy: Unsupported value: supported values: "Foreground", '
-            '"Background", "Orphan"'
-        )
+        supported = 'supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise _invalid_deletion("propagationPolicy", policy, supported)
     orphan = body.get("orphanDependents")
+    if orphan is None and query.get("orphanDependents"):
+        orphan = read_bool(query, "orphanDependents")
     if isinstance(orphan, bool):
-        policy = policy or ("Orphan" if orphan else "Background")
+        if policy:
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            raise _invalid_deletion("propagationPolicy", policy, why)
+        policy = "Orphan" if orphan else "Background"
     preconditions = body.get("preconditions")
     if preconditions is None:
         preconditions = {}
     if not isinstance(preconditions, Mapping):
         raise bad_request("preconditions: must be an object")
     return DeleteOptions(
-        dry_run=read_dry_run(str(dry_run[0]) if dry_run else ""),
+        dry_run=bool(dry_run),
         propagation=str(policy),
         uid=str(preconditions.get("uid") or ""),
         resource_version=str(preconditions.get("resourceVersion") or ""),
     )
+
+
+def _invalid_deletion(name: str, value: object, why: str) -> ApiFault:
+    """422: *why* may be what would be supported."""
+    listed = why.startswith("supported values")
+    word, reason = ("Unsupported", "NotSupported") if listed else ("Invalid", "Invalid")
+    fault = FieldError(name, f"{word} value: {shown(value)}: {why}", f"FieldValue{reason}")
+    return invalid(GroupVersionKind("meta.k8s.io", "v1", "DeleteOptions"), "", [fault])

@@ -53,7 +53,7 @@ from shared.apiserver.tables import IncludeObject
 from shared.apiserver.telling import add_warnings, note_deprecation
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import create
-from shared.apiserver.verbs.delete import delete, delete_collection
+from shared.apiserver.verbs.delete import RETURNED, delete, delete_collection
 from shared.apiserver.verbs.listing import get_object, list_objects
 from shared.apiserver.verbs.paging import Snapshots
 from shared.apiserver.verbs.scale import apply_scale, paths_of, scale_of, write_scale
@@ -312,7 +312,7 @@ class Resources:
             await delete_collection(asked.serving, call, keys, options)
             return await send_json(request, renderer.page(page))
         deletion = await delete(asked.serving, call, options)
-        if deletion.gone:
+        if deletion.gone and call.resource not in RETURNED:
             details = object_details(call.resource, call.name)
             details["uid"] = deletion.stored.manifest["metadata"].get("uid", "")
             response = json_response(msgspec.json.encode(success(details)))

@@ -174,9 +174,11 @@ def too_large(limit_bytes: int) -> ApiFault:
 def invalid(gvk: GroupVersionKind, name: str, fields: Sequence[FieldError]) -> ApiFault:
     """422 with one cause per field."""
     kind = f"{gvk.kind}.{gvk.group}" if gvk.group else gvk.kind
-    shown = [str(one) for one in fields[:10]]
-    if len(fields) > len(shown):
-        shown.append(f"and {len(fields) - len(shown)} more")
+    # A fault that is found twice is two causes, and is said once.
+    said = list(dict.fromkeys(str(one) for one in fields))
+    shown = said[:10]
+    if len(said) > len(shown):
+        shown.append(f"and {len(said) - len(shown)} more")
     text = shown[0] if len(shown) == 1 else "[" + ", ".join(shown) + "]"
     details: dict[str, Any] = {"name": name} if name else {}
     if gvk.group:

@@ -9,13 +9,16 @@ from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
 _SECRETS = GroupResource("", "secrets")
 _SERVICES = GroupResource("", "services")
 _EXTERNAL = "ExternalName"
+_CONFIG_MAPS = GroupResource("", "configmaps")
 
 
 def prepare_content(kind: ResourceKind, new: Manifest) -> Manifest:
     """Return *new* as its kind stores it."""
     resource = kind.group_resource
     if resource == _SECRETS:
-        return _fold_string_data(new)
+        return _fold_string_data(_said_empty(new))
+    if resource == _CONFIG_MAPS:
+        return _said_empty(new)
     if resource == DEFINITIONS:
         return _hold_definition(new)
     return new
@@ -32,6 +35,16 @@ def keep_allocated(kind: ResourceKind, old: Manifest, new: Manifest) -> Manifest
         return new
     kept = {part: before[part] for part in ("clusterIP", "clusterIPs") if part in before}
     return {**new, "spec": {**after, **kept}}
+
+
+def _said_empty(new: Manifest) -> Manifest:
+    """A key with a null in the place of its value is there, and empty."""
+    found = dict(new)
+    for part in ("data", "binaryData"):
+        entries = new.get(part)
+        if isinstance(entries, dict) and None in entries.values():
+            found[part] = {key: "" if each is None else each for key, each in entries.items()}
+    return found
 
 
 def _hold_definition(new: Manifest) -> Manifest:

@@ -143,7 +143,8 @@ async def test_a_delete_that_is_not_understood_deletes_nothing(
 ) -> None:
     await client.post(MAPS, config_map("kept"))
     answer = await client.delete(f"{MAPS}/kept", body, **query)
-    assert (answer.code, answer.body["kind"]) == (400, "Status")
+    assert answer.code in (400, 422)
+    assert answer.body["kind"] == "Status"
     assert (await client.get(f"{MAPS}/kept")).code == 200
 
 

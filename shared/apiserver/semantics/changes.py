@@ -72,7 +72,8 @@ def _job(old: Manifest, new: Manifest) -> Iterator[FieldError]:
     for name in _OF_JOBS:
         if before.get(name) != after.get(name):
             yield invalid(f"spec.{name}", after.get(name), _IMMUTABLE)
-    if before.get("completions") != after.get("completions"):
+    # What is not said is 1 only as long as nothing is said of parallelism either.
+    if after.get("completions") not in (None, before.get("completions")):
         if after.get("completionMode") != "Indexed":
             yield invalid("spec.completions", after.get("completions"), _IMMUTABLE)
         elif after.get("completions") != after.get("parallelism"):

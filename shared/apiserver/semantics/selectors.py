@@ -47,7 +47,9 @@ def workload_selector(spec: Mapping[str, Any], path: str, kind: str) -> Iterator
     found = spec.get("selector")
     read = readable(found)
     if not isinstance(found, Mapping):
-        yield required(f"{path}.selector")
+        # Upstream does not miss that of a DaemonSet, but finds no label to match it.
+        if kind != "daemonset":
+            yield required(f"{path}.selector")
     else:
         yield from label_selector(found, f"{path}.selector")
         if not found.get("matchLabels") and not found.get("matchExpressions"):

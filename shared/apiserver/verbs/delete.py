@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import NAMESPACES, PERMANENT_NAMESPACES, must_go, prepare_delete
 from shared.apiserver.request import DeleteOptions
@@ -19,6 +19,45 @@ from shared.errors import InvalidObject, StaleRevision
 from shared.store.port import Stored
 
 ATTEMPTS_MAX = 10
+
+_STORAGE = "storage.k8s.io"
+RETURNED = frozenset(
+    {
+        *(
+            GroupResource("", resource)
+            for resource in (
+                "namespaces",
+                "persistentvolumeclaims",
+                "persistentvolumes",
+                "pods",
+                "podtemplates",
+                "resourcequotas",
+                "serviceaccounts",
+                "services",
+            )
+        ),
+        *(
+            GroupResource(_STORAGE, resource)
+            for resource in (
+                "csidrivers",
+                "csinodes",
+                "storageclasses",
+                "volumeattachments",
+                "volumeattributesclasses",
+            )
+        ),
+        *(
+            GroupResource("resource.k8s.io", resource)
+            for resource in (
+                "deviceclasses",
+                "resourceclaims",
+                "resourceclaimtemplates",
+                "resourceslices",
+            )
+        ),
+    }
+)
+"""Kinds whose deletion is answered with the object as it was (`ReturnDeletedObject`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,19 +119,21 @@ async def _write(
 
 def _check_preconditions(call: Call, stored: Stored, options: DeleteOptions) -> None:
     uid = stored.manifest["metadata"].get("uid", "")
+    # Here upstream names the kind, where it names the resource everywhere else.
+    named = GroupResource(call.kind.gvk.group, call.kind.gvk.kind)
     if options.uid and options.uid != uid:
-        raise conflict(
-            call.resource,
-            call.name,
-            f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}",
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record "
+            f"({uid}). The object might have been deleted and then recreated"
         )
+        raise conflict(named, call.name, why)
     if options.resource_version and options.resource_version != str(stored.revision):
-        raise conflict(
-            call.resource,
-            call.name,
-            "Precondition failed: ResourceVersion in precondition: "
-            f"{options.resource_version}, ResourceVersion in object meta: {stored.revision}",
+        why = (
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({stored.revision}). The object might have been "
+            "modified"
         )
+        raise conflict(named, call.name, why)
 
 
 def _admit(serving: Serving, call: Call, old: Manifest) -> tuple[str, ...]:
