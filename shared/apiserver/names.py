@@ -29,17 +29,13 @@ def check_service_name(name: str) -> str | None:
     return next(iter(texts.label_1035(name)), None)
 
 
-def _anything(_name: str) -> texts.Faults:
-    return ()
-
-
 # Since 1.36 a Service may begin with a digit, as everything else may.
 _RULES: Mapping[GroupResource, Callable[[str], texts.Faults]] = {
     GroupResource("", "namespaces"): texts.label,
     GroupResource("", "services"): texts.label,
-    GroupResource("", "events"): _anything,
+    GroupResource("", "events"): texts.path_segment,
     GroupResource("events.k8s.io", "events"): texts.subdomain,
-    GroupResource("policy", "poddisruptionbudgets"): _anything,
+    GroupResource("policy", "poddisruptionbudgets"): texts.path_segment,
     GroupResource("coordination.k8s.io", "leasecandidates"): texts.config_key,
     **{
         GroupResource("rbac.authorization.k8s.io", resource): texts.path_segment

@@ -1,6 +1,7 @@
 """Plays one case against one API server, and says in words where the server did otherwise."""
 
 import asyncio
+import io
 import json
 import re
 import secrets
@@ -133,7 +134,7 @@ class _Player:
             self.target.url + step.path,
             params={name: _parameter(value) for name, value in step.query.items()},
             headers=headers,
-            data=data,
+            data=None if data is None else io.BytesIO(data),
         )
 
     async def _until(self, step: Step) -> None:

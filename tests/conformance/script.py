@@ -128,6 +128,10 @@ def _construct(kind: type) -> Any:
     return construct
 
 
+def _letters(_loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    return "x" * int(str(node.value))
+
+
 def _pattern(_loader: yaml.SafeLoader, node: yaml.Node) -> Pattern:
     return Pattern(str(node.value))
 
@@ -135,6 +139,7 @@ def _pattern(_loader: yaml.SafeLoader, node: yaml.Node) -> Pattern:
 _Loader.add_constructor("!any", lambda _loader, _node: Anything())
 _Loader.add_constructor("!absent", lambda _loader, _node: Absent())
 _Loader.add_constructor("!like", _pattern)
+_Loader.add_constructor("!letters", _letters)
 for _tag, _kind in (
     ("!contains", Contains),
     ("!exactly", Exactly),

@@ -1,5 +1,6 @@
 """Expectations fail where they should: each pair is right once and wrong once."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.conformance.matching import (
     Pattern,
     mismatches,
 )
+from tests.conformance.script import read_cases
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,11 @@ from tests.conformance.matching import (
 def test_an_expectation_tells_right_from_wrong(expected: Any, right: Any, wrong: Any) -> None:
     assert list(mismatches(expected, right)) == []
     assert list(mismatches(expected, wrong)) != []
+
+
+def test_a_long_text_is_given_by_its_length(tmp_path: Path) -> None:
+    step = "{post: /x, body: {a: !letters 5 }}"
+    text = f"subject: sizes\ncases:\n- name: one\n  steps:\n  - {step}\n"
+    (tmp_path / "sizes.yaml").write_text(text)
+    (case,) = read_cases(tmp_path)
+    assert case.steps[0].body == {"a": "xxxxx"}

@@ -36,8 +36,8 @@ def _config_map(data: Mapping[str, Any], binary: Mapping[str, Any]) -> Iterator[
         yield from text(key, f"binaryData[{key}]", texts.config_key)
     size = sum(len(value.encode()) for value in data.values() if isinstance(value, str))
     if size + sum(_decoded_size(value) for value in binary.values()) > SIZE_MAX:
-        # Upstream names no field here.
-        yield too_long("", SIZE_MAX)
+        # Upstream names the object as a whole so.
+        yield too_long("[]", SIZE_MAX)
 
 
 def judge_secret(manifest: Manifest) -> list[FieldError]:

@@ -107,6 +107,8 @@ def _endpoint(one: Mapping[str, Any], path: str, family: str) -> Iterator[FieldE
 
 
 def _address(each: str, path: str, whole: str, family: str) -> Iterator[FieldError]:
+    if family not in _FAMILIES:
+        return
     if family == "FQDN":
         yield from text(each.removesuffix("."), path, texts.subdomain)
         return

@@ -119,7 +119,6 @@ def _source(source: Mapping[str, Any], path: str, kind: str) -> Iterator[FieldEr
             yield required(f"{path}.metric.name", "must specify a metric name")
         else:
             yield from named(metric, f"{path}.metric", texts.path_segment)
-        yield from label_selector(section(metric, "selector"), f"{path}.metric.selector")
     yield from _target(target, f"{path}.target")
     yield from _pairs(target, f"{path}.target", kind)
 
