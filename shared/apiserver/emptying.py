@@ -5,7 +5,7 @@ Both are held by a finalizer of the server's own until they are empty.
 
 from collections.abc import Callable, Sequence
 
-from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Operation
 from shared.apiserver.definitions.status import NAMES_ACCEPTED, is_true
 from shared.apiserver.life import (
@@ -26,6 +26,7 @@ from shared.apiserver.worklist import Worklist
 from shared.store.port import Change, ChangeType, Scope, Stored
 
 OURSELVES = WriteOptions(field_manager="hanse-apiserver")
+_PODS = GroupResource("", "pods")
 _BACKGROUND = DeleteOptions(propagation="Background")
 
 
@@ -96,14 +97,14 @@ class Emptier:
             if key.group_resource == DEFINITIONS and not _has_names(stored):
                 await self._accept_names(stored)
             return True
-        for scope in _contents(stored):
-            for item in (await self._serving.store.list(scope)).items:
-                await self._remove(item)
-            # Some may be held by finalizers; they say when they go.
-            left = (await self._serving.store.list(scope)).items
-            if left:
-                await self._tell(stored, left)
-                return False
+        scope = _contents(stored)
+        for item in sorted((await self._serving.store.list(scope)).items, key=_turn):
+            await self._remove(item)
+        # Some may be held by finalizers; they say when they go.
+        left = (await self._serving.store.list(scope)).items
+        if left:
+            await self._tell(stored, left)
+            return False
         await self._let_go(stored)
         return True
 
@@ -155,16 +156,16 @@ def _has_names(definition: Stored) -> bool:
     return is_true(definition.manifest, NAMES_ACCEPTED)
 
 
-def _contents(stored: Stored) -> Sequence[Scope]:
-    """What a namespace or definition holds, in the order in which it goes.
+def _turn(item: Stored) -> bool:
+    """Pods are told first, while what guards them is still there (KEP-5080)."""
+    return item.key.group_resource != _PODS
 
-    Of a namespace the pods go first, while what guards them is still there (KEP-5080).
-    """
+
+def _contents(stored: Stored) -> Scope:
     if stored.key.group_resource == NAMESPACES:
-        name = stored.key.name
-        return Scope("", "pods", namespace=name), Scope(namespace=name)
+        return Scope(namespace=stored.key.name)
     spec = stored.manifest.get("spec") or {}
-    return (Scope(str(spec.get("group")), str((spec.get("names") or {}).get("plural"))),)
+    return Scope(str(spec.get("group")), str((spec.get("names") or {}).get("plural")))
 
 
 def _release_namespace(manifest: Manifest) -> Manifest:

@@ -40,6 +40,8 @@ _SERVER_OWNED = (
 _SET_ONCE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 # Kinds whose creators report status with the first write, as kubelets do.
 _STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
+# Of all kinds this one needs no name.
+_LIMIT_RANGES = GroupResource("", "limitranges")
 _NAME_SUFFIX = 5
 _GENERATED_NAME_MAX = 63
 
@@ -72,6 +74,8 @@ def prepare_create(
     prefix = metadata.get("generateName")
     if not metadata.get("name") and isinstance(prefix, str) and prefix:
         metadata["name"] = generate_name(prefix, suffix)
+    if kind.group_resource == _LIMIT_RANGES and not metadata.get("name"):
+        metadata["name"] = uid
     metadata["uid"] = uid
     metadata["creationTimestamp"] = now
     metadata["generation"] = 1

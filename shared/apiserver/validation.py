@@ -89,9 +89,10 @@ def _read_builtin(
     # A part that is required and was not looked at is there.
     faults = [fault for fault in findings.faults if fault.path in changed or fault.path not in new]
     ruled = has_rules(kind.group_resource) or kind.group_resource == DEFINITIONS
-    if schema.typed and ruled:
-        # What must be there is said by the rules of the kind, and its lists may hold duplicates.
-        faults = [one for one in faults if one.reason not in _SAID_BY_RULES]
+    if schema.typed:
+        # Lists may hold duplicates, and what must be there is said by the rules of the kind.
+        passed = _SAID_BY_RULES if ruled else {"FieldValueDuplicate"}
+        faults = [one for one in faults if one.reason not in passed]
     # A null stands for an absent field, which is how it is stored; so does what is empty.
     text = encode(changed)
     if unknown or b"null" in text or (schema.typed and (b"{}" in text or b"[]" in text)):

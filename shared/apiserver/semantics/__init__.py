@@ -22,6 +22,7 @@ from shared.apiserver.semantics.claims import judge_claim
 from shared.apiserver.semantics.clusterwide import (
     judge_attachment,
     judge_csi_driver,
+    judge_csi_node,
     judge_event,
     judge_lease,
     judge_namespace,
@@ -91,6 +92,7 @@ _JUDGES: Mapping[GroupResource, Judge] = {
     GroupResource(_RBAC, "roles"): judge_role,
     GroupResource("scheduling.k8s.io", "priorityclasses"): judge_priority_class,
     GroupResource(_STORAGE, "csidrivers"): judge_csi_driver,
+    GroupResource(_STORAGE, "csinodes"): judge_csi_node,
     GroupResource(_STORAGE, "csistoragecapacities"): judge_storage_capacity,
     GroupResource(_STORAGE, "storageclasses"): judge_storage_class,
     GroupResource(_STORAGE, "volumeattachments"): judge_attachment,

@@ -174,6 +174,20 @@ def judge_csi_driver(manifest: Manifest) -> list[FieldError]:
     return faults
 
 
+def judge_csi_node(manifest: Manifest) -> list[FieldError]:
+    faults: list[FieldError] = []
+    names: set[str] = set()
+    for number, driver in enumerate(entries(section(manifest, "spec"), "drivers")):
+        at, name = f"spec.drivers[{number}]", str(driver.get("name") or "")
+        faults += named(driver, at, texts.subdomain)
+        if name in names:
+            faults.append(duplicate(f"{at}.name", name))
+        names.add(name)
+        if not driver.get("nodeID"):
+            faults.append(required(f"{at}.nodeID"))
+    return faults
+
+
 def judge_storage_capacity(manifest: Manifest) -> list[FieldError]:
     at = "storageClassName"
     if not manifest.get(at):
