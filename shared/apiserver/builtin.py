@@ -45,6 +45,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     category: str = ""
     parts: dict[str, tuple[str, ...]] = {}
     fields: tuple[str, ...] = ()
+    deprecated: str = ""
 
 
 def builtin_kinds() -> list[ResourceKind]:
@@ -78,6 +79,7 @@ def _kind(gvk: GroupVersionKind, row: _Row) -> ResourceKind:
         row_conditions=row_conditions_of(gvk.group, gvk.kind),
         row_order=row_order_of(gvk.group, gvk.kind),
         selectable_fields=row.fields,
+        deprecation=row.deprecated,
     )
 
 

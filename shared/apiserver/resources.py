@@ -16,6 +16,7 @@ from shared.apiserver.bodies import decode_object
 from shared.apiserver.conversion import ConvertedStore, conversion_of
 from shared.apiserver.decoding import refuse_text
 from shared.apiserver.duplicates import strict_faults
+from shared.apiserver.elsewhere import absent_part
 from shared.apiserver.event_lines import EventLines
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.limits import ServerLimits, read_body
@@ -133,7 +134,7 @@ class Resources:
                 return await self._carry_out(self._scale, asked)
             verbs = asked.call.kind.parts.get(subresource)
             if verbs is None:
-                raise unknown_path()
+                raise await absent_part(asked.serving, asked.call, subresource)
             if _VERBS.get(request.method) not in verbs:
                 raise method_not_allowed()
         elif subresource == "status" and not asked.call.kind.has_status:
