@@ -13,7 +13,8 @@ class Document:
     """One encoded answer, with the digest of its bytes as its entity tag."""
 
     def __init__(self, body: bytes, media_type: str) -> None:
-        self.body = body if body.endswith(b"\n") else body + b"\n"
+        text = media_type.startswith("application/json")
+        self.body = body + b"\n" if text and not body.endswith(b"\n") else body
         self.media_type = media_type
 
     @cached_property

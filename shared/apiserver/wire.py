@@ -61,11 +61,11 @@ def decode_protobuf(body: bytes) -> Manifest:
 
 def _decode_unknown(body: bytes) -> Manifest:
     found: dict[int, bytes] = {
-        number: value for number, value in _fields(body) if isinstance(value, bytes)
+        number: value for number, value in wire_fields(body) if isinstance(value, bytes)
     }
     type_meta = {
         number: value.decode()
-        for number, value in _fields(found.get(1, b""))
+        for number, value in wire_fields(found.get(1, b""))
         if isinstance(value, bytes)
     }
     api_version, kind = type_meta.get(1, ""), type_meta.get(2, "")
@@ -90,7 +90,7 @@ def _meta_kind(kind: str) -> str | None:
     return "meta/v1.DeleteOptions" if kind == "DeleteOptions" else None
 
 
-def _fields(body: bytes) -> Iterator[tuple[int, int | bytes]]:
+def wire_fields(body: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield field numbers with numbers (varints) or bytes (everything else)."""
     position, end = 0, len(body)
     while position < end:
@@ -132,7 +132,7 @@ def _decode_message(name: str, body: bytes, depth: int) -> dict[str, Any]:
         raise Malformed("nested too deeply")
     fields = _facts().messages[name]
     found: dict[str, Any] = {}
-    for number, raw in _fields(body):
+    for number, raw in wire_fields(body):
         field = fields.get(number)
         if field is None:
             continue  # A newer client's field: JSON would have it pruned.
@@ -159,7 +159,7 @@ def _is_absent(field: _Field, value: Any) -> bool:
 
 
 def _decode_entry(field: _Field, raw: int | bytes, depth: int) -> tuple[str, Any]:
-    entry = dict(_fields(_bytes(raw)))
+    entry = dict(wire_fields(_bytes(raw)))
     value = entry.get(2)
     if value is None:
         value = 0 if field.type in ("int", "bool") else b""
@@ -202,7 +202,7 @@ def _decode_double(raw: int | bytes) -> float:
 
 
 def _moment(raw: int | bytes) -> datetime | None:
-    parts = dict(_fields(_bytes(raw)))
+    parts = dict(wire_fields(_bytes(raw)))
     seconds, nanos = _number(parts.get(1, 0)), _number(parts.get(2, 0))
     if not seconds and not nanos:
         return None
@@ -225,14 +225,14 @@ def _decode_micro_time(raw: int | bytes) -> str | None:
 
 
 def _decode_duration(raw: int | bytes) -> str:
-    nanoseconds = _number(dict(_fields(_bytes(raw))).get(1, 0))
+    nanoseconds = _number(dict(wire_fields(_bytes(raw))).get(1, 0))
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{seconds}s" if not rest else f"{nanoseconds / 1e9:.9f}".rstrip("0") + "s"
 
 
 def _decode_raw(raw: int | bytes) -> Any:
     """JSON within protobuf."""
-    text = _bytes(dict(_fields(_bytes(raw))).get(1, b""))
+    text = _bytes(dict(wire_fields(_bytes(raw))).get(1, b""))
     if not text:
         return None
     try:
@@ -242,18 +242,18 @@ def _decode_raw(raw: int | bytes) -> Any:
 
 
 def _decode_quantity(raw: int | bytes) -> str:
-    return _bytes(dict(_fields(_bytes(raw))).get(1, b"")).decode() or "0"
+    return _bytes(dict(wire_fields(_bytes(raw))).get(1, b"")).decode() or "0"
 
 
 def _decode_int_or_string(raw: int | bytes) -> int | str:
-    parts = dict(_fields(_bytes(raw)))
+    parts = dict(wire_fields(_bytes(raw)))
     if _number(parts.get(1, 0)) == 1:
         return _bytes(parts.get(3, b"")).decode()
     return _number(parts.get(2, 0))
 
 
 def _decode_strings(raw: int | bytes) -> list[str]:
-    return [_bytes(value).decode() for number, value in _fields(_bytes(raw)) if number == 1]
+    return [_bytes(value).decode() for number, value in wire_fields(_bytes(raw)) if number == 1]
 
 
 _DECODERS: Mapping[str, Callable[[int | bytes], Any]] = {

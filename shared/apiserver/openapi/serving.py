@@ -15,7 +15,8 @@ from shared.apimachinery.manifest import Manifest, encode
 from shared.apiserver.documents import Document, Documents
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.openapi.components import facts_fingerprint
-from shared.apiserver.openapi.version_three import TITLE, version_three
+from shared.apiserver.openapi.gnostic import encode_document
+from shared.apiserver.openapi.version_three import version_three
 from shared.apiserver.openapi.version_two import version_two
 from shared.apiserver.registry import Registry
 from shared.apiserver.status_errors import ApiFault, unknown_path
@@ -24,21 +25,11 @@ from shared.apiserver.version import KUBERNETES_VERSION
 _JSON = "application/json"
 # Raise it when documents are built differently from the same kinds.
 _LAYOUT = "2"
-# What kubectl asks for when the v3 documents do not know a kind: gnostic's openapi.v2.Document.
+# How Go clients ask for the v2 document.
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 # As kube-apiserver answers: an `@` is no part of a media type (RFC 6838), and kubectl minds.
 _PROTOBUF_ANSWER = _PROTOBUF.replace("@", ".")
 _READABLE = {"application/json", "application/*", "*/*", ""}
-
-
-def _field(number: int, value: bytes) -> bytes:
-    """One length-delimited field of a protobuf message, shorter than 128 bytes."""
-    return bytes((number << 3 | 2, len(value))) + value
-
-
-_EMPTY_DOCUMENT = _field(1, b"2.0") + _field(
-    2, _field(1, TITLE.encode()) + _field(2, KUBERNETES_VERSION.encode())
-)
 
 
 def routes(registry: Registry) -> list[web.RouteDef]:
@@ -81,18 +72,19 @@ class _OpenApi:
     async def whole(self, request: web.Request) -> web.Response:
         accept = request.headers.get("Accept", "")
         choices = {choice.partition(";")[0].strip() for choice in accept.split(",")}
-        if _PROTOBUF in choices:
-            # Everything is in v3, so whoever looks further must be told that there is nothing
-            # more: without an answer kubectl cannot say that a kind is unknown.
-            return web.Response(body=_EMPTY_DOCUMENT, headers={"Content-Type": _PROTOBUF_ANSWER})
-        if not _READABLE & choices:
+        binary = _PROTOBUF in choices
+        if not binary and not _READABLE & choices:
             accepted = f"{_JSON}, {_PROTOBUF}"
             fault = ApiFault(406, f"only the following media types are accepted: {accepted}")
             return _refusal(fault)
         kinds = self._registry.all()
-        document = await self._document(
-            ("v2",), lambda: version_two(kinds, version=KUBERNETES_VERSION)
-        )
+        media = _PROTOBUF_ANSWER if binary else _JSON
+
+        def build() -> Document:
+            document = version_two(kinds, version=KUBERNETES_VERSION)
+            return Document((encode_document if binary else encode)(document), media)
+
+        document = await self._documents.get_later(("v2", media), lambda: asyncio.to_thread(build))
         return document.response(request)
 
     def _index(self) -> Manifest:

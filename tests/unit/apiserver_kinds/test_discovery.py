@@ -1,5 +1,6 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,6 +12,7 @@ from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.kinds import ResourceKind, ScalePaths
 from shared.apiserver.registry import Registry
+from shared.apiserver.wire import wire_fields
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 BOATS = ResourceKind(
@@ -199,20 +201,64 @@ async def test_types_and_fields_are_explained_in_words(client: Client):
     assert strategy["type"]["enum"] == ["Recreate", "RollingUpdate"]
 
 
-async def test_version_two_is_json_and_says_in_protobuf_that_there_is_no_more(client: Client):
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+
+
+async def test_version_two_is_whole_in_json_and_in_protobuf(client: Client):
     document = await (await client.get("/openapi/v2")).json()
+    binary = await client.get("/openapi/v2", headers={"Accept": PROTOBUF})
 
     assert document["swagger"] == "2.0"
     known = set(document["definitions"])
     assert "dev.hanse.v1alpha1.Cluster" in known
     assert {one.rpartition("/")[2] for one in references(document)} <= known
-    protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-    empty = await client.get("/openapi/v2", headers={"Accept": protobuf})
-    assert empty.content_type == protobuf.replace("@", ".")
-    # openapi.v2.Document: field 1, `swagger`; field 2, `info`; no definitions.
-    assert (await empty.read()).startswith(b"\x0a\x032.0\x12")
+    assert binary.content_type == PROTOBUF.replace("@", ".")
+    # openapi.v2.Document: 1 is `swagger`, 8 are the paths and 9 the definitions, by name.
+    parts = message(await binary.read())
+    assert parts[1] == [b"2.0"]
+    assert names(parts[9][0], entry=1) == known
+    assert names(parts[8][0], entry=2) == set(document["paths"])
+
+
+async def test_a_field_in_protobuf_has_its_type_meaning_and_extensions(client: Client):
+    binary = await client.get("/openapi/v2", headers={"Accept": PROTOBUF})
+    definitions = dict(entries(message(await binary.read())[9][0], entry=1))
+    spec = message(definitions[b"io.k8s.api.core.v1.PodSpec"])
+    fields = dict(entries(spec[25][0], entry=1))
+
+    containers = message(fields[b"containers"])
+
+    # openapi.v2.Schema: 4 is the description, 22 the type, 31 are extensions.
+    assert containers[4][0].startswith(b"List of containers")
+    assert message(containers[22][0])[1] == [b"array"]
+    extensions = dict(entries(fields[b"containers"], entry=31))
+    assert message(extensions[b"x-kubernetes-patch-merge-key"])[2] == [b'"name"\n']
+    assert spec[19] == [b"containers"]
+
+
+async def test_no_other_form_of_version_two_is_served(client: Client):
     refused = await client.get("/openapi/v2", headers={"Accept": "application/xml"})
+
     assert refused.status == 406
+
+
+def message(body: bytes) -> dict[int, list[Any]]:
+    """Return the fields of a protobuf message by number, as they are encoded."""
+    found: dict[int, list[Any]] = {}
+    for number, value in wire_fields(body):
+        found.setdefault(number, []).append(value)
+    return found
+
+
+def entries(body: bytes, *, entry: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and value of the pairs under one number."""
+    for pair in message(body)[entry]:
+        parts = message(pair)
+        yield parts[1][0], parts[2][0]
+
+
+def names(body: bytes, *, entry: int) -> set[str]:
+    return {name.decode() for name, _ in entries(body, entry=entry)}
 
 
 def references(value: object) -> set[str]:
