@@ -5,7 +5,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from shared.apimachinery.manifest import Manifest, copy, encode
+from shared.apimachinery.manifest import DEPTH_MAX, Manifest, copy, encode, is_too_deep
 from shared.errors import FieldError, InvalidObject
 
 OPERATIONS_MAX = 10_000
@@ -41,10 +41,14 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
             KeyError,
             IndexError,
             AttributeError,
+            ValueError,
+            RecursionError,
         ) as err:
             raise _refusal(number, str(err) or "does not apply") from err
     if not isinstance(changed, dict):
         raise InvalidObject("the patch leaves no object")
+    if is_too_deep(changed):
+        raise InvalidObject(f"the patch leaves an object nested deeper than {DEPTH_MAX}")
     return changed
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.apimachinery.schema import ANYTHING, Schema
+from shared.errors import InvalidObject
+
+DEFAULTED_BYTES_MAX = 8 * 1024 * 1024
 
 
 def without_unknown(manifest: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
@@ -71,30 +74,43 @@ def is_null_kept(schema: Schema, name: str, child: Schema) -> bool:
 def with_defaults(manifest: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Return *manifest* with the defaults its schema declares, at every depth that is there.
 
-    A null counts as absent unless the field is nullable. Shares what does not change.
+    A null counts as absent unless the field is nullable. Shares what does not change. Raises
+    `InvalidObject` where the defaults are more than any object may hold.
     """
-    filled: dict[str, Any] = _fill(dict(manifest), schema)
+    filled: dict[str, Any] = _Filler().fill(dict(manifest), schema)
     return filled
 
 
-def _fill(value: Any, schema: Schema) -> Any:
-    if schema is ANYTHING:
+class _Filler:
+    """Counts what it adds: a thousand empty items may each have a default of a mebibyte."""
+
+    def __init__(self) -> None:
+        self._left = DEFAULTED_BYTES_MAX
+
+    def fill(self, value: Any, schema: Schema) -> Any:
+        if schema is ANYTHING:
+            return value
+        if isinstance(value, dict):
+            return self._fill_object(value, schema)
+        if isinstance(value, list):
+            items = [self.fill(item, schema.items) for item in value]
+            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
         return value
-    if isinstance(value, dict):
+
+    def _fill_object(self, value: dict[str, Any], schema: Schema) -> dict[str, Any]:
         filled = {}
         changed = False
         for name, each in value.items():
             child = schema.field(name)
-            left = each if child is None else _fill(each, child)
+            left = each if child is None else self.fill(each, child)
             filled[name] = left
             changed = changed or left is not each
         for name, default in schema.defaults.items():
             child = schema.field(name) or ANYTHING
             if filled.get(name) is None and not (name in filled and child.nullable):
-                filled[name] = _fill(default, child)
+                self._left -= schema.default_size(name)
+                if self._left < 0:
+                    raise InvalidObject(f"defaults would add over {DEFAULTED_BYTES_MAX} bytes")
+                filled[name] = self.fill(default, child)
                 changed = True
         return filled if changed else value
-    if isinstance(value, list):
-        items = [_fill(item, schema.items) for item in value]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    return value

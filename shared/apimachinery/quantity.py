@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_UP, Context, Decimal
 from enum import StrEnum
-from functools import lru_cache
+
+from shared.apimachinery.short_cache import cached_when_short
 
 
 class QuantityForm(StrEnum):
@@ -52,7 +53,7 @@ def form_of(text: str) -> QuantityForm:
     return _parse(text)[1]
 
 
-@lru_cache(maxsize=16_384)
+@cached_when_short(16_384)
 def _parse(text: str) -> tuple[Decimal, QuantityForm]:
     found = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if found is None:

@@ -10,6 +10,7 @@ from shared.apimachinery.schema import Schema
 from shared.errors import FieldError
 
 _SHOWN_MAX = 1_000
+_CHOICES_SHOWN = 200
 
 
 def check_scalar(value: Any, schema: Schema, path: str, faults: list[FieldError]) -> bool:
@@ -58,7 +59,9 @@ def _choice_faults(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[Fi
     if choices and not any(
         value == each and isinstance(value, bool) == isinstance(each, bool) for each in choices
     ):
-        supported = ", ".join(shown(each) for each in choices)
+        supported = ", ".join(shown(each) for each in choices[:_CHOICES_SHOWN])
+        if len(choices) > _CHOICES_SHOWN:
+            supported += f" and {len(choices) - _CHOICES_SHOWN} more"
         why = f"Unsupported value: {shown(value)}: supported values: {supported}"
         yield FieldError(path, why, "FieldValueNotSupported")
 

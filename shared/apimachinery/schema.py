@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.apimachinery import facts
 from shared.apimachinery.facts.presence import always_there, is_defined
-from shared.apimachinery.manifest import GroupVersionKind
+from shared.apimachinery.manifest import GroupVersionKind, encode
 
 _REFERENCE = "#/definitions/"
 _RULES = "x-kubernetes-validations"
@@ -35,6 +35,7 @@ class Schema:
 
     __slots__ = (
         "_declared",
+        "_default_sizes",
         "_fields",
         "_has_rules",
         "_items",
@@ -80,6 +81,7 @@ class Schema:
             for name, declared in (raw.get("properties") or {}).items()
             if declared.get("default") is not None
         }
+        self._default_sizes: dict[str, int] = {}
         # Whether there is anything to check at all: most nodes of most schemas say only a type.
         self.bounded = not _BOUNDS.isdisjoint(raw)
         self.junctors = not _JUNCTORS.isdisjoint(raw)
@@ -100,6 +102,13 @@ class Schema:
         self.key_defaults: Mapping[str, Any] = {}
         if self.map_keys:
             self.key_defaults = self._find_key_defaults()
+
+    def default_size(self, name: str) -> int:
+        """Return how many bytes the default of the field *name* has as JSON."""
+        found = self._default_sizes.get(name)
+        if found is None:
+            found = self._default_sizes[name] = len(encode({name: self.defaults[name]}))
+        return found
 
     def field(self, name: str) -> "Schema | None":
         """Return the schema of a declared field, or of any value of a map; None when unknown."""

@@ -8,8 +8,9 @@ the caller's business).
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
+
+from shared.apimachinery.short_cache import cached_when_short
 
 _KEY_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _KEY_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -205,7 +206,7 @@ class _Reader:
         return token
 
 
-@lru_cache(maxsize=2_048)
+@cached_when_short(2_048)
 def parse_label_selector(text: str) -> LabelSelector:
     """Read `a=b,c in (x,y),!d,e!=f,g,h>1`; raises ValueError."""
     reader = _Reader(text)
@@ -289,7 +290,7 @@ def field_text(manifest: Mapping[str, Any], path: str) -> str:
     return str(place) if isinstance(place, str | int | float) else ""
 
 
-@lru_cache(maxsize=2_048)
+@cached_when_short(2_048)
 def parse_field_selector(text: str) -> FieldSelector:
     """Read `metadata.name=web,status.phase!=Running`; a backslash escapes `,`, `=` and itself.
 

@@ -72,18 +72,22 @@ def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[An
     if "merge" not in schema.strategies:
         return [_verbatim(item) for item in patch]
     if not any(isinstance(item, dict) for item in (*current, *patch)):
-        merged = list(dict.fromkeys((*current, *patch)))
+        merged = list({_identity(item, ""): item for item in (*current, *patch)}.values())
         return _in_order(merged, patch, current, "")
     key = schema.merge_key
     if not key:
         raise InvalidObject("cannot merge lists without merge key")
     if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
-        return [_verbatim(item) for item in patch if _PATCH not in item]
+        return [
+            _verbatim(item) for item in patch if not isinstance(item, dict) or _PATCH not in item
+        ]
     kept, plain = _without_deleted(current, patch, key)
     merged = list(kept)
+    places = _keyed_places(merged, key)
     for item in plain:
-        place = _place_of(_key_of(item, key), merged, key)
+        place = places.get(_identity(item, key))
         if place is None:
+            places[_identity(item, key)] = len(merged)
             merged.append(_verbatim(item))
         else:
             merged[place] = _merge_map(merged[place], item, schema.items)
@@ -94,19 +98,22 @@ def _without_deleted(
     current: list[Any], patch: list[Any], key: str
 ) -> tuple[list[Any], list[dict[str, Any]]]:
     """Return the items that no deletion names, and the patch without its deletions."""
-    gone, plain = [], []
+    gone: set[Any] = set()
+    plain: list[dict[str, Any]] = []
     for item in patch:
         value = _key_of(item, key)
         directive = item.get(_PATCH)
         if directive == "delete":
-            gone.append(value)
+            gone.add(_identity(value, ""))
         elif directive is None:
             plain.append(item)
         elif directive == "merge":
             raise InvalidObject("merging lists cannot yet be specified in the patch")
         else:
             raise _unknown_directive(directive, item)
-    kept = [item for item in current if not (isinstance(item, dict) and item.get(key) in gone)]
+    kept = [
+        item for item in current if not (isinstance(item, dict) and _identity(item, key) in gone)
+    ]
     return kept, plain
 
 
@@ -148,7 +155,8 @@ def _order_before(current: list[Any], items: list[Any], key: str) -> list[Any]:
     if not key or any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in items):
         return current
     kept, plain = _without_deleted(current, items, key)
-    added = [item for item in plain if _place_of(item[key], kept, key) is None]
+    places = _keyed_places(kept, key)
+    added = [item for item in plain if _identity(item, key) not in places]
     return [*kept, *added][: len(current)]
 
 
@@ -209,18 +217,21 @@ def _key_of(item: Any, key: str) -> Any:
     return item[key]
 
 
-def _place_of(value: Any, items: list[Any], key: str) -> int | None:
+def _keyed_places(items: list[Any], key: str) -> dict[Any, int]:
+    """Where the first item of each merge key stands."""
+    places: dict[Any, int] = {}
     for place, item in enumerate(items):
-        if isinstance(item, dict) and key in item and item[key] == value:
-            return place
-    return None
+        if isinstance(item, dict) and key in item:
+            places.setdefault(_identity(item, key), place)
+    return places
 
 
 def _delete_from_list(merged: dict[str, Any], name: str, values: Any) -> None:
     if not isinstance(values, list):
         raise InvalidObject(f"{_DELETE_FROM}{name} must be a list")
     if isinstance(merged.get(name), list):
-        merged[name] = [value for value in merged[name] if value not in values]
+        gone = {_identity(value, "") for value in values}
+        merged[name] = [value for value in merged[name] if _identity(value, "") not in gone]
 
 
 def _retained(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ _BUILTIN = "x-kubernetes-group-version-kind"
 # The path of what is wrong with no field in particular.
 NOWHERE = "<nil>"
 FAULTS_MAX = 100
+TRIED_MAX = 100_000
+"""Alternatives of one object: a long list times a long `anyOf` would take minutes."""
 DEPTH_MAX = 200
 
 
@@ -34,6 +36,8 @@ class Findings:
     builtin: bool = False
     """Kinds that Kubernetes has built in name the keys of maps in brackets, custom ones do not."""
     nulls_are_faults: bool = False
+    tried: int = 0
+    """How many parts of `allOf`, `anyOf`, `oneOf` and `not` were looked at."""
 
 
 def validate(
@@ -106,7 +110,7 @@ def _check_value(value: Any, schema: Schema, path: str, into: Findings, before: 
             into.faults.append(_wrong_type(value, schema, path))
             return
     if schema.junctors:
-        into.faults.extend(_junctor_faults(value, schema, path, into.depth))
+        into.faults.extend(_junctor_faults(value, schema, path, into))
 
 
 def _check_object(
@@ -187,13 +191,17 @@ def _size_faults(size: int, schema: Schema, path: str, what: str) -> Iterator[Fi
         yield FieldError(path, why, "FieldValueTooMany")
 
 
-def _junctor_faults(value: Any, schema: Schema, path: str, depth: int) -> Iterator[FieldError]:
+def _junctor_faults(value: Any, schema: Schema, path: str, into: Findings) -> Iterator[FieldError]:
     """`allOf`, `anyOf`, `oneOf`, `not`: only constraints, as in a structural schema."""
     raw = schema.raw
 
     def faults_of(part: Mapping[str, Any]) -> list[FieldError]:
-        found = Findings(depth=depth)
+        into.tried += 1
+        if into.tried > TRIED_MAX:
+            return [FieldError(path, f"more than {TRIED_MAX} alternatives to try")]
+        found = Findings(depth=into.depth, tried=into.tried)
         _check(value, node(part), path, found, NOTHING)
+        into.tried = found.tried
         return found.faults
 
     for part in raw.get("allOf") or ():

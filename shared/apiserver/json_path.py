@@ -6,9 +6,10 @@ libraries differ in the escapes, the missing `$` and in what a filter compares, 
 """
 
 import re
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from shared.apimachinery.short_cache import cached_when_short
 
 Path = Callable[[Any], list[Any]]
 _Step = Callable[[Any], Iterator[Any]]
@@ -34,7 +35,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@lru_cache(maxsize=4096)
+@cached_when_short(4096)
 def compile_path(text: str) -> Path:
     """Return what finds every value at *text*; raises ValueError where it is no such path."""
     source = text.strip()
@@ -48,10 +49,21 @@ def compile_path(text: str) -> Path:
     def find(value: Any) -> list[Any]:
         found = [value]
         for step in steps:
-            found = [deeper for one in found for deeper in step(one)]
+            found = list(_once(deeper for one in found for deeper in step(one)))
         return found
 
     return find
+
+
+def _once(values: Iterable[Any]) -> Iterator[Any]:
+    """Pass each object and list on once: `..a..a..a` reaches the same one in very many ways."""
+    seen: set[int] = set()
+    for value in values:
+        if isinstance(value, dict | list):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+        yield value
 
 
 def first(text: str, value: Any) -> Any:

@@ -8,8 +8,8 @@ alternative.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
+from shared.apimachinery.short_cache import cached_when_short
 from shared.apiserver.status_errors import ApiFault
 
 JSON = "application/json"
@@ -60,7 +60,7 @@ class Clause:
     parameters: Mapping[str, str]
 
 
-@lru_cache(maxsize=512)
+@cached_when_short(512)
 def clauses(accept: str) -> tuple[Clause, ...]:
     """The alternatives of an Accept header, the preferred ones (RFC 9110, `q`) first."""
     found = []
@@ -78,7 +78,7 @@ def _weight(clause: Clause) -> float:
         return 1.0
 
 
-@lru_cache(maxsize=512)
+@cached_when_short(512)
 def accepted(accept: str) -> Accepted:
     """The first alternative of the Accept header that is served; raises `ApiFault` 406."""
     for clause in clauses(accept):
@@ -108,7 +108,7 @@ def _form(parameters: Mapping[str, str]) -> Form | None:
     return _FORMS.get(name) if known else None
 
 
-@lru_cache(maxsize=512)
+@cached_when_short(512)
 def media_type(content_type: str) -> str:
     """The type without its parameters."""
     return content_type.partition(";")[0].strip().lower()

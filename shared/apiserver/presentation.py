@@ -4,12 +4,12 @@ Everything before it makes compact JSON: what is asked for rarely costs nobody e
 """
 
 import asyncio
-from functools import lru_cache
 
 import msgspec
 import yaml
 from aiohttp import web
 
+from shared.apimachinery.short_cache import cached_when_short
 from shared.apiserver.negotiation import JSON, YAML, accepted
 from shared.apiserver.request import read_bool
 from shared.apiserver.status_errors import ApiFault
@@ -44,7 +44,7 @@ def is_plain(request: web.BaseRequest) -> bool:
     return media != YAML and not _pretty(request, asked=pretty)
 
 
-@lru_cache(maxsize=512)
+@cached_when_short(512)
 def _wish(accept: str) -> tuple[str, bool]:
     """An error is told even to those who accept nothing that is served."""
     try:

@@ -6,11 +6,11 @@ Paths are those of kube-apiserver's RequestInfo: `/api/v1/...` for the core grou
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote
 
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apimachinery.scalars import shown
+from shared.apimachinery.short_cache import cached_when_short
 from shared.apiserver.status_errors import ApiFault, bad_request, invalid
 from shared.errors import FieldError
 
@@ -32,7 +32,7 @@ class Target:
     """The old form `/api/v1/watch/...`."""
 
 
-@lru_cache(maxsize=8_192)
+@cached_when_short(8_192)
 def parse_target(raw_path: str) -> Target | None:
     """Read a raw (still quoted) path; None when it is none of a resource."""
     parts = [unquote(part) for part in raw_path.removeprefix("/").removesuffix("/").split("/")]

@@ -5,10 +5,10 @@ Source: `ValidatePatchOptions` and its neighbours in k8s.io/apimachinery.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apimachinery.scalars import shown
+from shared.apimachinery.short_cache import cached_when_short
 from shared.apiserver.negotiation import APPLY_PATCH
 from shared.apiserver.request import FIELD_VALIDATIONS, WriteOptions, read_bool
 from shared.apiserver.status_errors import invalid
@@ -68,7 +68,7 @@ def manager_faults(manager: str, path: str) -> Iterator[FieldError]:
             yield FieldError(path, f"Invalid value: {shown(manager)}: {why}")
 
 
-@lru_cache(maxsize=256)
+@cached_when_short(256)
 def default_manager(user_agent: str) -> str:
     """The program's name out of its User-Agent, as kube-apiserver derives it."""
     name = "".join(letter for letter in user_agent.partition("/")[0] if letter.isprintable())

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.short_cache import cached_when_short
 
 WORK = "hanse.work"
 STATUS = "hanse.status"
@@ -28,7 +29,7 @@ def _unescape(match: re.Match[str]) -> str:
     return bytes.fromhex(match.group().replace("=", "")).decode()
 
 
-@lru_cache(maxsize=16_384)
+@cached_when_short(16_384)
 def encode_token(text: str) -> str:
     """One token of a subject for any text."""
     return _UNSAFE.sub(_escape, text) if text else "_"

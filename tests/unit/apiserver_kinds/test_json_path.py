@@ -51,3 +51,12 @@ def test_what_is_no_path_is_refused(path: str):
 def test_the_first_value_of_many_counts_and_none_is_none():
     assert first(".spec.list[*]", OBJECT) == "a"
     assert first(".nowhere", OBJECT) is None
+
+
+def test_what_is_reached_in_many_ways_is_found_once() -> None:
+    value: dict[str, object] = {}
+    for _ in range(60):
+        value = {"a": value}
+    # The ways are 60 over 30, which is more than a server has time for.
+    assert len(compile_path("..a" * 30)(value)) == 31
+    assert first("..a" * 30 + ".b", value) is None
