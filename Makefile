@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test conformance check bench format lock clean
+.PHONY: install demo test conformance fuzz check bench format lock clean
 
 install: .venv/installed
 .venv/installed: requirements-dev.lock pyproject.toml
@@ -20,6 +20,10 @@ test: install
 # Against Hanse, and against a real kube-apiserver where KUBEBUILDER_ASSETS names a folder with one.
 conformance: install
 	$(BIN)/python -m pytest -q tests/conformance
+
+# The same as in `test`, for longer.
+fuzz: install
+	HANSE_FUZZ_EXAMPLES=300 HANSE_FUZZ_PATHS=1000 $(BIN)/python -m pytest -q tests/fuzz
 
 check: install
 	$(BIN)/ruff format --check .

@@ -238,7 +238,7 @@ class Resources:
     async def _body(self, asked: Asked) -> tuple[Manifest, tuple[str, ...]]:
         """Read an object and the warnings about its text; raises `ApiFault`."""
         request = asked.request
-        media = media_type(request.headers.get("Content-Type", "")) or JSON
+        media = media_type(request.headers.get("Content-Type") or JSON)
         if media not in _BODY_TYPES:
             raise unsupported(_BODY_TYPES)
         return await aside(len(asked.body), _read_object, asked.call, asked.body, media)
@@ -297,7 +297,7 @@ class Resources:
 
     async def _delete(self, asked: Asked) -> web.StreamResponse:
         request, call, body = asked.request, asked.call, asked.body
-        media = media_type(request.headers.get("Content-Type", "")) or JSON
+        media = media_type(request.headers.get("Content-Type") or JSON)
         given = await aside(len(body), decode_object, body, media) if body.strip() else {}
         options = read_delete_options(given, asked.query)
         if call.subresource:

@@ -2,5 +2,8 @@
 
 import os
 
-EXAMPLES = int(os.environ.get("HANSE_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("HANSE_FUZZ_EXAMPLES", "12"))
 """Per property."""
+
+PATHS = int(os.environ.get("HANSE_FUZZ_PATHS", "2"))
+"""Per group of the API."""

@@ -58,6 +58,8 @@ def read_document(body: bytes, media: str) -> Any:
     if not isinstance(document, wanted):
         what = "a list of operations" if wanted is list else "an object"
         raise bad_request(f"{decoding}a patch of this type must be {what}")
+    if wanted is list and any(each is not None and not isinstance(each, dict) for each in document):
+        raise bad_request(f"{decoding}an operation of a JSON patch must be an object")
     return document
 
 
