@@ -30,7 +30,7 @@ class ServerLimits:
     writing: int = 400
     """Writes in progress; more are told to come back (429)."""
 
-    large: int = 4
+    large: int = 2
     """Bodies of more than 64 KiB that are worked on at a time; more wait."""
 
     reading: int = 800
