@@ -29,6 +29,7 @@ log = structlog.get_logger("hanse.bus")
 HEARTBEAT = timedelta(seconds=1)
 TICK_SECONDS = 1.0
 SILENCE_TICKS_MAX = 4
+_HEARTBEATS_OF_AN_END = 2
 _NO_HEADERS: dict[str, str] = {}
 
 
@@ -82,6 +83,8 @@ class Tail:
         self._silent_ticks = 0
         self._broken = asyncio.Event()
         self._target: int | None = None
+        # Since then. What they say of the stream's sequence lags behind, at times for long.
+        self._heartbeats = 0
         self._arrived = asyncio.Event()
         # The flow control request not answered yet: the server waits for it.
         self._owed = ""
@@ -188,14 +191,14 @@ class Tail:
     async def _catch_up(self) -> None:
         """Wait until the last matching message of now has been handed out.
 
-        That message may have been removed meanwhile; a heartbeat then says that the server has
-        looked beyond it. One that was sent before the message came may arrive late.
+        That message may have been removed meanwhile. Heartbeats then say that there is no more:
+        two of them, for one may have been sent before the message came, and arrive late.
         """
         wanted = await self._connection.last_sequence(self._stream, self._filters)
         if wanted <= (self._last or 0):
             return
         self._arrived.clear()
-        self._target = wanted
+        self._target, self._heartbeats = wanted, 0
         try:
             while not self._arrived.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -284,7 +287,8 @@ class Tail:
         if int(headers.get("Nats-Last-Consumer", "0")) != self._consumer_sequence:
             self._gap()
             return
-        if self._target is not None and int(headers.get("Nats-Last-Stream", "0")) >= self._target:
+        self._heartbeats += 1
+        if self._heartbeats >= _HEARTBEATS_OF_AN_END:
             self._arrived.set()
 
     def _gap(self) -> None:
