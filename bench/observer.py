@@ -16,9 +16,10 @@ NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces",
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    name: str
-    namespace: str
     resource_version: str
+    # A bookmark has none.
+    name: str = ""
+    namespace: str = ""
 
 
 class _Named(msgspec.Struct):
