@@ -5,7 +5,7 @@ from aiohttp import web
 from shared.apiserver.kinds import ResourceKind
 
 WARNINGS_MAX = 20
-_DEPRECATION = "hanse.deprecation"
+_DEPRECATION = web.RequestKey("deprecation", str)
 
 
 def add_warnings(response: web.StreamResponse, warnings: tuple[str, ...]) -> None:
