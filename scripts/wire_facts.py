@@ -1,4 +1,4 @@
-"""Write `shared/apiserver/wire_facts.json`: how built-in kinds look in Kubernetes' protobuf.
+"""Write `shared/apiserver/requests/wire_facts.json`: built-in kinds in Kubernetes' protobuf.
 
 Typed Go clients (and `kubectl create deployment` since 1.32) send protobuf and take JSON back. The
 Go types say everything a decoder needs: number, JSON name, and whether zero means absent.
@@ -18,7 +18,7 @@ from pathlib import Path
 from shared.apiserver.builtin import builtin_kinds
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "shared" / "apiserver" / "wire_facts.json"
+RESULT = ROOT / "shared" / "apiserver" / "requests" / "wire_facts.json"
 
 META = "meta/v1"
 # Types whose JSON is not that of their fields; the decoder knows them by these names.

@@ -15,8 +15,8 @@ from shared.apiserver.assembly import Api, Extensions, assemble
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
-from shared.apiserver.limits import ServerLimits
 from shared.apiserver.registry import Registry
+from shared.apiserver.requests.limits import ServerLimits
 from shared.apiserver.server import ServerSettings
 from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from shared.api.meta import GROUP
 from shared.apimachinery.manifest import GroupResource
-from shared.apiserver.limits import ServerLimits, read_body
+from shared.apiserver.requests.limits import ServerLimits, read_body
 from shared.apiserver.resources import Asked, Subresource
 from shared.apiserver.status_errors import (
     ApiFault,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.apiserver.limits import ServerLimits
+from shared.apiserver.requests.limits import ServerLimits
 from shared.apiserver.version import KUBERNETES_VERSION
 from shared.bus.settings import NatsSettings
 from shared.runtime.probes import ProbeSettings

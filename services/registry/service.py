@@ -16,7 +16,7 @@ from services.registry.reconcilers.requests import RequestDoor
 from services.registry.settings import Settings
 from shared.apiserver.admission import AdmitByResource
 from shared.apiserver.builtin import builtin_kinds
-from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
+from shared.apiserver.definitions.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.life import NAMESPACES
 from shared.apiserver.registry import Registry

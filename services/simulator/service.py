@@ -15,7 +15,7 @@ from services.simulator.faults import FaultGate, Handler
 from services.simulator.identity import Identity, ensure_identity
 from services.simulator.settings import Settings
 from services.simulator.simulation import SimulatedCluster, Task
-from shared.apiserver.answers import status_response
+from shared.apiserver.answers.responses import status_response
 from shared.apiserver.assembly import Api, Extensions, assemble
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.builtin import builtin_kinds

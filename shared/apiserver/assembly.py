@@ -11,15 +11,15 @@ from shared.apimachinery.manifest import GroupResource
 from shared.apiserver import discovery, openapi
 from shared.apiserver.admission import Admission, AdmitByResource
 from shared.apiserver.authentication import TokenTable
-from shared.apiserver.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
-from shared.apiserver.emptying import Emptier, ensure_namespaces
-from shared.apiserver.expiry import Expiry
-from shared.apiserver.garbage import GarbageCollector
+from shared.apiserver.definitions.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.healthz import Probe
 from shared.apiserver.registry import Registry
 from shared.apiserver.resources import Resources, Subresource
 from shared.apiserver.server import ApiServer, Listening, ServerSettings
 from shared.apiserver.serving import Serving, Shown, as_stored
+from shared.apiserver.upkeep.emptying import Emptier, ensure_namespaces
+from shared.apiserver.upkeep.expiry import Expiry
+from shared.apiserver.upkeep.garbage import GarbageCollector
 from shared.clock import Clock, SystemClock
 from shared.store.port import ObjectStore
 

@@ -11,10 +11,10 @@ from typing import Any
 from aiohttp import web
 
 from shared.apimachinery.manifest import Manifest, encode
-from shared.apiserver.answers import status_response
-from shared.apiserver.documents import Document, Documents
+from shared.apiserver.answers.responses import status_response
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.registry import Registry
+from shared.apiserver.requests.documents import Document, Documents
 from shared.apiserver.status_errors import PageNotFound, unknown_path
 
 _JSON = "application/json"

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aiohttp import web
 
-from shared.apiserver.answers import status_response
+from shared.apiserver.answers.responses import status_response
 from shared.apiserver.status_errors import PageNotFound
 
 Probe = Callable[[], Sequence[str]]

@@ -8,20 +8,22 @@ import msgspec
 from aiohttp import web
 
 from shared.apimachinery.manifest import GroupResource, Manifest
-from shared.apiserver.addressed import of_kind
-from shared.apiserver.answers import json_response
+from shared.apiserver.answers.event_lines import EventLines
+from shared.apiserver.answers.rendering import Renderer, read_include, render_scale
+from shared.apiserver.answers.responses import json_response
+from shared.apiserver.answers.sending import send_json
+from shared.apiserver.answers.tables import IncludeObject
+from shared.apiserver.answers.warnings import add_warnings, note_deprecation
 from shared.apiserver.aside import Room, aside
 from shared.apiserver.authentication import TokenTable, User
-from shared.apiserver.bodies import decode_object
-from shared.apiserver.conversion import ConvertedStore, conversion_of
-from shared.apiserver.decoding import refuse_text
-from shared.apiserver.duplicates import strict_faults
 from shared.apiserver.elsewhere import absent_part
-from shared.apiserver.event_lines import EventLines
 from shared.apiserver.life import DEFINITIONS
-from shared.apiserver.limits import ServerLimits, read_body
-from shared.apiserver.list_options import ListOptions, read_list_options, read_version
-from shared.apiserver.negotiation import (
+from shared.apiserver.requests.bodies import decode_object
+from shared.apiserver.requests.decoding import refuse_text
+from shared.apiserver.requests.duplicates import strict_faults
+from shared.apiserver.requests.limits import ServerLimits, read_body
+from shared.apiserver.requests.list_options import ListOptions, read_list_options, read_version
+from shared.apiserver.requests.negotiation import (
     APPLY_PATCH,
     JSON,
     YAML,
@@ -31,15 +33,15 @@ from shared.apiserver.negotiation import (
     media_type,
     not_acceptable,
 )
-from shared.apiserver.negotiation import unsupported_media_type as unsupported
-from shared.apiserver.rendering import Renderer, read_include, render_scale
-from shared.apiserver.request import (
+from shared.apiserver.requests.negotiation import unsupported_media_type as unsupported
+from shared.apiserver.requests.target import (
     Target,
     read_bool,
     read_delete_options,
 )
+from shared.apiserver.requests.wire import PROTOBUF
+from shared.apiserver.requests.write_options import read_write_options
 from shared.apiserver.reviews import answer, is_review
-from shared.apiserver.sending import send_json
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     ApiFault,
@@ -50,8 +52,6 @@ from shared.apiserver.status_errors import (
     success,
     unknown_path,
 )
-from shared.apiserver.tables import IncludeObject
-from shared.apiserver.telling import add_warnings, note_deprecation
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import RETURNED, delete, delete_collection
@@ -59,10 +59,10 @@ from shared.apiserver.verbs.listing import get_object, list_objects
 from shared.apiserver.verbs.paging import Snapshots
 from shared.apiserver.verbs.scale import apply_scale, paths_of, scale_of, write_scale
 from shared.apiserver.verbs.update import update
+from shared.apiserver.versions.conversion import ConvertedStore, conversion_of
 from shared.apiserver.watch_keeping import OpenWatches
 from shared.apiserver.watching import serve_watch
-from shared.apiserver.wire import PROTOBUF
-from shared.apiserver.write_options import read_write_options
+from shared.apiserver.writing.addressed import of_kind
 
 _BODY_TYPES = (JSON, YAML, PROTOBUF)
 _VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch"}

@@ -19,19 +19,19 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
-from shared.apiserver.answers import status_response
+from shared.apiserver.answers.presentation import presented
+from shared.apiserver.answers.responses import status_response
+from shared.apiserver.answers.warnings import tell_deprecation
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.healthz import HealthChecks, Probe
-from shared.apiserver.limits import InFlight, ServerLimits
-from shared.apiserver.presentation import presented
-from shared.apiserver.request import parse_target
+from shared.apiserver.requests.limits import InFlight, ServerLimits
+from shared.apiserver.requests.target import parse_target
 from shared.apiserver.resources import Resources
 from shared.apiserver.status_errors import (
     ApiFault,
     from_error,
     method_not_allowed,
 )
-from shared.apiserver.telling import tell_deprecation
 from shared.apiserver.version import KUBERNETES_VERSION, version_info
 from shared.errors import HanseError
 from shared.telemetry import metrics

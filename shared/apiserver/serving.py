@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Admission, AdmitEverything
 from shared.apiserver.kinds import KindRegistry, ResourceKind
-from shared.apiserver.request import WriteOptions
+from shared.apiserver.requests.target import WriteOptions
 from shared.apiserver.status_errors import method_not_allowed
 from shared.clock import Clock, SystemClock, format_time
 from shared.store.port import ObjectStore, Stored

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from shared.apiserver.limits import ServerLimits
+from shared.apiserver.requests.limits import ServerLimits
 from shared.apiserver.status_errors import ApiFault
 
 BOOKMARK_SECONDS = 45.0

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import structlog
 from aiohttp import web
 
-from shared.apiserver.event_lines import EventLines
+from shared.apiserver.answers.event_lines import EventLines
+from shared.apiserver.answers.rendering import Renderer, error_event
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.list_options import ListOptions
-from shared.apiserver.rendering import Renderer, error_event
+from shared.apiserver.requests.list_options import ListOptions
 from shared.apiserver.selection import Selection, read_selection, seen_change
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import from_error

@@ -9,7 +9,7 @@ import pytest
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.assembly import Extensions
-from shared.apiserver.limits import ServerLimits
+from shared.apiserver.requests.limits import ServerLimits
 from tests.served_api import MAPS, TOKEN, Client, Served, config_map, served_api
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.apiserver.autoscalers import to_v1, to_v2
+from shared.apiserver.versions.autoscalers import to_v1, to_v2
 from tests.served_api import Client, Served, served_api
 
 V1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"

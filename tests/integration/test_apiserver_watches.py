@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from shared.apimachinery.manifest import ObjectKey
-from shared.apiserver.limits import ServerLimits
+from shared.apiserver.requests.limits import ServerLimits
 from shared.store.memory import MemoryStore
 from shared.store.port import StoreLimits
 from tests.served_api import (

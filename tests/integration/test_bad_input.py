@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.apiserver.limits import ServerLimits
+from shared.apiserver.requests.limits import ServerLimits
 from tests.served_api import (
     DEPLOYMENTS,
     MAPS,

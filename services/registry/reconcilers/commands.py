@@ -11,7 +11,7 @@ from opentelemetry import trace
 
 from services.registry.reconcilers.door import Door, manager_of
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
-from shared.apiserver.request import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
+from shared.apiserver.requests.target import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
 from shared.apiserver.status_errors import ApiFault, bad_request, from_error
 from shared.bus import topology
 from shared.bus.port import Bus, Delivery, Message

@@ -15,9 +15,9 @@ from shared.apimachinery.manifest import (
     namespace_of,
 )
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.list_options import ListOptions
-from shared.apiserver.negotiation import APPLY_PATCH
-from shared.apiserver.request import DeleteOptions, WriteOptions
+from shared.apiserver.requests.list_options import ListOptions
+from shared.apiserver.requests.negotiation import APPLY_PATCH
+from shared.apiserver.requests.target import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import ApiFault, bad_request
 from shared.apiserver.verbs.delete import Deletion, delete

@@ -14,8 +14,8 @@ from opentelemetry import trace
 
 from services.registry.reconcilers.door import Door
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
-from shared.apiserver.list_options import ListOptions
-from shared.apiserver.request import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
+from shared.apiserver.requests.list_options import ListOptions
+from shared.apiserver.requests.target import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
 from shared.apiserver.status_errors import ApiFault, bad_request, from_error
 from shared.bus.port import Bus, Handler, RequestError
 from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX

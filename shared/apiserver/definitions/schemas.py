@@ -7,7 +7,7 @@ from shared.apimachinery.pruning import pruned
 from shared.apimachinery.schema import Schema
 from shared.apimachinery.schema_rules import value_rule_faults
 from shared.apimachinery.validation import value_faults
-from shared.apiserver.custom_content import resource_faults
+from shared.apiserver.definitions.custom_content import resource_faults
 from shared.apiserver.definitions.keywords import HEADER, Surroundings, keyword_faults
 from shared.apiserver.definitions.rules import RuleChecks
 from shared.apiserver.definitions.shape import children, shape_faults

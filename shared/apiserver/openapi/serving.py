@@ -12,13 +12,13 @@ from aiohttp import web
 
 from shared.apimachinery import facts
 from shared.apimachinery.manifest import Manifest, encode
-from shared.apiserver.documents import Document, Documents
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.openapi.components import facts_fingerprint
 from shared.apiserver.openapi.gnostic import encode_document
 from shared.apiserver.openapi.version_three import version_three
 from shared.apiserver.openapi.version_two import version_two
 from shared.apiserver.registry import Registry
+from shared.apiserver.requests.documents import Document, Documents
 from shared.apiserver.status_errors import ApiFault, unknown_path
 from shared.apiserver.version import KUBERNETES_VERSION
 

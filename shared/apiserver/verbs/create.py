@@ -1,11 +1,9 @@
 """POST: an object begins its life."""
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.apiserver.addressed import of_kind
 from shared.apiserver.admission import Operation
 from shared.apiserver.aside import aside
 from shared.apiserver.life import prepare_create
-from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     already_exists,
@@ -13,8 +11,10 @@ from shared.apiserver.status_errors import (
     invalid_object,
     not_found,
 )
-from shared.apiserver.validation import Reading, Source, conform, read
-from shared.apiserver.write_rules import prepare_content
+from shared.apiserver.writing.addressed import of_kind
+from shared.apiserver.writing.ownership import track
+from shared.apiserver.writing.validation import Reading, Source, conform, read
+from shared.apiserver.writing.write_rules import prepare_content
 from shared.errors import AlreadyExists, InvalidObject
 from shared.store.port import Revision, Stored
 

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.apiserver.list_options import EXACT, ListOptions
+from shared.apiserver.requests.list_options import EXACT, ListOptions
 from shared.apiserver.selection import Selection, read_selection
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import bad_request, expired, not_found

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest
-from shared.apiserver.addressed import of_kind, read_configuration, require_place
 from shared.apiserver.aside import aside
-from shared.apiserver.bodies import decode_body
-from shared.apiserver.decoding import patch_cannot_be_applied
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.merging import apply_configuration, merge
-from shared.apiserver.negotiation import (
+from shared.apiserver.requests.bodies import decode_body
+from shared.apiserver.requests.decoding import patch_cannot_be_applied
+from shared.apiserver.requests.negotiation import (
     APPLY_PATCH,
     JSON_PATCH,
     MERGE_PATCH,
@@ -23,6 +21,8 @@ from shared.apiserver.status_errors import ApiFault, bad_request, conflict, not_
 from shared.apiserver.verbs.create import prepare_new
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version, prepare_changed, without_shown
+from shared.apiserver.writing.addressed import of_kind, read_configuration, require_place
+from shared.apiserver.writing.merging import apply_configuration, merge
 from shared.errors import AlreadyExists
 from shared.store.port import Revision, Stored
 

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
-from shared.apiserver.addressed import read_configuration
 from shared.apiserver.admission import Operation
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
 from shared.apiserver.life import prepare_update
-from shared.apiserver.merging import apply_scale_configuration
-from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import bad_request, invalid, invalid_object, unknown_path
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version
+from shared.apiserver.writing.addressed import read_configuration
+from shared.apiserver.writing.merging import apply_scale_configuration
+from shared.apiserver.writing.ownership import track
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 

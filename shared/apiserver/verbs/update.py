@@ -5,10 +5,8 @@ from typing import Any
 
 from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
-from shared.apiserver.addressed import of_kind, require_place
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import count_generation, prepare_update
-from shared.apiserver.ownership import track
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     ApiFault,
@@ -17,11 +15,13 @@ from shared.apiserver.status_errors import (
     invalid,
     invalid_object,
 )
-from shared.apiserver.update_rules import CREATED_BY_UPDATE, needs_version
-from shared.apiserver.validation import Source, conform, read
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.transact import transact
-from shared.apiserver.write_rules import keep_allocated, prepare_content
+from shared.apiserver.writing.addressed import of_kind, require_place
+from shared.apiserver.writing.ownership import track
+from shared.apiserver.writing.update_rules import CREATED_BY_UPDATE, needs_version
+from shared.apiserver.writing.validation import Source, conform, read
+from shared.apiserver.writing.write_rules import keep_allocated, prepare_content
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import DEPTH_MAX
-from shared.apiserver.bodies import decode_object
-from shared.apiserver.duplicates import strict_faults
-from shared.apiserver.negotiation import APPLY_PATCH, JSON, YAML
+from shared.apiserver.requests.bodies import decode_object
+from shared.apiserver.requests.duplicates import strict_faults
+from shared.apiserver.requests.negotiation import APPLY_PATCH, JSON, YAML
 from shared.apiserver.status_errors import ApiFault
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8)

@@ -2,7 +2,7 @@
 
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apiserver.builtin import builtin_kinds
-from shared.apiserver.write_rules import prepare_content
+from shared.apiserver.writing.write_rules import prepare_content
 
 KINDS = {kind.gvk: kind for kind in builtin_kinds()}
 SECRET = KINDS[GroupVersionKind("", "v1", "Secret")]

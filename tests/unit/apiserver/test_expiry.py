@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.builtin import builtin_kinds
-from shared.apiserver.expiry import KEPT, Expiry, written_at
 from shared.apiserver.registry import Registry
 from shared.apiserver.serving import Serving
+from shared.apiserver.upkeep.expiry import KEPT, Expiry, written_at
 from shared.clock import format_time
 from shared.store.memory import MemoryStore
 

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.apiserver.list_options import ListOptions, read_list_options
+from shared.apiserver.requests.list_options import ListOptions, read_list_options
 from shared.apiserver.status_errors import ApiFault
 
 

@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apiserver.negotiation import JSON, YAML, Form, accepted
-from shared.apiserver.request import (
+from shared.apiserver.requests.negotiation import JSON, YAML, Form, accepted
+from shared.apiserver.requests.target import (
     DeleteOptions,
     Target,
     parse_target,
     read_bool,
     read_delete_options,
 )
+from shared.apiserver.requests.write_options import default_manager, read_write_options
 from shared.apiserver.status_errors import ApiFault
-from shared.apiserver.write_options import default_manager, read_write_options
 
 
 @pytest.mark.parametrize(

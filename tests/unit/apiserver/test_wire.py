@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.apiserver.requests.wire import decode_protobuf
 from shared.apiserver.status_errors import ApiFault
-from shared.apiserver.wire import decode_protobuf
 
 
 def varint(number: int) -> bytes:

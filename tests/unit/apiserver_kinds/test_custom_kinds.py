@@ -7,7 +7,7 @@ import pytest
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
 from shared.apiserver.admission import Operation
 from shared.apiserver.builtin import builtin_kinds
-from shared.apiserver.custom import (
+from shared.apiserver.definitions.custom import (
     DEFINITIONS,
     DefinitionAdmission,
     follow_definitions,

@@ -12,7 +12,7 @@ from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.kinds import ResourceKind, ScalePaths
 from shared.apiserver.registry import Registry
-from shared.apiserver.wire import wire_fields
+from shared.apiserver.requests.wire import wire_fields
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 BOATS = ResourceKind(

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import GroupResource, GroupVersionKind, Manifest
+from shared.apiserver.answers.tables import render_table
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.kinds import Column, ResourceKind
 from shared.apiserver.registry import Registry
-from shared.apiserver.tables import render_table
 
 NOW = datetime(2031, 5, 1, 12, 0, tzinfo=UTC)
 FIVE_MINUTES_AGO = "2031-05-01T11:55:00Z"

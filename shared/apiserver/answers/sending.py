@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from aiohttp import web
 
-from shared.apiserver.negotiation import JSON
-from shared.apiserver.presentation import is_plain
+from shared.apiserver.answers.presentation import is_plain
+from shared.apiserver.requests.negotiation import JSON
 
 COMPRESSED_BYTES_MIN = 128 * 1024
 _CHUNK_BYTES = 64 * 1024

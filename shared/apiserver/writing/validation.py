@@ -8,19 +8,19 @@ from shared.apimachinery.pruning import with_defaults, without_unknown
 from shared.apimachinery.schema import node
 from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import NOWHERE, Findings, validate
-from shared.apiserver.custom_content import content_faults
-from shared.apiserver.decoding import (
+from shared.apiserver.definitions.custom_content import content_faults
+from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.life import DEFINITIONS
+from shared.apiserver.names import check_metadata
+from shared.apiserver.requests.decoding import (
     cannot_be_handled,
     patch_cannot_be_applied,
     strict_error,
     wrong_type,
 )
-from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import DEFINITIONS
-from shared.apiserver.names import check_metadata
-from shared.apiserver.ownership import schema_of
 from shared.apiserver.semantics import has_rules, judge
 from shared.apiserver.status_errors import ApiFault, invalid
+from shared.apiserver.writing.ownership import schema_of
 from shared.errors import FieldError
 
 Source = Literal["body", "patch", "apply"]

@@ -14,7 +14,7 @@ from shared.apimachinery.manifest import Manifest
 from shared.apiserver.age import INVALID, age_of
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import Column, ResourceKind
-from shared.apiserver.negotiation import META_VERSION
+from shared.apiserver.requests.negotiation import META_VERSION
 
 IncludeObject = Literal["None", "Metadata", "Object"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.apimachinery.scalars import shown
 from shared.apimachinery.short_cache import cached_when_short
-from shared.apiserver.negotiation import APPLY_PATCH
-from shared.apiserver.request import FIELD_VALIDATIONS, WriteOptions, read_bool
+from shared.apiserver.requests.negotiation import APPLY_PATCH
+from shared.apiserver.requests.target import FIELD_VALIDATIONS, WriteOptions, read_bool
 from shared.apiserver.status_errors import invalid
 from shared.errors import FieldError
 

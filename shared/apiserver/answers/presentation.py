@@ -10,8 +10,8 @@ import yaml
 from aiohttp import web
 
 from shared.apimachinery.short_cache import cached_when_short
-from shared.apiserver.negotiation import JSON, YAML, accepted
-from shared.apiserver.request import read_bool
+from shared.apiserver.requests.negotiation import JSON, YAML, accepted
+from shared.apiserver.requests.target import read_bool
 from shared.apiserver.status_errors import ApiFault
 
 # Programs that people read answers with.

@@ -15,14 +15,14 @@ from shared.apiserver.life import (
     NAMESPACES,
     PERMANENT_NAMESPACES,
 )
-from shared.apiserver.remaining import with_conditions
-from shared.apiserver.request import DeleteOptions, WriteOptions
+from shared.apiserver.requests.target import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.upkeep.remaining import with_conditions
+from shared.apiserver.upkeep.worklist import Worklist
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete
 from shared.apiserver.verbs.transact import transact
-from shared.apiserver.worklist import Worklist
 from shared.store.port import Change, ChangeType, Scope, Stored
 
 OURSELVES = WriteOptions(field_manager="hanse-apiserver")

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, uid_of
-from shared.apiserver.emptying import OURSELVES, without_finalizer
-from shared.apiserver.expiry import EVENTS, warning
 from shared.apiserver.life import FOREGROUND, ORPHAN
-from shared.apiserver.request import DeleteOptions
+from shared.apiserver.requests.target import DeleteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
+from shared.apiserver.upkeep.emptying import OURSELVES, without_finalizer
+from shared.apiserver.upkeep.expiry import EVENTS, warning
+from shared.apiserver.upkeep.worklist import Worklist
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete
 from shared.apiserver.verbs.transact import transact
-from shared.apiserver.worklist import Worklist
 from shared.store.port import Change, ChangeType, Scope, Stored
 
 _COMPONENT = "garbage-collector-controller"

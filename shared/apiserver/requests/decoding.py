@@ -15,7 +15,7 @@ from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apimachinery.scalars import shown
 from shared.apimachinery.schema import ANYTHING, Schema
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.negotiation import APPLY_PATCH, PATCH_TYPES
+from shared.apiserver.requests.negotiation import APPLY_PATCH, PATCH_TYPES
 from shared.apiserver.status_errors import ApiFault, bad_request, invalid
 from shared.errors import FieldError
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.apimachinery.manifest import GroupVersionKind
-from shared.apiserver.request import read_bool
+from shared.apiserver.requests.target import read_bool
 from shared.apiserver.status_errors import bad_request, invalid
 from shared.errors import FieldError
 

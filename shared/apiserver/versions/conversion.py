@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from shared.apimachinery.manifest import GroupResource, GroupVersionKind, Manifest, ObjectKey
-from shared.apiserver.autoscalers import to_v1, to_v2
-from shared.apiserver.event_versions import to_core, to_events
+from shared.apiserver.versions.autoscalers import to_v1, to_v2
+from shared.apiserver.versions.event_versions import to_core, to_events
 from shared.store.port import (
     EVERYTHING,
     Change,

@@ -17,14 +17,14 @@ from shared.apimachinery.manifest import (
     read_api_version,
     read_metadata,
 )
+from shared.apiserver.answers.tables import IncludeObject, render_table, row_writer
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.negotiation import Accepted, Form
 from shared.apiserver.printers.workloads import SCALE as SCALE_COLUMNS
+from shared.apiserver.requests.negotiation import Accepted, Form
 from shared.apiserver.serving import Shown
 from shared.apiserver.status_errors import ApiFault, bad_request
-from shared.apiserver.tables import IncludeObject, render_table, row_writer
-from shared.apiserver.validation import as_declared
 from shared.apiserver.verbs.listing import Page
+from shared.apiserver.writing.validation import as_declared
 from shared.store.port import ChangeType, Stored
 
 _encode = msgspec.json.Encoder().encode

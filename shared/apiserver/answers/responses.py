@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from shared.apiserver.negotiation import JSON
+from shared.apiserver.requests.negotiation import JSON
 from shared.apiserver.status_errors import ApiFault, PageNotFound
 
 

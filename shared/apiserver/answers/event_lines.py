@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from shared.apiserver.negotiation import Form
-from shared.apiserver.rendering import Renderer
+from shared.apiserver.answers.rendering import Renderer
+from shared.apiserver.requests.negotiation import Form
 from shared.store.port import ChangeType, Stored
 
 LINES_MAX = 1_000

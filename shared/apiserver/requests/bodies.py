@@ -12,9 +12,9 @@ import msgspec
 import yaml
 
 from shared.apimachinery.manifest import DEPTH_MAX, Manifest, is_too_deep
-from shared.apiserver.negotiation import APPLY_PATCH, YAML
+from shared.apiserver.requests.negotiation import APPLY_PATCH, YAML
+from shared.apiserver.requests.wire import PROTOBUF, decode_protobuf
 from shared.apiserver.status_errors import ApiFault, bad_request
-from shared.apiserver.wire import PROTOBUF, decode_protobuf
 
 ALIASES_MAX = 1_000
 # What aliases may add to what was written out; without them nothing grows.

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from shared.apiserver.bodies import YAML_TYPES, KubernetesLoader
-from shared.apiserver.negotiation import JSON_PATCH
-from shared.apiserver.wire import PROTOBUF
+from shared.apiserver.requests.bodies import YAML_TYPES, KubernetesLoader
+from shared.apiserver.requests.negotiation import JSON_PATCH
+from shared.apiserver.requests.wire import PROTOBUF
 
 _KEY = b'":'
 _OPERATION_MEMBERS = frozenset(("op", "path", "from", "value"))

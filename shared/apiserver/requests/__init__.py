@@ -1,0 +1,1 @@
+"""What a client asks: path and query, media types, bodies, and their limits."""

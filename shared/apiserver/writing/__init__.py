@@ -1,0 +1,1 @@
+"""What a written object must be, and what a write may change."""
