@@ -39,7 +39,14 @@ _SERVER_OWNED = (
 # What no writer gives to an object that has it not; while it is deleted, the server's stays.
 _SET_ONCE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 # Kinds whose creators report status with the first write, as kubelets do.
-_STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
+STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
+# What the server says of an object that nobody has looked at yet.
+_FIRST_PHASES = {
+    GroupResource("", "namespaces"): "Active",
+    GroupResource("", "persistentvolumeclaims"): "Pending",
+    GroupResource("", "persistentvolumes"): "Pending",
+    GroupResource("", "pods"): "Pending",
+}
 # Of all kinds this one needs no name.
 _LIMIT_RANGES = GroupResource("", "limitranges")
 _NAME_SUFFIX = 5
@@ -86,12 +93,13 @@ def prepare_create(
         **manifest,
         "metadata": metadata,
     }
-    if kind.has_status and kind.group_resource not in _STATUS_AT_CREATION:
+    if kind.has_status and kind.group_resource not in STATUS_AT_CREATION:
         created.pop("status", None)
     if kind.group_resource == NAMESPACES:
         _label_by_name(metadata)
         created["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
-        created["status"] = {"phase": "Active"}
+    if phase := _FIRST_PHASES.get(kind.group_resource):
+        created["status"] = {"phase": phase}
     return created
 
 

@@ -4,6 +4,7 @@ from shared.apimachinery.apply import Writer, track_update
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING, Schema, node
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.life import NAMESPACES, STATUS_AT_CREATION
 from shared.apiserver.serving import Call
 
 
@@ -12,13 +13,24 @@ def schema_of(kind: ResourceKind) -> Schema:
     return ANYTHING if kind.schema is None else node(kind.schema)
 
 
+def _without_ours(kind: ResourceKind, new: Manifest) -> Manifest:
+    """Return a new object without what the server began it with, which is nobody's."""
+    ours = (
+        {"status"} if kind.has_status and kind.group_resource not in STATUS_AT_CREATION else set()
+    )
+    if kind.group_resource == NAMESPACES:
+        ours.add("spec")
+    return {part: value for part, value in new.items() if part not in ours}
+
+
 def track(
     kind: ResourceKind, old: Manifest | None, new: Manifest, call: Call, *, now: str
 ) -> Manifest:
     """Return *new* with the writer's fields noted in its (own) metadata."""
     subresource = call.subresource if call.subresource in ("status", "scale") else ""
     writer = Writer(call.options.field_manager, kind.gvk.api_version, now, subresource)
-    managed = track_update(old, new, writer, schema_of(kind))
+    written = new if old is not None else _without_ours(kind, new)
+    managed = track_update(old, written, writer, schema_of(kind))
     metadata = dict(new["metadata"])
     if managed:
         metadata["managedFields"] = managed
