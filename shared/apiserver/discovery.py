@@ -5,6 +5,8 @@ answers, KEP-3352), which a client asks for by the Accept header. Each document 
 on first use and kept until the registry changes; an ETag saves sending it again.
 """
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,10 +18,12 @@ from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.registry import Registry
 from shared.apiserver.requests.documents import Document, Documents
 from shared.apiserver.status_errors import PageNotFound, unknown_path
+from shared.apiserver.versions.conversion import conversion_of
 
 _JSON = "application/json"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
 _AGGREGATED_VERSIONS = ("v2", "v2beta1")
+_HASH_BYTES = 8
 _VERBS_OF_SUBRESOURCE = ["get", "patch", "update"]
 _SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 
@@ -171,7 +175,7 @@ def resource_list(registry: Registry, group: str, version: str) -> Manifest:
     """Return the answer to `/apis/<group>/<version>`: its kinds and their subresources."""
     resources: list[Manifest] = []
     for kind in registry.kinds_of(group, version):
-        resources.append(_resource(kind))
+        resources.append(_resource(registry, kind))
         resources += _subresources(kind)
     return {
         "kind": "APIResourceList",
@@ -181,7 +185,7 @@ def resource_list(registry: Registry, group: str, version: str) -> Manifest:
     }
 
 
-def _resource(kind: ResourceKind) -> Manifest:
+def _resource(registry: Registry, kind: ResourceKind) -> Manifest:
     found: Manifest = {
         "name": kind.resource,
         "singularName": kind.singular,
@@ -193,7 +197,23 @@ def _resource(kind: ResourceKind) -> Manifest:
         found["shortNames"] = list(kind.short_names)
     if kind.categories:
         found["categories"] = list(kind.categories)
+    if "get" in kind.verbs:
+        found["storageVersionHash"] = _storage_hash(registry, kind)
     return found
+
+
+def _storage_hash(registry: Registry, kind: ResourceKind) -> str:
+    """Tell migrators of storage, and only them, in which version objects are kept.
+
+    Upstream says of it that clients compare it, no more; it is made as upstream makes it.
+    """
+    preferred = registry.preferred(kind.group_resource) or kind
+    group, version = kind.gvk.group, kind.stored_version or preferred.gvk.version
+    conversion = conversion_of(kind.gvk)
+    if conversion is not None and conversion.stored_as is not None:
+        group = conversion.stored_as.group
+    digest = hashlib.sha256(f"{group}/{version}/{kind.gvk.kind}".encode()).digest()
+    return b64encode(digest[:_HASH_BYTES]).decode()
 
 
 def _subresources(kind: ResourceKind) -> Iterable[Manifest]:

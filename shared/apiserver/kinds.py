@@ -82,6 +82,8 @@ class ResourceKind:
     list_kind: str = ""
     stored_schema: Mapping[str, Any] | None = None
     """Of a custom kind: the schema of the version that is stored, where that is another one."""
+    stored_version: str = ""
+    """Of a custom kind: the version in which objects are stored."""
     deprecation: str = ""
     """What users of this version are told with every answer."""
     terminating: bool = False

@@ -17,7 +17,7 @@ class Registry:
     """Implements `KindRegistry`. A fixed kind is never displaced by a custom one.
 
     `Registry(builtin_kinds(), hanse_kinds())` is the gateway's, `Registry(builtin_kinds())` a
-    member's. Groups are served in the order in which they are first given.
+    member's. Groups are served in the order in which they are first given, custom ones by name.
     """
 
     def __init__(self, *fixed: Iterable[ResourceKind]) -> None:
@@ -81,7 +81,9 @@ class Registry:
             listener()
 
     def _index(self) -> None:
-        custom = (kind for owner in sorted(self._custom) for kind in self._custom[owner])
+        custom = [kind for owner in sorted(self._custom) for kind in self._custom[owner]]
+        # A short name that several groups have means the first of them, as upstream sorts them.
+        custom.sort(key=lambda kind: kind.gvk.group)
         by_resource: dict[tuple[str, str, str], ResourceKind] = {}
         by_kind: dict[GroupVersionKind, ResourceKind] = {}
         versions: dict[str, set[str]] = {}

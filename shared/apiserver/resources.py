@@ -19,7 +19,7 @@ from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.elsewhere import absent_part
 from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.requests.bodies import decode_object
-from shared.apiserver.requests.decoding import refuse_text
+from shared.apiserver.requests.decoding import refuse_text, unrecognized
 from shared.apiserver.requests.duplicates import strict_faults
 from shared.apiserver.requests.limits import ServerLimits, read_body
 from shared.apiserver.requests.list_options import ListOptions, read_list_options, read_version
@@ -353,7 +353,10 @@ class Resources:
 
 
 def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:
-    manifest = decode_object(body, media)
+    try:
+        manifest = decode_object(body, media)
+    except ApiFault as fault:
+        raise unrecognized(call.kind, body, str(fault)) from fault
     return manifest, check_duplicates(call, body, media, manifest)
 
 

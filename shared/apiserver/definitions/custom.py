@@ -68,6 +68,7 @@ def _kind(
         scale=_scale(subresources.get("scale")),
         schema=_schema(version),
         stored_schema=None if stored is version else _schema(stored),
+        stored_version=stored["name"],
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
         verbs=_VERBS,
         custom=True,

@@ -26,7 +26,7 @@ SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
 # Whose apiVersion, kind and metadata are explained like everybody's.
 _ANY_KIND = "io.k8s.api.core.v1.ConfigMap"
 _ENUMS = Path(__file__).with_name("enums.json")
-_GVKS = "x-kubernetes-group-version-kind"
+GVKS = "x-kubernetes-group-version-kind"
 # Types that the facts may lack, since no field of a stored object has them.
 _OPEN = {"type": "object"}
 _ALWAYS = (OBJECT_META, LIST_META, STATUS, PATCH, DELETE_OPTIONS)
@@ -46,7 +46,7 @@ class Components:
         name = self.name_of(kind.gvk)
         gvk = [dict(kind.gvk._asdict())]
         if facts.definition_name(kind.gvk) is None:
-            self.schemas[name] = {**self._whole(kind.schema or _OPEN), _GVKS: gvk}
+            self.schemas[name] = {**self._whole(kind.schema or _OPEN), GVKS: gvk}
         else:
             self._waiting.append(name)
         self.schemas[f"{name}List"] = {
@@ -58,7 +58,7 @@ class Components:
                 "metadata": self.refer(LIST_META),
                 "items": {"type": "array", "items": self.refer(name)},
             },
-            _GVKS: [{**kind.gvk._asdict(), "kind": f"{kind.gvk.kind}List"}],
+            GVKS: [{**kind.gvk._asdict(), "kind": f"{kind.gvk.kind}List"}],
         }
 
     def name_of(self, gvk: GroupVersionKind) -> str:

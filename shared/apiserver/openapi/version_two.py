@@ -6,6 +6,7 @@ from typing import Any
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.openapi.components import (
     DELETE_OPTIONS,
+    GVKS,
     PATCH,
     SCALE,
     STATUS,
@@ -18,6 +19,7 @@ from shared.apiserver.openapi.version_three import TITLE, operation_id, patch_ty
 _JSON = "application/json"
 # Words that OpenAPI v2 does not know.
 _NEWER = ("nullable", "anyOf", "oneOf", "not")
+_PRESERVING = "x-kubernetes-preserve-unknown-fields"
 
 
 def reference(name: str) -> str:
@@ -36,12 +38,61 @@ def version_two(kinds: Sequence[ResourceKind], *, version: str) -> dict[str, Any
         "swagger": "2.0",
         "info": {"title": TITLE, "version": version},
         "paths": paths,
-        "definitions": {name: _older(schema) for name, schema in components.finish().items()},
+        "definitions": _definitions(kinds, components),
         "securityDefinitions": {
             "BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}
         },
         "security": [{"BearerToken": []}],
     }
+
+
+def _definitions(kinds: Sequence[ResourceKind], components: Components) -> dict[str, Any]:
+    """Return every type; those of custom kinds so that kubectl accepts what the server would.
+
+    Source: `k8s.io/apiextensions-apiserver/pkg/controller/openapi` (builder, v2).
+    """
+    found = dict(components.finish())
+    for kind in kinds:
+        if kind.custom:
+            name = components.name_of(kind.gvk)
+            schema = found[name]
+            if schema.get(_PRESERVING):
+                # Three fields alone would be taken for all there are.
+                found[name] = {"type": "object", GVKS: schema[GVKS]}
+            else:
+                found[name] = _lenient(schema)
+    return {name: _older(schema) for name, schema in found.items()}
+
+
+def _lenient(schema: Any) -> Any:
+    """Leave out what older kubectl would read as stricter than it is meant."""
+    if not isinstance(schema, dict):
+        return schema
+    found = dict(schema)
+    kept = found.get(_PRESERVING) is True
+    if found.get("nullable") or kept:
+        found.pop("items", None)
+        found.pop("properties", None)
+    if (
+        found.get("nullable")
+        or (kept and found.get("type") == "object")
+        or (found.get("type") == "array" and "items" not in found)
+    ):
+        found.pop("type", None)
+    for part in ("items", "additionalProperties"):
+        if part in found:
+            found[part] = _lenient(found[part])
+    properties = found.get("properties")
+    if isinstance(properties, dict):
+        needed = [
+            name
+            for name in found.pop("required", ())
+            if not (properties.get(name) or {}).get("nullable")
+        ]
+        if needed:
+            found["required"] = needed
+        found["properties"] = {name: _lenient(each) for name, each in properties.items()}
+    return found
 
 
 def _path(path: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from shared.apiserver.status_errors import ApiFault, bad_request, invalid
 from shared.errors import FieldError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
+_BEGINNING_BYTES = 30
 _NOBODY = GroupVersionKind("", "", "")
 _NOT_NAMED = "json: cannot unmarshal {} into Go struct field {}.{} of type {}"
 _WORDS: Mapping[type, str] = {
@@ -30,6 +31,21 @@ _WORDS: Mapping[type, str] = {
     dict: "object",
     list: "array",
 }
+
+
+def unrecognized(kind: ResourceKind, body: bytes, why: str) -> ApiFault:
+    """400: the body is no object at all; its beginning is shown."""
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind.gvk.kind}): {why} "
+        f"({_beginning(body)})"
+    )
+
+
+def _beginning(body: bytes) -> str:
+    """Return the first bytes of a body: of what may be JSON as text, of others in hexadecimal."""
+    start = body[:_BEGINNING_BYTES]
+    text = start.decode(errors="replace") if start[:1] == b"{" else start.hex()
+    return f"{text or '<empty>'}{' ...' if len(body) > _BEGINNING_BYTES else ''}"
 
 
 def cannot_be_handled(kind: ResourceKind, why: str) -> ApiFault:

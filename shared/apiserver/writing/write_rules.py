@@ -3,11 +3,16 @@
 import base64
 
 from shared.apimachinery.manifest import GroupResource, Manifest
+from shared.apimachinery.parts import section
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
 
 _SECRETS = GroupResource("", "secrets")
 _SERVICES = GroupResource("", "services")
+# Kinds that are labelled as their pods are, unless they say otherwise.
+_LABELLED_AS_PODS = frozenset(
+    {GroupResource("", "replicationcontrollers"), GroupResource("batch", "jobs")}
+)
 _EXTERNAL = "ExternalName"
 _CONFIG_MAPS = GroupResource("", "configmaps")
 
@@ -21,6 +26,8 @@ def prepare_content(kind: ResourceKind, new: Manifest) -> Manifest:
         return _said_empty(new)
     if resource == DEFINITIONS:
         return _hold_definition(new)
+    if resource in _LABELLED_AS_PODS:
+        return _labelled_as_pods(new)
     return new
 
 
@@ -45,6 +52,15 @@ def _said_empty(new: Manifest) -> Manifest:
         if isinstance(entries, dict) and None in entries.values():
             found[part] = {key: "" if each is None else each for key, each in entries.items()}
     return found
+
+
+def _labelled_as_pods(new: Manifest) -> Manifest:
+    """Labels are what objects are selected by, so that this default is stored."""
+    metadata = new["metadata"]
+    labels = section(new, "spec", "template", "metadata").get("labels")
+    if metadata.get("labels") or not isinstance(labels, dict):
+        return new
+    return {**new, "metadata": {**metadata, "labels": labels}}
 
 
 def _hold_definition(new: Manifest) -> Manifest:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,17 @@ def test_a_custom_kind_does_not_displace_a_fixed_one():
     found = registry.by_resource("apps", "v1", "deployments")
     assert found is not None
     assert found.namespaced
+
+
+def test_custom_groups_come_after_fixed_ones_by_name_whatever_declares_them(builtin: Registry):
+    registry = Registry(builtin_kinds())
+    early = replace(a_kind(), gvk=GroupVersionKind("b.example.org", "v1", "Anchor"))
+    late = replace(a_kind(), gvk=GroupVersionKind("a.example.org", "v1", "Zebra"))
+
+    registry.put_custom("anchors.b.example.org", [early])
+    registry.put_custom("zebras.a.example.org", [late])
+
+    assert registry.groups() == (*builtin.groups(), "a.example.org", "b.example.org")
 
 
 def test_kinds_are_listed_in_order(builtin: Registry):
