@@ -31,7 +31,7 @@ def schedule_fault(text: str) -> str | None:
         return f"unrecognized descriptor: {text}"
     fields = text.lower().split()
     if len(fields) != len(_FIELDS):
-        return f"expected exactly 5 fields, found {len(fields)}: {fields}"
+        return f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
     for field, (least, most, names) in zip(fields, _FIELDS, strict=True):
         if not all(_is_term(term, least, most, names) for term in field.split(",")):
             return f"{field} is out of range or no schedule field"

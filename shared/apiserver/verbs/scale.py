@@ -15,6 +15,7 @@ from shared.apiserver.verbs.update import check_version
 from shared.apiserver.writing.addressed import read_configuration
 from shared.apiserver.writing.merging import apply_scale_configuration
 from shared.apiserver.writing.ownership import track
+from shared.apiserver.writing.validation import conform, read
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 
@@ -112,6 +113,8 @@ def _scaled(serving: Serving, call: Call, stored: Stored, wanted: Manifest) -> M
     replicas = _read_replicas(call, wanted)
     new = _with_replicas(stored.manifest, paths_of(call).spec_replicas, replicas)
     new = prepare_update(call.kind, stored.manifest, new)
+    # The rules of its kind hold for the whole object, whoever changes a number of it.
+    new = conform(call.kind, read(call.kind, stored.manifest, new, "Ignore"))
     try:
         serving.admission.admit(Operation.UPDATE, call.kind, stored.manifest, new)
     except InvalidObject as err:
