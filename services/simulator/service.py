@@ -30,6 +30,8 @@ from shared.telemetry.setup import telemetry
 
 log = structlog.get_logger("hanse.simulator")
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -111,17 +113,19 @@ def _assemble(
             not_ready=readiness.failing if readiness is not None else tuple,
         ),
     )
-    api.server.app.middlewares.append(_stand_before(gate))
+    api.server.app.middlewares.append(_stand_before(gate, cluster))
     return api
 
 
-def _stand_before(gate: FaultGate):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _stand_before(gate: FaultGate, cluster: SimulatedCluster):  # type: ignore[no-untyped-def]  # noqa: ANN202
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             await gate.pass_through(request)
         except ApiFault as fault:
             return status_response(fault)
+        if request.method not in _READS:
+            cluster.requested()
         return await handler(request)
 
     return middleware

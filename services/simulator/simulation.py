@@ -83,6 +83,10 @@ class SimulatedCluster:
         rules = MemberAdmission(self.view, SERVICE_NETWORK)
         return dict.fromkeys((*DEFAULTED, SERVICES), rules)
 
+    def requested(self) -> None:
+        """Let the controllers know that a client writes: its requests go first."""
+        self._writer.requested()
+
     @property
     def tasks(self) -> Mapping[str, Task]:
         """What must run for the cluster to live."""

@@ -1,6 +1,7 @@
 """A simulated member over HTTPS: what a client sees of workloads, nodes, faults and restarts."""
 
 import asyncio
+import itertools
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -161,6 +162,20 @@ async def test_a_deployment_becomes_ready_is_scaled_updated_and_deleted(site: Si
         return not sets.items and not await site.pods()
 
     await until(all_gone)
+
+
+async def test_a_rollout_goes_on_while_clients_write_without_end(site: Site) -> None:
+    await site.apply(DEPLOYMENTS, deployment(5))
+
+    async def write() -> None:
+        for number in itertools.count():
+            settings = {"metadata": {"name": "settings"}, "data": {"number": str(number)}}
+            await site.apply(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", **settings})
+
+    writing = asyncio.create_task(write())
+    await until(lambda: is_rolled_out(site, 5))
+    assert not writing.done()
+    writing.cancel()
 
 
 async def test_applying_the_same_again_changes_nothing_and_leaves_status_to_the_cluster(

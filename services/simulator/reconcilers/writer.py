@@ -1,4 +1,4 @@
-"""Carries plans out on the store, and lets requests through while many are carried out.
+"""Carries plans out on the store, and lets requests go first while many are carried out.
 
 Controllers write below the verbs: managed fields stay as clients left them, so what a client
 applied stays its own, and status is nobody's.
@@ -26,6 +26,10 @@ log = structlog.get_logger("hanse.simulator")
 
 # How long controllers may keep the process to themselves; a request waits this much longer.
 _TURN_SECONDS = 0.002
+# While clients write, controllers rest this long between turns (docs/adr/0012).
+_REST_SECONDS = 0.2
+# Clients write no more when this has passed since their last request.
+_CALM_SECONDS = 0.1
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 # A time on which a plan depends has passed by then, whatever the rounding.
 _LATE = timedelta(milliseconds=20)
@@ -54,6 +58,7 @@ class Writer:
         self._clock = clock
         self._born = born
         self._turn_ends = 0.0
+        self._requested = 0.0
         self._waiting = 0
 
     async def carry_out(self, plan: Plan) -> Result:
@@ -72,11 +77,15 @@ class Writer:
             return Done()
         return Again(max(plan.again, timedelta(0)) + _LATE)
 
+    def requested(self) -> None:
+        """Take note that a client writes."""
+        self._requested = time.perf_counter()
+
     async def give_way(self) -> None:
         """Let requests be served when controllers have had this process for long enough.
 
         Of all the controllers that wait, one goes on per pass of the event loop: were it all of
-        them, a request would wait for each.
+        them, a request would wait for each. While clients write they all rest, for a bounded time.
         """
         if time.perf_counter() < self._turn_ends:
             return
@@ -84,6 +93,9 @@ class Writer:
         try:
             for _ in range(self._waiting):
                 await asyncio.sleep(0)
+            rests_until = min(self._requested + _CALM_SECONDS, self._turn_ends + _REST_SECONDS)
+            if (rest := rests_until - time.perf_counter()) > 0:
+                await asyncio.sleep(rest)
         finally:
             self._waiting -= 1
         self._turn_ends = time.perf_counter() + _TURN_SECONDS
