@@ -272,6 +272,17 @@ def test_each_kind_of_patch_does_its_own(kubectl: Kubectl) -> None:
     assert found["status"]["replicas"] == 1
 
 
+def test_a_patch_that_cannot_be_carried_out_says_why(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", kubectl.write(WEB))
+    patch = ("patch", "deployment", "web")
+
+    nameless = '{"spec":{"template":{"spec":{"containers":[{"image":"i"}]}}}}'
+    complaint = kubectl.refused(*patch, "-p", nameless)
+    assert 'The Deployment "web" is invalid: patch: map: map[image:i] does not' in complaint
+    complaint = kubectl.refused(*patch, "--type=json", "-p", '[{"op":"remove","path":"/nope"}]')
+    assert 'The Deployment "web" is invalid: [0]: ' in complaint
+
+
 def test_a_workload_is_scaled_set_and_restarted(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", kubectl.write(WEB))
 

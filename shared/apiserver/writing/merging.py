@@ -22,7 +22,7 @@ def merge(
     """Return *old* with *document* merged in; raises `ApiFault` 422 for what does not apply."""
     try:
         if media == JSON_PATCH:
-            return _operate(old, document, name)
+            return _operate(kind, old, document, name)
         if media == STRATEGIC_PATCH and kind is not None:
             merged: Manifest = strategic_merge(old, document, schema_of(kind))
         else:
@@ -30,11 +30,28 @@ def merge(
     except MalformedPatch as err:
         raise bad_request(str(err)) from err
     except InvalidObject as err:
-        raise ApiFault(422, str(err), details={"name": name}) from err
+        raise _unprocessable(kind, name, str(err), [_cause("patch", str(err))]) from err
     return merged
 
 
-def _operate(old: Manifest, operations: list[Any], name: str) -> Manifest:
+def _unprocessable(
+    kind: ResourceKind | None, name: str, message: str, causes: list[dict[str, str]]
+) -> ApiFault:
+    """422 in words of its own; of one that names its object kubectl shows nothing but causes."""
+    details: dict[str, Any] = {"name": name, "causes": causes}
+    if kind is not None:
+        group = {"group": kind.gvk.group} if kind.gvk.group else {}
+        details = {"name": name, **group, "kind": kind.gvk.kind, "causes": causes}
+    return ApiFault(422, message, details=details)
+
+
+def _cause(field: str, message: str, reason: str = "FieldValueInvalid") -> dict[str, str]:
+    return {"reason": reason, "message": message, "field": field}
+
+
+def _operate(
+    kind: ResourceKind | None, old: Manifest, operations: list[Any], name: str
+) -> Manifest:
     """Apply a JSON patch; raises `ApiFault` 413, 422.
 
     kube-apiserver never tells which operation failed; here a cause does.
@@ -45,11 +62,9 @@ def _operate(old: Manifest, operations: list[Any], name: str) -> Manifest:
     try:
         return json_patch(old, operations)
     except InvalidObject as err:
-        causes = [
-            {"reason": one.reason, "message": one.message, "field": one.path} for one in err.fields
-        ]
+        causes = [_cause(one.path, one.message, one.reason) for one in err.fields]
         message = "the server rejected our request due to an error in our request"
-        raise ApiFault(422, message, details={"name": name, "causes": causes}) from err
+        raise _unprocessable(kind, name, message, causes) from err
 
 
 def apply_configuration(
@@ -104,8 +119,8 @@ def _untyped(call: Call, document: Manifest, error: UntypedConfiguration) -> Api
     what = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
     what = f"{what}; {gvk.group}/{gvk.version}, Kind={gvk.kind}"
     message = f"failed to create typed patch object ({what}): {error}"
-    causes = [{"reason": "FieldValueInvalid", "message": why, "field": path.removeprefix(".")}]
-    return ApiFault(422, message, details={"name": call.name, "causes": causes})
+    causes = [_cause(path.removeprefix("."), why)]
+    return _unprocessable(call.kind, call.name, message, causes)
 
 
 def _subresource(call: Call) -> str:
