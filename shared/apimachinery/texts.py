@@ -7,7 +7,12 @@ those of `k8s.io/apimachinery` (`pkg/util/validation`, `pkg/api/validate/content
 import ipaddress
 import re
 
+from shared.apimachinery.short_cache import cached_when_short
+
 Faults = tuple[str, ...]
+
+# One template names the same things many times over, and so do its later versions.
+_ENTRIES = 4_096
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -34,6 +39,7 @@ def _too_long(text: str, most: int, unit: str = "characters") -> Faults:
     return (f"must be no more than {most} {unit}",) if len(text) > most else ()
 
 
+@cached_when_short(_ENTRIES)
 def subdomain(text: str) -> Faults:
     """As an RFC 1123 subdomain: most names."""
     why = (
@@ -53,6 +59,7 @@ def search_domain(text: str) -> Faults:
     return _too_long(text, _SUBDOMAIN_MAX) + _mismatch(text, pattern, why, "example.com")
 
 
+@cached_when_short(_ENTRIES)
 def label(text: str) -> Faults:
     """As an RFC 1123 label: namespaces, containers, volumes."""
     long = _too_long(text, _LABEL_MAX)
@@ -94,6 +101,7 @@ def path_segment(text: str) -> Faults:
     return tuple(f"may not contain '{sign}'" for sign in ("/", "%") if sign in text)
 
 
+@cached_when_short(_ENTRIES)
 def label_key(text: str) -> Faults:
     """As a qualified name, `[prefix/]name`: labels, finalizers, taints."""
     why = f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
@@ -119,6 +127,7 @@ def label_key(text: str) -> Faults:
     return faults + tuple(f"name part {one}" for one in parts)
 
 
+@cached_when_short(_ENTRIES)
 def label_value(text: str) -> Faults:
     why = (
         "a valid label must be an empty string or consist of alphanumeric characters, "
@@ -129,6 +138,7 @@ def label_value(text: str) -> Faults:
     return _too_long(text, _LABEL_MAX, "bytes") + _mismatch(text, pattern, why, *examples)
 
 
+@cached_when_short(_ENTRIES)
 def port_name(text: str) -> Faults:
     """As the name of a port (RFC 6335)."""
     faults = _too_long(text, _PORT_NAME_MAX)
@@ -144,6 +154,7 @@ def port_name(text: str) -> Faults:
     return faults
 
 
+@cached_when_short(_ENTRIES)
 def config_key(text: str) -> Faults:
     """As a key of a ConfigMap or Secret, which becomes a file's name."""
     why = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
@@ -155,6 +166,7 @@ def config_key(text: str) -> Faults:
     return (*faults, "must not start with '..'") if text.startswith("..") else faults
 
 
+@cached_when_short(_ENTRIES)
 def variable_name(text: str) -> Faults:
     """As the name of an environment variable, or the beginning of one."""
     if not text:
