@@ -130,8 +130,10 @@ def apply(
         merged = prune(merged, last.fields, owned, schema)
 
     # 2. Whom does that hurt?
-    difference = compare(old, merged, schema)
-    conflicts = _take_from_others(managers, me, difference.changed, difference.removed)
+    conflicts: list[Conflict] = []
+    if len(managers) > 1:
+        difference = compare(old, merged, schema)
+        conflicts = _take_from_others(managers, me, difference.changed, difference.removed)
     if conflicts and not force:
         if writer.manager == last_applied.MANAGER:
             conflicts = _not_with_himself(conflicts, before, writer, schema)

@@ -46,10 +46,12 @@ def fields_of(value: Mapping[str, Any], schema: Schema, *, strict: bool = False)
             if strict and not schema.preserves_unknown:
                 raise UntypedConfiguration(f".{name}: field not declared in schema")
             child = ANYTHING
-        try:
-            below = _fields_below(each, child, strict)
-        except UntypedConfiguration as err:
-            raise UntypedConfiguration(f".{name}{err}") from None
+        below: FieldSet | None = {}
+        if isinstance(each, dict | list):
+            try:
+                below = _fields_below(each, child, strict)
+            except UntypedConfiguration as err:
+                raise UntypedConfiguration(f".{name}{err}") from None
         if not schema.declares(name):
             # A key of a map is a field beside its parts; a declared field is only its parts.
             if below:

@@ -59,6 +59,7 @@ class Schema:
         "required",
         "rules",
         "strategies",
+        "takes_any_text",
         "type",
         "typed",
     )
@@ -85,6 +86,8 @@ class Schema:
         # Whether there is anything to check at all: most nodes of most schemas say only a type.
         self.bounded = not _BOUNDS.isdisjoint(raw)
         self.junctors = not _JUNCTORS.isdisjoint(raw)
+        limited = self.format or self.bounded or self.junctors
+        self.takes_any_text = self.type == "string" and not limited
         self.embedded = bool(raw.get("x-kubernetes-embedded-resource"))
         self.preserves_unknown = _preserves_unknown(raw)
         self.rules: tuple[Mapping[str, Any], ...] = tuple(raw.get(_RULES) or ())
