@@ -116,6 +116,10 @@ def run_controllers(folder: Path, credentials: MemberCredentials) -> Iterator[bo
         manager,
         f"--kubeconfig={kubeconfig}",
         "--controllers=garbage-collector-controller,namespace-controller",
+        # Hundreds of cases leave a namespace each; nobody shall wait in line behind theirs.
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+        "--concurrent-namespace-syncs=50",
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
         f"--secure-port={free_ports(1)[0]}",

@@ -1,7 +1,7 @@
 """What may not change once an object is written. Both states are judged with their defaults.
 
-A federation is looser in one place: a claim's size may be changed before it is bound, since it is
-never bound here but in its members.
+A federation is looser in two places. A claim's size may be changed before it is bound, since it is
+never bound here but in its members; and an address that no server gave may be taken back.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from shared.apiserver.semantics.storage import volume_sources
 from shared.errors import FieldError
 
 Change = Callable[[Manifest, Manifest], Iterator[FieldError]]
+_HEADLESS = "None"
 _IMMUTABLE = "field is immutable"
 _STATEFUL = (
     "replicas",
@@ -176,7 +177,7 @@ def _service(old: Manifest, new: Manifest) -> Iterator[FieldError]:
     before, after = section(old, "spec"), section(new, "spec")
     if "ExternalName" in (before.get("type"), after.get("type")):
         return
-    was, found = (_addresses(spec) for spec in (before, after))
+    was, found = held_addresses(before), _addresses(after)
     if was and found and was[0] != found[0]:
         yield invalid("spec.clusterIPs[0]", found, "may not change once set")
     elif was and not found:
@@ -185,6 +186,16 @@ def _service(old: Manifest, new: Manifest) -> Iterator[FieldError]:
     if balanced and before.get("loadBalancerClass") != after.get("loadBalancerClass"):
         found_class = after.get("loadBalancerClass")
         yield invalid("spec.loadBalancerClass", found_class, "may not change once set")
+
+
+def held_addresses(spec: Mapping[str, Any]) -> list[str]:
+    """Return the addresses that a Service has, and not only asks for.
+
+    A server that gives addresses notes each in `clusterIPs`. A hub gives none: what it holds is a
+    wish, which members may refuse and its writer may then take back. To have none is no wish.
+    """
+    noted = list(strings(spec.get("clusterIPs")))
+    return noted or ([_HEADLESS] if spec.get("clusterIP") == _HEADLESS else [])
 
 
 def _addresses(spec: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.parts import section
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
+from shared.apiserver.semantics.changes import held_addresses
 
 _SECRETS = GroupResource("", "secrets")
 _SERVICES = GroupResource("", "services")
@@ -35,7 +36,7 @@ def keep_allocated(kind: ResourceKind, old: Manifest, new: Manifest) -> Manifest
     """Return *new* with the address that its Service had, where the writer leaves it out."""
     before, after = old.get("spec"), new.get("spec")
     if kind.group_resource != _SERVICES or not (
-        isinstance(before, dict) and isinstance(after, dict) and before.get("clusterIP")
+        isinstance(before, dict) and isinstance(after, dict) and held_addresses(before)
     ):
         return new
     if _EXTERNAL in (before.get("type"), after.get("type")) or after.get("clusterIP"):

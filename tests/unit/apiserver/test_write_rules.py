@@ -53,7 +53,7 @@ def faults(resource: GroupResource, before: dict[str, Any], after: dict[str, Any
         (CLAIM, claims("x")[0]["spec"], {**claims("x")[0]["spec"], "volumeMode": "Block"}, "spec"),
         (
             SERVICE,
-            {"ports": [{"port": 1}], "clusterIP": "10.0.0.1"},
+            {"ports": [{"port": 1}], "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]},
             {"ports": [{"port": 1}], "clusterIP": "10.0.0.2"},
             "spec.clusterIPs[0]",
         ),
@@ -96,3 +96,9 @@ def test_a_sealed_secret_changes_in_its_metadata_only() -> None:
     assert judge(SECRET, sealed, {**sealed, "metadata": {"labels": {"a": "b"}}}) == []
     changed = {"type": "Opaque", "data": {"a": "Yg=="}}
     assert [one.path for one in judge(SECRET, sealed, changed)] == ["immutable", "data"]
+
+
+@pytest.mark.parametrize("other", [{}, {"clusterIP": "10.0.0.2"}])
+def test_an_address_that_no_server_gave_may_be_taken_back(other: dict[str, Any]) -> None:
+    ports = {"ports": [{"port": 1}]}
+    assert faults(SERVICE, {**ports, "clusterIP": "10.0.0.1"}, {**ports, **other}) == []
