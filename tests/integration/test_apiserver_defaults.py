@@ -84,6 +84,22 @@ async def test_what_a_client_reads_and_writes_back_stays_unsaid(served: Served) 
     assert (await client.put(WEB, written.body)).metadata["generation"] == 2
 
 
+async def test_an_item_more_leaves_the_others_unsaid(served: Served) -> None:
+    client = served.client
+    await client.post(DEPLOYMENTS, open_deployment())
+    read = (await client.get(WEB)).body
+    containers = read["spec"]["template"]["spec"]["containers"]
+    containers.insert(0, {"name": "side", "image": "example/side:1"})
+    await client.put(WEB, read)
+    add = {"op": "add", "path": "/spec/template/spec/containers/0"}
+    third = {"name": "third", "image": "example/third:1"}
+    await client.patch(WEB, [{**add, "value": third}], "application/json-patch+json")
+
+    wanted = open_deployment()["spec"]
+    wanted["template"]["spec"]["containers"][:0] = [third, containers[0]]
+    assert await stored(served) == wanted
+
+
 async def test_what_a_client_says_is_kept_even_where_it_is_the_default(served: Served) -> None:
     client = served.client
     said = deployment("web", replicas=1)

@@ -5,12 +5,14 @@ defaulted changes nothing, and no argument is changed. A cluster stores them; a 
 them and stores what its users wrote (docs/adr/0006).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from shared.apimachinery.correlation import keys_of
 from shared.apimachinery.defaults import others, pods, workloads
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.parts import section
+from shared.apimachinery.schema import ANYTHING, Schema
 
 Fill = Callable[[Manifest], Manifest]
 _RBAC = "rbac.authorization.k8s.io"
@@ -74,22 +76,41 @@ def with_defaults(resource: GroupResource, manifest: Manifest) -> Manifest:
     return manifest if fill is None else fill(manifest)
 
 
-def without_defaults(shown: Any, stored: Any, new: Any) -> Any:
+def without_defaults(shown: Any, stored: Any, new: Any, schema: Schema = ANYTHING) -> Any:
     """Return *new* without what *shown* added to *stored* and *new* only gives back.
 
     For a client that reads an object with defaults and writes it with a change: what it did not
-    touch stays unsaid. Lists are compared item by item where their lengths are equal.
+    touch stays unsaid. An item of a list that is a map is the one with its keys, wherever it is
+    now; other lists are compared item by item where their lengths are equal.
     """
     if isinstance(new, dict) and isinstance(shown, dict):
         said = stored if isinstance(stored, dict) else {}
         return {
-            name: without_defaults(shown.get(name), said.get(name), value)
+            name: without_defaults(
+                shown.get(name), said.get(name), value, schema.field(name) or ANYTHING
+            )
             for name, value in new.items()
             if name in said or name not in shown or value != shown[name]
         }
     if isinstance(new, list) and isinstance(shown, list) and isinstance(stored, list):
-        if len(new) == len(shown) == len(stored):
+        if len(shown) != len(stored):
+            return new
+        if schema.list_type == "map":
+            return _items_without_defaults(zip(shown, stored, strict=True), new, schema)
+        if len(new) == len(shown):
             parts = zip(shown, stored, new, strict=True)
-            return [without_defaults(*three) for three in parts]
-        return new
+            return [without_defaults(*three, schema.items) for three in parts]
     return new
+
+
+def _items_without_defaults(
+    pairs: Iterable[tuple[Any, Any]], new: list[Any], schema: Schema
+) -> list[Any]:
+    """Return *new* with each item compared to that of *pairs* (shown and stored) with its keys."""
+    before = {keys_of(shown, schema): (shown, stored) for shown, stored in pairs}
+    left = []
+    for item in new:
+        keys = keys_of(item, schema)
+        found = before.get(keys) if keys is not None else None
+        left.append(item if found is None else without_defaults(*found, item, schema.items))
+    return left

@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.schema import ANYTHING
 from shared.apiserver.admission import Operation
 from shared.apiserver.life import count_generation, prepare_update
 from shared.apiserver.serving import Call, Outcome, Serving
@@ -18,7 +19,7 @@ from shared.apiserver.status_errors import (
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.writing.addressed import of_kind, require_place
-from shared.apiserver.writing.ownership import track
+from shared.apiserver.writing.ownership import schema_of, track
 from shared.apiserver.writing.update_rules import CREATED_BY_UPDATE, needs_version
 from shared.apiserver.writing.validation import Source, conform, read
 from shared.apiserver.writing.write_rules import keep_allocated, prepare_content
@@ -86,7 +87,13 @@ def without_shown(serving: Serving, call: Call, stored: Stored, new: Manifest) -
     if shown is old:
         return new
     parts = [part for part in new if part not in _NOT_DEFAULTED and part in shown]
-    plain = {part: without_defaults(shown[part], old.get(part), new[part]) for part in parts}
+    schema = schema_of(call.kind)
+    plain = {
+        part: without_defaults(
+            shown[part], old.get(part), new[part], schema.field(part) or ANYTHING
+        )
+        for part in parts
+    }
     given_back = {part for part in parts if part not in old and new[part] == shown[part]}
     return {part: plain.get(part, new[part]) for part in new if part not in given_back}
 

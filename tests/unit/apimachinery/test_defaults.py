@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.apimachinery.defaults import DEFAULTED, with_defaults, without_defaults
 from shared.apimachinery.manifest import GroupResource, Manifest, copy
+from shared.apimachinery.schema import node
 
 POD = {
     "containers": [
@@ -44,6 +45,17 @@ def test_filling_in_twice_is_filling_in_once(resource: GroupResource, spec: dict
     assert with_defaults(resource, filled) == filled
     assert manifest == before
     assert without_defaults(filled, manifest, filled) == manifest
+
+
+def test_items_with_keys_are_compared_with_what_they_were_wherever_they_are() -> None:
+    keyed = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+    schema = node({"type": "object", "properties": {"list": keyed}})
+    said = {"list": [{"k": "a"}, {"k": "b", "pull": "Always"}]}
+    seen = {"list": [{"k": "a", "pull": "Always"}, {"k": "b", "pull": "Always", "wait": 1}]}
+    first, second = seen["list"]
+    new = {"list": [second, {"k": "c", "wait": 1}, first]}
+    left = {"list": [{"k": "b", "pull": "Always"}, {"k": "c", "wait": 1}, {"k": "a"}]}
+    assert without_defaults(seen, said, new, schema) == left
 
 
 def test_a_kind_without_defaults_is_left_as_it_is() -> None:
