@@ -93,12 +93,21 @@ class Writer:
         try:
             for _ in range(self._waiting):
                 await asyncio.sleep(0)
-            rests_until = min(self._requested + _CALM_SECONDS, self._turn_ends + _REST_SECONDS)
-            if (rest := rests_until - time.perf_counter()) > 0:
+            while (rest := self._rest_left()) > 0:  # noqa: ASYNC110 (only time ends it)
                 await asyncio.sleep(rest)
         finally:
             self._waiting -= 1
-        self._turn_ends = time.perf_counter() + _TURN_SECONDS
+        now = time.perf_counter()
+        if now >= self._turn_ends:
+            # Who waited with it shares its turn.
+            self._turn_ends = now + _TURN_SECONDS
+
+    def _rest_left(self) -> float:
+        """Seconds until the next turn; in a turn, whoever began it, there are none."""
+        now = time.perf_counter()
+        if now < self._turn_ends:
+            return 0.0
+        return min(self._requested + _CALM_SECONDS, self._turn_ends + _REST_SECONDS) - now
 
     async def _create(self, write: Create) -> None:
         metadata = dict(write.manifest["metadata"])
