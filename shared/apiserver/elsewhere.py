@@ -17,7 +17,7 @@ _TOKENS = "no tokens are issued here; ask the cluster that will check them"
 _WHY: Mapping[GroupResource, Mapping[str, str]] = {
     GroupResource("", "pods"): {
         **dict.fromkeys(("attach", "exec", "log", "portforward", "proxy"), _CONTAINERS),
-        **dict.fromkeys(("binding", "ephemeralcontainers", "eviction", "resize"), _CONTAINERS),
+        **dict.fromkeys(("binding", "eviction", "resize"), _CONTAINERS),
     },
     GroupResource("", "nodes"): {"proxy": _NODES},
     GroupResource("", "services"): {"proxy": _NODES},

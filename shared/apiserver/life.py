@@ -23,6 +23,8 @@ DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
 PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+# The part of a Pod through which containers come that look into the others.
+EPHEMERAL = "ephemeralcontainers"
 NAME_LABEL = "kubernetes.io/metadata.name"
 NAMESPACE_FINALIZER = "kubernetes"
 DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -145,6 +147,8 @@ def prepare_update(
         else:
             updated.pop("status", None)
         return updated
+    if subresource == EPHEMERAL:
+        return _with_ephemeral(old, new, metadata)
 
     _check_identity(kind, before, metadata)
     _place(kind, metadata, before.get("namespace", ""))
@@ -176,6 +180,19 @@ def prepare_update(
             updated["spec"] = old.get("spec", {})
     count_generation(kind, old, updated)
     return updated
+
+
+def _with_ephemeral(old: Manifest, new: Manifest, metadata: Mapping[str, Any]) -> Manifest:
+    """Return the Pod *old* with the ephemeral containers of *new*, and nothing else of it."""
+    kept = dict(old["metadata"])
+    if metadata.get("managedFields"):
+        kept["managedFields"] = metadata["managedFields"]
+    given = new.get("spec")
+    if given is None or isinstance(given, dict):
+        found = (given or {}).get("ephemeralContainers")
+        given = {**(old.get("spec") or {}), "ephemeralContainers": found or []}
+    # One that is no object is refused by its schema.
+    return {**old, "metadata": kept, "spec": given}
 
 
 def count_generation(kind: ResourceKind, old: Manifest, new: Manifest) -> None:

@@ -442,6 +442,18 @@ def test_what_only_a_member_has_is_said_to_be_there(
     assert says in kubectl.refused(*command)
 
 
+def test_a_pod_is_debugged_with_a_word_on_where_its_containers_run(kubectl: Kubectl) -> None:
+    kubectl("run", "one", "--image=example/main:1")
+
+    code, _, said = kubectl.run(
+        "debug", "one", "--image=busybox", "--container=look", "--attach=false"
+    )
+
+    assert (code, "debug the Pod in the cluster that runs it" in said) == (0, True), said
+    names = "jsonpath={.spec.ephemeralContainers[*].name}"
+    assert kubectl("get", "pod", "one", "-o", names) == "look"
+
+
 def test_no_request_is_refused_and_sent_again(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", kubectl.write(WEB))
 

@@ -141,7 +141,17 @@ def _without(field: str) -> Callable[[Manifest], Manifest]:
     return lambda manifest: {name: value for name, value in manifest.items() if name != field}
 
 
+def _retouch_pod(manifest: Manifest) -> Manifest:
+    """Containers that look into others belong to one pod, and are refused in a manifest."""
+    spec = manifest.get("spec")
+    if not isinstance(spec, dict) or "ephemeralContainers" not in spec:
+        return manifest
+    kept = {name: value for name, value in spec.items() if name != "ephemeralContainers"}
+    return {**manifest, "spec": kept}
+
+
 _RETOUCHES: Mapping[tuple[str, str], Callable[[Manifest], Manifest]] = {
+    ("", "Pod"): _retouch_pod,
     ("batch", "Job"): _retouch_job,
     ("rbac.authorization.k8s.io", "ClusterRole"): _retouch_cluster_role,
     # Token secrets are made by each cluster.

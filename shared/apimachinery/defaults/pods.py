@@ -59,7 +59,7 @@ def _of_pod(container: Mapping[str, Any], *, host: bool) -> Mapping[str, Any]:
 def pod_spec_with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Of a pod, or of a template of pods."""
     full = filled(spec, _POD)
-    for part in ("containers", "initContainers"):
+    for part in ("containers", "initContainers", "ephemeralContainers"):
         each(full, part, _container)
     each(full, "volumes", _volume)
     if full.get("serviceAccountName"):

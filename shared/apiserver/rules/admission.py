@@ -10,6 +10,7 @@ from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import GroupResource, Manifest, name_of
+from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Operation
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.rules.clusters import check_cluster
@@ -18,6 +19,10 @@ from shared.apiserver.rules.policies import check_policy
 from shared.apiserver.status_errors import forbidden
 from shared.errors import FieldError, InvalidObject
 
+_NOT_RUN_HERE = (
+    "spec.ephemeralContainers: no containers run here, and members are not told of these; "
+    "debug the {kind} in the cluster that runs it"
+)
 AnyKind = TypeVar("AnyKind", bound=msgspec.Struct)
 
 
@@ -72,13 +77,32 @@ class DecisionAdmission:
         )
 
 
+class DebugAdmission:
+    """Says where debugging goes on: a template has no containers that run."""
+
+    def admit(
+        self,
+        operation: Operation,
+        kind: ResourceKind,
+        old: Manifest | None,
+        new: Manifest | None,
+    ) -> Sequence[str]:
+        """Warn whoever adds an ephemeral container."""
+        if operation is not Operation.UPDATE or old is None or new is None:
+            return ()
+        before, after = (section(one, "spec").get("ephemeralContainers") for one in (old, new))
+        return () if before == after else (_NOT_RUN_HERE.format(kind=kind.gvk.kind),)
+
+
 def hanse_admission() -> Mapping[GroupResource, Admission]:
     """Return the rules by resource."""
     policies: Admission = KindAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
     clusters: Admission = KindAdmission(Cluster, check_cluster)
     decisions: Admission = DecisionAdmission()
+    debugging: Admission = DebugAdmission()
     return {
+        GroupResource("", "pods"): debugging,
         GroupResource(GROUP, "propagationpolicies"): policies,
         GroupResource(GROUP, "clusterpropagationpolicies"): policies,
         GroupResource(GROUP, "overridepolicies"): overrides,

@@ -17,7 +17,7 @@ from shared.apiserver.semantics.access import (
     judge_role_binding,
 )
 from shared.apiserver.semantics.bounds import judge_limit_range, judge_quota
-from shared.apiserver.semantics.changes import judge_change
+from shared.apiserver.semantics.changes import judge_beginning, judge_change
 from shared.apiserver.semantics.claims import judge_claim
 from shared.apiserver.semantics.clusterwide import (
     judge_attachment,
@@ -105,9 +105,12 @@ def has_rules(resource: GroupResource) -> bool:
     return resource in _JUDGES
 
 
-def judge(resource: GroupResource, old: Manifest | None, new: Manifest) -> list[FieldError]:
+def judge(
+    resource: GroupResource, old: Manifest | None, new: Manifest, part: str = ""
+) -> list[FieldError]:
     """Return what is wrong with *new*, whose types its schema has judged already.
 
+    *part*: the subresource through which it is written, which may allow other changes.
     Contents that are as they were in *old* are not judged again.
     """
     rules = _JUDGES.get(resource)
@@ -115,7 +118,7 @@ def judge(resource: GroupResource, old: Manifest | None, new: Manifest) -> list[
         return []
     full = with_defaults(resource, new)
     if old is None:
-        return rules(full)
+        return [*rules(full), *judge_beginning(resource, full)]
     if all(old.get(part) == new.get(part) for part in {*old, *new} - _NOT_JUDGED):
         return []
-    return [*rules(full), *judge_change(resource, with_defaults(resource, old), full)]
+    return [*rules(full), *judge_change(resource, with_defaults(resource, old), full, part)]

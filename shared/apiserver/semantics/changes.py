@@ -9,12 +9,15 @@ from typing import Any
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.parts import entries, section
+from shared.apimachinery.scalars import shown
 from shared.apiserver.semantics.faults import forbidden, invalid, strings
 from shared.apiserver.semantics.storage import volume_sources
 from shared.errors import FieldError
 
 Change = Callable[[Manifest, Manifest], Iterator[FieldError]]
 _HEADLESS = "None"
+_PODS = GroupResource("", "pods")
+_EPHEMERAL_PATH = "spec.ephemeralContainers"
 _IMMUTABLE = "field is immutable"
 _STATEFUL = (
     "replicas",
@@ -114,6 +117,17 @@ def _pod(old: Manifest, new: Manifest) -> Iterator[FieldError]:
         after.get("nodeName"),
     ):
         yield forbidden("spec", f"pod updates may not change fields other than {_POD_FIELDS}")
+
+
+def _ephemeral(old: Manifest, new: Manifest) -> Iterator[FieldError]:
+    """Those that are there stay, in any order."""
+    after = {one.get("name"): one for one in entries(section(new, "spec"), "ephemeralContainers")}
+    for one in entries(section(old, "spec"), "ephemeralContainers"):
+        name = one.get("name")
+        if after.get(name) != one:
+            what = "changed" if name in after else "removed"
+            why = f"existing ephemeral containers {shown(name)} may not be {what}\n"
+            yield forbidden(_EPHEMERAL_PATH, why)
 
 
 def _imageless(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,7 +235,7 @@ _CHANGES: Mapping[GroupResource, Change] = {
     GroupResource("", "configmaps"): _sealed("data", "binaryData"),
     GroupResource("", "persistentvolumeclaims"): _claim,
     GroupResource("", "persistentvolumes"): _volume,
-    GroupResource("", "pods"): _pod,
+    _PODS: _pod,
     GroupResource("", "resourcequotas"): _quota,
     GroupResource("", "secrets"): _secret,
     GroupResource("", "services"): _service,
@@ -243,8 +257,24 @@ _CHANGES: Mapping[GroupResource, Change] = {
     GroupResource(_STORAGE, "volumeattachments"): _fixed("spec"),
 }
 
+_CHANGES_OF_PARTS: Mapping[tuple[GroupResource, str], Change] = {
+    (_PODS, "ephemeralcontainers"): _ephemeral,
+}
 
-def judge_change(resource: GroupResource, old: Manifest, new: Manifest) -> list[FieldError]:
-    """Return what of *old* may not be as it is in *new*; both have their defaults."""
-    change = _CHANGES.get(resource)
+
+def judge_beginning(resource: GroupResource, new: Manifest) -> list[FieldError]:
+    """Return what may not be there yet in a new object."""
+    if resource == _PODS and section(new, "spec").get("ephemeralContainers"):
+        return [forbidden(_EPHEMERAL_PATH, "cannot be set on create")]
+    return []
+
+
+def judge_change(
+    resource: GroupResource, old: Manifest, new: Manifest, part: str = ""
+) -> list[FieldError]:
+    """Return what of *old* may not be as it is in *new*; both have their defaults.
+
+    *part*: the subresource through which it is written.
+    """
+    change = _CHANGES_OF_PARTS.get((resource, part)) or _CHANGES.get(resource)
     return [] if change is None else list(change(old, new))

@@ -27,6 +27,19 @@ from shared.errors import FieldError
 
 _PULLS = ("Always", "IfNotPresent", "Never")
 _RESTARTS = ("Always", "Never", "OnFailure")
+# What a container that comes later, to look into the others, cannot have.
+_NOT_EPHEMERAL = (
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+)
+_FOR_EPHEMERAL = "cannot be set for an Ephemeral Container"
 _LIVING = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -51,7 +64,7 @@ class Surroundings:
 def containers(
     spec: Mapping[str, Any], path: str, surroundings: Surroundings
 ) -> Iterator[FieldError]:
-    """Those of a pod's *spec*, ordinary ones and those that run before them."""
+    """Those of a pod's *spec*, ordinary ones, those that run before and those that look in."""
     main, first = entries(spec, "containers"), entries(spec, "initContainers")
     if not main:
         yield required(f"{path}.containers")
@@ -74,6 +87,28 @@ def containers(
             continue
         why = "may not be set for init containers without restartPolicy=Always"
         yield from (forbidden(f"{at}.{name}", why) for name in _LIVING if one.get(name) is not None)
+    lasting = frozenset(names)
+    for number, one in enumerate(entries(spec, "ephemeralContainers")):
+        at = f"{path}.ephemeralContainers[{number}]"
+        yield from _container(one, at, surroundings)
+        yield from _own_name(one, at, names)
+        yield from _only_looking(one, at, lasting)
+
+
+def _only_looking(
+    container: Mapping[str, Any], path: str, lasting: frozenset[str]
+) -> Iterator[FieldError]:
+    """An ephemeral container serves nobody. *lasting*: the names of the others."""
+    target = container.get("targetContainerName")
+    if target and target not in lasting:
+        yield not_found(f"{path}.targetContainerName", target)
+    for name in _NOT_EPHEMERAL:
+        if container.get(name):
+            yield forbidden(f"{path}.{name}", _FOR_EPHEMERAL)
+    for number, mount in enumerate(entries(container, "volumeMounts")):
+        for name in ("subPath", "subPathExpr"):
+            if mount.get(name):
+                yield forbidden(f"{path}.volumeMounts[{number}].{name}", _FOR_EPHEMERAL)
 
 
 def _own_name(container: Mapping[str, Any], path: str, names: set[str]) -> Iterator[FieldError]:

@@ -55,6 +55,9 @@ def pod_template(
     for key in section(metadata, "annotations"):
         yield from text(key.lower(), f"{path}.annotations", texts.label_key)
     yield from pod_spec(section(template, "spec"), f"{path}.spec", claims=claims)
+    if section(template, "spec").get("ephemeralContainers"):
+        why = "ephemeral containers not allowed in pod template"
+        yield forbidden(f"{path}.spec.ephemeralContainers", why)
 
 
 def lasting_template(

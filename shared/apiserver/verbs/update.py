@@ -109,7 +109,7 @@ def prepare_changed(
     new = prepare_update(kind, old, manifest, subresource=call.subresource)
     # 1. Is it well formed?
     new = prepare_content(kind, keep_allocated(kind, old, new))
-    reading = read(kind, old, new, call.options.field_validation, source)
+    reading = read(kind, old, new, call.options.field_validation, source, part=call.subresource)
     new, warnings = conform(kind, reading), reading.warnings
 
     # 2. May it be so? Status is the word of controllers, which no admission judges.

@@ -4,8 +4,11 @@ from shared.apimachinery.apply import Writer, track_update
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING, Schema, node
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import NAMESPACES, STATUS_AT_CREATION
+from shared.apiserver.life import EPHEMERAL, NAMESPACES, STATUS_AT_CREATION
 from shared.apiserver.serving import Call
+
+# Parts of an object whose writers are told apart by them.
+_NAMED = ("status", "scale", EPHEMERAL)
 
 
 def schema_of(kind: ResourceKind) -> Schema:
@@ -27,7 +30,7 @@ def track(
     kind: ResourceKind, old: Manifest | None, new: Manifest, call: Call, *, now: str
 ) -> Manifest:
     """Return *new* with the writer's fields noted in its (own) metadata."""
-    subresource = call.subresource if call.subresource in ("status", "scale") else ""
+    subresource = call.subresource if call.subresource in _NAMED else ""
     writer = Writer(call.options.field_manager, kind.gvk.api_version, now, subresource)
     written = new if old is not None else _without_ours(kind, new)
     managed = track_update(old, written, writer, schema_of(kind))

@@ -46,8 +46,10 @@ def read(
     new: Manifest,
     field_validation: str,
     source: Source = "body",
+    *,
+    part: str = "",
 ) -> Reading:
-    """Read *new* as its kind has it, with the defaults of a custom kind.
+    """Read *new* as its kind has it, with the defaults of a custom kind; *part*: through which.
 
     What is as it was in *old* is not judged again: it passed once, and faults that a changed
     schema finds there are not this writer's. Raises `ApiFault`: 400 for what no object of a
@@ -55,8 +57,11 @@ def read(
     """
     if kind.schema is None:
         return Reading(new)
-    judge_kind = _read_custom if kind.custom else _read_builtin
-    manifest, unknown, faults = judge_kind(kind, old, new, field_validation, source)
+    if kind.custom:
+        manifest, unknown, faults = _read_custom(kind, old, new, field_validation, source)
+    else:
+        manifest, unknown, faults = _read_builtin(kind, old, new, field_validation, source)
+        faults = faults or judge(kind.group_resource, old, manifest, part)
     return Reading(manifest, tuple(faults), unknown if field_validation == "Warn" else ())
 
 
@@ -97,7 +102,7 @@ def _read_builtin(
     text = encode(changed)
     if unknown or b"null" in text or (schema.typed and (b"{}" in text or b"[]" in text)):
         new = without_unknown(new, schema)
-    return new, unknown, faults or judge(kind.group_resource, old, new)
+    return new, unknown, faults
 
 
 def _read_custom(

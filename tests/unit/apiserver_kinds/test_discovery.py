@@ -95,7 +95,7 @@ async def test_aggregated_discovery_tells_everything_in_two_answers(client: Clie
     (group,) = (await core.json())["items"]
     pods = next(one for one in group["versions"][0]["resources"] if one["resource"] == "pods")
     assert pods["scope"] == "Namespaced"
-    assert pods["subresources"][0]["subresource"] == "status"
+    assert {one["subresource"] for one in pods["subresources"]} == {"ephemeralcontainers", "status"}
     names = [one["metadata"]["name"] for one in (await others.json())["items"]]
     assert names[0] == "apiregistration.k8s.io"
     assert names[-1] == "hanse.dev"

@@ -85,6 +85,12 @@ def test_a_namespace_travels_without_its_finalizers_and_exists_without_a_templat
     assert render_namespace("a", None)["metadata"] == {"name": "a"}
 
 
+def test_a_pod_travels_without_the_containers_that_were_added_to_look_into_it() -> None:
+    spec = {"containers": [{"name": "main"}]}
+    debugged = a_template("Pod", spec={**spec, "ephemeralContainers": [{"name": "look"}]})
+    assert render(debugged)["spec"] == spec
+
+
 def test_an_account_keeps_its_token_secrets_at_home() -> None:
     template = a_template("ServiceAccount", secrets=[{"name": "t"}], imagePullSecrets=[])
     assert set(render(template)) == {"apiVersion", "kind", "metadata", "imagePullSecrets"}
