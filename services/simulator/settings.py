@@ -58,6 +58,10 @@ class Settings:
     pod_duration: timedelta = timedelta(seconds=1)
     """How long a pod of a Job runs until it succeeds."""
 
+    controller_rest: timedelta = timedelta(0)
+    """How long controllers rest after each turn while clients write, as the limits of real ones
+    make them (docs/adr/0012); zero rolls out as fast as the processor allows."""
+
     failing_images: tuple[str, ...] = ()
     """Containers whose image contains one of these texts never start (ImagePullBackOff)."""
 

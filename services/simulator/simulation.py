@@ -55,7 +55,9 @@ class SimulatedCluster:
             failing_images=settings.failing_images,
         )
         self.kubelet = Kubelet(self.view, clock, POD_NETWORK, times)
-        self._writer = Writer(self.store, self.view, clock, self.kubelet.bind_new)
+        self._writer = Writer(
+            self.store, self.view, clock, self.kubelet.bind_new, rest=settings.controller_rest
+        )
         mirror = self.store.mirror
         # The view first: whoever is woken reads it.
         mirror.on_change(self._follow)

@@ -82,8 +82,9 @@ async def open_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
             "nodes": 2,
             "pod_ready": timedelta(milliseconds=50),
             "pod_duration": timedelta(milliseconds=50),
+            "controller_rest": timedelta(milliseconds=200),
             **settings,
-        }
+        },
     )
     limits = MemberLimits(deadline=timedelta(seconds=10))
     async with (

@@ -26,8 +26,6 @@ log = structlog.get_logger("hanse.simulator")
 
 # How long controllers may keep the process to themselves; a request waits this much longer.
 _TURN_SECONDS = 0.002
-# While clients write, controllers rest this long between turns (docs/adr/0012).
-_REST_SECONDS = 0.2
 # Clients write no more when this has passed since their last request.
 _CALM_SECONDS = 0.1
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -44,7 +42,10 @@ def make_suffix() -> str:
 
 
 class Writer:
-    """Writes for every controller of one cluster. *born* may change a pod before it is created."""
+    """Writes for every controller of one cluster. *born* may change a pod before it is created.
+
+    *rest*: between turns while clients write (docs/adr/0012).
+    """
 
     def __init__(
         self,
@@ -52,11 +53,14 @@ class Writer:
         view: View,
         clock: Clock,
         born: Callable[[ObjectKey, Manifest], Manifest],
+        *,
+        rest: timedelta = timedelta(0),
     ) -> None:
         self._store = store
         self._view = view
         self._clock = clock
         self._born = born
+        self._rest_seconds = rest.total_seconds()
         self._turn_ends = 0.0
         self._requested = 0.0
         self._waiting = 0
@@ -107,7 +111,7 @@ class Writer:
         now = time.perf_counter()
         if now < self._turn_ends:
             return 0.0
-        return min(self._requested + _CALM_SECONDS, self._turn_ends + _REST_SECONDS) - now
+        return min(self._requested + _CALM_SECONDS, self._turn_ends + self._rest_seconds) - now
 
     async def _create(self, write: Create) -> None:
         metadata = dict(write.manifest["metadata"])
