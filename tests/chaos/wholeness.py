@@ -58,6 +58,19 @@ async def unapplied(federation: Federation) -> list[str]:
     return [f"{len(works)} works", *waiting]
 
 
+async def ordered(federation: Federation) -> set[str]:
+    """The works that members must hold; an order to remove one may still be on its way out."""
+    works = await federation.hub.list(GroupVersionKind.parse(API_VERSION, "Work"))
+    return {name_of(work) for work in works if not work["spec"].get("deleted")}
+
+
+async def until_empty(federation: Federation) -> None:
+    """Wait until no member holds anything of Hanse's; the hub may have forgotten it before."""
+    async with asyncio.timeout(DEADLINE):
+        while await holdings.read_fleet(federation.members):
+            await asyncio.sleep(0.1)
+
+
 async def faults(federation: Federation, manifests: list[Manifest]) -> list[str]:
     comparison = await holdings.compare(federation.hub, federation.members)
     found = await holdings.read_fleet(federation.members)
