@@ -18,6 +18,7 @@ import structlog
 import uvloop
 
 from shared.runtime.environment import BadSetting, read_settings
+from shared.runtime.open_files import allow_open_files
 from shared.runtime.probes import Readiness
 
 AnySettings = TypeVar("AnySettings")
@@ -101,6 +102,7 @@ def main(settings: type[AnySettings], serve: Callable[[AnySettings], Awaitable[N
         return 2
 
     async def run() -> None:
+        allow_open_files()
         _finish_turns()
         _calm_collector()
         await serve(found)
