@@ -14,9 +14,15 @@ from datetime import timedelta
 import msgspec
 import structlog
 
+from services.propagator.apply.corrections import Corrections
 from services.propagator.apply.foreign import ForeignObjects
+from services.propagator.apply.gate import MemberGate
+from services.propagator.apply.holding import Holder
+from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reconciler import ObjectReconciler, is_foundation
+from services.propagator.apply.removal import Remover
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
 from services.propagator.apply.watches import KindWatches
@@ -134,17 +140,23 @@ class MemberWorker:
                 self._doubt(tracked)
 
     def _build(self, watches: KindWatches) -> Controller[ObjectKey]:
+        outcomes = Outcomes(self._cluster, self._objects, self._reports, self._on_settled)
+        newest = NewestOrders(self._cluster, self._bus, self._objects)
+        holder = Holder(
+            self._api,
+            ForeignObjects(self._api, self._clock, self._settings.foreign_view.total_seconds()),
+            Corrections(self._cluster, self._clock, self._reports),
+            self._reports,
+            outcomes,
+        )
         reconciler = ObjectReconciler(
-            cluster=self._cluster,
-            api=self._api,
-            bus=self._bus,
-            clock=self._clock,
             objects=self._objects,
-            foreign=ForeignObjects(
-                self._api, self._clock, self._settings.foreign_view.total_seconds()
-            ),
+            gate=MemberGate(self._clock),
+            newest=newest,
             watches=watches,
-            reports=self._reports,
+            holder=holder,
+            remover=Remover(self._api, watches, newest, self._reports, outcomes),
+            outcomes=outcomes,
             settled=self._on_settled,
         )
         settings = LoopSettings(

@@ -1,0 +1,100 @@
+"""How a turn at an object ends: told to the loop, reported, acknowledged; and when the next is.
+
+What the member refuses is reported and tried again ever more slowly, for members change. Its order
+is acknowledged then, so that refused objects never hold up the queue; it is read again from WORK.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.reports import Reports
+from shared.apimachinery.manifest import ObjectKey
+from shared.controller.result import Again, Done, Result
+from shared.errors import MemberRefused
+from shared.telemetry import metrics
+
+SOON_ATTEMPTS = 6
+SOON = timedelta(milliseconds=100)
+SLOW = timedelta(seconds=5)
+SLOW_MAX = timedelta(minutes=5)
+
+Settled = Callable[[ObjectKey, bool], None]
+"""Told when a key is done for now: (key, whether the member obeyed)."""
+
+
+class Outcomes:
+    """Of one member."""
+
+    def __init__(self, cluster: str, objects: Objects, reports: Reports, settled: Settled) -> None:
+        self._cluster = cluster
+        self._objects = objects
+        self._reports = reports
+        self._settled = settled
+        self._applied = metrics.WORKS_APPLIED.labels(cluster, "applied")
+
+    async def obeyed(self, tracked: TrackedObject) -> Result:
+        """Nothing is left to do."""
+        tracked.pending, tracked.failures, tracked.message = False, 0, None
+        self._report_latest(tracked)
+        self._applied.inc()
+        self._settled(tracked.key, True)
+        await self.acknowledge(tracked)
+        return Done()
+
+    async def removed(self, tracked: TrackedObject, *, preserved: bool = False) -> Result:
+        """The member holds it no longer, or keeps it as its own."""
+        self._reports.removed(tracked, preserved=preserved)
+        await self.obeyed(tracked)
+        self._objects.drop(tracked)
+        return Done()
+
+    async def underway(self, tracked: TrackedObject, poll: timedelta) -> Result:
+        """The member agreed, and the end of it may take long: look again after *poll*."""
+        await self.acknowledge(tracked)
+        self._settled(tracked.key, True)
+        return Again(poll)
+
+    def postponed(self, tracked: TrackedObject, delay: timedelta) -> Result:
+        self._settled(tracked.key, False)
+        return Again(delay)
+
+    async def gave_way(self, tracked: TrackedObject) -> Result:
+        """Another worker carried out a newer order: leave ours, and read that one."""
+        metrics.WORKS_APPLIED.labels(self._cluster, "stale").inc()
+        tracked.message = None
+        self._settled(tracked.key, False)
+        await self.acknowledge(tracked)
+        return Again(timedelta(0))
+
+    async def refused(self, tracked: TrackedObject, err: MemberRefused) -> Result:
+        tracked.failures += 1
+        soon = err.status in (404, 409) or "being terminated" in str(err)
+        if err.reason == "AlreadyExists":
+            soon = False
+        if soon and tracked.failures <= SOON_ATTEMPTS:
+            return self.postponed(tracked, SOON * 2 ** (tracked.failures - 1))
+        metrics.WORKS_APPLIED.labels(self._cluster, "refused").inc()
+        self._reports.refused(tracked, err)
+        await self.acknowledge(tracked)
+        tracked.message = None
+        self._settled(tracked.key, False)
+        excess = tracked.failures - (SOON_ATTEMPTS if soon else 1)
+        return Again(min(SLOW * 2 ** min(max(excess, 0), 10), SLOW_MAX))
+
+    async def acknowledge(self, tracked: TrackedObject) -> None:
+        if tracked.delivery is not None:
+            delivery, tracked.delivery = tracked.delivery, None
+            await delivery.acknowledge()
+
+    def _report_latest(self, tracked: TrackedObject) -> None:
+        """Report what the watch showed before the answer to our apply came, if it is newer."""
+        latest, tracked.latest = tracked.latest, None
+        if (
+            latest is not None
+            and tracked.seen is not None
+            and latest.metadata.resource_version == tracked.seen.resource_version
+            and tracked.applied == tracked.sequence
+            and not tracked.deleted
+        ):
+            self._reports.seen(tracked, latest)

@@ -1,0 +1,88 @@
+"""Removing an object from the member, or leaving it there as the member's own."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from services.propagator.apply.looking import look_at
+from services.propagator.apply.newest import NewestOrders
+from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.outcomes import Outcomes
+from services.propagator.apply.reports import Reports
+from services.propagator.core.marks import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
+from shared.apimachinery.manifest import Manifest
+from shared.controller.result import Result
+from shared.events.work import WorkOrder
+from shared.memberapi.port import MemberApi, ResourceType
+
+POLL = timedelta(seconds=2)
+
+
+class Watching(Protocol):
+    """The part of `KindWatches` that matters here."""
+
+    def ensure(self, kind: ResourceType) -> None: ...
+
+    def is_synced(self, kind: ResourceType) -> bool: ...
+
+
+class Remover:
+    """Of one member; carries out orders that are tombstones."""
+
+    def __init__(
+        self,
+        api: MemberApi,
+        watches: Watching,
+        newest: NewestOrders,
+        reports: Reports,
+        outcomes: Outcomes,
+    ) -> None:
+        self._api = api
+        self._watches = watches
+        self._newest = newest
+        self._reports = reports
+        self._outcomes = outcomes
+
+    async def remove(self, tracked: TrackedObject, order: WorkOrder) -> Result:
+        key, kind = tracked.key, tracked.kind
+        assert kind is not None
+        if tracked.removing and tracked.seen is None and not tracked.doubted:
+            # The watch showed the end of what the member agreed to delete.
+            return await self._outcomes.removed(tracked)
+        seen = tracked.seen
+        if seen is None or tracked.removing or tracked.doubted or not self._watches.is_synced(kind):
+            await look_at(self._api, tracked)
+            seen = tracked.seen
+        if seen is None or not seen.ours:
+            return await self._outcomes.removed(tracked)
+        if tracked.outrun and await self._newest.is_outdated(tracked):
+            return await self._outcomes.gave_way(tracked)
+        if order.preserve_on_deletion:
+            await self._api.merge(kind, key.namespace, key.name, _RELEASE)
+            return await self._outcomes.removed(tracked, preserved=True)
+        if tracked.removing != seen.uid:
+            await self._delete(tracked, kind, seen.uid)
+            if tracked.seen is None:
+                return await self._outcomes.removed(tracked)
+            self._reports.removing(tracked)
+        # Done for now, but pending until it is gone: its finalizers may take long.
+        return await self._outcomes.underway(tracked, POLL)
+
+    async def _delete(self, tracked: TrackedObject, kind: ResourceType, uid: str) -> None:
+        # Before the call: the watch may show the end before the answer comes.
+        tracked.removing, agreed = uid, False
+        try:
+            await self._api.delete(
+                kind, tracked.key.namespace, tracked.key.name, uid=uid, propagation="Background"
+            )
+            agreed = True
+        finally:
+            if not agreed:
+                tracked.removing = ""
+
+
+_RELEASE: Manifest = {
+    "metadata": {
+        "labels": {MANAGED_LABEL: None},
+        "annotations": {WORK_GENERATION: None, TEMPLATE_UID: None},
+    }
+}
