@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,7 +14,8 @@ from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
 from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource
-from shared.apiserver.assembly import Extensions, Task, assemble
+from shared.apiserver.assembly import Api, Extensions, Task
+from shared.apiserver.assembly import assemble as assemble_api
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
@@ -77,30 +78,49 @@ async def open_gateway(
     clock: Clock,
 ) -> AsyncIterator[Gateway]:
     """Wire the API over any store and bus, and listen."""
+    hosts = tuple(dict.fromkeys((*settings.tls_hosts, settings.host)))
+    certificate = ensure_serving_certificate(settings.tls_folder, hosts, clock=clock)
+    ensure_token(settings.tokens_file)
+    server = ServerSettings(
+        host=settings.host,
+        port=settings.port,
+        certificate=certificate.certificate,
+        private_key=certificate.private_key,
+        version=settings.kubernetes_version,
+        stop_seconds=settings.stop_seconds,
+        limits=settings.limits,
+    )
+    tokens = TokenTable.read(settings.tokens_file)
+    api = assemble(server, tokens, store, bus, key, readiness=readiness, clock=clock)
+    async with api.listen() as listening:
+        yield Gateway(listening, api.tasks)
+
+
+def assemble(
+    server: ServerSettings,
+    tokens: TokenTable,
+    store: ObjectStore,
+    bus: Bus,
+    key: EnvelopeKey,
+    *,
+    readiness: Readiness,
+    clock: Clock,
+) -> Api:
+    """Wire the Federated API over any ports; it does not listen yet."""
     works = WorkView(bus, clock)
 
     def on_change(change: Change) -> None:
         if _CLUSTERS.covers(change.stored.key) and change.type is ChangeType.DELETED:
             works.forget_member(change.stored.key.name)
 
-    stop = store.mirror.on_change(on_change)
+    # The mirror is as old as this API becomes: nobody need be told when to stop.
+    store.mirror.on_change(on_change)
     door = CredentialsDoor(store, bus, key)
-    hosts = tuple(dict.fromkeys((*settings.tls_hosts, settings.host)))
-    certificate = ensure_serving_certificate(settings.tls_folder, hosts, clock=clock)
-    ensure_token(settings.tokens_file)
-    api = assemble(
+    api = assemble_api(
         CompositeStore(store, works, [GroupResource(GROUP, resource) for resource in RESOURCES]),
         Registry(builtin_kinds(), hanse_kinds()),
-        TokenTable.read(settings.tokens_file),
-        ServerSettings(
-            host=settings.host,
-            port=settings.port,
-            certificate=certificate.certificate,
-            private_key=certificate.private_key,
-            version=settings.kubernetes_version,
-            stop_seconds=settings.stop_seconds,
-            limits=settings.limits,
-        ),
+        tokens,
+        server,
         extensions=Extensions(
             admission=hanse_admission(),
             subresources=door.subresources(),
@@ -109,8 +129,4 @@ async def open_gateway(
         ),
         clock=clock,
     )
-    try:
-        async with api.listen() as listening:
-            yield Gateway(listening, {**api.tasks, "works": works.run})
-    finally:
-        stop()
+    return replace(api, tasks={**api.tasks, "works": works.run})

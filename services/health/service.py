@@ -52,11 +52,32 @@ async def serve(settings: Settings) -> None:
         bus = open_bus(connection, "health")
         store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
-        health = Health(
-            store, bus, key=key, connect=_connect, clock=SystemClock(), settings=settings
+        tasks = assemble(
+            settings,
+            store,
+            bus,
+            clock=SystemClock(),
+            key=key,
+            connect=_connect,
+            readiness=readiness,
         )
-        readiness.checks["reports"] = health.reports_known.is_set
-        await run_until_stopped(health.tasks, readiness)
+        await run_until_stopped(tasks, readiness)
+
+
+def assemble(
+    settings: Settings,
+    store: ObjectStore,
+    bus: Bus,
+    *,
+    clock: Clock,
+    key: EnvelopeKey,
+    connect: Connect,
+    readiness: Readiness,
+) -> Mapping[str, Runnable]:
+    """Wire health over any ports; what is returned runs for as long as it lives."""
+    health = Health(store, bus, key=key, connect=connect, clock=clock, settings=settings)
+    readiness.checks["reports"] = health.reports_known.is_set
+    return health.tasks
 
 
 def _connect(name: str, credentials: MemberCredentials) -> AbstractAsyncContextManager[MemberApi]:

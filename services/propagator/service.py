@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 
-from services.propagator.apply.members import CLUSTERS, MemberWorkers
+from services.propagator.apply.members import CLUSTERS, MemberWorkers, OpenMember
 from services.propagator.dispatch.dispatcher import Dispatcher
 from services.propagator.settings import Settings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.controller.loop import LoopSettings
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
-from shared.memberapi.sealing import load_key
+from shared.memberapi.sealing import EnvelopeKey, load_key
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -35,19 +36,48 @@ async def serve(settings: Settings) -> None:
         scopes = (CLUSTERS,) if settings.role == "apply" else (EVERYTHING,)
         store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
-        tasks: dict[str, Runnable] = {}
-        if settings.role != "apply":
-            tasks |= _dispatch(settings, store, bus, readiness)
-        if settings.role != "dispatch":
-            tasks |= _apply(settings, store, bus)
+        tasks = assemble(
+            settings,
+            store,
+            bus,
+            clock=SystemClock(),
+            members=_members(settings) if settings.role != "dispatch" else None,
+            readiness=readiness,
+        )
         await run_until_stopped(tasks, readiness)
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """How apply reaches the members: what opens their credentials, and what calls them."""
+
+    key: EnvelopeKey
+    open_member: OpenMember
+
+
+def assemble(
+    settings: Settings,
+    store: ObjectStore,
+    bus: Bus,
+    *,
+    clock: Clock,
+    members: Members | None,
+    readiness: Readiness,
+) -> Mapping[str, Runnable]:
+    """Wire dispatch and apply over any ports; without *members* there is no apply."""
+    tasks: dict[str, Runnable] = {}
+    if settings.role != "apply":
+        tasks |= _dispatch(settings, store, bus, clock, readiness)
+    if members is not None:
+        tasks |= _apply(settings, store, bus, clock, members)
+    return tasks
+
+
 def _dispatch(
-    settings: Settings, store: ObjectStore, bus: Bus, readiness: Readiness
+    settings: Settings, store: ObjectStore, bus: Bus, clock: Clock, readiness: Readiness
 ) -> Mapping[str, Runnable]:
     loop = LoopSettings(workers=settings.dispatch_workers, resync=settings.resync)
-    dispatcher = Dispatcher(store, bus, SystemClock(), loop)
+    dispatcher = Dispatcher(store, bus, clock, loop)
     readiness.checks["work"] = dispatcher.log.caught_up.is_set
     return {
         "work-log": dispatcher.log.run,
@@ -57,7 +87,7 @@ def _dispatch(
     }
 
 
-def _apply(settings: Settings, store: ObjectStore, bus: Bus) -> Mapping[str, Runnable]:
+def _members(settings: Settings) -> Members:
     key = load_key(settings.envelope_key_file, settings.envelope_key)
     limits = MemberLimits(
         connections=settings.worker.concurrency, deadline=settings.member_deadline
@@ -68,12 +98,18 @@ def _apply(settings: Settings, store: ObjectStore, bus: Bus) -> Mapping[str, Run
     ) -> AbstractAsyncContextManager[MemberApi]:
         return open_member(credentials, name=name, limits=limits)
 
+    return Members(key, open_limited)
+
+
+def _apply(
+    settings: Settings, store: ObjectStore, bus: Bus, clock: Clock, members: Members
+) -> Mapping[str, Runnable]:
     workers = MemberWorkers(
         store=store,
         bus=bus,
-        clock=SystemClock(),
-        key=key,
-        open_member=open_limited,
+        clock=clock,
+        key=members.key,
+        open_member=members.open_member,
         settings=settings.worker,
         clusters=settings.clusters,
     )

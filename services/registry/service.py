@@ -1,7 +1,7 @@
 """The composition root of the registry."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from services.registry.reconcilers.clusters import (
     CLUSTERS,
@@ -55,14 +55,32 @@ async def serve(settings: Settings) -> None:
         scopes = (CLUSTERS, Scope.of(DEFINITIONS), Scope.of(NAMESPACES))
         store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
-        clock = SystemClock()
-        memberships = Memberships(
-            store, bus, key=key, connect=_connect, clock=clock, settings=settings
+        tasks = await stack.enter_async_context(
+            assembled(settings, store, bus, clock=SystemClock(), key=key, connect=_connect)
         )
+        await run_until_stopped(tasks, readiness)
+
+
+@asynccontextmanager
+async def assembled(
+    settings: Settings,
+    store: ObjectStore,
+    bus: Bus,
+    *,
+    clock: Clock,
+    key: EnvelopeKey,
+    connect: Connect,
+) -> AsyncIterator[Mapping[str, Runnable]]:
+    """Wire the registry over any ports; what is given runs for as long as this is entered.
+
+    Within, requests are answered.
+    """
+    memberships = Memberships(store, bus, key=key, connect=connect, clock=clock, settings=settings)
+    async with AsyncExitStack() as stack:
         door = open_door(store, clock, stack)
         commands = CommandDoor(bus, door, clock, attempts_max=settings.command_attempts)
         await stack.enter_async_context(RequestDoor(bus, door).serving())
-        await run_until_stopped({**memberships.tasks, "commands": commands.run}, readiness)
+        yield {**memberships.tasks, "commands": commands.run}
 
 
 def _connect(name: str, credentials: MemberCredentials) -> AbstractAsyncContextManager[MemberApi]:

@@ -33,8 +33,15 @@ async def serve(settings: Settings) -> None:
         bus = open_bus(connection, "scheduler")
         store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
-        scheduler = Scheduler(store, bus, clock=SystemClock(), settings=settings)
-        await run_until_stopped(scheduler.tasks, readiness)
+        tasks = assemble(settings, store, bus, clock=SystemClock())
+        await run_until_stopped(tasks, readiness)
+
+
+def assemble(
+    settings: Settings, store: ObjectStore, publisher: Publisher, *, clock: Clock
+) -> Mapping[str, Runnable]:
+    """Wire the scheduler over any ports; what is returned runs for as long as it lives."""
+    return Scheduler(store, publisher, clock=clock, settings=settings).tasks
 
 
 class Scheduler:

@@ -56,15 +56,20 @@ class Api:
     tasks: Mapping[str, Task]
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[Listening]:
-        """Follow the custom kinds, see that the permanent namespaces exist, and serve."""
+    async def open(self) -> AsyncIterator[None]:
+        """Within, custom kinds are followed and the permanent namespaces exist."""
         stop = follow_definitions(self.registry, self.serving.store.mirror)
         try:
             await ensure_namespaces(self.serving)
-            async with self.server.listen() as listening:
-                yield listening
+            yield
         finally:
             stop()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[Listening]:
+        """Open it, and serve."""
+        async with self.open(), self.server.listen() as listening:
+            yield listening
 
 
 def assemble(
