@@ -74,13 +74,13 @@ def _merge_list(current: list[Any], patch: list[Any], schema: Schema) -> list[An
     if not any(isinstance(item, dict) for item in (*current, *patch)):
         merged = list({_identity(item, ""): item for item in (*current, *patch)}.values())
         return _in_order(merged, patch, current, "")
+    if not all(isinstance(item, dict) for item in (*current, *patch)):
+        raise InvalidObject(f"list element types are not identical: {in_go([current, patch])}")
     key = schema.merge_key
     if not key:
         raise InvalidObject("cannot merge lists without merge key")
-    if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
-        return [
-            _verbatim(item) for item in patch if not isinstance(item, dict) or _PATCH not in item
-        ]
+    if any(item.get(_PATCH) == "replace" for item in patch):
+        return [_verbatim(item) for item in patch if _PATCH not in item]
     kept, plain = _without_deleted(current, patch, key)
     merged = list(kept)
     places = _keyed_places(merged, key)

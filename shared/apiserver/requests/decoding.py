@@ -7,13 +7,14 @@ cannot be applied (422). The words are those of its decoder, since tools look fo
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.apimachinery import facts
 from shared.apimachinery.formats import QUANTITY_RULE
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apimachinery.scalars import shown
 from shared.apimachinery.schema import ANYTHING, Schema
+from shared.apimachinery.strategic_merge import in_go
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.requests.negotiation import APPLY_PATCH, PATCH_TYPES
 from shared.apiserver.status_errors import ApiFault, bad_request, invalid
@@ -31,6 +32,17 @@ _WORDS: Mapping[type, str] = {
     dict: "object",
     list: "array",
 }
+_GO_KINDS: Mapping[type, str] = {
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    str: "string",
+    dict: "map",
+    list: "slice",
+}
+_READ_AS_JSON = frozenset(("quantity", "date-time"))
+_BAD_BASE64 = "illegal base64 data"
+_BASE64 = re.compile("[A-Za-z0-9+/]*")
 
 
 def unrecognized(kind: ResourceKind, body: bytes, why: str) -> ApiFault:
@@ -62,6 +74,13 @@ def patch_cannot_be_applied(value: Any, why: str) -> ApiFault:
     return invalid(_NOBODY, "", [FieldError("patch", text)])
 
 
+def strategic_patch_cannot_be_applied(patch: Manifest, why: str) -> ApiFault:
+    """The same of a strategic patch, which is shown itself, as Go prints plain data."""
+    return invalid(
+        _NOBODY, "", [FieldError("patch", f"Invalid value: {shown(in_go(patch))}: {why}")]
+    )
+
+
 def strict_error(faults: Iterable[str]) -> str:
     """Join what strict decoders found; lines of YAML come in a frame of their own."""
     found = list(faults)
@@ -83,11 +102,20 @@ def refuse_text(kind: ResourceKind, body: Any, media: str, faults: Iterable[str]
     return cannot_be_handled(kind, why)
 
 
-def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema) -> str:
-    """Return the decoder's words for the value at *path*, which is of another type than declared.
+class _Place(NamedTuple):
+    """A value within an object, and what its kind declares there."""
 
-    *path* is that of a `FieldError`: `spec.ports[0].port`, `data[key]`.
-    """
+    value: Any
+    schema: Schema
+    struct: str
+    """The type that has the field."""
+
+    names: list[str]
+    """Of the fields that lead there."""
+
+
+def _place(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema) -> _Place:
+    """*path* is that of a `FieldError`: `spec.ports[0].port`, `data[key]`."""
     value: Any = manifest
     struct, names = kind.gvk.kind, []
     node = schema.as_object()
@@ -101,6 +129,15 @@ def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema
         names.append(part)
         value = value.get(part)
         node = node.field(part) or ANYTHING
+    return _Place(value, node, struct, names)
+
+
+def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema) -> str:
+    """Return the decoder's words for the value at *path*, which is of another type than declared.
+
+    *path* is that of a `FieldError`: `spec.ports[0].port`, `data[key]`.
+    """
+    value, node, struct, names = _place(kind, manifest, path, schema)
     if isinstance(value, str) and (why := _unreadable_text(value, node.format)) is not None:
         return why
     found = _WORDS.get(type(value), "null")
@@ -109,13 +146,49 @@ def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema
     return _NOT_NAMED.format(found, struct, ".".join(names), _go_type(node))
 
 
+def not_restored(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema) -> str:
+    """Return what is said of such a value when a strategic patch has brought it.
+
+    What such a patch makes is plain data, which another converter turns into types.
+    """
+    value, node, _, _ = _place(kind, manifest, path, schema)
+    found = _GO_KINDS.get(type(value), "nil")
+    if isinstance(value, str):
+        if node.format == "byte":
+            return f"error decoding from json: {_BAD_BASE64} at input byte {_bad_byte(value)}"
+        if (why := _unreadable_text(value, node.format)) is not None:
+            return why
+    if node.type == "array" or node.format == "byte":
+        return f"cannot restore slice from {found}"
+    if node.type == "object":
+        return f"cannot restore {'map from' if node.values else 'struct from:'} {found}"
+    if node.format in _READ_AS_JSON or node.int_or_string:
+        if node.format == "quantity":
+            return QUANTITY_RULE
+        wanted = "int32" if node.int_or_string else "string"
+        return f"json: cannot unmarshal {_WORDS[type(value)]} into Go value of type {wanted}"
+    wanted = _go_type(node)
+    # Go would convert numbers to one another and to text; that far its converter goes too.
+    if isinstance(value, float) and node.type == "integer":
+        return f"cannot convert {found} to {wanted}"
+    if type(value) is int and node.type == "string":
+        return f"cannot convert {found} to {wanted}"
+    return f"unrecognized type: {wanted}"
+
+
+def _bad_byte(text: str) -> int:
+    """Where a decoder of base64 stops: at the first byte that has no place there."""
+    sound = _BASE64.match(text)
+    return sound.end() if sound else 0
+
+
 def _unreadable_text(value: str, form: str) -> str | None:
     """What types that read texts of their own say of one; None for other types."""
     match form:
         case "quantity":
             return QUANTITY_RULE
         case "byte":
-            return "illegal base64 data"
+            return _BAD_BASE64
         case "date-time":
             return f'parsing time {shown(value)} as "2006-01-02T15:04:05Z07:00"'
         case _:

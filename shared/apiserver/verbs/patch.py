@@ -23,6 +23,7 @@ from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version, prepare_changed, without_shown
 from shared.apiserver.writing.addressed import of_kind, read_configuration, require_place
 from shared.apiserver.writing.merging import apply_configuration, merge
+from shared.apiserver.writing.validation import Source, StrategicPatch, require_header
 from shared.errors import AlreadyExists
 from shared.store.port import Revision, Stored
 
@@ -69,6 +70,7 @@ async def patch(serving: Serving, call: Call, document: Any, media: str) -> Outc
     if media == APPLY_PATCH:
         return await apply(serving, call, document)
     warnings: tuple[str, ...] = ()
+    source: Source = StrategicPatch(document) if media == STRATEGIC_PATCH else "patch"
 
     def compute(stored: Stored) -> Manifest:
         nonlocal warnings
@@ -78,10 +80,11 @@ async def patch(serving: Serving, call: Call, document: Any, media: str) -> Outc
         merged = merge(call.kind, base, document, media, name=call.name)
         if exact:
             merged = without_shown(serving, call, stored, merged)
+        require_header(call.kind, base, merged, source)
         merged = _of_same_kind(call.kind, stored.manifest, merged, media)
         require_place(call, merged.get("metadata"))
         check_version(call, stored, merged.get("metadata"))
-        new, warnings = prepare_changed(serving, call, stored, merged, "patch")
+        new, warnings = prepare_changed(serving, call, stored, merged, source)
         return new
 
     written = await transact(serving, call, call.key, compute)

@@ -14,7 +14,9 @@ from shared.apiserver.life import DEFINITIONS
 from shared.apiserver.names import check_metadata
 from shared.apiserver.requests.decoding import (
     cannot_be_handled,
+    not_restored,
     patch_cannot_be_applied,
+    strategic_patch_cannot_be_applied,
     strict_error,
     wrong_type,
 )
@@ -23,11 +25,20 @@ from shared.apiserver.status_errors import ApiFault, invalid
 from shared.apiserver.writing.ownership import schema_of
 from shared.errors import FieldError
 
-Source = Literal["body", "patch", "apply"]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrategicPatch:
+    """What made an object, as it was sent."""
+
+    document: Manifest
+
+
+Source = Literal["body", "patch", "apply"] | StrategicPatch
 """Where an object comes from: sent as it is, made by a patch, or by server-side apply."""
 
 _SAID_BY_RULES = frozenset({"FieldValueRequired", "FieldValueDuplicate"})
 # Faults of an object that a typed decoder has read nevertheless.
+_HEADER = ("apiVersion", "kind", "metadata")
 _READABLE = _SAID_BY_RULES | {"FieldValueNotSupported", "FieldValueTooMany", "FieldValueTooLong"}
 
 
@@ -155,10 +166,29 @@ def _require_readable(
     """Raise `ApiFault` where a typed decoder would not come to the end."""
     for fault in findings.faults:
         if fault.reason not in _READABLE:
-            raise _unreadable(kind, new, wrong_type(kind, new, fault.path, schema_of(kind)), source)
+            say = not_restored if isinstance(source, StrategicPatch) else wrong_type
+            raise _unreadable(kind, new, say(kind, new, fault.path, schema_of(kind)), source)
+
+
+def require_header(kind: ResourceKind, old: Manifest, new: Manifest, source: Source) -> None:
+    """Raise `ApiFault` 422 where a patch has given apiVersion, kind or metadata a wrong type.
+
+    Of these an update keeps most as they were, so that nobody would look at them later.
+    """
+    schema = schema_of(kind)
+    parts = _HEADER if isinstance(source, StrategicPatch) else ("metadata",)
+    changed = [part for part in parts if part in new and new[part] not in (None, old.get(part))]
+    if not changed or not schema.typed:
+        return
+    header = {part: new[part] for part in changed}
+    if isinstance(header.get("metadata"), dict):
+        header = _judged(header)
+    _require_readable(kind, new, validate(header, schema), source)
 
 
 def _unreadable(kind: ResourceKind, new: Manifest, why: str, source: Source) -> ApiFault:
+    if isinstance(source, StrategicPatch):
+        return strategic_patch_cannot_be_applied(source.document, why)
     return patch_cannot_be_applied(new, why) if source == "patch" else cannot_be_handled(kind, why)
 
 

@@ -65,9 +65,8 @@ def test_lists_of_anything_merge() -> None:
     merged = strategic_merge({"words": [["a"], 1]}, {"words": [["a"], ["b"], None]}, NAMED)
     assert sorted(map(str, merged["words"])) == ["1", "None", "['a']", "['b']"]
     items = [{"$patch": "replace"}, 5, {"name": "b"}]
-    assert strategic_merge({"items": [{"name": "a"}]}, {"items": items}, NAMED) == {
-        "items": [5, {"name": "b"}]
-    }
+    with pytest.raises(InvalidObject, match="element types are not identical"):
+        strategic_merge({"items": [{"name": "a"}]}, {"items": items}, NAMED)
 
 
 def test_long_lists_merge_in_one_pass() -> None:
