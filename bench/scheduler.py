@@ -28,7 +28,7 @@ from shared.api.cluster import Cluster
 from shared.api.meta import read, section
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode, encode
-from shared.interpreter.demand import demand_of
+from shared.interpreter.registry import BUILT_IN
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _GRACE = timedelta(seconds=30)
@@ -127,7 +127,9 @@ class _Bench:
         if policy is None:
             raise RuntimeError("every namespace has a policy for everything")
         before = self.bindings.get(key)
-        workload = workload_of(key, template, demand_of(template), policy, before, grace=_GRACE)
+        workload = workload_of(
+            key, template, BUILT_IN.of(template).demand(template), policy, before, grace=_GRACE
+        )
         decision = schedule(workload, self._fleet, _NOW)
         condition = condition_of(decision, 1)
         self.scheduled += condition.status == "True"

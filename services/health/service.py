@@ -26,6 +26,7 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller, LoopSettings
+from shared.interpreter.registry import BUILT_IN
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -121,7 +122,9 @@ class Health:
         )
         self._index = BindingIndex(store.mirror, reports, pace)
         self._statuses: Controller[ObjectKey] = Controller(
-            "status", StatusReconciler(store, self._index, reports, pace, clock), loop
+            "status",
+            StatusReconciler(store, self._index, reports, pace, clock, interpreters=BUILT_IN),
+            loop,
         )
         self._reports = ReportFollower(bus, reports, self._index.news)
 

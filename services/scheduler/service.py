@@ -14,6 +14,7 @@ from shared.bus.port import Publisher
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
+from shared.interpreter.registry import BUILT_IN
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -67,6 +68,7 @@ class Scheduler:
                 Announcements(publisher, clock),
                 clock,
                 settings.toleration,
+                interpreters=BUILT_IN,
             ),
             settings.loop,
         )

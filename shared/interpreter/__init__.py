@@ -1,6 +1,6 @@
-"""What Hanse knows of a kind: replicas, health, dependencies, how statuses add up.
+"""What Hanse knows of a kind: replicas, health, how statuses add up.
 
-The functions below are the whole interface; built-in kinds are tables in this package's modules.
-A kind without an entry has no replicas, is Healthy once it exists, and its statuses do not add up
-(the template's status stays empty).
+`Interpreter` answers for one kind and `Interpreters` finds it; the other modules hold, question by
+question, the answers for built-in kinds. A kind without an entry has no replicas, and is judged and
+added up by the conditions that most controllers report.
 """

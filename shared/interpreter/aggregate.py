@@ -6,111 +6,12 @@ what `kubectl rollout status` waits for. A member that is leaving (its share is 
 counts as old replicas; one that is silent counts as not ready, as the pods of a lost node do.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.api.binding import ClusterReport
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, generation_of
-from shared.interpreter.conditions import all_of, any_of, latest
+from shared.interpreter.conditions import all_of, any_of, latest, with_conditions
 from shared.interpreter.health import count
-from shared.interpreter.reflect import GENERATION
-
-Status = dict[str, Any]
-
-# What a silent member is not believed, and what a leaving one has nothing of.
-_READY = frozenset({"readyReplicas", "availableReplicas", "numberReady", "numberAvailable"})
-_READY_TOO = frozenset({"currentHealthy", "disruptionsAllowed", "ready"})
-_UPDATED = frozenset({"updatedReplicas", "updatedNumberScheduled"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reports:
-    """The reports of one template, each target with one, and what is known of their members."""
-
-    decided_generation: int
-    targets: tuple[ClusterReport, ...]
-    leaving: tuple[ClusterReport, ...]
-    silent: frozenset[str]
-
-    @property
-    def all(self) -> tuple[ClusterReport, ...]:
-        return self.targets + self.leaving
-
-    @property
-    def statuses(self) -> list[Status]:
-        return [report.status for report in self.all if report.status]
-
-    def total(self, name: str) -> int:
-        """Sum the count *name* over the members, believing the silent and leaving only so far."""
-        found = 0
-        for report in self.targets:
-            if report.cluster in self.silent and name in _READY | _READY_TOO:
-                continue
-            found += count(report.status, name)
-        if name not in _UPDATED:
-            found += sum(count(report.status, name) for report in self.leaving)
-        return found
-
-    def totals(self, *names: str, keep_zero: bool = True) -> Status:
-        sums = {name: self.total(name) for name in names}
-        return {name: value for name, value in sums.items() if value or keep_zero}
-
-    @property
-    def observed_generation(self) -> int:
-        """The newest template generation that every target has applied and looked at."""
-        observed = self.decided_generation
-        for report in self.targets:
-            current = (
-                report.applied
-                and GENERATION in report.status
-                and count(report.status, "observedGeneration") >= report.status[GENERATION]
-            )
-            observed = min(observed, report.template_generation - (0 if current else 1))
-        return max(observed, 0)
-
-
-def aggregate_status(
-    template: Manifest,
-    reports: Sequence[ClusterReport],
-    *,
-    decided_generation: int | None = None,
-    leaving: Collection[str] = (),
-    silent: Collection[str] = (),
-) -> Status | None:
-    """Add *reports* up to the status of *template*; None for a kind whose statuses do not add up.
-
-    There is one report for each target, an empty one (`ClusterReport(cluster=...)`) where nothing
-    has been heard. *decided_generation* is that of the template for which the targets were chosen
-    (None: the present one). *leaving* names the reports of shares being evicted; *silent* the
-    clusters nobody reaches. The result holds no time that was not in a report.
-    """
-    gvk = GroupVersionKind.of(template)
-    rule = _RULES.get((gvk.group, gvk.kind))
-    if rule is None:
-        return None
-    generation = generation_of(template)
-    decided = generation if decided_generation is None else min(decided_generation, generation)
-    ordered = sorted(reports, key=lambda report: report.cluster)
-    return rule(
-        Reports(
-            decided_generation=decided,
-            targets=tuple(report for report in ordered if report.cluster not in leaving),
-            leaving=tuple(
-                report
-                for report in ordered
-                if report.cluster in leaving and report.cluster not in silent
-            ),
-            silent=frozenset(silent),
-        )
-    )
-
-
-def _with_conditions(status: Status, *conditions: Mapping[str, Any] | None) -> Status:
-    found = [dict(condition) for condition in conditions if condition is not None]
-    if found:
-        status["conditions"] = found
-    return status
+from shared.interpreter.reports import Reports, Status
 
 
 def _deployment(reports: Reports) -> Status:
@@ -120,7 +21,7 @@ def _deployment(reports: Reports) -> Status:
     missing = count(status, "replicas") - count(status, "availableReplicas")
     if missing > 0:
         status["unavailableReplicas"] = missing
-    return _with_conditions(
+    return with_conditions(
         status,
         all_of("Available", reports.targets, reports.silent),
         all_of(
@@ -165,7 +66,7 @@ def _replica_set(reports: Reports) -> Status:
     status |= reports.totals("replicas")
     names = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
     status |= reports.totals(*names, keep_zero=False)
-    return _with_conditions(status, any_of("ReplicaFailure", reports.targets))
+    return with_conditions(status, any_of("ReplicaFailure", reports.targets))
 
 
 def _job(reports: Reports) -> Status:
@@ -181,7 +82,7 @@ def _job(reports: Reports) -> Status:
     else:
         # Half done is not a condition that batch/v1 knows.
         complete = None
-    return _with_conditions(status, complete, any_of("Failed", reports.targets))
+    return with_conditions(status, complete, any_of("Failed", reports.targets))
 
 
 def _cron_job(reports: Reports) -> Status:
@@ -225,7 +126,7 @@ def _disruption_budget(reports: Reports) -> Status:
     status |= reports.totals(
         "currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"
     )
-    return _with_conditions(status, all_of("DisruptionAllowed", reports.targets, reports.silent))
+    return with_conditions(status, all_of("DisruptionAllowed", reports.targets, reports.silent))
 
 
 def _autoscaler(reports: Reports) -> Status:
@@ -236,7 +137,7 @@ def _autoscaler(reports: Reports) -> Status:
     # Metrics of several members are of different pods; only one member's own can be shown.
     if len(reports.statuses) == 1 and "currentMetrics" in reports.statuses[0]:
         status["currentMetrics"] = reports.statuses[0]["currentMetrics"]
-    return _with_conditions(
+    return with_conditions(
         status,
         all_of("AbleToScale", reports.targets, ()),
         all_of("ScalingActive", reports.targets, ()),
@@ -267,12 +168,12 @@ def _pod(reports: Reports) -> Status:
         names = ("podIP", "hostIP", "reason", "message")
         status |= {name: only[name] for name in names if name in only}
     kinds = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
-    return _with_conditions(
+    return with_conditions(
         status, *(all_of(kind, reports.targets, reports.silent) for kind in kinds)
     )
 
 
-_RULES: Mapping[tuple[str, str], Callable[[Reports], Status]] = {
+BUILT_IN: Mapping[tuple[str, str], Callable[[Reports], Status]] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "StatefulSet"): _stateful_set,
     ("apps", "DaemonSet"): _daemon_set,
@@ -287,3 +188,4 @@ _RULES: Mapping[tuple[str, str], Callable[[Reports], Status]] = {
     ("policy", "PodDisruptionBudget"): _disruption_budget,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
 }
+"""By group and kind. The result holds no time that was not in a report."""

@@ -4,11 +4,12 @@ Nothing here knows the time: a merged condition changed when the members' did, s
 `lastTransitionTime` is the latest among those that decided it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.api.binding import ClusterReport
 from shared.interpreter.health import conditions_of
+from shared.interpreter.reports import Reports, Status
 
 AWAITING = "AwaitingMembers"
 """Reason of a condition that some target has not reported yet."""
@@ -76,6 +77,30 @@ def any_of(name: str, targets: Sequence[ClusterReport]) -> dict[str, Any] | None
         message = f"{cluster}: {_text(each)}"
         return _condition(name, "True", each.get("reason"), message, list(deciding.values()))
     return None
+
+
+def with_conditions(status: Status, *conditions: Mapping[str, Any] | None) -> Status:
+    """Put those that are there into *status*, and return it."""
+    found = [dict(condition) for condition in conditions if condition is not None]
+    if found:
+        status["conditions"] = found
+    return status
+
+
+def usual_conditions(reports: Reports) -> Status | None:
+    """Add up what most controllers report: the conditions Ready and Available, and a generation.
+
+    None for objects without these, whose statuses do not add up.
+    """
+    found = [
+        all_of(name, reports.targets, reports.silent, missing="Unknown")
+        for name in ("Ready", "Available")
+    ]
+    if not any(found):
+        return None
+    known = any("observedGeneration" in each for each in reports.statuses)
+    status: Status = {"observedGeneration": reports.observed_generation} if known else {}
+    return with_conditions(status, *found)
 
 
 def _text(condition: Any) -> str:

@@ -1,4 +1,4 @@
-"""How many replicas a manifest asks for, and what each of them needs of a node.
+"""What a pod needs of a node.
 
 The need of a pod is what Kubernetes' scheduler reckons with: the sum of its containers and
 restartable init containers (KEP-753), or the largest moment during initialisation, plus the
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.quantity import (
     QuantityForm,
     add_quantities,
@@ -18,40 +18,23 @@ from shared.apimachinery.quantity import (
     parse_quantity,
 )
 from shared.errors import FieldError, InvalidObject
-from shared.interpreter.replicas import ReplicaDemand, replicas_path
 
 _ZERO = Decimal(0)
-_REPLICAS_MAX = 2**31 - 1
 
 _Amounts = dict[str, Decimal]
 
 
-def demand_of(manifest: Manifest) -> ReplicaDemand | None:
-    """Return the replicas of a workload and the need of each; None for a kind without replicas.
-
-    Quantities are in canonical form and sorted by resource. Raises `InvalidObject` with the path
-    of a field that cannot be read.
-    """
-    path = replicas_path(GroupVersionKind.of(manifest))
-    if path is None:
-        return None
-    place: Any = manifest
-    for part in path:
-        place = place.get(part) if isinstance(place, Mapping) else None
-    if place is None:
-        place = 1
-    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= _REPLICAS_MAX:
-        raise _invalid(".".join(path), "must be an integer of at least 0")
+def template_requests(manifest: Manifest) -> dict[str, str]:
+    """Return the need of one pod made of `spec.template`; raises `InvalidObject` with the path."""
     pod = _mapping(_mapping(manifest.get("spec")).get("template")).get("spec")
-    return ReplicaDemand(count=place, requests=_requests(_mapping(pod), "spec.template.spec"))
+    return pod_requests(_mapping(pod), "spec.template.spec")
 
 
-def pod_requests(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return the need of one pod by its *spec*; raises `InvalidObject` as `demand_of` does."""
-    return _requests(spec, "spec")
+def pod_requests(pod: Mapping[str, Any], path: str = "spec") -> dict[str, str]:
+    """Return the need of one pod by its spec, which stands at *path*.
 
-
-def _requests(pod: Mapping[str, Any], path: str) -> dict[str, str]:
+    Quantities are in canonical form and sorted by resource.
+    """
     forms: dict[str, QuantityForm] = {}
     running: _Amounts = {}
     for number, container in enumerate(_sequence(pod.get("containers"))):

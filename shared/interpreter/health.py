@@ -10,12 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.api.binding import Health
-from shared.apimachinery.manifest import (
-    GroupVersionKind,
-    Manifest,
-    generation_of,
-    metadata_of,
-)
+from shared.apimachinery.manifest import Manifest, generation_of
 
 Condition = Mapping[str, Any]
 
@@ -31,14 +26,6 @@ _HOPELESS_WAITS = frozenset(
         "RunContainerError",
     }
 )
-
-
-def health_of(manifest: Manifest) -> Health:
-    """Judge *manifest*, an object as a member's API returned it."""
-    if metadata_of(manifest).get("deletionTimestamp"):
-        return "Progressing"
-    gvk = GroupVersionKind.of(manifest)
-    return _RULES.get((gvk.group, gvk.kind), _by_conditions)(manifest)
 
 
 def section_of(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -219,7 +206,7 @@ def _custom_resource_definition(manifest: Manifest) -> Health:
     return "Healthy" if is_true(conditions, "Established") else "Progressing"
 
 
-def _by_conditions(manifest: Manifest) -> Health:
+def health_by_conditions(manifest: Manifest) -> Health:
     """What most controllers keep to: a lagging generation, then the conditions they share."""
     status = section_of(manifest, "status")
     if "observedGeneration" in status and _is_behind(manifest, status):
@@ -235,7 +222,7 @@ def _by_conditions(manifest: Manifest) -> Health:
     return "Healthy"
 
 
-_RULES: Mapping[tuple[str, str], Callable[[Manifest], Health]] = {
+BUILT_IN: Mapping[tuple[str, str], Callable[[Manifest], Health]] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "StatefulSet"): _stateful_set,
     ("apps", "DaemonSet"): _daemon_set,
@@ -251,3 +238,4 @@ _RULES: Mapping[tuple[str, str], Callable[[Manifest], Health]] = {
     ("", "Namespace"): _namespace,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _custom_resource_definition,
 }
+"""By group and kind: judges an object as a member's API returned it."""

@@ -6,10 +6,10 @@ small, and else only what says how it is. `generation` (the member object's own,
 speaks of what was applied from one that is behind it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode, generation_of
+from shared.apimachinery.manifest import Manifest, encode, generation_of
 from shared.interpreter.health import section_of
 
 GENERATION = "generation"
@@ -110,20 +110,20 @@ _FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-def reflect_status(manifest: Manifest) -> dict[str, Any]:
-    """Return the part of *manifest*'s status that is worth reporting; {} where there is none.
+def reflect_any(manifest: Manifest) -> dict[str, Any]:
+    """The whole status while it is small, and else only what says how the object is."""
+    status = section_of(manifest, "status")
+    small = len(encode(dict(status))) <= _WHOLE_BYTES_MAX
+    return reflect_fields(manifest, tuple(status) if small else _SUMMARY_FIELDS)
+
+
+def reflect_fields(manifest: Manifest, names: Collection[str]) -> dict[str, Any]:
+    """Return the fields *names* of the status, conditions without what changes all the time.
 
     The values are shared with *manifest*: not for changing.
     """
     status = section_of(manifest, "status")
-    if not status:
-        return {}
-    gvk = GroupVersionKind.of(manifest)
-    fields = _FIELDS.get((gvk.group, gvk.kind))
-    if fields is None:
-        small = len(encode(dict(status))) <= _WHOLE_BYTES_MAX
-        fields = tuple(status) if small else _SUMMARY_FIELDS
-    found = {name: _trimmed(name, status[name]) for name in fields if name in status}
+    found = {name: _trimmed(name, status[name]) for name in names if name in status}
     if "observedGeneration" in found and generation_of(manifest):
         found[GENERATION] = generation_of(manifest)
     return found
@@ -148,3 +148,13 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pick(mapping: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: mapping[name] for name in names if name in mapping}
+
+
+def _by_fields(names: tuple[str, ...]) -> Callable[[Manifest], dict[str, Any]]:
+    return lambda manifest: reflect_fields(manifest, names)
+
+
+BUILT_IN: Mapping[tuple[str, str], Callable[[Manifest], dict[str, Any]]] = {
+    kind: _by_fields(names) for kind, names in _FIELDS.items()
+}
+"""By group and kind: what of an object's status is reported."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy
-
 
 @dataclass(frozen=True, slots=True)
 class ReplicaDemand:
@@ -17,31 +15,24 @@ class ReplicaDemand:
     requests: Mapping[str, str] = field(default_factory=dict)
 
 
-# group, kind -> path of the number of replicas within the object.
-_REPLICAS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("apps", "Deployment"): ("spec", "replicas"),
-    ("apps", "StatefulSet"): ("spec", "replicas"),
-    ("apps", "ReplicaSet"): ("spec", "replicas"),
-    ("", "ReplicationController"): ("spec", "replicas"),
-    ("batch", "Job"): ("spec", "parallelism"),
+@dataclass(frozen=True, slots=True)
+class ReplicaPlace:
+    """The path of the number of replicas within an object; `default` where it is not given."""
+
+    path: tuple[str, ...]
+    default: int = 1
+    says_default: bool = True
+    """Whether to write the default is to say the same. Not so for a Job: one that says its
+    parallelism, but no completions, is another kind of Job."""
+
+
+_SPEC_REPLICAS = ReplicaPlace(("spec", "replicas"))
+
+BUILT_IN: Mapping[tuple[str, str], ReplicaPlace] = {
+    ("apps", "Deployment"): _SPEC_REPLICAS,
+    ("apps", "StatefulSet"): _SPEC_REPLICAS,
+    ("apps", "ReplicaSet"): _SPEC_REPLICAS,
+    ("", "ReplicationController"): _SPEC_REPLICAS,
+    ("batch", "Job"): ReplicaPlace(("spec", "parallelism"), says_default=False),
 }
-
-
-def has_replicas(gvk: GroupVersionKind) -> bool:
-    return (gvk.group, gvk.kind) in _REPLICAS
-
-
-def replicas_path(gvk: GroupVersionKind) -> tuple[str, ...] | None:
-    """Where the number of replicas is within an object of the kind; None where there is none."""
-    return _REPLICAS.get((gvk.group, gvk.kind))
-
-
-def with_replicas(manifest: Manifest, count: int) -> Manifest:
-    """Return a copy that asks for *count* replicas; the kind must have them."""
-    changed = copy(manifest)
-    *parents, last = _REPLICAS[GroupVersionKind.of(manifest)[::2]]
-    place = changed
-    for name in parents:
-        place = place.setdefault(name, {})
-    place[last] = count
-    return changed
+"""By group and kind."""

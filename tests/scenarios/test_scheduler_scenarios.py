@@ -19,7 +19,7 @@ from shared.api.cluster import Cluster
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
-from shared.interpreter.demand import demand_of
+from shared.interpreter.registry import BUILT_IN
 
 FOLDER = Path(__file__).parent / "scheduler"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -118,7 +118,7 @@ def decide(scenario):
     workload = workload_of(
         ObjectKey("apps", "deployments", "shop", "web"),
         manifest,
-        demand_of(manifest),
+        BUILT_IN.of(manifest).demand(manifest),
         policy(scenario["policy"], scenario.get("purgeMode", "Gracefully")),
         found,
         grace=timedelta(seconds=30),

@@ -25,8 +25,9 @@ from shared.api.meta import Condition
 from shared.apimachinery.manifest import Manifest
 from shared.clock import parse_time
 from shared.events.work import WorkReport
-from shared.interpreter.aggregate import aggregate_status
 from shared.interpreter.health import count
+from shared.interpreter.interpreter import Interpreter
+from shared.interpreter.reports import gather_reports
 
 _TIMES = frozenset({"lastTransitionTime", "lastUpdateTime", "observedTime"})
 
@@ -143,18 +144,23 @@ def _healthy(folded: Folded) -> Condition:
 
 
 def template_status(
-    template: Manifest, binding: ResourceBinding | None, folded: Folded
+    template: Manifest,
+    binding: ResourceBinding | None,
+    folded: Folded,
+    interpreter: Interpreter,
 ) -> dict[str, Any] | None:
     """Return the status of *template* as the sum over members; None where it has none of ours.
 
     Without a binding nothing runs, and nothing is observed.
     """
-    return aggregate_status(
-        template,
-        folded.reports,
-        decided_generation=binding.spec.resource.generation if binding is not None else 0,
-        leaving=folded.leaving,
-        silent=folded.silent,
+    return interpreter.aggregate(
+        gather_reports(
+            template,
+            folded.reports,
+            decided_generation=binding.spec.resource.generation if binding is not None else 0,
+            leaving=folded.leaving,
+            silent=folded.silent,
+        )
     )
 
 

@@ -35,6 +35,7 @@ from shared.controller.result import Done, Result
 from shared.errors import InvalidObject
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
+from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
 from shared.telemetry.propagation import TRACEPARENT, extract
 
@@ -259,12 +260,15 @@ class StatusReconciler:
         reports: ReportTable,
         pace: Pace,
         clock: Clock,
+        *,
+        interpreters: InterpreterSource,
     ) -> None:
         self._store = store
         self._index = index
         self._reports = reports
         self._pace = pace
         self._clock = clock
+        self._interpreters = interpreters
 
     async def reconcile(self, key: ObjectKey) -> Result:
         self._pace.looked(key)
@@ -311,7 +315,7 @@ class StatusReconciler:
         if binding is not None and binding.spec.resource.uid not in ("", uid_of(manifest)):
             # The binding is of a template of that name which is gone.
             return False
-        status = template_status(manifest, binding, folded)
+        status = template_status(manifest, binding, folded, self._interpreters.of(manifest))
         return status is not None and await self._write(stored, status)
 
     async def _write(self, stored: Stored, status: dict[str, Any], *, news: bool = False) -> bool:

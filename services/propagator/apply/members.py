@@ -21,6 +21,7 @@ from shared.bus.topology import worker
 from shared.clock import Clock
 from shared.errors import MemberRefused, RetryableError, UnusableCredentials
 from shared.events import subjects
+from shared.interpreter.registry import BUILT_IN, InterpreterSource
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
@@ -54,6 +55,7 @@ class MemberWorkers:
         open_member: OpenMember,
         settings: WorkerSettings,
         clusters: str = ".*",
+        interpreters: InterpreterSource = BUILT_IN,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -61,6 +63,7 @@ class MemberWorkers:
         self._key = key
         self._open_member = open_member
         self._settings = settings
+        self._interpreters = interpreters
         self._ours = re.compile(clusters)
         self._credentials: dict[str, MemberCredentials] = {}
         self._tasks: dict[str, tuple[MemberCredentials, asyncio.Task[None]]] = {}
@@ -179,7 +182,14 @@ class MemberWorkers:
             try:
                 async with self._open_member(credentials, cluster) as api:
                     await self._prove(cluster, api)
-                    running = MemberWorker(cluster, api, self._bus, self._clock, self._settings)
+                    running = MemberWorker(
+                        cluster,
+                        api,
+                        self._bus,
+                        self._clock,
+                        self._settings,
+                        interpreters=self._interpreters,
+                    )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
                     await running.run()

@@ -13,8 +13,7 @@ from shared.errors import MemberRefused
 from shared.events.drift import DriftCorrected, DriftedField
 from shared.events.work import WorkReport
 from shared.events.work_facts import WorkApplied, WorkRemoved
-from shared.interpreter.health import health_of
-from shared.interpreter.reflect import reflect_status
+from shared.interpreter.registry import InterpreterSource
 from shared.memberapi.faults import shortened
 
 MESSAGE_CHARACTERS_MAX = 1_000
@@ -32,10 +31,13 @@ class _Identity(TypedDict):
 class Reports:
     """Speaks for one member."""
 
-    def __init__(self, cluster: str, reporter: Reporter, clock: Clock) -> None:
+    def __init__(
+        self, cluster: str, reporter: Reporter, clock: Clock, interpreters: InterpreterSource
+    ) -> None:
         self._cluster = cluster
         self._reporter = reporter
         self._clock = clock
+        self._interpreters = interpreters
 
     def applied(self, tracked: TrackedObject, live: LiveObject, sequence: int) -> None:
         """The member holds what order *sequence* asked for; *live* is its answer."""
@@ -68,12 +70,13 @@ class Reports:
     def _held(self, tracked: TrackedObject, live: LiveObject, seen_at: datetime) -> None:
         assert tracked.kind is not None
         manifest = live.manifest_for_status(tracked.kind.gvk)
+        interpreter = self._interpreters.of(manifest)
         self._report(
             tracked,
             applied=True,
             present=True,
-            health=health_of(manifest),
-            status=reflect_status(manifest),
+            health=interpreter.health(manifest),
+            status=interpreter.reflect(manifest),
             observed=seen_at,
         )
 
@@ -114,14 +117,15 @@ class Reports:
             return
         assert tracked.kind is not None
         manifest = live.manifest_for_status(tracked.kind.gvk)
+        interpreter = self._interpreters.of(manifest)
         self._report(
             tracked,
             applied=False,
             present=True,
             reason=before.reason,
             message=before.message,
-            health=health_of(manifest),
-            status=reflect_status(manifest),
+            health=interpreter.health(manifest),
+            status=interpreter.reflect(manifest),
         )
 
     def corrected(self, tracked: TrackedObject, lost: tuple[LostField, ...]) -> None:

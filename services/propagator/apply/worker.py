@@ -35,6 +35,7 @@ from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_order, decode_report
+from shared.interpreter.registry import InterpreterSource
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
 log = structlog.get_logger("hanse.propagator")
@@ -64,7 +65,14 @@ class MemberWorker:
     """`run` until cancelled."""
 
     def __init__(
-        self, cluster: str, api: MemberApi, bus: Bus, clock: Clock, settings: WorkerSettings
+        self,
+        cluster: str,
+        api: MemberApi,
+        bus: Bus,
+        clock: Clock,
+        settings: WorkerSettings,
+        *,
+        interpreters: InterpreterSource,
     ) -> None:
         self._cluster = cluster
         self._api = api
@@ -73,7 +81,7 @@ class MemberWorker:
         self._settings = settings
         self._objects = Objects()
         self._reporter = Reporter(cluster, bus, clock, settings.report_interval)
-        self._reports = Reports(cluster, self._reporter, clock)
+        self._reports = Reports(cluster, self._reporter, clock, interpreters)
         # Foundations in hand; whatever arrives meanwhile is parked behind them.
         self._foundations: set[ObjectKey] = set()
         self._parked: list[ObjectKey] = []

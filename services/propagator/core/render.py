@@ -5,7 +5,8 @@ from typing import Any
 
 from services.propagator.core.marks import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy, metadata_of
-from shared.interpreter.replicas import has_replicas, replicas_path, with_replicas
+from shared.interpreter.interpreter import Interpreter
+from shared.interpreter.registry import GENERIC
 
 _HUB_ANNOTATIONS = frozenset(
     {
@@ -24,7 +25,7 @@ _JOB_LABELS = (
 )
 
 
-def render(template: Manifest, replicas: int | None = None) -> Manifest:
+def render(template: Manifest, interpreter: Interpreter, replicas: int | None = None) -> Manifest:
     """The manifest for a member with *replicas* (None: as the template has them).
 
     Of the metadata only name, namespace, labels and annotations travel: uids, owners and finalizers
@@ -38,8 +39,8 @@ def render(template: Manifest, replicas: int | None = None) -> Manifest:
     if retouch is not None:
         found = retouch(found)
     if replicas is None:
-        return _with_default_replicas(found, gvk)
-    return with_replicas(found, replicas) if has_replicas(gvk) else found
+        return interpreter.with_default_replicas(found)
+    return interpreter.with_replicas(found, replicas)
 
 
 def stamp(manifest: Manifest, template_uid: str) -> Manifest:
@@ -77,7 +78,7 @@ def render_namespace(name: str, template: Manifest | None) -> Manifest:
     """The namespace *name* for a member: as the hub has it, or bare."""
     if template is None:
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    return render(template)
+    return render(template, GENERIC)
 
 
 def _render_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,18 +117,6 @@ def _retouch_job(manifest: Manifest) -> Manifest:
             for label in _JOB_LABELS:
                 labels.pop(label, None)
     return changed
-
-
-def _with_default_replicas(manifest: Manifest, gvk: GroupVersionKind) -> Manifest:
-    """Say the one replica that Kubernetes takes for given: what is not said is not kept.
-
-    Not for a Job: one that says its parallelism, but no completions, is another kind of Job.
-    """
-    spec = manifest.get("spec")
-    path = replicas_path(gvk)
-    if path != ("spec", "replicas") or not isinstance(spec, dict):
-        return manifest
-    return manifest if spec.get("replicas") is not None else with_replicas(manifest, 1)
 
 
 def _retouch_cluster_role(manifest: Manifest) -> Manifest:

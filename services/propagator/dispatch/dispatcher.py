@@ -16,6 +16,7 @@ from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
+from shared.interpreter.registry import BUILT_IN, InterpreterSource
 from shared.store.port import EVERYTHING, Change, ObjectStore, Scope
 
 
@@ -23,7 +24,13 @@ class Dispatcher:
     """Every task of dispatch by name, for the process to run."""
 
     def __init__(
-        self, store: ObjectStore, bus: Bus, clock: Clock, settings: LoopSettings | None = None
+        self,
+        store: ObjectStore,
+        bus: Bus,
+        clock: Clock,
+        settings: LoopSettings | None = None,
+        *,
+        interpreters: InterpreterSource = BUILT_IN,
     ) -> None:
         self._store = store
         self.log = WorkLog(bus)
@@ -42,6 +49,7 @@ class Dispatcher:
                 log=self.log,
                 publisher=WorkPublisher(bus, self.log),
                 parsed=parsed,
+                interpreters=interpreters,
                 failures=self._failures,
                 wake=self._wake,
             ),

@@ -19,6 +19,7 @@ from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.errors import InvalidObject
+from shared.interpreter.interpreter import Interpreter
 from shared.store.port import Mirror, Scope, Stored
 
 CLUSTERS = GroupResource(GROUP, "clusters")
@@ -77,7 +78,11 @@ class ParsedObjects:
 
 
 def render_orders(
-    key: ObjectKey, template: Manifest, binding: ResourceBinding, parsed: ParsedObjects
+    key: ObjectKey,
+    template: Manifest,
+    binding: ResourceBinding,
+    parsed: ParsedObjects,
+    interpreter: Interpreter,
 ) -> Orders:
     """Render *template* for every cluster the binding names."""
     orders = Orders()
@@ -92,7 +97,8 @@ def render_orders(
         overrides = overrides_for(policies, cluster)
         variant = (replicas, *((one.policy, one.rule) for one in overrides))
         if variant not in made:
-            made[variant] = _make(key, template, binding.spec, replicas, overrides)
+            rendered = render(template, interpreter, replicas)
+            made[variant] = _make(key, template, rendered, binding.spec, overrides)
         found = made[variant]
         if isinstance(found, OverrideFailure):
             orders.failures[name] = found
@@ -111,11 +117,11 @@ def shares_of(spec: BindingSpec) -> Mapping[str, int | None]:
 def _make(
     key: ObjectKey,
     template: Manifest,
+    rendered: Manifest,
     spec: BindingSpec,
-    replicas: int | None,
     overrides: tuple[Override, ...],
 ) -> Encoded | OverrideFailure:
-    changed = apply_overrides(render(template, replicas), overrides)
+    changed = apply_overrides(rendered, overrides)
     if isinstance(changed, OverrideFailure):
         return changed
     return make_order(

@@ -29,6 +29,7 @@ from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
 from shared.apimachinery.manifest import ObjectKey, generation_of, uid_of
 from shared.controller.result import Again, Done, Result
+from shared.interpreter.registry import InterpreterSource
 from shared.store.port import ObjectStore
 
 _MIRROR_LAG = timedelta(seconds=1)
@@ -62,6 +63,7 @@ class DispatchReconciler:
         log: WorkLog,
         publisher: WorkPublisher,
         parsed: ParsedObjects,
+        interpreters: InterpreterSource,
         failures: FailureSink,
         wake: Callable[[ObjectKey], None],
     ) -> None:
@@ -70,6 +72,7 @@ class DispatchReconciler:
         self._log = log
         self._publisher = publisher
         self._parsed = parsed
+        self._interpreters = interpreters
         self._failures = failures
         self._wake = wake
         self._polls: Counter[ObjectKey] = Counter()
@@ -107,7 +110,8 @@ class DispatchReconciler:
         ):
             # The scheduler has yet to see this template, or its end; it wakes us when it has.
             return _Desired(undecided=set(held))
-        orders = render_orders(key, template.manifest, binding, self._parsed)
+        interpreter = self._interpreters.of(template.manifest)
+        orders = render_orders(key, template.manifest, binding, self._parsed, interpreter)
         self._failures.report(key, resource.generation, orders.failures)
         undecided = orders.unseen | orders.failures.keys()
         return _Desired(orders.by_cluster, undecided, stored.trace)

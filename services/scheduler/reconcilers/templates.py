@@ -33,7 +33,7 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_o
 from shared.clock import Clock, format_micro_time, format_time
 from shared.controller.result import Again, Done, Result
 from shared.errors import AlreadyExists, InvalidObject, StaleRevision
-from shared.interpreter.demand import demand_of
+from shared.interpreter.registry import InterpreterSource
 from shared.store.port import ObjectStore, Scope, Stored
 from shared.telemetry.propagation import TRACEPARENT, extract
 
@@ -51,12 +51,15 @@ class TemplateReconciler:
         announcements: Announcements,
         clock: Clock,
         grace: timedelta,
+        *,
+        interpreters: InterpreterSource,
     ) -> None:
         self._store = store
         self._federation = federation
         self._announcements = announcements
         self._clock = clock
         self._grace = grace
+        self._interpreters = interpreters
 
     async def reconcile(self, key: ObjectKey) -> Result:
         # The key says what may have changed, never how: read everything afresh.
@@ -103,7 +106,7 @@ class TemplateReconciler:
     ) -> tuple[Workload, Decision]:
         refused, demand = "", None
         try:
-            demand = demand_of(template)
+            demand = self._interpreters.of(template).demand(template)
         except InvalidObject as err:
             refused = str(err)
         binding = bound.binding if bound is not None else None

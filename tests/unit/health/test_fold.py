@@ -27,6 +27,7 @@ from shared.api.binding import (
 from shared.api.conditions import find_condition
 from shared.api.meta import Condition, ObjectMeta, section
 from shared.events.work import WorkReport
+from shared.interpreter.registry import BUILT_IN
 
 TEMPLATE: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -89,7 +90,7 @@ def test_applied_and_healthy_everywhere() -> None:
     found = conditions(binding, folded)
     assert found[FULLY_APPLIED].status == found[HEALTHY].status == "True"
     assert found[HEALTHY].observed_generation == 5
-    status = template_status(TEMPLATE, binding, folded)
+    status = template_status(TEMPLATE, binding, folded, BUILT_IN.of(TEMPLATE))
     assert status is not None
     assert status["readyReplicas"] == 2
     assert status["observedGeneration"] == 2
@@ -134,7 +135,7 @@ def test_a_silent_member_is_of_unknown_health_and_not_ready() -> None:
     binding = a_binding(target("a", 1), target("b", 1))
     folded = fold(binding, {"a": a_report(), "b": a_report()}, {"b"})
     assert conditions(binding, folded)[HEALTHY].reason == "Unknown"
-    status = template_status(TEMPLATE, binding, folded)
+    status = template_status(TEMPLATE, binding, folded, BUILT_IN.of(TEMPLATE))
     assert status is not None
     assert (status["replicas"], status["readyReplicas"]) == (2, 1)
 
@@ -154,7 +155,9 @@ def test_what_the_scheduler_says_stays() -> None:
 
 
 def test_without_a_binding_nothing_runs() -> None:
-    assert template_status(TEMPLATE, None, NOTHING) == {"observedGeneration": 0}
+    assert template_status(TEMPLATE, None, NOTHING, BUILT_IN.of(TEMPLATE)) == {
+        "observedGeneration": 0
+    }
 
 
 def test_times_alone_are_no_reason_to_write() -> None:

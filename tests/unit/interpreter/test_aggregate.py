@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from shared.api.binding import ClusterReport
 from shared.apimachinery.manifest import Manifest
-from shared.interpreter.aggregate import aggregate_status
-from shared.interpreter.reflect import reflect_status
+from shared.interpreter.registry import BUILT_IN
+from shared.interpreter.reports import gather_reports
 
 
 def a_template(kind: str, api_version: str = "apps/v1", generation: int = 4) -> Manifest:
@@ -40,6 +40,14 @@ def rolled_out(cluster: str, replicas: int, **changes: Any) -> Any:
 
 
 DEPLOYMENT = a_template("Deployment")
+
+
+def aggregate_status(template: Manifest, reports: Any, **known: Any) -> dict[str, Any] | None:
+    return BUILT_IN.of(template).aggregate(gather_reports(template, reports, **known))
+
+
+def reflect_status(manifest: Manifest) -> dict[str, Any]:
+    return BUILT_IN.of(manifest).reflect(manifest)
 
 
 def aggregated(template: Manifest, *reports: Any, **known: Any) -> dict[str, Any]:
@@ -241,3 +249,15 @@ def test_long_messages_and_heartbeats_are_not_reflected() -> None:
     (found,) = reflect_status(member)["conditions"]
     assert len(found["message"]) == 512
     assert "lastUpdateTime" not in found
+
+
+def test_a_kind_nobody_knows_adds_up_by_the_usual_conditions() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True", "reason": "Done"}]}
+    widget = a_template("Widget", "acme.example/v1")
+    found = aggregated(widget, a_report("a", **ready), a_report("b", **ready))
+    assert [(one["type"], one["status"]) for one in found["conditions"]] == [("Ready", "True")]
+    assert "observedGeneration" not in found
+    found = aggregated(widget, a_report("a", **ready, observedGeneration=3, generation=3))
+    assert found["observedGeneration"] == 4
+    found = aggregated(widget, a_report("a", **ready), a_report("b"))
+    assert found["conditions"][0]["status"] == "Unknown"

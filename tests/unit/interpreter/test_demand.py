@@ -3,8 +3,12 @@
 import pytest
 
 from shared.errors import InvalidObject
-from shared.interpreter.demand import demand_of
+from shared.interpreter.registry import BUILT_IN
 from shared.interpreter.replicas import ReplicaDemand
+
+
+def demand_of(manifest):
+    return BUILT_IN.of(manifest).demand(manifest)
 
 
 def a_deployment(pod=None, **spec):

@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 
 from shared.apimachinery.manifest import Manifest
-from shared.interpreter.health import health_of
+from shared.interpreter.registry import BUILT_IN
+
+
+def health_of(manifest: Manifest) -> str:
+    return BUILT_IN.of(manifest).health(manifest)
 
 
 def an_object(

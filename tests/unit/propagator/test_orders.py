@@ -10,6 +10,7 @@ from shared.api.binding import (
 )
 from shared.api.meta import ObjectMeta
 from shared.apimachinery.manifest import ObjectKey
+from shared.interpreter.registry import GENERIC
 from shared.store.memory import MemoryStore
 
 KEY = ObjectKey("", "configmaps", "shop", "a")
@@ -29,6 +30,6 @@ async def test_a_target_that_is_not_seen_yet_keeps_what_it_has() -> None:
         clusters=(TargetCluster(name="seen"), TargetCluster(name="unseen")),
     )
     binding = ResourceBinding(metadata=ObjectMeta(name="a-configmap"), spec=spec)
-    orders = render_orders(KEY, TEMPLATE, binding, ParsedObjects(store.mirror))
+    orders = render_orders(KEY, TEMPLATE, binding, ParsedObjects(store.mirror), GENERIC)
     assert list(orders.by_cluster) == ["seen"]
     assert orders.unseen == {"unseen"}

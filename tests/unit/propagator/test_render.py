@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.propagator.core import render as rendering
 from services.propagator.core.marks import (
     MANAGED_LABEL,
     TEMPLATE_UID,
@@ -13,8 +14,13 @@ from services.propagator.core.marks import (
     is_managed,
     work_generation_of,
 )
-from services.propagator.core.render import render, render_namespace, stamp
+from services.propagator.core.render import render_namespace, stamp
 from shared.apimachinery.manifest import Manifest, copy, decode, encode
+from shared.interpreter.registry import BUILT_IN
+
+
+def render(template: Manifest, replicas: int | None = None) -> Manifest:
+    return rendering.render(template, BUILT_IN.of(template), replicas)
 
 
 def a_template(kind: str = "ConfigMap", api_version: str = "v1", **sections: Any) -> Manifest:

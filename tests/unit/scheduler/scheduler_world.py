@@ -15,6 +15,7 @@ from shared.apimachinery.manifest import ObjectKey, copy
 from shared.controller.result import Again
 from shared.errors import RetryableError
 from shared.events.placement import decode_placement
+from shared.interpreter.registry import BUILT_IN
 from shared.store.memory import MemoryStore
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -184,7 +185,7 @@ class SchedulerWorld:
         announcements = Announcements(self.outbox, self.clock)
         grace = timedelta(seconds=30)
         self.templates = TemplateReconciler(
-            self.store, self.federation, announcements, self.clock, grace
+            self.store, self.federation, announcements, self.clock, grace, interpreters=BUILT_IN
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)
         self.federation.follow()
