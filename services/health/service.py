@@ -26,7 +26,8 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller, LoopSettings
-from shared.interpreter.registry import BUILT_IN
+from shared.interpretation import LiveInterpreters, objects_of
+from shared.interpreter.registry import KindName
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -100,6 +101,8 @@ class Health:
     ) -> None:
         self._store = store
         self._clock = clock
+        interpreters = LiveInterpreters(store.mirror)
+        interpreters.on_change(self._wake_kinds)
         self.observations_known = asyncio.Event()
         self.reports_known = asyncio.Event()
 
@@ -123,7 +126,7 @@ class Health:
         self._index = BindingIndex(store.mirror, reports, pace)
         self._statuses: Controller[ObjectKey] = Controller(
             "status",
-            StatusReconciler(store, self._index, reports, pace, clock, interpreters=BUILT_IN),
+            StatusReconciler(store, self._index, reports, pace, clock, interpreters=interpreters),
             loop,
         )
         self._reports = ReportFollower(bus, reports, self._index.news)
@@ -138,6 +141,10 @@ class Health:
             "statuses": self._fold,
             "resync": self._wake_all_for_ever,
         }
+
+    def _wake_kinds(self, kinds: frozenset[KindName]) -> None:
+        for key in objects_of(self._store.mirror, kinds):
+            self._wake_after(key, timedelta(0))
 
     def _wake_after(self, template: ObjectKey, delay: timedelta) -> None:
         self._statuses.wake_after(template, delay)

@@ -12,6 +12,7 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import LoopSettings
+from shared.interpretation import INTERPRETERS
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -32,8 +33,8 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "propagator"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "propagator")
-        # A worker's process in a region mirrors the clusters, and nothing that users wrote.
-        scopes = (CLUSTERS,) if settings.role == "apply" else (EVERYTHING,)
+        # A worker's process in a region mirrors what it goes by, and nothing else that users wrote.
+        scopes = (CLUSTERS, INTERPRETERS) if settings.role == "apply" else (EVERYTHING,)
         store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = assemble(

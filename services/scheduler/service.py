@@ -14,7 +14,8 @@ from shared.bus.port import Publisher
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
-from shared.interpreter.registry import BUILT_IN
+from shared.interpretation import LiveInterpreters, objects_of
+from shared.interpreter.registry import KindName
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -52,6 +53,8 @@ class Scheduler:
         self, store: ObjectStore, publisher: Publisher, *, clock: Clock, settings: Settings
     ) -> None:
         self._store = store
+        interpreters = LiveInterpreters(store.mirror)
+        interpreters.on_change(self._wake_kinds)
         self._room_delay = settings.room_delay
         self._policy_delay = settings.policy_delay
         self._federation = Federation(
@@ -68,7 +71,7 @@ class Scheduler:
                 Announcements(publisher, clock),
                 clock,
                 settings.toleration,
-                interpreters=BUILT_IN,
+                interpreters=interpreters,
             ),
             settings.loop,
         )
@@ -82,6 +85,10 @@ class Scheduler:
 
     def _wake_template(self, key: ObjectKey) -> None:
         self.templates.wake(key)
+
+    def _wake_kinds(self, kinds: frozenset[KindName]) -> None:
+        for key in objects_of(self._store.mirror, kinds):
+            self._wake_template(key)
 
     def _wake_waiting(self, key: ObjectKey) -> None:
         self.templates.wake_after(key, self._room_delay)

@@ -15,6 +15,8 @@ from shared.apimachinery.manifest import ObjectKey
 SCHEDULED = "Scheduled"
 FULLY_APPLIED = "FullyApplied"
 HEALTHY = "Healthy"
+AGGREGATED = "Aggregated"
+"""There while the statuses of the members cannot be added up, and False then."""
 
 Health = Literal["Healthy", "Progressing", "Degraded", "Unknown"]
 

@@ -49,6 +49,10 @@ def _message_of(type_: str) -> Cell:
     return cell
 
 
+def _operations(manifest: Manifest, _: datetime) -> str:
+    return ",".join(sorted(_spec(manifest).get("customizations") or ()))
+
+
 def _mode(manifest: Manifest, _: datetime) -> str:
     return str(_spec(manifest).get("mode") or "Push")
 
@@ -172,6 +176,12 @@ POLICY_COLUMNS = (
     _AGE,
 )
 OVERRIDE_COLUMNS = (PrinterColumn(name="Rules", type="integer", cell=_rules), _AGE)
+INTERPRETER_COLUMNS = (
+    PrinterColumn(name="API", json_path=".spec.target.apiVersion"),
+    PrinterColumn(name="Kind", json_path=".spec.target.kind"),
+    PrinterColumn(name="Operations", description="What it says.", cell=_operations),
+    _AGE,
+)
 BINDING_COLUMNS = (
     PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
     PrinterColumn(name="Replicas", type="integer", json_path=".spec.replicas"),

@@ -13,11 +13,13 @@ from shared.api.cluster import Cluster
 from shared.api.columns import (
     BINDING_COLUMNS,
     CLUSTER_COLUMNS,
+    INTERPRETER_COLUMNS,
     OVERRIDE_COLUMNS,
     POLICY_COLUMNS,
     WORK_COLUMNS,
     PrinterColumn,
 )
+from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, Kind
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
@@ -116,6 +118,14 @@ SCHEME: tuple[HanseKind, ...] = (
         short_names=("crb",),
         columns=BINDING_COLUMNS,
         selectable_fields=("spec.resource.kind", "spec.resource.name"),
+    ),
+    HanseKind(
+        kind="ResourceInterpreter",
+        resource="resourceinterpreters",
+        struct=ResourceInterpreter,
+        namespaced=False,
+        short_names=("ri",),
+        columns=INTERPRETER_COLUMNS,
     ),
     HanseKind(
         kind="Work",

@@ -2,13 +2,13 @@
 
 Rules are evaluated where they stand, from the root inwards. A rule on what did not change is not
 evaluated again unless it compares with the old value (KEP-4008); one that compares is evaluated
-only where there is an old value to compare with. A budget bounds all of them together: an engine
-step takes about a microsecond, so a spent budget is about a second.
+only where there is an old value to compare with. A budget bounds all of them together.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from shared.apimachinery.cel.cost import BUDGET, cost_of, measure
 from shared.apimachinery.cel.rule import Moment, Rule, Trouble, read_rule
 from shared.apimachinery.cel.values import to_cel
 from shared.apimachinery.correlation import NOTHING, Earlier
@@ -16,11 +16,6 @@ from shared.apimachinery.scalars import shown
 from shared.apimachinery.schema import Schema
 from shared.errors import FieldError
 
-BUDGET = 1_000_000
-# The engine ends an evaluation after so many iterations.
-_LOOPS_MAX = 10_000
-# How many characters are read, or copied, in the time of one step.
-_CHARACTERS = 300
 _SPENT = (
     "validation failed due to running out of cost budget, no further validation rules will be run"
 )
@@ -93,15 +88,14 @@ class _Run:
         due = [rule for rule in rules if _is_due(rule, value, before)]
         if not due:
             return
-        nodes, broadest, longest = _measure(value)
+        size = measure(value)
         moment = Moment(
             to_cel(value, schema, root=root),
             to_cel(before.value, schema, root=root) if before.known else None,
             has_old=before.known,
         )
         for rule in due:
-            loops = min(_LOOPS_MAX, broadest**rule.loops if rule.loops else 0)
-            self._left -= nodes + (1 + loops) * (1 + longest // _CHARACTERS)
+            self._left -= cost_of(size, rule.loops)
             if self._left < 0:
                 self._add(path, schema, _SPENT)
                 return
@@ -149,18 +143,3 @@ def _refusal(rule: Rule, moment: Moment, value: Any, path: str) -> FieldError:
 
 def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-def _measure(value: Any) -> tuple[int, int, int]:
-    """Return the number of values within, the longest collection, and the longest text."""
-    if isinstance(value, str):
-        return 1, 0, len(value)
-    if not isinstance(value, dict | list):
-        return 1, 0, 0
-    nodes, broadest, longest = 1, len(value), 0
-    for each in value.values() if isinstance(value, dict) else value:
-        inner, broad, long = _measure(each)
-        nodes += inner
-        broadest = max(broadest, broad)
-        longest = max(longest, long)
-    return nodes, broadest, longest

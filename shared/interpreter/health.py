@@ -35,7 +35,10 @@ def section_of(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def count(section: Mapping[str, Any], name: str, default: int = 0) -> int:
+    """Return the number under *name*; some write `observedGeneration` as a text."""
     found = section.get(name, default)
+    if isinstance(found, str) and found.isascii() and found.isdecimal():
+        return int(found)
     return found if isinstance(found, int) else default
 
 
@@ -59,13 +62,14 @@ def is_false(conditions: Mapping[str, Condition], name: str) -> bool:
     return conditions.get(name, {}).get("status") == "False"
 
 
-def _is_behind(manifest: Manifest, status: Mapping[str, Any]) -> bool:
+def is_behind(manifest: Manifest, status: Mapping[str, Any]) -> bool:
+    """Whether *status* speaks of an older generation of the object."""
     return count(status, "observedGeneration") < generation_of(manifest)
 
 
 def _deployment(manifest: Manifest) -> Health:
     spec, status = section_of(manifest, "spec"), section_of(manifest, "status")
-    if _is_behind(manifest, status):
+    if is_behind(manifest, status):
         return "Progressing"
     conditions = conditions_of(status)
     progressing = conditions.get("Progressing", {})
@@ -86,7 +90,7 @@ def _deployment(manifest: Manifest) -> Health:
 
 def _stateful_set(manifest: Manifest) -> Health:
     spec, status = section_of(manifest, "spec"), section_of(manifest, "status")
-    if _is_behind(manifest, status):
+    if is_behind(manifest, status):
         return "Progressing"
     replicas = count(spec, "replicas", 1)
     if count(status, "readyReplicas") < replicas:
@@ -104,7 +108,7 @@ def _stateful_set(manifest: Manifest) -> Health:
 
 def _daemon_set(manifest: Manifest) -> Health:
     spec, status = section_of(manifest, "spec"), section_of(manifest, "status")
-    if _is_behind(manifest, status):
+    if is_behind(manifest, status):
         return "Progressing"
     desired = count(status, "desiredNumberScheduled")
     on_delete = section_of(spec, "updateStrategy").get("type") == "OnDelete"
@@ -115,7 +119,7 @@ def _daemon_set(manifest: Manifest) -> Health:
 
 def _replica_set(manifest: Manifest) -> Health:
     spec, status = section_of(manifest, "spec"), section_of(manifest, "status")
-    if _is_behind(manifest, status):
+    if is_behind(manifest, status):
         return "Progressing"
     if is_true(conditions_of(status), "ReplicaFailure"):
         return "Degraded"
@@ -188,7 +192,7 @@ def _autoscaler(manifest: Manifest) -> Health:
 
 def _disruption_budget(manifest: Manifest) -> Health:
     status = section_of(manifest, "status")
-    if _is_behind(manifest, status):
+    if is_behind(manifest, status):
         return "Progressing"
     enough = count(status, "currentHealthy") >= count(status, "desiredHealthy")
     return "Healthy" if enough else "Progressing"
@@ -209,7 +213,7 @@ def _custom_resource_definition(manifest: Manifest) -> Health:
 def health_by_conditions(manifest: Manifest) -> Health:
     """What most controllers keep to: a lagging generation, then the conditions they share."""
     status = section_of(manifest, "status")
-    if "observedGeneration" in status and _is_behind(manifest, status):
+    if "observedGeneration" in status and is_behind(manifest, status):
         return "Progressing"
     conditions = conditions_of(status)
     if is_true(conditions, "Stalled"):

@@ -15,7 +15,9 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest, copy
 from shared.errors import FieldError, InvalidObject
 from shared.interpreter.conditions import usual_conditions
+from shared.interpreter.dependencies import Reference
 from shared.interpreter.health import health_by_conditions
+from shared.interpreter.paths import Path, put, without
 from shared.interpreter.reflect import reflect_any
 from shared.interpreter.replicas import ReplicaDemand, ReplicaPlace
 from shared.interpreter.reports import Reports, Status
@@ -35,6 +37,8 @@ class Interpreter:
     judge: Callable[[Manifest], Health] | None = None
     reflection: Callable[[Manifest], Status] | None = None
     aggregation: Callable[[Reports], Status] | None = None
+    references: Callable[[Manifest], tuple[Reference, ...]] | None = None
+    retained: tuple[Path, ...] | None = None
 
     def over(self, other: "Interpreter") -> "Interpreter":
         """Return this one, and *other* where this one has nothing to say."""
@@ -70,11 +74,7 @@ class Interpreter:
         if self.replicas is None:
             return manifest
         changed = copy(manifest)
-        *parents, last = self.replicas.path
-        place = changed
-        for name in parents:
-            place = place.setdefault(name, {})
-        place[last] = count
+        put(changed, self.replicas.path, count)
         return changed
 
     def with_default_replicas(self, manifest: Manifest) -> Manifest:
@@ -105,3 +105,11 @@ class Interpreter:
     def aggregate(self, reports: Reports) -> Status | None:
         """Add *reports* up to the status of their template; None where they do not add up."""
         return (self.aggregation or usual_conditions)(reports)
+
+    def dependencies(self, manifest: Manifest) -> tuple[Reference, ...]:
+        """Return what the object refers to and needs beside it, each once and in order."""
+        return self.references(manifest) if self.references is not None else ()
+
+    def sent(self, manifest: Manifest) -> Manifest:
+        """Return *manifest* less what is the member's own; it may be *manifest* itself."""
+        return without(manifest, self.retained) if self.retained else manifest

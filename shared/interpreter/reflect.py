@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.apimachinery.manifest import Manifest, encode, generation_of
 from shared.interpreter.health import section_of
+from shared.interpreter.paths import Path, put, value_at
 
 GENERATION = "generation"
 """Key under which the member object's `metadata.generation` travels."""
@@ -126,6 +127,16 @@ def reflect_fields(manifest: Manifest, names: Collection[str]) -> dict[str, Any]
     found = {name: _trimmed(name, status[name]) for name in names if name in status}
     if "observedGeneration" in found and generation_of(manifest):
         found[GENERATION] = generation_of(manifest)
+    return found
+
+
+def reflect_paths(manifest: Manifest, paths: Collection[Path]) -> dict[str, Any]:
+    """`reflect_fields` for what lies deeper too."""
+    status = section_of(manifest, "status")
+    found = reflect_fields(manifest, {"observedGeneration", *(p[0] for p in paths if len(p) == 1)})
+    for path in paths:
+        if len(path) > 1 and (value := value_at(status, path)) is not None:
+            put(found, path, value)
     return found
 
 

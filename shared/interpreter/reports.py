@@ -7,6 +7,7 @@ from typing import Any
 from shared.api.binding import ClusterReport
 from shared.apimachinery.manifest import Manifest, generation_of
 from shared.interpreter.health import count
+from shared.interpreter.paths import value_at
 from shared.interpreter.reflect import GENERATION
 
 Status = dict[str, Any]
@@ -45,6 +46,14 @@ class Reports:
         if name not in _UPDATED:
             found += sum(count(report.status, name) for report in self.leaving)
         return found
+
+    def total_at(self, path: Sequence[str]) -> int | float | None:
+        """Sum the numbers at *path* as `total` does; None where no member reports any."""
+        if len(path) == 1 and any(path[0] in each for each in self.statuses):
+            return self.total(path[0])
+        found = [value_at(each, path) for each in self.statuses]
+        numbers = [one for one in found if isinstance(one, int | float)]
+        return sum(numbers) if numbers else None
 
     def totals(self, *names: str, keep_zero: bool = True) -> Status:
         sums = {name: self.total(name) for name in names}

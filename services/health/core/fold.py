@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.api.binding import (
+    AGGREGATED,
     FULLY_APPLIED,
     HEALTHY,
     BindingStatus,
@@ -89,11 +90,23 @@ def _health(report: WorkReport, target: TargetCluster | None) -> Health:
 
 
 def binding_status(
-    binding: ResourceBinding, folded: Folded, conditions: Sequence[Condition], *, now: str
+    binding: ResourceBinding,
+    folded: Folded,
+    conditions: Sequence[Condition],
+    *,
+    now: str,
+    trouble: str = "",
 ) -> BindingStatus:
-    """Return the status of *binding*; *conditions* are the present ones, of any owner."""
+    """Return the status of *binding*; *conditions* are the present ones, of any owner.
+
+    *trouble*: why the statuses of its members could not be added up.
+    """
     generation = binding.metadata.generation
-    for condition in (_fully_applied(binding, folded), _healthy(folded)):
+    conditions = [each for each in conditions if each.type != AGGREGATED]
+    judged = [_fully_applied(binding, folded), _healthy(folded)]
+    if trouble:
+        judged.append(_not_aggregated(trouble))
+    for condition in judged:
         placed = msgspec.structs.replace(condition, observed_generation=generation)
         conditions = with_condition(conditions, placed, now=now)
     return BindingStatus(
@@ -138,9 +151,21 @@ def _healthy(folded: Folded) -> Condition:
         for health in ("Degraded", "Unknown", "Progressing")
         if any(each.health == health for each in worst)
     )
-    message = "; ".join(f"{each.cluster}: {each.health}" for each in worst)
+    message = "; ".join(f"{each.cluster}: {_word_on(each)}" for each in worst)
     status = "Unknown" if reason == "Unknown" else "False"
     return Condition(type=HEALTHY, status=status, reason=reason, message=message[:1024])
+
+
+def _not_aggregated(trouble: str) -> Condition:
+    return Condition(
+        type=AGGREGATED, status="False", reason="InterpreterFailed", message=trouble[:1024]
+    )
+
+
+def _word_on(report: ClusterReport) -> str:
+    """The health of one target; why, where it was applied and nobody can tell."""
+    untold = report.health == "Unknown" and report.applied and report.message
+    return f"{report.health} ({report.message})" if untold else report.health
 
 
 def template_status(

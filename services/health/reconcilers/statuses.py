@@ -250,6 +250,9 @@ class ReportFollower:
         self._wake(template)
 
 
+_Summed = tuple[tuple[Stored, dict[str, Any]] | None, str]
+
+
 class StatusReconciler:
     """Writes the status of one template's binding, and of the template itself."""
 
@@ -282,41 +285,49 @@ class StatusReconciler:
     async def _fold(self, key: ObjectKey) -> Result:
         stored = self._index.binding_of(key)
         if stored is None:
-            await self._write_template(key, None, NOTHING)
+            await self._write_sum(self._sum(key, None, NOTHING)[0])
             return Done()
         binding = read(stored.manifest, ResourceBinding)
         silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
         folded = fold(binding, self._reports.of(key), silent)
-        written = await self._write_binding(stored, binding, folded)
-        written = await self._write_template(key, binding, folded) or written
+        summed, trouble = self._sum(key, binding, folded)
+        written = await self._write_binding(stored, binding, folded, trouble)
+        written = await self._write_sum(summed) or written
         if written:
             self._pace.wrote(key)
         return Done()
 
     async def _write_binding(
-        self, stored: Stored, binding: ResourceBinding, folded: Folded
+        self, stored: Stored, binding: ResourceBinding, folded: Folded, trouble: str
     ) -> bool:
         now = format_time(self._clock.now())
-        status = binding_status(binding, folded, binding.status.conditions, now=now)
+        present = binding.status.conditions
+        status = binding_status(binding, folded, present, now=now, trouble=trouble)
         told = evident(binding, binding.status.aggregated_status)
         news = evident(binding, status.aggregated_status) != told
         return await self._write(stored, section(status), news=news)
 
-    async def _write_template(
-        self, key: ObjectKey, binding: ResourceBinding | None, folded: Folded
-    ) -> bool:
-        """Return whether there was something to write."""
+    def _sum(self, key: ObjectKey, binding: ResourceBinding | None, folded: Folded) -> _Summed:
+        """Return the template with its new status, if it is to have one; or why it cannot."""
         stored = self._store.mirror.get(key)
         if stored is None:
-            return False
+            return None, ""
         manifest = stored.manifest
         if binding is None and "status" not in manifest:
-            return False
+            return None, ""
         if binding is not None and binding.spec.resource.uid not in ("", uid_of(manifest)):
             # The binding is of a template of that name which is gone.
-            return False
-        status = template_status(manifest, binding, folded, self._interpreters.of(manifest))
-        return status is not None and await self._write(stored, status)
+            return None, ""
+        try:
+            status = template_status(manifest, binding, folded, self._interpreters.of(manifest))
+        except InvalidObject as err:
+            # Its interpreter failed: the status stays as it is, and the binding says why.
+            return None, str(err)
+        return ((stored, status) if status is not None else None), ""
+
+    async def _write_sum(self, summed: tuple[Stored, dict[str, Any]] | None) -> bool:
+        """Return whether there was something to write."""
+        return summed is not None and await self._write(*summed)
 
     async def _write(self, stored: Stored, status: dict[str, Any], *, news: bool = False) -> bool:
         if same_but_for_times(stored.manifest.get("status") or {}, status) and not news:

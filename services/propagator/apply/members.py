@@ -21,7 +21,8 @@ from shared.bus.topology import worker
 from shared.clock import Clock
 from shared.errors import MemberRefused, RetryableError, UnusableCredentials
 from shared.events import subjects
-from shared.interpreter.registry import BUILT_IN, InterpreterSource
+from shared.interpretation import LiveInterpreters
+from shared.interpreter.registry import KindName
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
@@ -55,7 +56,6 @@ class MemberWorkers:
         open_member: OpenMember,
         settings: WorkerSettings,
         clusters: str = ".*",
-        interpreters: InterpreterSource = BUILT_IN,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -63,13 +63,18 @@ class MemberWorkers:
         self._key = key
         self._open_member = open_member
         self._settings = settings
-        self._interpreters = interpreters
+        self._interpreters = LiveInterpreters(store.mirror)
+        self._interpreters.on_change(self._look_again)
         self._ours = re.compile(clusters)
         self._credentials: dict[str, MemberCredentials] = {}
         self._tasks: dict[str, tuple[MemberCredentials, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
         self._left: set[str] = set()
         self.workers: dict[str, MemberWorker] = {}
+
+    def _look_again(self, kinds: frozenset[KindName]) -> None:
+        for running in self.workers.values():
+            running.look_again(kinds)
 
     async def run(self) -> None:
         """Until cancelled; starts once the board of credentials is complete."""

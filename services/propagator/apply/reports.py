@@ -8,15 +8,19 @@ from services.propagator.apply.reporter import Reporter
 from services.propagator.core.drift import LostField
 from services.propagator.core.observed import LiveObject
 from shared.api.binding import Health
+from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
-from shared.errors import MemberRefused
+from shared.errors import InvalidObject, MemberRefused
 from shared.events.drift import DriftCorrected, DriftedField
 from shared.events.work import WorkReport
 from shared.events.work_facts import WorkApplied, WorkRemoved
+from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
 from shared.memberapi.faults import shortened
 
 MESSAGE_CHARACTERS_MAX = 1_000
+UNINTERPRETABLE = "InterpreterFailed"
+"""Reason of a report on an object of whose health its interpreter can say nothing."""
 
 
 class _Identity(TypedDict):
@@ -71,11 +75,14 @@ class Reports:
         assert tracked.kind is not None
         manifest = live.manifest_for_status(tracked.kind.gvk)
         interpreter = self._interpreters.of(manifest)
+        health, why = _judge(interpreter, manifest)
         self._report(
             tracked,
             applied=True,
             present=True,
-            health=interpreter.health(manifest),
+            reason=UNINTERPRETABLE if why else "",
+            message=why,
+            health=health,
             status=interpreter.reflect(manifest),
             observed=seen_at,
         )
@@ -113,7 +120,9 @@ class Reports:
     def still_refused(self, tracked: TrackedObject, live: LiveObject) -> None:
         """How the object does whose newest order the member did not take."""
         before = tracked.reported
-        if before is None or before.generation != tracked.sequence or not before.reason:
+        if before is None or before.generation != tracked.sequence or before.applied:
+            return
+        if not before.reason:
             return
         assert tracked.kind is not None
         manifest = live.manifest_for_status(tracked.kind.gvk)
@@ -124,7 +133,7 @@ class Reports:
             present=True,
             reason=before.reason,
             message=before.message,
-            health=interpreter.health(manifest),
+            health=_judge(interpreter, manifest)[0],
             status=interpreter.reflect(manifest),
         )
 
@@ -182,6 +191,14 @@ class Reports:
                 fields_digest=tracked.baseline,
             ),
         )
+
+
+def _judge(interpreter: Interpreter, manifest: Manifest) -> tuple[Health, str]:
+    """Return how the object does; Unknown and why, where its interpreter cannot tell."""
+    try:
+        return interpreter.health(manifest), ""
+    except InvalidObject as err:
+        return "Unknown", shortened(str(err), MESSAGE_CHARACTERS_MAX)
 
 
 def _holds(report: WorkReport, sequence: int) -> bool:

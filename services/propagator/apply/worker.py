@@ -35,7 +35,7 @@ from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_order, decode_report
-from shared.interpreter.registry import InterpreterSource
+from shared.interpreter.registry import InterpreterSource, KindName
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
 log = structlog.get_logger("hanse.propagator")
@@ -145,6 +145,13 @@ class MemberWorker:
                 tracked.seen = None
                 self._wake(tracked)
             else:
+                self._doubt(tracked)
+
+    def look_again(self, kinds: frozenset[KindName]) -> None:
+        """Judge the objects of *kinds* anew: another interpreter speaks for them."""
+        for tracked in self._objects:
+            kind = tracked.kind
+            if kind is not None and (kind.gvk.group, kind.gvk.kind) in kinds:
                 self._doubt(tracked)
 
     def _build(self, watches: KindWatches) -> Controller[ObjectKey]:

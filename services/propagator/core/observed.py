@@ -104,7 +104,13 @@ class LiveObject(msgspec.Struct, rename="camel"):
 
         A list's items do not say their kind, so the caller does.
         """
-        metadata: dict[str, Any] = {"generation": self.metadata.generation}
+        metadata: dict[str, Any] = {
+            "name": self.metadata.name,
+            "namespace": self.metadata.namespace,
+            "generation": self.metadata.generation,
+            "labels": self.metadata.labels or {},
+            "annotations": self.metadata.annotations or {},
+        }
         if self.metadata.deletion_timestamp:
             metadata["deletionTimestamp"] = self.metadata.deletion_timestamp
         return {

@@ -39,8 +39,8 @@ def render(template: Manifest, interpreter: Interpreter, replicas: int | None = 
     if retouch is not None:
         found = retouch(found)
     if replicas is None:
-        return interpreter.with_default_replicas(found)
-    return interpreter.with_replicas(found, replicas)
+        return interpreter.sent(interpreter.with_default_replicas(found))
+    return interpreter.sent(interpreter.with_replicas(found, replicas))
 
 
 def stamp(manifest: Manifest, template_uid: str) -> Manifest:

@@ -16,7 +16,8 @@ from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
-from shared.interpreter.registry import BUILT_IN, InterpreterSource
+from shared.interpretation import LiveInterpreters, objects_of
+from shared.interpreter.registry import KindName
 from shared.store.port import EVERYTHING, Change, ObjectStore, Scope
 
 
@@ -29,11 +30,11 @@ class Dispatcher:
         bus: Bus,
         clock: Clock,
         settings: LoopSettings | None = None,
-        *,
-        interpreters: InterpreterSource = BUILT_IN,
     ) -> None:
         self._store = store
         self.log = WorkLog(bus)
+        interpreters = LiveInterpreters(store.mirror)
+        interpreters.on_change(self._wake_kinds)
         # First: the index must have seen a change before a key it wakes is reconciled.
         self._bindings = BindingIndex(store)
         parsed = ParsedObjects(store.mirror)
@@ -88,6 +89,11 @@ class Dispatcher:
 
     def _wake(self, key: ObjectKey) -> None:
         self._controller.wake(key)
+
+    def _wake_kinds(self, kinds: frozenset[KindName]) -> None:
+        for key in objects_of(self._store.mirror, kinds):
+            if self._bindings.has(key):
+                self._wake(key)
 
     def _wake_status(self, policy: ObjectKey) -> None:
         self._status_controller.wake_after(policy, SETTLE)

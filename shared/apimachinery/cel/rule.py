@@ -12,7 +12,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from shared.apimachinery.cel.declarations import PACKAGE
+from shared.apimachinery.cel.cost import loops_of
 from shared.apimachinery.cel.environment import (
     HAS_OLD,
     OLD,
@@ -21,15 +21,9 @@ from shared.apimachinery.cel.environment import (
     loose,
     new_environment,
 )
+from shared.apimachinery.cel.words import compile_text, said
 
 MESSAGE_MAX = 5 * 1024
-_CODE = re.compile(r"^[A-Z_]+: ")
-_TRAILER = re.compile(r" \[[A-Z_]+\]$")
-_STRUCT = re.compile(rf" not found in struct '{PACKAGE}\.T[0-9]+'")
-_MESSAGE_TYPE = re.compile(rf"\b{PACKAGE}\.T[0-9]+\b")
-# `oldSelf.size` is one name to the checker; it is `oldSelf` that nobody declared.
-_UNDECLARED = re.compile(r"undeclared reference to '([^'.]+)\.[^']*'")
-_OPERAND = re.compile(r"expression of type '(.*?)' cannot be the operand of a select operation")
 # One fault: its place, its words, and the lines that point at it.
 _FAULT = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (.*?)(?=\nERROR: |\Z)", re.DOTALL)
 # Kubernetes compares numbers across types, which the checker does not and the evaluator does.
@@ -37,8 +31,6 @@ _NUMBERS = re.compile(
     r"found no matching overload for '_(?:<|<=|>|>=|==|!=)_' applied to "
     r"'\((?:int|uint|double), (?:int|uint|double)\)'"
 )
-_NO_KEY = re.compile(r'Key not found in map : "?(.*?)"?$')
-_NO_INDEX = re.compile(r"Index error: index=(-?[0-9]+) size=[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +52,6 @@ class Rule:
         return self.message or self.text
 
 
-_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
-
-
 def read_rule(raw: Mapping[str, Any]) -> Rule:
     """Return the rule that *raw*, an element of `x-kubernetes-validations`, declares."""
     text = str(raw.get("rule") or "").strip()
@@ -75,7 +64,7 @@ def read_rule(raw: Mapping[str, Any]) -> Rule:
         field_path=path.removeprefix("."),
         uses_old=OLD in text and _names_old(text),
         optional_old=bool(raw.get("optionalOldSelf")),
-        loops=len(_MACRO.findall(text)),
+        loops=loops_of(text),
     )
 
 
@@ -83,7 +72,7 @@ def read_rule(raw: Mapping[str, Any]) -> Rule:
 def _names_old(text: str) -> bool:
     """Whether the rule really speaks of the old value, rather than in a text or a comment."""
     without = new_environment({SELF: cel.Type.DYN})
-    why = _compile(without, text)[1] or ""
+    why = compile_text(without, text)[1] or ""
     return f"undeclared reference to '{OLD}'" in why
 
 
@@ -96,7 +85,7 @@ class Checker:
     def fault(self, text: str, *, optional_old: bool, wanted: Any) -> tuple[str, bool]:
         """Return why *text* does not compile, and whether it does but is not *wanted*."""
         source = wrapped(text, "true") if optional_old else text
-        program, why = _compile(self._plain, source)
+        program, why = compile_text(self._plain, source)
         if why is None:
             return "", program.return_type() != wanted
         if optional_old:
@@ -119,20 +108,10 @@ def _moved(why: str) -> str:
     return re.sub(r"<input>:([0-9]+):", lambda found: f"<input>:{max(1, int(found[1]) - 1)}:", why)
 
 
-def _compile(environment: Any, text: str) -> tuple[Any, str | None]:
-    try:
-        return environment.compile(text), None
-    except RuntimeError as err:
-        why = _TRAILER.sub("", _CODE.sub("", str(err)))
-        why = _OPERAND.sub(r"type '\1' does not support field selection", why)
-        why = _UNDECLARED.sub(r"undeclared reference to '\1'", _STRUCT.sub("", why))
-        return None, _MESSAGE_TYPE.sub(PACKAGE, why.replace("null_type", "null"))
-
-
 @lru_cache(maxsize=4_096)
 def _program(text: str, optional_old: bool) -> Any:  # noqa: FBT001 - a key of the cache.
     source = wrapped(text) if optional_old else text
-    program, why = _compile(loose(), source)
+    program, why = compile_text(loose(), source)
     # What compares numbers of different types is no fault, and passes no check.
     return program if why is None else loose().compile(source, disable_check=True)
 
@@ -171,19 +150,7 @@ class Moment:
             found = _program(text, optional_old).eval(self._activation)
         except (RuntimeError, TypeError) as err:
             spent = "Iteration budget exceeded" in str(err)
-            return None, Trouble(_said(str(err)), spent)
+            return None, Trouble(said(str(err)), spent)
         if found.type() == cel.Type.ERROR:
-            return None, Trouble(_said(str(found.value())))
+            return None, Trouble(said(str(found.value())))
         return found.value(), None
-
-
-def _said(why: str) -> str:
-    """Return an error of evaluation in the words of Kubernetes' engine."""
-    why = _TRAILER.sub("", _CODE.sub("", why))
-    if found := _NO_KEY.match(why):
-        return f"no such key: {found[1]}"
-    if found := _NO_INDEX.match(why):
-        return f"index out of bounds: {found[1]}"
-    if why.startswith("No matching overloads found"):
-        return "no such overload"
-    return {"divide by zero": "division by zero"}.get(why, why)

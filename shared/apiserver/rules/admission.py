@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from shared.api.cluster import Cluster
+from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
@@ -14,6 +15,7 @@ from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Operation
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
 from shared.apiserver.status_errors import forbidden
@@ -99,6 +101,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
     policies: Admission = KindAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
     clusters: Admission = KindAdmission(Cluster, check_cluster)
+    interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
     decisions: Admission = DecisionAdmission()
     debugging: Admission = DebugAdmission()
     return {
@@ -108,6 +111,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "overridepolicies"): overrides,
         GroupResource(GROUP, "clusteroverridepolicies"): overrides,
         GroupResource(GROUP, "clusters"): clusters,
+        GroupResource(GROUP, "resourceinterpreters"): interpreters,
         GroupResource(GROUP, "resourcebindings"): decisions,
         GroupResource(GROUP, "clusterresourcebindings"): decisions,
     }

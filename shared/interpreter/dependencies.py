@@ -1,0 +1,133 @@
+"""What an object of a built-in kind refers to, and cannot run without."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from shared.apimachinery.manifest import Manifest, namespace_of
+from shared.apimachinery.parts import entries, section
+from shared.interpreter.paths import parse_path, values_at
+
+
+class Reference(NamedTuple):
+    """An object by kind and name; a version of its group, not always the stored one."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+# What every namespace has by itself.
+_OWN_NAMES = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
+
+_VOLUMES: tuple[tuple[str, str], ...] = (
+    ("ConfigMap", "volumes[*].configMap.name"),
+    ("ConfigMap", "volumes[*].projected.sources[*].configMap.name"),
+    ("Secret", "volumes[*].secret.secretName"),
+    ("Secret", "volumes[*].projected.sources[*].secret.name"),
+    ("Secret", "volumes[*].azureFile.secretName"),
+    ("Secret", "volumes[*].csi.nodePublishSecretRef.name"),
+    # Storage of one's own: cephfs, rbd, iscsi, flexVolume, scaleIO, storageos.
+    ("Secret", "volumes[*].*.secretRef.name"),
+    ("PersistentVolumeClaim", "volumes[*].persistentVolumeClaim.claimName"),
+)
+_CONTAINERS: tuple[tuple[str, str], ...] = (
+    ("ConfigMap", "envFrom[*].configMapRef.name"),
+    ("Secret", "envFrom[*].secretRef.name"),
+    ("ConfigMap", "env[*].valueFrom.configMapKeyRef.name"),
+    ("Secret", "env[*].valueFrom.secretKeyRef.name"),
+)
+_POD = tuple(
+    (kind, parse_path(path))
+    for kind, path in (
+        *_VOLUMES,
+        *(
+            (kind, f"{containers}[*].{path}")
+            for containers in ("containers", "initContainers")
+            for kind, path in _CONTAINERS
+        ),
+        ("Secret", "imagePullSecrets[*].name"),
+        ("ServiceAccount", "serviceAccountName"),
+    )
+)
+
+
+def pod_references(pod: Any, namespace: str) -> Iterator[Reference]:
+    """Yield what a pod of spec *pod* needs in its *namespace*; some of it more than once."""
+    if not isinstance(pod, Mapping):
+        return
+    for kind, path in _POD:
+        for name in values_at(pod, path):
+            if isinstance(name, str) and name and (kind, name) not in _OWN_NAMES:
+                yield Reference("v1", kind, namespace, name)
+
+
+def distinct(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Return each once, sorted: in whatever order an object names them, they are the same."""
+    return tuple(sorted(set(references)))
+
+
+def _of_template(*path: str) -> Callable[[Manifest], tuple[Reference, ...]]:
+    def references(manifest: Manifest) -> tuple[Reference, ...]:
+        return distinct(pod_references(section(manifest, *path), namespace_of(manifest)))
+
+    return references
+
+
+def _stateful_set(manifest: Manifest) -> tuple[Reference, ...]:
+    namespace, spec = namespace_of(manifest), section(manifest, "spec")
+    claims = entries(spec, "volumeClaimTemplates")
+    made = {section(claim, "metadata").get("name") for claim in claims}
+    pod = section(spec, "template", "spec")
+    # A claim template stands in for the volume of its name.
+    volumes = [one for one in entries(pod, "volumes") if one.get("name") not in made]
+    found = list(pod_references({**pod, "volumes": volumes}, namespace))
+    if isinstance(name := spec.get("serviceName"), str) and name:
+        found.append(Reference("v1", "Service", namespace, name))
+    return distinct(found)
+
+
+_BACKENDS = tuple(
+    parse_path(f"spec.{path}") for path in ("defaultBackend", "rules[*].http.paths[*].backend")
+)
+
+
+def _ingress(manifest: Manifest) -> tuple[Reference, ...]:
+    namespace = namespace_of(manifest)
+    found = [
+        Reference("v1", "Secret", namespace, name)
+        for name in values_at(manifest, parse_path("spec.tls[*].secretName"))
+        if isinstance(name, str) and name
+    ]
+    for path in _BACKENDS:
+        for backend in values_at(manifest, path):
+            name = section(backend, "service").get("name")
+            if isinstance(name, str) and name:
+                found.append(Reference("v1", "Service", namespace, name))
+    return distinct(found)
+
+
+def _service_account(manifest: Manifest) -> tuple[Reference, ...]:
+    names = (one.get("name") for one in entries(manifest, "imagePullSecrets"))
+    return distinct(
+        Reference("v1", "Secret", namespace_of(manifest), name)
+        for name in names
+        if isinstance(name, str) and name
+    )
+
+
+_TEMPLATE = _of_template("spec", "template", "spec")
+
+BUILT_IN: Mapping[tuple[str, str], Callable[[Manifest], tuple[Reference, ...]]] = {
+    ("apps", "Deployment"): _TEMPLATE,
+    ("apps", "StatefulSet"): _stateful_set,
+    ("apps", "DaemonSet"): _TEMPLATE,
+    ("apps", "ReplicaSet"): _TEMPLATE,
+    ("", "ReplicationController"): _TEMPLATE,
+    ("batch", "Job"): _TEMPLATE,
+    ("batch", "CronJob"): _of_template("spec", "jobTemplate", "spec", "template", "spec"),
+    ("", "Pod"): _of_template("spec"),
+    ("networking.k8s.io", "Ingress"): _ingress,
+    ("", "ServiceAccount"): _service_account,
+}
+"""By group and kind."""
