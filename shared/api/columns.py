@@ -128,7 +128,8 @@ def _replication(manifest: Manifest, _: datetime) -> str:
 
 
 def _rules(manifest: Manifest, _: datetime) -> int:
-    return len(_spec(manifest).get("overrideRules") or ())
+    spec = _spec(manifest)
+    return len(spec.get("overrideRules") or ()) or int(bool(spec.get("overriders")))
 
 
 def _health(manifest: Manifest, _: datetime) -> str:

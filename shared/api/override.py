@@ -1,69 +1,229 @@
 """`OverridePolicy` and `ClusterOverridePolicy`: what differs from cluster to cluster.
 
-The vocabulary is Karmada's OverrideSpec; overriders run in the order of the fields below.
+The vocabulary is Karmada's OverrideSpec, with an overrider for the environment (`envOverrider`) and
+one for variables in the template (`variablesOverrider`), and all operations of a JSON patch. Values
+may hold variables of the cluster (`shared.api.variables`).
 """
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.selection import ClusterAffinity, ResourceSelector
 
+EVERY_CONTAINER = "*"
+
+PatchOperator = Literal["add", "remove", "replace", "move", "copy", "test"]
+
+_ContainerName = Annotated[
+    str,
+    Meta(
+        description="The name of a container or init container; * is every one. An object without"
+        " such a container is left as it is."
+    ),
+]
+_Value = Annotated[
+    Any,
+    Meta(
+        description="What to put there (add, replace) or to find there (test); not for remove, move"
+        " and copy. Texts in it may use variables such as ${cluster.region}."
+    ),
+]
+_From = Annotated[str, Meta(description="Where to take it from, for move and copy.")]
+
+
+class VariablesOverrider(Struct, frozen=True, kw_only=True):
+    """Replaces variables of the cluster in the texts of the object itself.
+
+    Without this overrider what looks like a variable in a manifest is left alone.
+    """
+
+    path: Annotated[
+        str,
+        Meta(
+            description="JSON pointer of the part whose texts are looked through, such as /data."
+            " The names of fields stay as they are."
+        ),
+    ]
+
 
 class ImagePredicate(Struct, frozen=True, kw_only=True):
-    """JSON pointer of the one image to change; without a predicate every container's image is."""
+    """Which image to change; without a predicate every container's image is."""
 
-    path: str
+    path: Annotated[
+        str, Meta(description="JSON pointer of the image, in an object of whatever kind.")
+    ]
 
 
 class ImageOverrider(Struct, frozen=True, kw_only=True):
+    """Changes one part of image references: [registry/]repository[:tag][@digest]."""
+
     predicate: ImagePredicate | None = None
-    component: Literal["Registry", "Repository", "Tag"]
-    operator: Literal["add", "remove", "replace"]
-    value: str = ""
+    component: Annotated[
+        Literal["Registry", "Repository", "Tag"],
+        Meta(
+            description="Registry is the host with its port, Repository the path after it, Tag the"
+            " tag or the digest: a new one displaces both."
+        ),
+    ]
+    operator: Annotated[
+        Literal["add", "remove", "replace"],
+        Meta(description="add appends the value to what the component is."),
+    ]
+    value: Annotated[
+        str, Meta(description="For add and replace; may use variables. Ignored by remove.")
+    ] = ""
 
 
 class CommandOverrider(Struct, frozen=True, kw_only=True):
-    container_name: str
+    """Appends words to a container's command or arguments, or removes every one that is equal."""
+
+    container_name: _ContainerName
     operator: Literal["add", "remove"]
-    value: tuple[str, ...] = ()
+    value: Annotated[
+        tuple[str, ...], Meta(description="The words, one an item; may use variables.")
+    ] = ()
+
+
+class EnvVar(Struct, frozen=True, kw_only=True):
+    """As in a container: a value, or where it comes from."""
+
+    name: str
+    value: Annotated[str, Meta(description="May use variables such as ${cluster.region}.")] = ""
+    value_from: Annotated[
+        dict[str, Any] | None,
+        Meta(description="fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef."),
+    ] = None
+
+
+class EnvOverrider(Struct, frozen=True, kw_only=True):
+    """Changes environment variables of containers."""
+
+    container_name: _ContainerName
+    operator: Annotated[
+        Literal["add", "remove", "replace"],
+        Meta(
+            description="add sets variables, new ones at the end; replace sets those that are there"
+            " already; remove needs their names only."
+        ),
+    ]
+    value: tuple[EnvVar, ...] = ()
 
 
 class MapOverrider(Struct, frozen=True, kw_only=True):
-    """`remove` needs the keys only."""
+    """Changes entries of the object's own labels or annotations."""
 
-    operator: Literal["add", "remove", "replace"]
-    value: dict[str, str] = {}
+    operator: Annotated[
+        Literal["add", "remove", "replace"],
+        Meta(
+            description="add sets entries, replace sets those that are there already, remove needs"
+            " the keys only."
+        ),
+    ]
+    value: Annotated[
+        dict[str, str], Meta(description="Key to value; values may use variables.")
+    ] = {}
+
+
+class DocumentOperation(Struct, frozen=True, kw_only=True):
+    """One operation of a JSON patch (RFC 6902) within a document that a text holds."""
+
+    sub_path: Annotated[
+        str,
+        Meta(
+            description="JSON pointer within the document, such as /server/port; empty is the whole"
+            " document. ~1 stands for a slash, ~0 for a tilde, - for the end of a list."
+        ),
+    ]
+    operator: PatchOperator
+    value: _Value = None
+    from_: _From = ""
+
+
+class FieldOverrider(Struct, frozen=True, kw_only=True):
+    """Changes a document inside a text, as ConfigMaps hold them; one of json and yaml.
+
+    What a Secret holds in data, and a ConfigMap in binaryData, is decoded and encoded again.
+    Comments and layout of the document are lost; the order of its fields stays.
+    """
+
+    field_path: Annotated[
+        str, Meta(description="JSON pointer of the text, such as /data/config.yaml.")
+    ]
+    json: tuple[DocumentOperation, ...] = ()
+    yaml: tuple[DocumentOperation, ...] = ()
 
 
 class PlaintextOverrider(Struct, frozen=True, kw_only=True):
-    """One JSON patch operation (RFC 6902); `path` is a JSON pointer."""
+    """One operation of a JSON patch (RFC 6902)."""
 
-    path: str
-    operator: Literal["add", "remove", "replace"]
-    value: Any = None
+    path: Annotated[
+        str,
+        Meta(
+            description="JSON pointer such as /spec/replicas. ~1 stands for a slash, ~0 for a"
+            " tilde, - for the end of a list."
+        ),
+    ]
+    operator: PatchOperator
+    value: _Value = None
+    from_: _From = ""
 
 
 class Overriders(Struct, frozen=True, kw_only=True):
+    """Changes to an object; they run in this order whatever the order they are written in.
+
+    variablesOverrider, imageOverrider, commandOverrider, argsOverrider, envOverrider,
+    labelsOverrider, annotationsOverrider, fieldOverrider, plaintext.
+    """
+
+    variables_overrider: tuple[VariablesOverrider, ...] = ()
     image_overrider: tuple[ImageOverrider, ...] = ()
     command_overrider: tuple[CommandOverrider, ...] = ()
     args_overrider: tuple[CommandOverrider, ...] = ()
+    env_overrider: tuple[EnvOverrider, ...] = ()
     labels_overrider: tuple[MapOverrider, ...] = ()
     annotations_overrider: tuple[MapOverrider, ...] = ()
+    field_overrider: tuple[FieldOverrider, ...] = ()
     plaintext: tuple[PlaintextOverrider, ...] = ()
 
 
 class OverrideRule(Struct, frozen=True, kw_only=True):
-    """Without `targetCluster` it is for every cluster."""
+    """Changes for some clusters. Without targetCluster they are for every cluster."""
 
     target_cluster: ClusterAffinity | None = None
     overriders: Overriders
 
 
 class OverrideSpec(Struct, frozen=True, kw_only=True):
-    """Without `resourceSelectors` it is for every object (of the policy's namespace)."""
+    """Which objects differ, where, and in what.
+
+    Without resourceSelectors it is for every object (of the policy's namespace). Of several
+    policies for an object the ClusterOverridePolicies come first; of either kind those that
+    select all of a kind, then those that select by labels, then by name, each by the policy's
+    name. The last one wins. What does not fit an object is told by the condition OverridesApplied.
+    """
 
     resource_selectors: tuple[ResourceSelector, ...] = ()
-    override_rules: tuple[OverrideRule, ...]
+    override_rules: Annotated[
+        tuple[OverrideRule, ...], Meta(description="Carried out in the order they are written in.")
+    ] = ()
+    target_cluster: Annotated[
+        ClusterAffinity | None,
+        Meta(description="The older way to write a single rule; not beside overrideRules."),
+    ] = None
+    overriders: Annotated[
+        Overriders | None,
+        Meta(description="The older way to write a single rule; not beside overrideRules."),
+    ] = None
+
+    @property
+    def rules(self) -> Sequence[OverrideRule]:
+        """The rules, however they are written."""
+        if self.override_rules or self.overriders is None:
+            return self.override_rules
+        return (OverrideRule(target_cluster=self.target_cluster, overriders=self.overriders),)
 
 
 class OverrideStatus(Struct, frozen=True, kw_only=True):

@@ -64,6 +64,8 @@ def _struct_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _schema(kind: inspect.Type) -> dict[str, Any]:
     match kind:
+        case inspect.Metadata(type=annotated, extra_json_schema=extra):
+            return {**_schema(annotated), **(extra or {})}
         case inspect.StructType(cls=struct):
             return _struct_schema(struct)
         case inspect.StrType():

@@ -14,6 +14,19 @@ COPIED_BYTES_MAX = 3 * 1024 * 1024
 thirty times."""
 
 
+# The library lets plain errors pass where a path runs through a scalar.
+_FAULTS = (
+    jsonpatch.JsonPatchException,
+    jsonpointer.JsonPointerException,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+)
+
+
 def json_patch(target: Manifest, operations: Any) -> Manifest:
     """Return *target* after *operations*; raises `InvalidObject` naming the one that fails."""
     if not isinstance(operations, list):
@@ -31,25 +44,30 @@ def json_patch(target: Manifest, operations: Any) -> Manifest:
             operation = _lenient(changed, operation)  # noqa: PLW2901
             if operation is None:
                 continue
-            changed = jsonpatch.JsonPatch([operation]).apply(changed, in_place=True)
-        except jsonpatch.JsonPatchTestFailed as err:
-            raise _refusal(number, "test failed") from err
-        except (
-            jsonpatch.JsonPatchException,
-            jsonpointer.JsonPointerException,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-            ValueError,
-            RecursionError,
-        ) as err:
+            changed = apply_operation(changed, operation)
+        except InvalidObject as err:
+            raise err if err.fields else _refusal(number, str(err)) from err
+        except _FAULTS as err:
             raise _refusal(number, str(err) or "does not apply") from err
     if not isinstance(changed, dict):
         raise InvalidObject("the patch leaves no object")
     if is_too_deep(changed):
         raise InvalidObject(f"the patch leaves an object nested deeper than {DEPTH_MAX}")
     return changed
+
+
+def apply_operation(document: Any, operation: Any) -> Any:
+    """Return *document*, of any type, after one operation of RFC 6902, to the letter.
+
+    The document is changed in place, and half changed where this raises `InvalidObject`. The
+    message may show parts of the document.
+    """
+    try:
+        return jsonpatch.JsonPatch([operation]).apply(document, in_place=True)
+    except jsonpatch.JsonPatchTestFailed as err:
+        raise InvalidObject("test failed") from err
+    except _FAULTS as err:
+        raise InvalidObject(str(err) or "does not apply") from err
 
 
 def _copied_bytes(document: Any, operation: Any) -> int:

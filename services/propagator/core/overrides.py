@@ -1,28 +1,31 @@
 """What differs from cluster to cluster: which rules apply, and applying them.
 
-Order decides who wins: ClusterOverridePolicies by name, then the namespace's OverridePolicies by
-name, so the one nearer to the object has the last word. Rules and overriders run as written. What
-cannot be applied is an answer that names the policy, not an error: the other clusters go on.
+Order decides who wins: ClusterOverridePolicies, then the namespace's OverridePolicies, so that the
+one nearer to the object has the last word; of either those that select more closely come later
+(`closeness`), then by name. Rules and overriders run as written. What cannot be applied is an
+answer that names the policy, not an error: the other clusters go on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import jsonpatch
-from jsonpointer import JsonPointerException, resolve_pointer, set_pointer
-
-from services.propagator.core.images import change_image
-from shared.api.cluster import Cluster
-from shared.api.matching import covers, match_resource
-from shared.api.override import (
-    CommandOverrider,
-    ImageOverrider,
-    MapOverrider,
-    OverridePolicy,
-    Overriders,
-    PlaintextOverrider,
+from services.propagator.core.overriders.containers import (
+    override_environment,
+    override_images,
+    override_words,
 )
+from services.propagator.core.overriders.fields import override_field
+from services.propagator.core.overriders.metadata import override_map
+from services.propagator.core.overriders.pointers import patch
+from services.propagator.core.overriders.refusal import NotApplicable
+from services.propagator.core.overriders.texts import override_variables
+from shared.api.cluster import Cluster
+from shared.api.matching import Match, covers, match_resource
+from shared.api.override import OverridePolicy, Overriders
+from shared.api.override_texts import expand_texts, may_have_variables, variables_of
+from shared.api.selection import ClusterAffinity
+from shared.api.variables import UnusableVariable, value_of
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -32,14 +35,33 @@ from shared.apimachinery.manifest import (
     namespace_of,
 )
 
+# What the manifest of a member may say of itself; the rest is the API server's.
+_METADATA = frozenset({"name", "namespace", "labels", "annotations", "finalizers"})
+
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """The overriders of one rule of the policy at `policy`."""
+    """The overriders of one rule of the policy at `policy`; `place` is the rule's path there."""
 
     policy: ObjectKey
-    rule: int
+    place: str
     overriders: Overriders
+    target: ClusterAffinity | None = None
+    has_variables: bool = False
+    """Whether there is anything in the values to expand."""
+    variables: frozenset[str] = frozenset()
+    """What the result depends on, beside the manifest: names of `shared.api.variables`."""
+    reads_template: bool = False
+    """Whether variables of the manifest are expanded too, so that it may depend on any."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRules:
+    """An override policy, looked through once for all objects and clusters."""
+
+    key: ObjectKey
+    policy: OverridePolicy
+    overrides: tuple[Override, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +72,71 @@ class OverrideFailure:
     message: str
 
 
-class _NotApplicable(Exception):
-    """Inside this module: what does not fit, in words for the policy's author."""
+def rules_of(key: ObjectKey, policy: OverridePolicy) -> PolicyRules:
+    legacy = not policy.spec.override_rules
+    overrides = tuple(
+        Override(
+            policy=key,
+            place="spec" if legacy else f"overrideRules[{number}]",
+            overriders=rule.overriders,
+            target=rule.target_cluster,
+            has_variables=may_have_variables(rule.overriders),
+            variables=variables_of(rule.overriders),
+            reads_template=bool(rule.overriders.variables_overrider),
+        )
+        for number, rule in enumerate(policy.spec.rules)
+    )
+    return PolicyRules(key, policy, overrides)
 
 
-def order_policies(
-    policies: Iterable[tuple[ObjectKey, OverridePolicy]],
-) -> list[tuple[ObjectKey, OverridePolicy]]:
-    return sorted(policies, key=lambda pair: (bool(pair[0].namespace), pair[0].name))
+def closeness(policy: PolicyRules, template: Manifest) -> Match | None:
+    """How closely the policy speaks of *template*; None where it does not.
+
+    Without selectors it is as close as one that selects all of the kind. Raises `InvalidObject`
+    for a bad selector.
+    """
+    if policy.key.namespace and policy.key.namespace != namespace_of(template):
+        return None
+    chosen = policy.policy.spec.resource_selectors
+    if not chosen:
+        return Match.KIND
+    found = (match_resource(one, template) for one in chosen)
+    return max((match for match in found if match is not None), default=None)
 
 
-def selects(policy_key: ObjectKey, policy: OverridePolicy, template: Manifest) -> bool:
-    """Whether the policy speaks of *template*; raises `InvalidObject` for a bad selector."""
-    if policy_key.namespace and policy_key.namespace != namespace_of(template):
-        return False
-    chosen = policy.spec.resource_selectors
-    return not chosen or any(match_resource(one, template) is not None for one in chosen)
+def order_policies(policies: Iterable[tuple[PolicyRules, Match]]) -> list[PolicyRules]:
+    """Order policies with their `closeness`: the last one wins."""
+
+    def rank(pair: tuple[PolicyRules, Match]) -> tuple[bool, Match, str]:
+        policy, match = pair
+        return bool(policy.key.namespace), match, policy.key.name
+
+    return [policy for policy, _ in sorted(policies, key=rank)]
 
 
-def overrides_for(
-    policies: Sequence[tuple[ObjectKey, OverridePolicy]], cluster: Cluster
-) -> tuple[Override, ...]:
+def overrides_for(policies: Sequence[PolicyRules], cluster: Cluster) -> tuple[Override, ...]:
     """The rules for *cluster* of *policies*, which select the object and are in order."""
     return tuple(
-        Override(key, number, rule.overriders)
-        for key, policy in policies
-        for number, rule in enumerate(policy.spec.override_rules)
-        if covers(rule.target_cluster, cluster)
+        override
+        for policy in policies
+        for override in policy.overrides
+        if covers(override.target, cluster)
     )
 
 
+def variant(overrides: Sequence[Override], cluster: Cluster) -> tuple[object, ...]:
+    """What tells clusters apart for which the same manifest may come out differently."""
+    found: list[object] = [(one.policy, one.place) for one in overrides]
+    names = frozenset[str]().union(*(one.variables for one in overrides))
+    values = [(name, value_of(cluster, name)) for name in sorted(names)]
+    if any(one.reads_template for one in overrides) or not all(value for _, value in values):
+        # Of a cluster that lacks a value the failure tells the name.
+        found.append(cluster.metadata.name)
+    return (*found, *values)
+
+
 def apply_overrides(
-    manifest: Manifest, overrides: Sequence[Override]
+    manifest: Manifest, overrides: Sequence[Override], cluster: Cluster
 ) -> Manifest | OverrideFailure:
     """A changed copy of *manifest*, or the first thing that does not fit."""
     if not overrides:
@@ -89,141 +144,78 @@ def apply_overrides(
     changed = copy(manifest)
     for override in overrides:
         try:
-            changed = _apply(changed, override.overriders)
-            _check_identity(manifest, changed)
-        except _NotApplicable as err:
-            where = f"overrideRules[{override.rule}]"
-            return OverrideFailure(override.policy, f"{where}: {err}")
+            _apply(changed, override, cluster)
+            _check_result(manifest, changed)
+        except NotApplicable as err:
+            return OverrideFailure(override.policy, f"{override.place}: {err}")
     return changed
 
 
-def _apply(manifest: Manifest, overriders: Overriders) -> Manifest:
-    for image in overriders.image_overrider:
-        _override_images(manifest, image)
-    for command in overriders.command_overrider:
-        _override_words(manifest, command, "command")
-    for args in overriders.args_overrider:
-        _override_words(manifest, args, "args")
-    for labels in overriders.labels_overrider:
-        _override_map(manifest, labels, "labels")
-    for annotations in overriders.annotations_overrider:
-        _override_map(manifest, annotations, "annotations")
-    for plaintext in overriders.plaintext:
-        manifest = _override_plaintext(manifest, plaintext)
-    return manifest
-
-
-_POD_SPECS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("", "Pod"): ("spec",),
-    ("", "ReplicationController"): ("spec", "template", "spec"),
-    ("", "PodTemplate"): ("template", "spec"),
-    ("apps", "Deployment"): ("spec", "template", "spec"),
-    ("apps", "StatefulSet"): ("spec", "template", "spec"),
-    ("apps", "DaemonSet"): ("spec", "template", "spec"),
-    ("apps", "ReplicaSet"): ("spec", "template", "spec"),
-    ("batch", "Job"): ("spec", "template", "spec"),
-    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
-}
-
-
-def _containers(manifest: Manifest) -> list[dict[str, Any]] | None:
-    """Init containers, then the others; None for a kind that runs no pods."""
-    gvk = GroupVersionKind.of(manifest)
-    path = _POD_SPECS.get((gvk.group, gvk.kind))
-    if path is None:
-        return None
-    place: Any = manifest
-    for name in path:
-        place = place.get(name) if isinstance(place, dict) else None
-    if not isinstance(place, dict):
-        return []
-    found: list[dict[str, Any]] = []
-    for name in ("initContainers", "containers"):
-        listed = place.get(name)
-        if isinstance(listed, list):
-            found += [one for one in listed if isinstance(one, dict)]
-    return found
-
-
-def _override_images(manifest: Manifest, overrider: ImageOverrider) -> None:
-    if overrider.predicate is not None:
-        path = overrider.predicate.path
+def _apply(manifest: Manifest, override: Override, cluster: Cluster) -> None:
+    overriders = override.overriders
+    if override.has_variables:
         try:
-            image = resolve_pointer(manifest, path)
-        except JsonPointerException as err:
-            raise _NotApplicable(f"imageOverrider: nothing is at {path!r}") from err
-        set_pointer(manifest, path, _changed_image(image, overrider))
-        return
-    for container in _containers(manifest) or ():
-        if "image" in container:
-            container["image"] = _changed_image(container["image"], overrider)
-
-
-def _changed_image(image: Any, overrider: ImageOverrider) -> str:
-    if not isinstance(image, str):
-        raise _NotApplicable("imageOverrider: what it points at is not text")
+            overriders = expand_texts(overriders, cluster)
+        except UnusableVariable as err:
+            raise NotApplicable(str(err)) from err
+    for place, change in _steps(overriders, cluster):
+        try:
+            change(manifest)
+        except NotApplicable as err:
+            raise NotApplicable(f"{place}: {err}") from err
     try:
-        return change_image(image, overrider.component, overrider.operator, overrider.value)
-    except ValueError as err:
-        raise _NotApplicable(f"imageOverrider: {err}") from err
+        changed = patch(manifest, overriders.plaintext)
+    except NotApplicable as err:
+        raise NotApplicable(f"plaintext{err}") from err
+    if changed is not manifest:
+        raise NotApplicable("plaintext: the whole object cannot be replaced")
 
 
-def _override_words(manifest: Manifest, overrider: CommandOverrider, field: str) -> None:
-    containers = _containers(manifest)
-    if containers is None:
-        return
-    chosen = [one for one in containers if one.get("name") == overrider.container_name]
-    if not chosen:
-        raise _NotApplicable(f"{field}Overrider: no container {overrider.container_name!r}")
-    for container in chosen:
-        words = list(container.get(field) or ())
-        if overrider.operator == "add":
-            words += overrider.value
-        else:
-            words = [word for word in words if word not in overrider.value]
-        container[field] = words
+def _steps(
+    overriders: Overriders, cluster: Cluster
+) -> Iterator[tuple[str, Callable[[Manifest], None]]]:
+    """Every overrider but plaintext with its place, in the order in which they run."""
+    for at, texts in enumerate(overriders.variables_overrider):
+        yield (
+            f"variablesOverrider[{at}]",
+            partial(override_variables, overrider=texts, cluster=cluster),
+        )
+    for at, image in enumerate(overriders.image_overrider):
+        yield f"imageOverrider[{at}]", partial(override_images, overrider=image)
+    for at, command in enumerate(overriders.command_overrider):
+        yield (
+            f"commandOverrider[{at}]",
+            partial(override_words, overrider=command, field="command"),
+        )
+    for at, args in enumerate(overriders.args_overrider):
+        yield f"argsOverrider[{at}]", partial(override_words, overrider=args, field="args")
+    for at, env in enumerate(overriders.env_overrider):
+        yield f"envOverrider[{at}]", partial(override_environment, overrider=env)
+    for at, labels in enumerate(overriders.labels_overrider):
+        yield f"labelsOverrider[{at}]", partial(override_map, overrider=labels, field="labels")
+    for at, notes in enumerate(overriders.annotations_overrider):
+        yield (
+            f"annotationsOverrider[{at}]",
+            partial(override_map, overrider=notes, field="annotations"),
+        )
+    for at, field in enumerate(overriders.field_overrider):
+        yield f"fieldOverrider[{at}]", partial(override_field, overrider=field)
 
 
-def _override_map(manifest: Manifest, overrider: MapOverrider, field: str) -> None:
-    metadata = manifest["metadata"]
-    entries = dict(metadata.get(field) or {})
-    for name, value in overrider.value.items():
-        if overrider.operator == "remove":
-            entries.pop(name, None)
-        elif overrider.operator == "add" or name in entries:
-            entries[name] = value
-    metadata[field] = entries
-
-
-def _override_plaintext(manifest: Manifest, overrider: PlaintextOverrider) -> Manifest:
-    operation = {"op": overrider.operator, "path": overrider.path, "value": overrider.value}
-    try:
-        changed = jsonpatch.apply_patch(manifest, [operation])
-    except (
-        jsonpatch.JsonPatchException,
-        JsonPointerException,
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-    ) as err:
-        # The library lets a few plain errors pass where a path runs through a scalar.
-        raise _NotApplicable(
-            f"plaintext: {overrider.operator} of {overrider.path!r} does not fit the object"
-        ) from err
-    if not isinstance(changed, dict):
-        raise _NotApplicable("plaintext: the whole object cannot be replaced")
-    return changed
-
-
-def _check_identity(before: Manifest, after: Manifest) -> None:
-    metadata = after.get("metadata")
-    if not isinstance(metadata, dict) or any(
-        not isinstance(metadata.get(field) or {}, dict) for field in ("labels", "annotations")
-    ):
-        raise _NotApplicable("metadata, labels and annotations must stay objects")
+def _check_result(before: Manifest, after: Manifest) -> None:
     identities = [
         (GroupVersionKind.of(one), name_of(one), namespace_of(one)) for one in (before, after)
     ]
-    if identities[0] != identities[1]:
-        raise _NotApplicable("apiVersion, kind, name and namespace cannot be overridden")
+    metadata = after.get("metadata")
+    if not isinstance(metadata, dict) or identities[0] != identities[1]:
+        raise NotApplicable("apiVersion, kind, name and namespace cannot be overridden")
+    if foreign := sorted(metadata.keys() - _METADATA) or sorted(after.keys() & {"status"}):
+        raise NotApplicable(f"{foreign[0][:100]} cannot be overridden")
+    for field in ("labels", "annotations"):
+        entries = metadata.get(field)
+        if entries is None:
+            continue
+        if not isinstance(entries, dict) or not all(
+            isinstance(one, str) for one in entries.values()
+        ):
+            raise NotApplicable(f"metadata.{field} must stay a map of texts")

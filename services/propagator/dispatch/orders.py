@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.propagator.core.overrides import (
-    Override,
     OverrideFailure,
-    apply_overrides,
+    PolicyRules,
+    closeness,
     order_policies,
     overrides_for,
-    selects,
+    rules_of,
+    variant,
 )
-from services.propagator.core.render import render, stamp
+from services.propagator.core.rendering import render_for
 from services.propagator.core.works import Encoded, asking, make_order
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
+from shared.api.matching import Match
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
@@ -43,7 +45,7 @@ class ParsedObjects:
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
-        self._policies: dict[ObjectKey, tuple[int, OverridePolicy | None]] = {}
+        self._policies: dict[ObjectKey, tuple[int, PolicyRules | None]] = {}
         self._clusters: dict[ObjectKey, tuple[int, Cluster | None]] = {}
 
     def cluster(self, name: str) -> Cluster | None:
@@ -59,17 +61,18 @@ class ParsedObjects:
     def fleet(self) -> set[str]:
         return {stored.key.name for stored in self._mirror.items(Scope.of(CLUSTERS))}
 
-    def policies(self, template: Manifest) -> list[tuple[ObjectKey, OverridePolicy]]:
+    def policies(self, template: Manifest) -> list[PolicyRules]:
         """The override policies that select *template*, in the order they apply."""
         found = []
         for resource in POLICY_RESOURCES:
             for stored in self._mirror.items(Scope.of(GroupResource(GROUP, resource))):
                 policy = self.policy(stored)
-                if policy is not None and _selects(stored.key, policy, template):
-                    found.append((stored.key, policy))
+                match = _closeness(policy, template) if policy is not None else None
+                if policy is not None and match is not None:
+                    found.append((policy, match))
         return order_policies(found)
 
-    def policy(self, stored: Stored) -> OverridePolicy | None:
+    def policy(self, stored: Stored) -> PolicyRules | None:
         known = self._policies.get(stored.key)
         if known is None or known[0] != stored.revision:
             known = (stored.revision, _read_policy(stored))
@@ -95,11 +98,18 @@ def render_orders(
             orders.unseen.add(name)
             continue
         overrides = overrides_for(policies, cluster)
-        variant = (replicas, *((one.policy, one.rule) for one in overrides))
-        if variant not in made:
-            rendered = render(template, interpreter, replicas)
-            made[variant] = _make(key, template, rendered, binding.spec, overrides)
-        found = made[variant]
+        variety = (replicas, *variant(overrides, cluster)) if overrides else (replicas,)
+        if variety not in made:
+            manifest = render_for(
+                cluster,
+                template,
+                interpreter,
+                replicas,
+                overrides=overrides,
+                uid=binding.spec.resource.uid,
+            )
+            made[variety] = _make(key, template, manifest, binding.spec)
+        found = made[variety]
         if isinstance(found, OverrideFailure):
             orders.failures[name] = found
         else:
@@ -115,35 +125,30 @@ def shares_of(spec: BindingSpec) -> Mapping[str, int | None]:
 
 
 def _make(
-    key: ObjectKey,
-    template: Manifest,
-    rendered: Manifest,
-    spec: BindingSpec,
-    overrides: tuple[Override, ...],
+    key: ObjectKey, template: Manifest, manifest: Manifest | OverrideFailure, spec: BindingSpec
 ) -> Encoded | OverrideFailure:
-    changed = apply_overrides(rendered, overrides)
-    if isinstance(changed, OverrideFailure):
-        return changed
+    if isinstance(manifest, OverrideFailure):
+        return manifest
     return make_order(
         key,
-        stamp(changed, spec.resource.uid),
+        manifest,
         spec,
         api_version=str(template.get("apiVersion") or spec.resource.api_version),
         kind=str(template.get("kind") or spec.resource.kind),
     )
 
 
-def _selects(key: ObjectKey, policy: OverridePolicy, template: Manifest) -> bool:
+def _closeness(policy: PolicyRules, template: Manifest) -> Match | None:
     try:
-        return selects(key, policy, template)
+        return closeness(policy, template)
     except InvalidObject:
         # Admission refuses such a selector; one that slipped through selects nothing.
-        return False
+        return None
 
 
-def _read_policy(stored: Stored) -> OverridePolicy | None:
+def _read_policy(stored: Stored) -> PolicyRules | None:
     try:
-        return read(stored.manifest, OverridePolicy)
+        return rules_of(stored.key, read(stored.manifest, OverridePolicy))
     except InvalidObject:
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.propagator.core.namespaces import is_namespace, namespace_key
-from services.propagator.core.overrides import selects
+from services.propagator.core.overrides import closeness
 from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects, shares_of
 from services.propagator.dispatch.work_log import WorkLog
@@ -62,18 +62,14 @@ class Wakes:
         versions: list[Stored] = [change.stored]
         if change.previous is not None:
             versions.append(change.previous)
-        policies = [
-            (one.key, policy)
-            for one in versions
-            if (policy := self._parsed.policy(one)) is not None
-        ]
+        policies = [policy for one in versions if (policy := self._parsed.policy(one)) is not None]
         found = []
         for key in self._bindings.templates():
             stored = self._mirror.get(key)
             if stored is None:
                 continue
             try:
-                if any(selects(at, policy, stored.manifest) for at, policy in policies):
+                if any(closeness(policy, stored.manifest) is not None for policy in policies):
                     found.append(key)
             except InvalidObject:
                 continue

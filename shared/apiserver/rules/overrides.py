@@ -1,17 +1,33 @@
-"""Rules for OverridePolicy and ClusterOverridePolicy beyond their schema. Pure."""
+"""Rules for OverridePolicy and ClusterOverridePolicy beyond their schema. Pure.
 
-import re
+Everything is refused here that can be told to fail without the object it is for.
+"""
+
 from collections.abc import Iterable
 
 from shared.api.override import (
+    EVERY_CONTAINER,
     CommandOverrider,
+    EnvOverrider,
+    FieldOverrider,
     ImageOverrider,
     MapOverrider,
     OverridePolicy,
     Overriders,
-    PlaintextOverrider,
+    OverrideRule,
+    OverrideSpec,
 )
+from shared.api.override_texts import change_texts
+from shared.api.variables import MARK, UnusableVariable, variables_in
+from shared.apimachinery import texts
+from shared.apimachinery.images import check_component, check_piece
 from shared.apimachinery.selectors import check_label_key, check_label_value
+from shared.apiserver.rules.patches import (
+    check_document_operation,
+    check_plaintext,
+    check_pointer,
+    check_text_pointer,
+)
 from shared.apiserver.rules.selection import (
     check_affinity,
     check_resource_selectors,
@@ -19,23 +35,8 @@ from shared.apiserver.rules.selection import (
     required,
     wrong,
 )
+from shared.apiserver.semantics.environment import environment
 from shared.errors import FieldError
-
-# RFC 6901: every token begins with a slash; a tilde is written ~0, a slash ~1.
-_POINTER = re.compile(r"(/([^~/]|~0|~1)*)+")
-# What an object is called, and who its server-side writers are, is not a matter of the cluster.
-_IDENTITY = (
-    "/apiVersion",
-    "/kind",
-    "/metadata/name",
-    "/metadata/namespace",
-    "/metadata/uid",
-    "/metadata/generateName",
-    "/metadata/resourceVersion",
-    "/metadata/managedFields",
-    "/metadata/ownerReferences",
-    "/status",
-)
 
 
 def check_override(policy: OverridePolicy) -> list[FieldError]:
@@ -45,18 +46,38 @@ def check_override(policy: OverridePolicy) -> list[FieldError]:
             spec.resource_selectors, "spec.resourceSelectors", policy.metadata.namespace
         )
     )
+    faults += _check_older_form(spec)
     if not spec.override_rules:
-        faults.append(required("spec.overrideRules", "a policy must override something"))
+        faults += [fault for rule in spec.rules for fault in _check_rule(rule, "spec")]
     for index, rule in enumerate(spec.override_rules):
-        path = f"spec.overrideRules[{index}]"
-        faults += check_affinity(rule.target_cluster, f"{path}.targetCluster")
-        faults += _check_overriders(rule.overriders, f"{path}.overriders")
+        faults += _check_rule(rule, f"spec.overrideRules[{index}]")
     return faults
+
+
+def _check_older_form(spec: OverrideSpec) -> Iterable[FieldError]:
+    """`targetCluster` and `overriders` beside the selectors are one rule."""
+    if spec.override_rules:
+        for field, given in (
+            ("targetCluster", spec.target_cluster),
+            ("overriders", spec.overriders),
+        ):
+            if given not in (None, Overriders()):
+                yield forbidden(f"spec.{field}", "not beside overrideRules: make it one of them")
+    elif spec.overriders is None:
+        yield required("spec.overrideRules", "a policy must override something")
+
+
+def _check_rule(rule: OverrideRule, path: str) -> Iterable[FieldError]:
+    yield from check_affinity(rule.target_cluster, f"{path}.targetCluster")
+    yield from _check_overriders(rule.overriders, f"{path}.overriders")
 
 
 def _check_overriders(overriders: Overriders, path: str) -> Iterable[FieldError]:
     if overriders == Overriders():
         yield required(path, "at least one overrider")
+    yield from _check_variables(overriders, path)
+    for index, variables in enumerate(overriders.variables_overrider):
+        yield from check_pointer(variables.path, f"{path}.variablesOverrider[{index}].path")
     for index, image in enumerate(overriders.image_overrider):
         yield from _check_image(image, f"{path}.imageOverrider[{index}]")
     for field, commands in (
@@ -65,37 +86,95 @@ def _check_overriders(overriders: Overriders, path: str) -> Iterable[FieldError]
     ):
         for index, command in enumerate(commands):
             yield from _check_command(command, f"{path}.{field}[{index}]")
+    for index, env in enumerate(overriders.env_overrider):
+        yield from _check_environment(env, f"{path}.envOverrider[{index}]")
     for index, labels in enumerate(overriders.labels_overrider):
         yield from _check_map(labels, f"{path}.labelsOverrider[{index}]", labels=True)
     for index, annotations in enumerate(overriders.annotations_overrider):
         yield from _check_map(annotations, f"{path}.annotationsOverrider[{index}]", labels=False)
+    for index, document in enumerate(overriders.field_overrider):
+        yield from _check_document(document, f"{path}.fieldOverrider[{index}]")
     for index, plain in enumerate(overriders.plaintext):
-        yield from _check_plaintext(plain, f"{path}.plaintext[{index}]")
+        yield from check_plaintext(plain, f"{path}.plaintext[{index}]")
 
 
-def _check_pointer(pointer: str, path: str) -> Iterable[FieldError]:
-    if not _POINTER.fullmatch(pointer):
-        yield wrong(path, pointer, "must be a JSON pointer such as /spec/replicas (RFC 6901)")
-        return
-    for part in _IDENTITY:
-        if pointer == part or pointer.startswith(f"{part}/"):
-            yield forbidden(path, f"{part} is not to be overridden")
+def _check_variables(overriders: Overriders, path: str) -> Iterable[FieldError]:
+    faults: list[FieldError] = []
+
+    def check(place: str, text: str) -> str:
+        try:
+            list(variables_in(text))
+        except UnusableVariable as err:
+            faults.append(wrong(f"{path}.{place}", text, str(err)))
+        return text
+
+    change_texts(overriders, check)
+    return faults
 
 
 def _check_image(image: ImageOverrider, path: str) -> Iterable[FieldError]:
     if image.predicate is not None:
-        yield from _check_pointer(image.predicate.path, f"{path}.predicate.path")
-    if image.operator != "remove" and not image.value:
+        yield from check_text_pointer(image.predicate.path, f"{path}.predicate.path")
+    if image.operator == "remove":
+        if image.component == "Repository":
+            yield forbidden(f"{path}.operator", "an image cannot be without repository")
+        return
+    if not image.value:
         yield required(f"{path}.value", f"what to {image.operator}")
-    if image.operator == "remove" and image.component == "Repository":
-        yield forbidden(f"{path}.operator", "an image cannot be without repository")
+    elif MARK not in image.value:
+        check = check_piece if image.operator == "add" else check_component
+        try:
+            check(image.component, image.value)
+        except ValueError as err:
+            yield wrong(f"{path}.value", image.value, str(err))
+
+
+def _check_container(name: str, path: str) -> Iterable[FieldError]:
+    if not name:
+        yield required(f"{path}.containerName", "which container; * is every one")
+    elif name != EVERY_CONTAINER:
+        for why in texts.label(name):
+            yield wrong(f"{path}.containerName", name, why)
 
 
 def _check_command(command: CommandOverrider, path: str) -> Iterable[FieldError]:
-    if not command.container_name:
-        yield required(f"{path}.containerName", "which container")
+    yield from _check_container(command.container_name, path)
     if not command.value:
         yield required(f"{path}.value", f"what to {command.operator}")
+
+
+def _check_environment(overrider: EnvOverrider, path: str) -> Iterable[FieldError]:
+    yield from _check_container(overrider.container_name, path)
+    if not overrider.value:
+        yield required(f"{path}.value", f"what to {overrider.operator}")
+    seen: set[str] = set()
+    for index, one in enumerate(overrider.value):
+        where = f"{path}.value[{index}]"
+        if one.name in seen:
+            yield FieldError(
+                f"{where}.name", f'Duplicate value: "{one.name[:100]}"', "FieldValueDuplicate"
+            )
+        seen.add(one.name)
+        if overrider.operator == "remove" and (one.value or one.value_from is not None):
+            yield forbidden(where, "to remove a variable its name is enough")
+    entries = [
+        {"name": one.name, "value": one.value, "valueFrom": one.value_from}
+        for one in overrider.value
+    ]
+    # As in a container, whose list is called `env`.
+    for fault in environment({"env": entries}, path):
+        yield FieldError(fault.path.replace(".env[", ".value[", 1), fault.message, fault.reason)
+
+
+def _check_document(overrider: FieldOverrider, path: str) -> Iterable[FieldError]:
+    yield from check_text_pointer(overrider.field_path, f"{path}.fieldPath")
+    if overrider.json and overrider.yaml:
+        yield forbidden(path, "either json or yaml: the text holds one of them")
+    elif not overrider.json and not overrider.yaml:
+        yield required(path, "json or yaml, with at least one operation")
+    for language, operations in (("json", overrider.json), ("yaml", overrider.yaml)):
+        for index, one in enumerate(operations):
+            yield from check_document_operation(one, f"{path}.{language}[{index}]")
 
 
 def _check_map(overrider: MapOverrider, path: str, *, labels: bool) -> Iterable[FieldError]:
@@ -104,13 +183,7 @@ def _check_map(overrider: MapOverrider, path: str, *, labels: bool) -> Iterable[
     for key, value in overrider.value.items():
         try:
             check_label_key(key if labels else key.lower())
-            if labels:
+            if labels and MARK not in value:
                 check_label_value(value)
         except ValueError as err:
             yield FieldError(f"{path}.value", f"Invalid value: {err}")
-
-
-def _check_plaintext(plain: PlaintextOverrider, path: str) -> Iterable[FieldError]:
-    yield from _check_pointer(plain.path, f"{path}.path")
-    if plain.operator != "remove" and plain.value is None:
-        yield required(f"{path}.value", f"what to {plain.operator}")

@@ -77,3 +77,12 @@ def descriptions(schema: Any) -> Iterator[str]:
             yield schema["description"]
         for value in schema.values():
             yield from descriptions(value)
+
+
+def test_a_field_may_be_explained_beside_its_type():
+    rules = schema_at("OverridePolicy", "spec", "overrideRules")
+    operation = rules["items"]["properties"]["overriders"]["properties"]["plaintext"]["items"]
+
+    assert "order" in rules["description"]
+    assert "JSON pointer" in operation["properties"]["path"]["description"]
+    assert operation["properties"]["value"]["x-kubernetes-preserve-unknown-fields"]

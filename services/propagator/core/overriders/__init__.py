@@ -1,0 +1,1 @@
+"""What each overrider does to a manifest. All change it in place or raise `NotApplicable`."""
