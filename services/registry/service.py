@@ -18,7 +18,7 @@ from shared.apiserver.admission import AdmitByResource
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.definitions.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.hanse_kinds import hanse_kinds
-from shared.apiserver.life import NAMESPACES
+from shared.apiserver.life.marks import NAMESPACES
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.serving import Serving

@@ -17,7 +17,7 @@ from shared.apiserver.answers.warnings import add_warnings, note_deprecation
 from shared.apiserver.aside import Room, aside
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.elsewhere import absent_part
-from shared.apiserver.life import DEFINITIONS
+from shared.apiserver.life.marks import DEFINITIONS
 from shared.apiserver.requests.bodies import decode_object
 from shared.apiserver.requests.decoding import refuse_text, unrecognized
 from shared.apiserver.requests.duplicates import strict_faults

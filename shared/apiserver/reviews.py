@@ -52,14 +52,20 @@ _ANSWERS: dict[GroupResource, _Answer] = {
 }
 
 
+# Of one the question is a secret, and a real server does not repeat the other.
+_NOT_REPEATED = frozenset(
+    {GroupResource(_IDENTITY, "tokenreviews"), GroupResource(_ACCESS, "selfsubjectrulesreviews")}
+)
+
+
 def is_review(resource: GroupResource) -> bool:
     return resource in _ANSWERS
 
 
 def answer(resource: GroupResource, review: Manifest, user: User, tokens: TokenTable) -> Manifest:
     """Return *review* with its status; a token in it is not repeated."""
-    found = {**review, "metadata": {"creationTimestamp": None}}
-    if resource == GroupResource(_IDENTITY, "tokenreviews"):
+    found = {**review, "metadata": {}}
+    if resource in _NOT_REPEATED:
         found["spec"] = {}
     found["status"] = _ANSWERS[resource](review, user, tokens)
     return found

@@ -128,6 +128,10 @@ _SCHEDULING = "spec.placement.replicaScheduling"
             "spec.placement.clusterAffinity.labelSelector.matchExpressions[0].operator",
         ),
         (policy(placement=7), "spec.placement"),
+        (
+            policy(resourceSelectors=[{"apiVersion": "events.k8s.io/v1", "kind": "Event"}]),
+            "spec.resourceSelectors[0].kind",
+        ),
     ],
 )
 async def test_a_policy_that_cannot_be_meant_is_refused_with_its_path(client, manifest, path):

@@ -11,6 +11,7 @@ from typing import Any
 from shared.api.binding import PolicyReference
 from shared.api.matching import Match, compile_selector, match_resource
 from shared.api.meta import GROUP
+from shared.api.own_kinds import OWN_KINDS
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import (
     Manifest,
@@ -26,26 +27,7 @@ CLUSTER_WIDE = "clusterpropagationpolicies"
 # What every cluster has by itself, and what its own machinery writes.
 _OWN_NAMESPACES = ("default",)
 _SYSTEM_NAMESPACE_PREFIX = "kube-"
-_NEVER: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("", "events"),
-        ("events.k8s.io", "events"),
-        ("", "endpoints"),
-        ("discovery.k8s.io", "endpointslices"),
-        ("coordination.k8s.io", "leases"),
-        ("coordination.k8s.io", "leasecandidates"),
-        ("", "nodes"),
-        ("", "componentstatuses"),
-        ("apiregistration.k8s.io", "apiservices"),
-        ("apps", "controllerrevisions"),
-        ("certificates.k8s.io", "certificatesigningrequests"),
-        ("storage.k8s.io", "csinodes"),
-        ("storage.k8s.io", "csistoragecapacities"),
-        ("storage.k8s.io", "volumeattachments"),
-        ("flowcontrol.apiserver.k8s.io", "flowschemas"),
-        ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
-    }
-)
+_NEVER = frozenset((group, resource) for (group, _), resource in OWN_KINDS.items())
 _BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
     {
         ("", "configmaps", "kube-root-ca.crt"),

@@ -43,6 +43,19 @@ def fill_pod(spec: dict[str, Any]) -> None:
     host = spec.get("hostNetwork") is True
     for part in ("containers", "initContainers"):
         each(spec, part, lambda one: _of_pod(one, host=host))
+    if section(spec, "resources", "limits"):
+        spec["resources"] = _asking(spec)
+
+
+def _asking(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a pod as a whole; what its containers ask for together is the members' to add up."""
+    whole = section(spec, "resources")
+    containers = [*entries(spec, "containers"), *entries(spec, "initContainers")]
+    apart = {name for one in containers for name in section(one, "resources", "requests")}
+    limits = section(whole, "limits")
+    asked = {name: limits[name] for name in limits if name not in apart}
+    asked.update(section(whole, "requests"))
+    return {**whole, "requests": asked} if asked else whole
 
 
 def _of_pod(container: Mapping[str, Any], *, host: bool) -> Mapping[str, Any]:

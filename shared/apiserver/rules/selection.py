@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from shared.api.meta import GROUP
+from shared.api.own_kinds import OWN_KINDS
 from shared.api.selection import ClusterAffinity, LabelSelector, ResourceSelector
 from shared.apimachinery.selectors import from_struct
 from shared.apiserver.names import check_label, check_subdomain
@@ -45,6 +46,9 @@ def _check_resource_selector(
         )
     if selector.api_version.partition("/")[0] == GROUP:
         yield forbidden(f"{path}.apiVersion", "Hanse's own objects are not propagated")
+    if (selector.api_version.rpartition("/")[0], selector.kind) in OWN_KINDS:
+        why = f"objects of kind {selector.kind} are written by each cluster and not propagated"
+        yield forbidden(f"{path}.kind", why)
     if namespace and selector.namespace not in ("", namespace):
         yield wrong(
             f"{path}.namespace",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Operation
 from shared.apiserver.definitions.status import NAMES_ACCEPTED, is_true
-from shared.apiserver.life import (
+from shared.apiserver.life.marks import (
     DEFINITION_FINALIZER,
     DEFINITIONS,
     NAMESPACE_FINALIZER,

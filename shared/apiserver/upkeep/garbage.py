@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, uid_of
-from shared.apiserver.life import FOREGROUND, ORPHAN
+from shared.apiserver.life.marks import FOREGROUND, ORPHAN
 from shared.apiserver.requests.target import DeleteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault

@@ -3,7 +3,7 @@
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.admission import Operation
 from shared.apiserver.aside import aside
-from shared.apiserver.life import prepare_create
+from shared.apiserver.life.beginning import prepare_create
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     already_exists,
@@ -13,6 +13,7 @@ from shared.apiserver.status_errors import (
 )
 from shared.apiserver.writing.addressed import of_kind
 from shared.apiserver.writing.ownership import track
+from shared.apiserver.writing.quality_of_service import PODS, with_quality_of_service
 from shared.apiserver.writing.validation import Reading, Source, conform, read
 from shared.apiserver.writing.write_rules import prepare_content
 from shared.errors import AlreadyExists, InvalidObject
@@ -88,6 +89,8 @@ def _admitted(
 ) -> tuple[Manifest, tuple[str, ...]]:
     kind = call.kind
     new = conform(kind, reading)
+    if kind.group_resource == PODS:
+        new = with_quality_of_service(new)
     warnings = reading.warnings
     try:
         warnings += tuple(serving.admission.admit(Operation.CREATE, kind, None, new))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Operation
-from shared.apiserver.life import NAMESPACES, PERMANENT_NAMESPACES, must_go, prepare_delete
+from shared.apiserver.life.deletion import must_go, prepare_delete
+from shared.apiserver.life.marks import NAMESPACES, PERMANENT_NAMESPACES
 from shared.apiserver.requests.target import DeleteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import (

@@ -7,7 +7,7 @@ from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.apiserver.admission import Operation
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
-from shared.apiserver.life import prepare_update
+from shared.apiserver.life.changes import prepare_update
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import bad_request, invalid, invalid_object, unknown_path
 from shared.apiserver.verbs.transact import transact

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.aside import aside
-from shared.apiserver.life import is_unchanged, must_go
+from shared.apiserver.life.changes import is_unchanged
+from shared.apiserver.life.deletion import must_go
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault, conflict, not_found
 from shared.errors import InvalidObject, StaleRevision

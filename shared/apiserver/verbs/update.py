@@ -7,7 +7,7 @@ from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING
 from shared.apiserver.admission import Operation
-from shared.apiserver.life import count_generation, prepare_update
+from shared.apiserver.life.changes import count_generation, prepare_update
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
     ApiFault,

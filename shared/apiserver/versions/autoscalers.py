@@ -29,7 +29,8 @@ def to_v2(manifest: Manifest) -> Manifest:
     percent = section(manifest, "spec").get(_CPU)
     if percent is not None:
         target = {"type": "Utilization", "averageUtilization": percent}
-        metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}, *metrics]
+        # Last, where a real server puts it too.
+        metrics = [*metrics, {"type": "Resource", "resource": {"name": "cpu", "target": target}}]
     if metrics:
         spec["metrics"] = metrics
     if extra.get(_BEHAVIOR):
@@ -46,10 +47,10 @@ def to_v1(manifest: Manifest) -> Manifest:
         return manifest
     spec = dict(section(manifest, "spec"))
     metrics, behavior = spec.pop("metrics", None) or [], spec.pop("behavior", None)
-    first = next((one for one in metrics if _cpu_percent(one) is not None), None)
-    if first is not None:
-        spec[_CPU] = _cpu_percent(first)
-        metrics = [one for one in metrics if one is not first]
+    of_cpu = [percent for one in metrics if (percent := _cpu_percent(one)) is not None]
+    if of_cpu:
+        spec[_CPU] = of_cpu[0]
+        metrics = [one for one in metrics if _cpu_percent(one) is None]
     metadata = dict(metadata_of(manifest))
     annotations = dict(metadata.get("annotations") or {})
     for name, value in ((_METRICS, metrics), (_BEHAVIOR, behavior)):

@@ -9,7 +9,7 @@ from shared.apimachinery.patch import OPERATIONS_MAX, json_patch, merge_patch
 from shared.apimachinery.scale_ownership import apply_to_scale
 from shared.apimachinery.strategic_merge import MalformedPatch, strategic_merge
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import EPHEMERAL
+from shared.apiserver.life.marks import EPHEMERAL
 from shared.apiserver.requests.negotiation import JSON_PATCH, STRATEGIC_PATCH
 from shared.apiserver.serving import Call
 from shared.apiserver.status_errors import ApiFault, bad_request

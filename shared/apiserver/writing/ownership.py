@@ -4,7 +4,7 @@ from shared.apimachinery.apply import Writer, track_update
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING, Schema, node
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import EPHEMERAL, NAMESPACES, STATUS_AT_CREATION
+from shared.apiserver.life.marks import EPHEMERAL, NAMESPACES, STATUS_AT_CREATION
 from shared.apiserver.serving import Call
 
 # Parts of an object whose writers are told apart by them.

@@ -10,7 +10,7 @@ from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import NOWHERE, Findings, validate
 from shared.apiserver.definitions.custom_content import content_faults
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import DEFINITIONS
+from shared.apiserver.life.marks import DEFINITIONS
 from shared.apiserver.names import check_metadata
 from shared.apiserver.requests.decoding import (
     cannot_be_handled,

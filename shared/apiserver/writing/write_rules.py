@@ -5,7 +5,7 @@ import base64
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.parts import section
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import DEFINITION_FINALIZER, DEFINITIONS
+from shared.apiserver.life.marks import DEFINITION_FINALIZER, DEFINITIONS
 from shared.apiserver.semantics.changes import held_addresses
 
 _SECRETS = GroupResource("", "secrets")

@@ -4,15 +4,9 @@ from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life import (
-    content_differs,
-    generate_name,
-    is_unchanged,
-    must_go,
-    prepare_create,
-    prepare_delete,
-    prepare_update,
-)
+from shared.apiserver.life.beginning import generate_name, prepare_create
+from shared.apiserver.life.changes import content_differs, is_unchanged, prepare_update
+from shared.apiserver.life.deletion import must_go, prepare_delete
 from shared.apiserver.status_errors import ApiFault
 
 THING = ResourceKind(

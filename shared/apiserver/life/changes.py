@@ -1,9 +1,9 @@
-"""What becomes of an object when it is created, updated or deleted: pure, for any kind.
+"""What a writer may change of an object, and what counts as a change.
 
 The server owns uid, creationTimestamp, generation, deletionTimestamp; `spec` and `status` have
-writers of their own. Source: `k8s.io/apiserver/pkg/registry/rest` (BeforeCreate, BeforeUpdate,
-BeforeDelete). One rule is wider than upstream's: *every* kind counts `generation`, over all but its
-metadata and status, so that each template has a number that tells its contents.
+writers of their own. Source: `k8s.io/apiserver/pkg/registry/rest` (BeforeUpdate). One rule is
+wider than upstream's: *every* kind counts `generation`, over all but its metadata and status, so
+that each template has a number that tells its contents.
 
 The functions return new manifests that share unchanged parts with their arguments.
 """
@@ -11,117 +11,23 @@ The functions return new manifests that share unchanged parts with their argumen
 from collections.abc import Mapping
 from typing import Any
 
-from shared.apimachinery.manifest import GroupResource, Manifest
+from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.scalars import shown
-from shared.apiserver.definitions.status import terminating
 from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.life.marks import EPHEMERAL, NAMESPACES
+from shared.apiserver.life.metadata import (
+    SERVER_OWNED,
+    label_by_name,
+    metadata_for_write,
+    place,
+)
 from shared.apiserver.status_errors import bad_request, invalid
 from shared.errors import FieldError
 
-NAMESPACES = GroupResource("", "namespaces")
-DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
-PERMANENT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-ORPHAN = "orphan"
-FOREGROUND = "foregroundDeletion"
-# The part of a Pod through which containers come that look into the others.
-EPHEMERAL = "ephemeralcontainers"
-NAME_LABEL = "kubernetes.io/metadata.name"
-NAMESPACE_FINALIZER = "kubernetes"
-DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
-
 # Beside metadata, what is not content: naming, and what another writer reports.
 _NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status"})
-_SERVER_OWNED = (
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "generation",
-)
 # What no writer gives to an object that has it not; while it is deleted, the server's stays.
 _SET_ONCE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
-# Kinds whose creators report status with the first write, as kubelets do.
-STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
-# What the server says of an object that nobody has looked at yet.
-_FIRST_PHASES = {
-    GroupResource("", "namespaces"): "Active",
-    GroupResource("", "persistentvolumeclaims"): "Pending",
-    GroupResource("", "persistentvolumes"): "Pending",
-    GroupResource("", "pods"): "Pending",
-}
-# Of all kinds this one needs no name.
-_LIMIT_RANGES = GroupResource("", "limitranges")
-_NAME_SUFFIX = 5
-_GENERATED_NAME_MAX = 63
-
-
-def metadata_for_write(manifest: Manifest) -> dict[str, Any]:
-    """Return a copy of the metadata to write into; raises `ApiFault` 400 if it is no object."""
-    found = manifest.get("metadata")
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise bad_request("metadata must be an object")
-    return dict(found)
-
-
-def generate_name(prefix: str, suffix: str) -> str:
-    """`web-` and `x7k2p` give `web-x7k2p`; a long prefix is cut to leave room."""
-    return prefix[: _GENERATED_NAME_MAX - _NAME_SUFFIX] + suffix
-
-
-def prepare_create(
-    kind: ResourceKind, manifest: Manifest, namespace: str, *, now: str, uid: str, suffix: str
-) -> Manifest:
-    """Return the object as it begins its life. *suffix*: random letters for `generateName`."""
-    metadata = metadata_for_write(manifest)
-    if metadata.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
-    for owned in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
-        metadata.pop(owned, None)
-    _place(kind, metadata, namespace)
-    prefix = metadata.get("generateName")
-    if not metadata.get("name") and isinstance(prefix, str) and prefix:
-        metadata["name"] = generate_name(prefix, suffix)
-    if kind.group_resource == _LIMIT_RANGES and not metadata.get("name"):
-        metadata["name"] = uid
-    metadata["uid"] = uid
-    metadata["creationTimestamp"] = now
-    metadata["generation"] = 1
-
-    created: Manifest = {
-        "apiVersion": kind.gvk.api_version,
-        "kind": kind.gvk.kind,
-        **manifest,
-        "metadata": metadata,
-    }
-    if kind.has_status and kind.group_resource not in STATUS_AT_CREATION:
-        created.pop("status", None)
-    if kind.group_resource == NAMESPACES:
-        _label_by_name(metadata)
-        created["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
-    if phase := _FIRST_PHASES.get(kind.group_resource):
-        created["status"] = {"phase": phase}
-    return created
-
-
-def _label_by_name(metadata: dict[str, Any]) -> None:
-    """Every namespace can be selected by its name (KEP-2161)."""
-    name, labels = metadata.get("name"), metadata.get("labels")
-    if isinstance(name, str) and (labels is None or isinstance(labels, dict)):
-        metadata["labels"] = {**(labels or {}), NAME_LABEL: name}
-
-
-def _place(kind: ResourceKind, metadata: dict[str, Any], namespace: str) -> None:
-    """Put the object where the URL says; raises `ApiFault` 400 where it says otherwise."""
-    if not kind.namespaced:
-        metadata.pop("namespace", None)
-        return
-    if metadata.get("namespace") not in (None, "", namespace):
-        raise bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    metadata["namespace"] = namespace
 
 
 def content_differs(old: Manifest, new: Manifest) -> bool:
@@ -151,10 +57,10 @@ def prepare_update(
         return _with_ephemeral(old, new, metadata)
 
     _check_identity(kind, before, metadata)
-    _place(kind, metadata, before.get("namespace", ""))
+    place(kind, metadata, before.get("namespace", ""))
     metadata["name"] = name
     metadata.pop("selfLink", None)
-    for owned in (*_SERVER_OWNED, "resourceVersion"):
+    for owned in (*SERVER_OWNED, "resourceVersion"):
         if owned in before:
             metadata[owned] = before[owned]
         else:
@@ -175,7 +81,7 @@ def prepare_update(
         else:
             updated.pop("status", None)
     if kind.group_resource == NAMESPACES:
-        _label_by_name(metadata)
+        label_by_name(metadata)
         if subresource != "finalize":
             updated["spec"] = old.get("spec", {})
     count_generation(kind, old, updated)
@@ -271,43 +177,3 @@ def is_unchanged(old: Manifest, new: Manifest) -> bool:
 
 def _without_times(managed: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     return [{**one, "time": ""} for one in managed or []]
-
-
-def must_go(manifest: Manifest) -> bool:
-    """Whether the object is being deleted and nothing holds it any more."""
-    metadata = manifest["metadata"]
-    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
-        return False
-    if manifest.get("kind") == "Namespace" and manifest.get("apiVersion") == "v1":
-        return not (manifest.get("spec") or {}).get("finalizers")
-    return True
-
-
-def prepare_delete(kind: ResourceKind, old: Manifest, *, propagation: str, now: str) -> Manifest:
-    """Return the object marked for deletion; `must_go` tells whether it can go at once.
-
-    Orphan and Foreground become finalizers, which the garbage collector serves.
-    """
-    before = old["metadata"]
-    finalizers = [one for one in before.get("finalizers") or [] if one not in (ORPHAN, FOREGROUND)]
-    if propagation == "Orphan":
-        finalizers.append(ORPHAN)
-    elif propagation == "Foreground":
-        finalizers.append(FOREGROUND)
-    elif not propagation:
-        finalizers = list(before.get("finalizers") or [])
-    metadata = {**before}
-    if finalizers:
-        metadata["finalizers"] = finalizers
-    else:
-        metadata.pop("finalizers", None)
-    if not before.get("deletionTimestamp"):
-        metadata["deletionTimestamp"] = now
-        metadata["deletionGracePeriodSeconds"] = 0
-        metadata["generation"] = int(before.get("generation") or 0) + 1
-    marked: Manifest = {**old, "metadata": metadata}
-    if kind.group_resource == NAMESPACES:
-        marked["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
-    if kind.group_resource == DEFINITIONS:
-        return terminating(marked, now=now)
-    return marked

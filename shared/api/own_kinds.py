@@ -1,0 +1,26 @@
+"""Kinds of which every cluster has objects of its own, written by its own machinery.
+
+Nothing propagates them, whatever a policy says.
+"""
+
+from collections.abc import Mapping
+
+OWN_KINDS: Mapping[tuple[str, str], str] = {
+    ("", "Event"): "events",
+    ("events.k8s.io", "Event"): "events",
+    ("", "Endpoints"): "endpoints",
+    ("discovery.k8s.io", "EndpointSlice"): "endpointslices",
+    ("coordination.k8s.io", "Lease"): "leases",
+    ("coordination.k8s.io", "LeaseCandidate"): "leasecandidates",
+    ("", "Node"): "nodes",
+    ("", "ComponentStatus"): "componentstatuses",
+    ("apiregistration.k8s.io", "APIService"): "apiservices",
+    ("apps", "ControllerRevision"): "controllerrevisions",
+    ("certificates.k8s.io", "CertificateSigningRequest"): "certificatesigningrequests",
+    ("storage.k8s.io", "CSINode"): "csinodes",
+    ("storage.k8s.io", "CSIStorageCapacity"): "csistoragecapacities",
+    ("storage.k8s.io", "VolumeAttachment"): "volumeattachments",
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): "flowschemas",
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): "prioritylevelconfigurations",
+}
+"""Resources by group and kind."""
