@@ -17,7 +17,10 @@ TARGET = Path(__file__).parents[1] / "shared" / "apimachinery" / "facts" / "kube
 
 # Their upstream form is a union that says less than Kubernetes means.
 SPECIAL = {
-    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"x-kubernetes-int-or-string": True},
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {
+        "format": "int-or-string",
+        "x-kubernetes-int-or-string": True,
+    },
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {
         "x-kubernetes-int-or-string": True,
         "format": "quantity",

@@ -25,7 +25,7 @@ def encode_body(key: ObjectKey, manifest: Manifest) -> bytes:
     """Raise `InvalidObject` for what is no JSON or too big."""
     metadata, rest = dict(metadata_of(manifest)), dict(manifest)
     metadata.pop("resourceVersion", None)
-    header = {name: rest.pop(name) for name in ("kind", "apiVersion") if name in rest}
+    header: Manifest = {name: rest.pop(name) for name in ("kind", "apiVersion") if name in rest}
     rest.pop("metadata", None)
     try:
         body = encode({**header, "metadata": metadata, **rest})

@@ -3,6 +3,8 @@
 Source: `k8s.io/apiserver/pkg/registry/rest` (BeforeCreate).
 """
 
+from typing import Any
+
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.life.marks import NAMESPACE_FINALIZER, NAMESPACES, STATUS_AT_CREATION
@@ -61,7 +63,17 @@ def prepare_create(
         created.pop("status", None)
     if kind.group_resource == NAMESPACES:
         label_by_name(metadata)
-        created["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
+        created["spec"] = _held(manifest.get("spec"))
     if phase := _FIRST_PHASES.get(kind.group_resource):
         created["status"] = {"phase": phase}
     return created
+
+
+def _held(spec: Any) -> Any:
+    """Of a namespace, which its emptying lets go; what is no object is refused by its schema."""
+    if not isinstance(spec, dict | None):
+        return spec
+    found = (spec or {}).get("finalizers") or []
+    if not isinstance(found, list) or NAMESPACE_FINALIZER in found:
+        return spec
+    return {**(spec or {}), "finalizers": [*found, NAMESPACE_FINALIZER]}

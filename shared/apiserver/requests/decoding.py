@@ -40,7 +40,8 @@ _GO_KINDS: Mapping[type, str] = {
     dict: "map",
     list: "slice",
 }
-_READ_AS_JSON = frozenset(("quantity", "date-time"))
+_INT_OR_STRING = "int-or-string"
+_READ_AS_JSON = frozenset(("quantity", "date-time", _INT_OR_STRING))
 _BAD_BASE64 = "illegal base64 data"
 _BASE64 = re.compile("[A-Za-z0-9+/]*")
 
@@ -141,7 +142,7 @@ def wrong_type(kind: ResourceKind, manifest: Manifest, path: str, schema: Schema
     if isinstance(value, str) and (why := _unreadable_text(value, node.format)) is not None:
         return why
     found = _WORDS.get(type(value), "null")
-    if found == "number" and node.type == "integer":
+    if found == "number" and (node.type == "integer" or node.format == _INT_OR_STRING):
         found = f"number {shown(value)}"
     return _NOT_NAMED.format(found, struct, ".".join(names), _go_type(node))
 
@@ -162,10 +163,10 @@ def not_restored(kind: ResourceKind, manifest: Manifest, path: str, schema: Sche
         return f"cannot restore slice from {found}"
     if node.type == "object":
         return f"cannot restore {'map from' if node.values else 'struct from:'} {found}"
-    if node.format in _READ_AS_JSON or node.int_or_string:
+    if node.format in _READ_AS_JSON:
         if node.format == "quantity":
             return QUANTITY_RULE
-        wanted = "int32" if node.int_or_string else "string"
+        wanted = "int32" if node.format == _INT_OR_STRING else "string"
         return f"json: cannot unmarshal {_WORDS[type(value)]} into Go value of type {wanted}"
     wanted = _go_type(node)
     # Go would convert numbers to one another and to text; that far its converter goes too.
@@ -199,6 +200,8 @@ def _go_type(schema: Schema) -> str:
     defined = facts.definition_of(schema.raw.get("properties") or {})
     if defined is not None:
         return ".".join(defined.rsplit(".", 2)[1:])
+    if schema.format == _INT_OR_STRING:
+        return "int32"
     if schema.type == "array":
         return f"[]{_go_type(schema.items)}"
     if schema.type == "object":

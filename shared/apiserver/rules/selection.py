@@ -47,8 +47,8 @@ def _check_resource_selector(
     if selector.api_version.partition("/")[0] == GROUP:
         yield forbidden(f"{path}.apiVersion", "Hanse's own objects are not propagated")
     if (selector.api_version.rpartition("/")[0], selector.kind) in OWN_KINDS:
-        why = f"objects of kind {selector.kind} are written by each cluster and not propagated"
-        yield forbidden(f"{path}.kind", why)
+        own = f"objects of kind {selector.kind} are written by each cluster and not propagated"
+        yield forbidden(f"{path}.kind", own)
     if namespace and selector.namespace not in ("", namespace):
         yield wrong(
             f"{path}.namespace",

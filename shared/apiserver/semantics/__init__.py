@@ -19,23 +19,21 @@ from shared.apiserver.semantics.access import (
 from shared.apiserver.semantics.bounds import judge_limit_range, judge_quota
 from shared.apiserver.semantics.changes import judge_beginning, judge_change
 from shared.apiserver.semantics.claims import judge_claim
-from shared.apiserver.semantics.clusterwide import (
+from shared.apiserver.semantics.classes import judge_priority_class, judge_runtime_class
+from shared.apiserver.semantics.configuration import judge_config_map, judge_secret
+from shared.apiserver.semantics.drivers import (
     judge_attachment,
     judge_csi_driver,
     judge_csi_node,
-    judge_event,
-    judge_lease,
-    judge_namespace,
-    judge_node,
-    judge_priority_class,
-    judge_runtime_class,
     judge_storage_capacity,
 )
-from shared.apiserver.semantics.configuration import judge_config_map, judge_secret
 from shared.apiserver.semantics.endpoints import judge_endpoint_slice, judge_endpoints
+from shared.apiserver.semantics.events import judge_event
 from shared.apiserver.semantics.ingress import judge_ingress, judge_ingress_class
 from shared.apiserver.semantics.jobs import judge_cron_job, judge_job
+from shared.apiserver.semantics.namespaces import judge_namespace
 from shared.apiserver.semantics.network import judge_service
+from shared.apiserver.semantics.nodes import judge_lease, judge_node
 from shared.apiserver.semantics.pods import judge_pod
 from shared.apiserver.semantics.policies import judge_network_policy
 from shared.apiserver.semantics.scaling import judge_autoscaler, judge_budget

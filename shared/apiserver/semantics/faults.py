@@ -16,6 +16,7 @@ PORT_MAX = 65_535
 ID_MAX = 2**31 - 1
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MODE_MAX = 0o777
+_DRIVER_NAME_MAX = 63
 TextRule = Callable[[str], texts.Faults]
 
 
@@ -74,6 +75,18 @@ def named(
         yield from text(found, f"{path}.{name}", rule)
     else:
         yield required(f"{path}.{name}")
+
+
+def driver_name(value: Mapping[str, Any], path: str, name: str = "name") -> Iterator[FieldError]:
+    """The name of a driver of storage (CSI), which must be there."""
+    found = value.get(name)
+    if not found:
+        yield required(f"{path}.{name}")
+        return
+    if len(found) > _DRIVER_NAME_MAX:
+        yield too_long(f"{path}.{name}", _DRIVER_NAME_MAX)
+    for why in texts.subdomain(found.lower()):
+        yield invalid(f"{path}.{name}", found, why)
 
 
 def one_of(

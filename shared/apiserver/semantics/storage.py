@@ -10,6 +10,7 @@ from shared.apiserver.semantics.affinity import node_selector
 from shared.apiserver.semantics.claims import VOLUME_MODES, access_modes
 from shared.apiserver.semantics.faults import (
     amount_of,
+    driver_name,
     duplicate,
     forbidden,
     invalid,
@@ -96,7 +97,7 @@ def _volume_source(spec: Mapping[str, Any]) -> Iterator[FieldError]:
             if "nodeAffinity" not in spec:
                 yield required("spec.nodeAffinity", "Local volume requires node affinity")
         case "csi":
-            yield from named(source, at, texts.subdomain, "driver")
+            yield from driver_name(source, at, "driver")
             if not source.get("volumeHandle"):
                 yield required(f"{at}.volumeHandle")
     for name in others:
@@ -120,14 +121,19 @@ def _storage_class(manifest: Manifest) -> Iterator[FieldError]:
         found = manifest.get(name)
         if found and found not in allowed:
             yield unsupported(name, found, allowed)
+    # As upstream has it, the first term must not be empty either.
+    terms: list[dict[str, set[str]]] = [{}]
     for number, term in enumerate(entries(manifest, "allowedTopologies")):
-        keys: set[str] = set()
+        keys: dict[str, set[str]] = {}
+        at = f"allowedTopologies[{number}].matchLabelExpressions"
         for index, one in enumerate(entries(term, "matchLabelExpressions")):
-            at = f"allowedTopologies[{number}].matchLabelExpressions[{index}]"
-            yield from _topology(one, at, keys)
+            yield from _topology(one, f"{at}[{index}]", keys)
+        if keys in terms:
+            yield duplicate(at, "")
+        terms.append(keys)
 
 
-def _topology(one: Mapping[str, Any], path: str, keys: set[str]) -> Iterator[FieldError]:
+def _topology(one: Mapping[str, Any], path: str, keys: dict[str, set[str]]) -> Iterator[FieldError]:
     values, key = strings(one.get("values")), str(one.get("key") or "")
     if not values:
         yield required(f"{path}.values")
@@ -137,4 +143,4 @@ def _topology(one: Mapping[str, Any], path: str, keys: set[str]) -> Iterator[Fie
     yield from text(key, f"{path}.key", texts.label_key)
     if key in keys:
         yield duplicate(f"{path}.key", key)
-    keys.add(key)
+    keys[key] = set(values)

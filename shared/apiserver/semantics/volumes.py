@@ -13,6 +13,7 @@ from shared.apiserver.semantics.environment import (
     resource_reference,
 )
 from shared.apiserver.semantics.faults import (
+    driver_name,
     duplicate,
     file_mode,
     forbidden,
@@ -181,8 +182,7 @@ def _token(source: Mapping[str, Any], path: str, volume: str) -> Iterator[FieldE
 
 
 def _csi(source: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    if not source.get("driver"):
-        yield required(f"{path}.driver")
+    yield from driver_name(source, path, "driver")
 
 
 def _ephemeral(source: Mapping[str, Any], path: str) -> Iterator[FieldError]:

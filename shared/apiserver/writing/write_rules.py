@@ -48,7 +48,7 @@ def keep_allocated(kind: ResourceKind, old: Manifest, new: Manifest) -> Manifest
 def _said_empty(new: Manifest) -> Manifest:
     """A key with a null in the place of its value is there, and empty."""
     found = dict(new)
-    for part in ("data", "binaryData"):
+    for part in ("data", "binaryData", "stringData"):
         entries = new.get(part)
         if isinstance(entries, dict) and None in entries.values():
             found[part] = {key: "" if each is None else each for key, each in entries.items()}
