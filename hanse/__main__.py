@@ -1,4 +1,4 @@
-"""The `hanse` command: `demo`, `up`, `join`, `leave`."""
+"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands
+from hanse import commands, interpreter
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
@@ -29,6 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_up(subcommands.add_parser("up", help="run a federation on this machine"))
     _add_join(subcommands.add_parser("join", help="make a cluster a member"))
     _add_leave(subcommands.add_parser("leave", help="end a cluster's membership"))
+    interpreter.add_commands(
+        subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
+    )
     return parser
 
 

@@ -57,8 +57,9 @@ class StatusReflection(Struct, frozen=True, kw_only=True):
 class AggregatedField(Struct, frozen=True, kw_only=True):
     """`path` within the status; null leaves it out.
 
-    The expression sees `object` (the template), `statuses` (of all members that reported any), and
-    `reports`: each with `cluster`, `status`, `health`, `applied`, `leaving` and `silent`.
+    The expression sees `object` (the template), `statuses` (of all members that reported any),
+    `reports` (each with `cluster`, `status`, `health`, `applied`, `leaving` and `silent`), and
+    `observedGeneration`, the newest of the template that every member has observed.
     """
 
     path: str

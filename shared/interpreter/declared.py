@@ -32,6 +32,7 @@ from shared.interpreter.reports import Reports, Status
 
 _AT = "spec.customizations"
 EXPRESSIONS_MAX = 64
+_REPORTED = ("statuses", "reports", "observedGeneration")
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
@@ -225,7 +226,7 @@ class _Reading:
         if not field.expression:
             why = "Required value: what to put there"
             self.faults.append(FieldError(f"{_AT}.{at}.expression", why, "FieldValueRequired"))
-        says = self._expression(field.expression, f"{at}.expression", "statuses", "reports")
+        says = self._expression(field.expression, f"{at}.expression", *_REPORTED)
         return (path, says) if says is not None else None
 
     def _references(
@@ -289,6 +290,7 @@ def _all_that_is_reported(reports: Reports) -> dict[str, Any]:
     leaving = {report.cluster for report in reports.leaving}
     return {
         "object": _whole(reports.template),
+        "observedGeneration": reports.observed_generation,
         "statuses": reports.statuses,
         "reports": [
             {
