@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -21,9 +22,10 @@ from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.registry import Registry
 from shared.apiserver.server import ServerSettings
+from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
-from shared.bus.topology import EVENTS, STATUS, WORK
+from shared.bus.topology import EVENTS, STATUS, STREAMS, WORK
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
 from shared.events import subjects
@@ -31,6 +33,8 @@ from shared.events.work import WorkOrder, WorkReport, decode_order, decode_repor
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
 from shared.memberapi.sealing import EnvelopeKey, seal
+from shared.runtime.nats_server import NatsServer
+from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore
 
@@ -242,6 +246,21 @@ class Federation:
                         break
                     count += 1
         return count
+
+
+@asynccontextmanager
+async def on_jetstream(folder: Path, names: Sequence[str]) -> AsyncIterator[Federation]:
+    """A federation of members *names* at work, its store and bus on a nats-server of its own."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(NatsServer(folder / "nats"))
+        connection = await stack.enter_async_context(connect(server.settings, "test"))
+        await ensure_topology(connection, STREAMS)
+        store = await stack.enter_async_context(open_store(connection))
+        found = Federation(names, store, open_bus(connection, "propagator"))
+        await stack.enter_async_context(found.serving())
+        await stack.enter_async_context(found.dispatching())
+        await stack.enter_async_context(found.applying())
+        yield found
 
 
 def config_map(name: str, value: str = "1", *, uid: str = "", generation: int = 1) -> Manifest:

@@ -3,5 +3,5 @@
 owns: WORK, condition OverridesApplied (dispatch); member clusters and STATUS (apply)
 reads: `ResourceBinding`, templates, override policies, `Cluster`; sealed credentials
 consumes: the watch of the store; WORK; STATUS of removals
-publishes: facts: work applied, work removed, drift corrected, override failed
+publishes: facts: work applied, work removed, drift and its end, override failed
 """

@@ -8,8 +8,10 @@ import hashlib
 import re
 from typing import Any, Literal
 
+from shared.api.drift import DriftReport
 from shared.api.meta import GROUP, Condition, Kind, Struct
-from shared.api.policy import Failover, Placement
+from shared.api.ownership import DriftPolicy, OwnershipTerms, ReplicaOwnership
+from shared.api.policy import ConflictResolution, Failover, Placement
 from shared.apimachinery.manifest import ObjectKey
 
 SCHEDULED = "Scheduled"
@@ -17,6 +19,8 @@ FULLY_APPLIED = "FullyApplied"
 HEALTHY = "Healthy"
 AGGREGATED = "Aggregated"
 """There while the statuses of the members cannot be added up, and False then."""
+DRIFTED = "Drifted"
+"""Present once there was drift that stands: reason Reported, Contested or Settled."""
 
 Health = Literal["Healthy", "Progressing", "Degraded", "Unknown"]
 
@@ -71,15 +75,24 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     policy: PolicyReference
     placement: Placement = Placement()
     failover: Failover = Failover()
-    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    conflict_resolution: ConflictResolution = "Abort"
     preserve_resources_on_deletion: bool = False
+    replica_ownership: ReplicaOwnership = ReplicaOwnership()
+    drift: DriftPolicy = DriftPolicy()
     replicas: int | None = None
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
 
+    @property
+    def terms(self) -> OwnershipTerms:
+        return OwnershipTerms(replica_ownership=self.replica_ownership, drift=self.drift)
+
 
 class ClusterReport(Struct, frozen=True, kw_only=True):
-    """What one member holds of it, and as of when."""
+    """What one member holds of it, and as of when.
+
+    `replicasOwner` is Member where somebody there decides how many run.
+    """
 
     cluster: str
     applied: bool = False
@@ -87,6 +100,8 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     health: Health = "Unknown"
     template_generation: int = 0
     observed_time: str = ""
+    replicas_owner: Literal["Hanse", "Member"] = "Hanse"
+    drift: DriftReport | None = None
     status: dict[str, Any] = {}
 
 

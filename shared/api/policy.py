@@ -7,6 +7,7 @@ this is the part that Hanse does; `replicaLimits` is added.
 from typing import Literal
 
 from shared.api.meta import Condition, Kind, Struct
+from shared.api.ownership import DriftPolicy, ReplicaOwnership
 from shared.api.selection import ClusterAffinity, ResourceSelector
 
 
@@ -68,13 +69,19 @@ class Failover(Struct, frozen=True, kw_only=True):
     cluster: ClusterFailover = ClusterFailover()
 
 
+ConflictResolution = Literal["Abort", "Overwrite"]
+"""What to do with an object of the member's own that bears the name of one to be applied."""
+
+
 class PropagationSpec(Struct, frozen=True, kw_only=True):
     resource_selectors: tuple[ResourceSelector, ...]
     placement: Placement = Placement()
     priority: int = 0
     failover: Failover = Failover()
-    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    conflict_resolution: ConflictResolution = "Abort"
     preserve_resources_on_deletion: bool = False
+    replica_ownership: ReplicaOwnership = ReplicaOwnership()
+    drift: DriftPolicy = DriftPolicy()
 
 
 class PolicyStatus(Struct, frozen=True, kw_only=True):

@@ -1,24 +1,31 @@
 """Drift: somebody changed in a member what Hanse holds there.
 
-Subject: `hanse.events.drift.corrected.<key>`, with the key of `work_facts.fact_key`.
+Subjects: `hanse.events.drift.<what>.<key>`, with the key of `work_facts.fact_key`.
 """
 
 from typing import Literal
 
 import msgspec
 
+from shared.api.drift import DriftedField, DriftReport
 
-class DriftedField(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` as `.spec.replicas`; `actor` is the field manager that took it."""
+__all__ = [
+    "DriftContested",
+    "DriftCorrected",
+    "DriftDetected",
+    "DriftFact",
+    "DriftSettled",
+    "DriftedField",
+]
 
-    path: str
-    actor: str = ""
+Change = Literal["Edited", "Deleted"]
 
 
-class DriftCorrected(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="drift.corrected.v1"
-):
-    """It was put right again. `fields` is empty where a field, or the object, was removed."""
+class DriftFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """One object in one member. `since` is when the drift was first seen (RFC 3339).
+
+    `fields` is empty where the whole object was deleted.
+    """
 
     cluster: str
     api_version: str
@@ -27,6 +34,30 @@ class DriftCorrected(
     namespace: str = ""
     name: str
     generation: int
-    change: Literal["Edited", "Deleted"]
+    change: Change
     fields: tuple[DriftedField, ...] = ()
+    since: str = ""
     occurred_at: str = ""
+
+
+class DriftCorrected(DriftFact, frozen=True, kw_only=True, tag="drift.corrected.v1"):
+    """It was put right again."""
+
+
+class DriftDetected(DriftFact, frozen=True, kw_only=True, tag="drift.detected.v1"):
+    """It was seen, and its policy leaves it as it is."""
+
+
+class DriftContested(DriftFact, frozen=True, kw_only=True, tag="drift.contested.v1"):
+    """Somebody keeps undoing the correction; from now on Hanse takes its time with the next."""
+
+    corrections: int = 0
+
+
+class DriftSettled(DriftFact, frozen=True, kw_only=True, tag="drift.settled.v1"):
+    """What was detected or contested is over."""
+
+
+def describes(report: DriftReport) -> tuple[str, tuple[str, ...]]:
+    """What tells one report from another, values and times aside."""
+    return report.state, tuple(f"{one.path} {one.actor}" for one in report.fields)

@@ -10,6 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from shared.api.binding import Health
+from shared.api.drift import DriftReport
+from shared.api.ownership import PLAIN, OwnershipTerms
+from shared.api.policy import ConflictResolution
 
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
@@ -22,7 +25,7 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     without keeping manifests. `since` (RFC 3339, or empty) is that of the decision's target: an
     order that is new in nothing else asks the member to say once more what it holds, since a
     share elsewhere goes on the strength of it. `template_uid` and `template_generation` say what
-    it was rendered from.
+    it was rendered from. `terms` is left out where the policy says nothing special.
     """
 
     api_version: str
@@ -36,9 +39,15 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     digest: str
     template_uid: str
     template_generation: int
-    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    conflict_resolution: ConflictResolution = "Abort"
     preserve_on_deletion: bool = False
     since: str = ""
+    # Not encoded where it is not set: plain orders stay as small, and keep their digest.
+    terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def ownership(self) -> OwnershipTerms:
+        return PLAIN if isinstance(self.terms, msgspec.UnsetType) else self.terms
 
     @property
     def is_tombstone(self) -> bool:
@@ -54,7 +63,8 @@ class WorkReport(
     and `message` while the member does not hold what was ordered; `present` says whether the
     object exists there at all, so a tombstone is fulfilled when it is False.
     `status` is the member object's own, as the interpreter reflects it; empty until the member's
-    controllers have looked at what was applied.
+    controllers have looked at what was applied. `replicas_owner` is Member where somebody there
+    decides how many run. `drift` is what stands of it, and absent where there is none.
     """
 
     generation: int
@@ -72,6 +82,8 @@ class WorkReport(
     # Of what field manager `hanse` owned right after the apply, so that drift which happened
     # while no worker watched is seen by the next one.
     fields_digest: str = ""
+    replicas_owner: Literal["Hanse", "Member"] = "Hanse"
+    drift: DriftReport | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode_order = msgspec.json.Decoder(WorkOrder).decode

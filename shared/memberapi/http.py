@@ -26,7 +26,7 @@ from shared.memberapi import discovery, request
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.faults import error_of, read_status, refusal_of, translated
 from shared.memberapi.port import MemberEvent, MemberListing, ResourceType
-from shared.memberapi.request import MemberRequest
+from shared.memberapi.request import FIELD_MANAGER, MemberRequest
 from shared.telemetry import metrics
 
 MEBIBYTE = 1024 * 1024
@@ -111,9 +111,19 @@ class HttpMemberApi:
         return await self._decoded("apply", found)
 
     async def apply_encoded(
-        self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        body: bytes,
+        *,
+        force: bool = True,
+        manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
     ) -> bytes:
-        asked = request.apply_request(kind, namespace, name, body, force=force)
+        asked = request.apply_request(
+            kind, namespace, name, body, force=force, manager=manager, dry_run=dry_run
+        )
         return await self._call("apply", asked)
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None:
@@ -137,8 +147,16 @@ class HttpMemberApi:
             raise
         return True
 
-    async def merge(self, kind: ResourceType, namespace: str, name: str, patch: Manifest) -> bool:
-        asked = request.merge_request(kind, namespace, name, encode(patch))
+    async def merge(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        patch: Manifest,
+        *,
+        manager: str = FIELD_MANAGER,
+    ) -> bool:
+        asked = request.merge_request(kind, namespace, name, encode(patch), manager)
         try:
             await self._call("merge", asked)
         except MemberRefused as err:

@@ -64,9 +64,20 @@ class MemberApi(Protocol):
         ...
 
     async def apply_encoded(
-        self, kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool = True
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        body: bytes,
+        *,
+        force: bool = True,
+        manager: str = "hanse",
+        dry_run: bool = False,
     ) -> bytes:
-        """As `apply`; returns the object as the member encoded it."""
+        """As `apply`, as any *manager*; returns the object as the member encoded it.
+
+        With *dry_run* nothing is stored: the answer is what the object would be.
+        """
         ...
 
     async def get(self, kind: ResourceType, namespace: str, name: str) -> Manifest | None: ...
@@ -77,7 +88,15 @@ class MemberApi(Protocol):
         """Delete the object of that uid (precondition); False when it is not there."""
         ...
 
-    async def merge(self, kind: ResourceType, namespace: str, name: str, patch: Manifest) -> bool:
+    async def merge(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        patch: Manifest,
+        *,
+        manager: str = "hanse",
+    ) -> bool:
         """JSON merge patch (RFC 7386); False when the object is not there."""
         ...
 

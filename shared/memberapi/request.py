@@ -10,6 +10,8 @@ from shared.errors import InvalidObject
 from shared.memberapi.port import ResourceType
 
 FIELD_MANAGER = "hanse"
+HANDOVER_MANAGER = "hanse-handover"
+"""Holds the replicas that Hanse lets go, until whoever scales them writes."""
 APPLY_CONTENT = "application/apply-patch+yaml"
 MERGE_CONTENT = "application/merge-patch+json"
 JSON_CONTENT = "application/json"
@@ -55,15 +57,26 @@ def _path(kind: ResourceType, namespace: str = "", name: str = "") -> str:
 
 
 def apply_request(
-    kind: ResourceType, namespace: str, name: str, body: bytes, *, force: bool
+    kind: ResourceType,
+    namespace: str,
+    name: str,
+    body: bytes,
+    *,
+    force: bool,
+    manager: str = FIELD_MANAGER,
+    dry_run: bool = False,
 ) -> MemberRequest:
     """Server-side apply (KEP-555); JSON is YAML, so the body goes as it is."""
-    query = f"?fieldManager={FIELD_MANAGER}&force={'true' if force else 'false'}"
+    query = f"?fieldManager={manager}&force={'true' if force else 'false'}"
+    if dry_run:
+        query += "&dryRun=All"
     return MemberRequest("PATCH", _object_path(kind, namespace, name) + query, _APPLY_HEADERS, body)
 
 
-def merge_request(kind: ResourceType, namespace: str, name: str, body: bytes) -> MemberRequest:
-    query = f"?fieldManager={FIELD_MANAGER}"
+def merge_request(
+    kind: ResourceType, namespace: str, name: str, body: bytes, manager: str = FIELD_MANAGER
+) -> MemberRequest:
+    query = f"?fieldManager={quote(manager, safe='')}"
     return MemberRequest("PATCH", _object_path(kind, namespace, name) + query, _MERGE_HEADERS, body)
 
 

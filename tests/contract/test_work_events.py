@@ -6,8 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shared.api.drift import DriftReport
+from shared.api.ownership import DriftPath, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.apimachinery.manifest import encode
-from shared.events.drift import DriftCorrected, DriftedField
+from shared.events.drift import (
+    DriftContested,
+    DriftCorrected,
+    DriftDetected,
+    DriftedField,
+    DriftSettled,
+)
 from shared.events.work import (
     TOMBSTONE,
     WorkOrder,
@@ -57,16 +65,38 @@ REPORTED = WorkReport(
     resource_version="9",
     fields_digest="0011223344556677",
 )
+LENIENT = msgspec.structs.replace(
+    ORDERED,
+    terms=OwnershipTerms(
+        replica_ownership=ReplicaOwnership(owner="Shared", min_replicas=2, max_replicas=9),
+        drift=DriftPolicy(mode="Report", paths=(DriftPath(path="/metadata/labels"),)),
+    ),
+)
+FIELD = DriftedField(
+    path=".spec.replicas",
+    actor="kubectl-edit",
+    operation="Update",
+    time="2026-03-01T11:59:00Z",
+    ordered="2",
+    found="5",
+)
+DRIFT = DriftReport(state="Reported", since="2026-03-01T11:59:00Z", fields=(FIELD,), more=1)
+DRIFTED = msgspec.structs.replace(REPORTED, replicas_owner="Member", drift=DRIFT)
+DRIFT_FACT = {
+    **OBJECT,
+    "generation": 42,
+    "change": "Edited",
+    "fields": (FIELD,),
+    "since": "2026-03-01T11:59:00Z",
+    "occurred_at": AT,
+}
 FACTS = [
     WorkApplied(**OBJECT, generation=42, template_uid="u", template_generation=3, occurred_at=AT),
     WorkRemoved(**OBJECT, generation=43, template_uid="u", preserved=True, occurred_at=AT),
-    DriftCorrected(
-        **OBJECT,
-        generation=42,
-        change="Edited",
-        fields=(DriftedField(path=".spec.replicas", actor="kubectl-edit"),),
-        occurred_at=AT,
-    ),
+    DriftCorrected(**DRIFT_FACT),
+    DriftDetected(**DRIFT_FACT),
+    DriftContested(**DRIFT_FACT, corrections=5),
+    DriftSettled(**DRIFT_FACT),
     OverrideFailed(
         cluster="eu-1",
         policy="near-registry",
@@ -94,6 +124,18 @@ def test_an_order_is_written_and_read_as_the_golden_says():
     found = decode_order(golden("work.ordered.v1"))
     assert msgspec.json.decode(found.manifest) == msgspec.json.decode(ORDERED.manifest)
     assert not found.is_tombstone
+
+
+def test_a_plain_order_does_not_speak_of_ownership():
+    assert "terms" not in json.loads(golden("work.ordered.v1"))
+    assert json.loads(encode_order(LENIENT)) == json.loads(golden("work.ordered.lenient.v1"))
+    found = decode_order(golden("work.ordered.lenient.v1"))
+    assert found.ownership == LENIENT.ownership
+
+
+def test_a_report_of_drift_is_written_and_read_as_the_golden_says():
+    assert json.loads(encode_report(DRIFTED)) == json.loads(golden("work.reported.drift.v1"))
+    assert decode_report(golden("work.reported.drift.v1")) == DRIFTED
 
 
 def test_a_tombstone_carries_null():

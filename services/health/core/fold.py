@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from services.health.core.drift import with_drifted
 from shared.api.binding import (
     AGGREGATED,
     FULLY_APPLIED,
@@ -73,6 +74,8 @@ def _cluster_report(
         health="Unknown" if cluster in silent else _health(report, target),
         template_generation=report.template_generation,
         observed_time=report.observed_time,
+        replicas_owner=report.replicas_owner,
+        drift=report.drift or None,
         status=report.status,
     )
 
@@ -82,6 +85,9 @@ def _health(report: WorkReport, target: TargetCluster | None) -> Health:
         return report.health
     if not report.applied:
         return "Progressing"
+    if report.replicas_owner == "Member":
+        # How many are enough is decided there.
+        return "Healthy"
     share = target.replicas if target is not None else None
     counted = "availableReplicas" in report.status or "replicas" in report.status
     if share is not None and counted and count(report.status, "availableReplicas") < share:
@@ -109,6 +115,7 @@ def binding_status(
     for condition in judged:
         placed = msgspec.structs.replace(condition, observed_generation=generation)
         conditions = with_condition(conditions, placed, now=now)
+    conditions = with_drifted(conditions, folded.reports, generation=generation, now=now)
     return BindingStatus(
         observed_generation=generation,
         conditions=tuple(conditions),

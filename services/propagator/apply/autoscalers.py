@@ -1,34 +1,124 @@
-"""Whether an autoscaler of the member sets an object's replicas: then they are its office.
+"""Which objects of a member have an autoscaler there: then their replicas are its office.
 
-The member's field ownership tells that one did, but not that it still does: when the autoscaler is
-gone its mark stays behind, and the share that was decided must hold again. So wherever the mark is
-seen, the member is asked.
+All HorizontalPodAutoscalers of the member are watched, its own as well as those that Hanse brought,
+once there is anything they could scale. So it is known before the first order is carried out, it
+costs no call per object, and whoever is waiting hears when an autoscaler comes or goes. Where they
+may not be listed, the field ownership of each object tells that one wrote it.
 """
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from shared.apimachinery.manifest import GroupVersionKind
-from shared.errors import MemberRefused
-from shared.memberapi.port import MemberApi, ResourceType
+import msgspec
 
-_AUTOSCALERS = ResourceType(
+from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.watches import KindWatch
+from services.propagator.core.observed import LiveObject
+from services.propagator.core.ownership import has_scale, is_members
+from shared.api.ownership import OwnershipTerms
+from shared.apimachinery.manifest import GroupVersionKind, ObjectKey, name_of, namespace_of
+from shared.clock import Clock
+from shared.memberapi.port import MemberApi, MemberListing, ResourceType
+
+_KIND = ResourceType(
     GroupVersionKind("autoscaling", "v2", "HorizontalPodAutoscaler"),
     "horizontalpodautoscalers",
     namespaced=True,
 )
+_Place = tuple[str, str]
+_Target = tuple[str, str, str, str]
+"""Group, kind, namespace, name."""
 
 
-async def is_autoscaled(api: MemberApi, kind: ResourceType, namespace: str, name: str) -> bool:
-    """Whether any HorizontalPodAutoscaler targets the object; raises where the member is away."""
-    try:
-        listing = await api.list(_AUTOSCALERS, namespace=namespace)
-    except MemberRefused as err:
-        # Not served: there is none. Anything else: believe the mark.
-        return err.status != 404
-    return any(_targets(item.get("spec") or {}, kind, name) for item in listing.items)
+class Autoscalers:
+    """Of one member; a sink of its own watch."""
+
+    def __init__(
+        self,
+        cluster: str,
+        api: MemberApi,
+        clock: Clock,
+        group: asyncio.TaskGroup,
+        changed: Callable[[ObjectKey], None],
+    ) -> None:
+        self._watch = KindWatch(cluster, api, _KIND, self, clock, selector="")
+        self._group = group
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._targets: dict[_Place, _Target] = {}
+        self._scaled: dict[_Target, set[_Place]] = {}
+        self._resources: dict[tuple[str, str], str] = {}
+
+    def ensure(self, kind: ResourceType) -> None:
+        """Watch, if autoscalers may scale objects of *kind*."""
+        if has_scale(kind.gvk):
+            self._resources[kind.gvk.group, kind.gvk.kind] = kind.resource
+            if self._task is None:
+                self._task = self._group.create_task(self._watch.run(), name="watch-autoscalers")
+
+    async def decide(self, tracked: TrackedObject, terms: OwnershipTerms) -> bool:
+        """Whether the member decides how many replicas of the object run."""
+        kind = tracked.kind
+        assert kind is not None
+        if not has_scale(kind.gvk):
+            return False
+        autoscaled = terms.replica_ownership.owner == "Auto" and await self._is_scaled(tracked)
+        return is_members(terms.replica_ownership, autoscaled=autoscaled)
+
+    async def _is_scaled(self, tracked: TrackedObject) -> bool:
+        kind, key = tracked.kind, tracked.key
+        assert kind is not None
+        self.ensure(kind)
+        if not self._watch.answered.is_set():
+            await self._watch.answered.wait()
+        if self._watch.forbidden:
+            return tracked.seen is not None and tracked.seen.autoscaled
+        return (kind.gvk.group, kind.gvk.kind, key.namespace, key.name) in self._scaled
+
+    def on_listing(self, _kind: ResourceType, listing: MemberListing) -> None:
+        shown = {
+            (namespace_of(item), name_of(item)): _target(namespace_of(item), item.get("spec"))
+            for item in listing.items
+        }
+        for place in self._targets.keys() - shown.keys():
+            self._note(place, None)
+        for place, target in shown.items():
+            self._note(place, target)
+
+    def on_event(self, _kind: ResourceType, event: str, live: LiveObject) -> None:
+        place = live.metadata.namespace, live.metadata.name
+        target = None
+        if event != "DELETED":
+            target = _target(place[0], msgspec.json.decode(live.spec))
+        self._note(place, target)
+
+    def _note(self, place: _Place, target: _Target | None) -> None:
+        before = self._targets.get(place)
+        if before == target:
+            return
+        if before is not None:
+            del self._targets[place]
+            others = self._scaled[before]
+            others.discard(place)
+            if not others:
+                del self._scaled[before]
+                self._tell(before)
+        if target is not None:
+            self._targets[place] = target
+            if target not in self._scaled:
+                self._scaled[target] = set()
+                self._tell(target)
+            self._scaled[target].add(place)
+
+    def _tell(self, target: _Target) -> None:
+        group, kind, namespace, name = target
+        resource = self._resources.get((group, kind))
+        if resource is not None:
+            self._changed(ObjectKey(group, resource, namespace, name))
 
 
-def _targets(spec: dict[str, Any], kind: ResourceType, name: str) -> bool:
-    target = spec.get("scaleTargetRef") or {}
-    group, _, _ = str(target.get("apiVersion") or "").rpartition("/")
-    return (group, target.get("kind"), target.get("name")) == (kind.gvk.group, kind.gvk.kind, name)
+def _target(namespace: str, spec: Any) -> _Target | None:
+    found = (spec or {}).get("scaleTargetRef") or {}
+    group = str(found.get("apiVersion") or "").rpartition("/")[0]
+    return group, str(found.get("kind") or ""), namespace, str(found.get("name") or "")

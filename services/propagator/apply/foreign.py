@@ -9,6 +9,7 @@ by the apply itself, which takes no field from anybody.
 import asyncio
 from dataclasses import dataclass
 
+from services.propagator.apply.objects import TrackedObject
 from services.propagator.core.marks import UNMANAGED_SELECTOR, is_managed
 from shared.apimachinery.manifest import name_of
 from shared.clock import Clock
@@ -34,8 +35,10 @@ class ForeignObjects:
         self._views: dict[Place, _View] = {}
         self._locks: dict[Place, asyncio.Lock] = {}
 
-    async def guard(self, kind: ResourceType, namespace: str, name: str) -> None:
+    async def guard(self, tracked: TrackedObject) -> None:
         """Raise `MemberRefused`, AlreadyExists, where Hanse never applied an object that exists."""
+        kind, namespace, name = tracked.kind, tracked.key.namespace, tracked.key.name
+        assert kind is not None
         if name in (await self._view(kind, namespace)).names:
             # Rare, so now ask exactly: somebody may only have taken our label off.
             await self._refuse_taken(kind, namespace, name)

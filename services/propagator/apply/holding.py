@@ -1,19 +1,21 @@
 """Having the member hold an object as ordered, and putting right what drifted since."""
 
-from services.propagator.apply.autoscalers import is_autoscaled
+from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.corrections import Corrections
+from services.propagator.apply.drift_reports import DriftReports
 from services.propagator.apply.foreign import ForeignObjects
 from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reports import Reports
-from services.propagator.core.drift import LostField, lost_fields, without_replicas
 from services.propagator.core.marks import fill_generation
-from services.propagator.core.observed import observe, read_live
-from shared.apimachinery.manifest import Manifest, decode, encode
+from services.propagator.core.observed import read_live
+from services.propagator.core.ownership import Claim, ReplicaClaim, claim
+from shared.apimachinery.manifest import Manifest, decode, encode, metadata_of
 from shared.controller.result import Result
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi
+from shared.memberapi.request import HANDOVER_MANAGER
 
 
 class Holder:
@@ -21,65 +23,156 @@ class Holder:
 
     def __init__(
         self,
+        *,
         api: MemberApi,
         foreign: ForeignObjects,
+        autoscalers: Autoscalers,
         corrections: Corrections,
         reports: Reports,
+        drift: DriftReports,
         outcomes: Outcomes,
     ) -> None:
         self._api = api
         self._foreign = foreign
+        self._autoscalers = autoscalers
         self._corrections = corrections
         self._reports = reports
+        self._drift = drift
         self._outcomes = outcomes
 
     async def hold(self, tracked: TrackedObject, order: WorkOrder) -> Result:
-        key, kind = tracked.key, tracked.kind
-        assert kind is not None
+        suspect, tracked.suspect = tracked.suspect, False
         live: Manifest | None = None
         if tracked.doubted or (tracked.seen is None and _was_there(tracked)):
             live = await self._confirm(tracked)
+        delegated = await self._autoscalers.decide(tracked, order.ownership)
         if tracked.drift == "" and tracked.applied == tracked.sequence:
-            if not (tracked.drifted or tracked.outrun):
+            if tracked.drifted or tracked.outrun:
+                tracked.drift = "Edited"
+            elif not suspect and delegated == tracked.delegated:
                 # Woken for a doubt that was unfounded.
                 if live is not None:
                     self._reports.seen(tracked, read_live(encode(live)))
                 return await self._outcomes.obeyed(tracked)
-            tracked.drift = "Edited"
+        if tracked.drift == "Deleted" and order.ownership.drift.mode != "Correct":
+            return await self._leave_deleted(tracked, order)
         known = tracked.seen is not None and tracked.seen.labelled
         guarded = not known and order.conflict_resolution == "Abort"
         if guarded:
-            await self._foreign.guard(kind, key.namespace, key.name)
+            await self._foreign.guard(tracked)
         delay = self._corrections.delay(tracked)
         if delay:
             return self._outcomes.postponed(tracked, delay)
-        if tracked.drift == "Edited":
-            live = live or await self._api.get(kind, key.namespace, key.name)
-            tracked.seen = observe(live) if live is not None else None
-        delegated = (
-            tracked.seen is not None
-            and tracked.seen.autoscaled
-            and await is_autoscaled(self._api, kind, key.namespace, key.name)
-        )
-        lost = _examine(tracked, order, live, delegated=delegated)
-        body = fill_generation(bytes(order.manifest), tracked.sequence)
+        if not (suspect or delegated or tracked.special):
+            await self._apply(tracked, bytes(order.manifest), guarded=guarded)
+            return await self._outcomes.obeyed(tracked)
+        found = await self._claim(tracked, order, live, delegated=delegated)
+        return await self._carry_out(tracked, found, guarded=guarded, delegated=delegated)
+
+    def watch_over(self, tracked: TrackedObject) -> Result:
+        return self._corrections.watch_over(tracked)
+
+    async def _claim(
+        self, tracked: TrackedObject, order: WorkOrder, live: Manifest | None, *, delegated: bool
+    ) -> Claim:
+        """What to insist on, as the object is now."""
+        if live is None and tracked.drift != "Deleted":
+            live = await look_at(self._api, tracked)
+        replicas = ReplicaClaim.JUDGED
         if delegated:
-            body = without_replicas(body)
-        await self._apply(tracked, body, guarded=guarded)
+            replicas = ReplicaClaim.LEFT
+        elif tracked.delegated:
+            replicas = ReplicaClaim.REGAINED
+        news = tracked.applied != tracked.sequence
+        return claim(decode(bytes(order.manifest)), live, order.ownership, replicas, news=news)
+
+    async def _carry_out(
+        self, tracked: TrackedObject, found: Claim, *, guarded: bool, delegated: bool
+    ) -> Result:
+        division = found.division
+        if self._is_content(tracked, found, delegated=delegated):
+            return await self._leave(tracked, found, delegated=delegated)
+        # What a change of owner takes back is nobody's fault.
+        same_owner = delegated == tracked.delegated and tracked.applied == tracked.sequence
+        if same_owner and division.insisted and not tracked.drift:
+            tracked.drift = "Edited"
+            delay = self._corrections.delay(tracked)
+            if delay:
+                return self._outcomes.postponed(tracked, delay)
+        if found.hand_over is not None:
+            await self._hand_over(tracked, found)
+        tracked.delegated = delegated
+        await self._apply(tracked, encode(found.body), guarded=guarded)
         if tracked.drift:
-            self._corrections.done(tracked, lost)
+            self._corrections.done(tracked, division.insisted)
+        if division.told or tracked.standing:
+            self._drift.found(tracked, division.told)
+        await self._outcomes.obeyed(tracked)
+        return self._corrections.watch_over(tracked)
+
+    def _is_content(self, tracked: TrackedObject, found: Claim, *, delegated: bool) -> bool:
+        """Whether nothing is to be taken back, and somebody has what was let go."""
+        return (
+            found.live is not None
+            and tracked.applied == tracked.sequence
+            and not tracked.outrun
+            and not found.division.insisted
+            and bool(found.division.left or delegated)
+        )
+
+    async def _leave(self, tracked: TrackedObject, found: Claim, *, delegated: bool) -> Result:
+        """Take what the member holds for what it should."""
+        assert tracked.seen is not None
+        assert found.live is not None
+        tracked.baseline, tracked.drift = tracked.seen.fields_digest, ""
+        tracked.delegated = delegated
+        if found.division.told or tracked.standing:
+            self._drift.found(tracked, found.division.told)
+        self._reports.seen(tracked, read_live(encode(found.live)))
+        return await self._outcomes.obeyed(tracked)
+
+    async def _leave_deleted(self, tracked: TrackedObject, order: WorkOrder) -> Result:
+        """The policy leaves objects that were deleted in the member; the next order brings it."""
+        if order.ownership.drift.mode == "Report":
+            self._drift.found(tracked, (), "Deleted")
+        tracked.drift = ""
+        self._reports.deleted(tracked)
         return await self._outcomes.obeyed(tracked)
 
     async def _apply(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> None:
         key, kind, sequence = tracked.key, tracked.kind, tracked.sequence
         assert kind is not None
         apply = (self._foreign if guarded else self._api).apply_encoded
-        applied = read_live(await apply(kind, key.namespace, key.name, body))
+        filled = fill_generation(body, sequence)
+        applied = read_live(await apply(kind, key.namespace, key.name, filled))
         answer = applied.observe(tracked.seen)
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest
         tracked.removing = ""
         self._reports.applied(tracked, applied, sequence)
+
+    async def _hand_over(self, tracked: TrackedObject, found: Claim) -> None:
+        """Have another manager hold the replicas as they are, before Hanse lets go of them."""
+        kind, key = tracked.kind, tracked.key
+        assert kind is not None
+        assert found.live is not None
+        metadata = {
+            "name": key.name,
+            "namespace": key.namespace,
+            # Refused where somebody scaled it meanwhile: then it is theirs already.
+            "resourceVersion": metadata_of(found.live).get("resourceVersion"),
+        }
+        body = encode(
+            {
+                "apiVersion": kind.gvk.api_version,
+                "kind": kind.gvk.kind,
+                "metadata": metadata,
+                "spec": {"replicas": found.hand_over},
+            }
+        )
+        await self._api.apply_encoded(
+            kind, key.namespace, key.name, body, force=False, manager=HANDOVER_MANAGER
+        )
 
     async def _confirm(self, tracked: TrackedObject) -> Manifest | None:
         """Look at an object the watch no longer shows: gone, or only without our label."""
@@ -87,21 +180,6 @@ class Holder:
         if live is None and tracked.applied == tracked.sequence:
             tracked.drift = "Deleted"
         return live
-
-
-def _examine(
-    tracked: TrackedObject, order: WorkOrder, live: Manifest | None, *, delegated: bool
-) -> tuple[LostField, ...]:
-    """Who took which field; an autoscaler that took the replicas may keep them."""
-    if live is None:
-        return ()
-    lost = lost_fields(decode(bytes(order.manifest)), live)
-    if delegated:
-        lost = tuple(one for one in lost if one.path != ".spec.replicas")
-        if not lost and tracked.drift == "Edited":
-            # Nothing else changed: no drift, only a new owner of the replicas.
-            tracked.drift = ""
-    return lost
 
 
 def _was_there(tracked: TrackedObject) -> bool:

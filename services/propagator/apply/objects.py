@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.propagator.core.contest import CONTESTED, Contest
 from services.propagator.core.observed import LiveObject, Observed, is_newer
+from services.propagator.core.ownership import stray_replicas
+from shared.api.drift import DriftReport
+from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.bus.port import Delivery, Message
 from shared.events.work import WorkOrder, WorkReport
@@ -43,8 +47,14 @@ class TrackedObject:
     removing: str = ""
     """The uid whose deletion the member accepted."""
     drift: Literal["", "Edited", "Deleted"] = ""
-    corrections: list[float] = field(default_factory=list)
-    """When drift was corrected lately, in seconds of the loop's clock."""
+    terms: OwnershipTerms = PLAIN
+    delegated: bool = False
+    """The member decides how many replicas run, as far as was reported."""
+    suspect: bool = False
+    """What was seen may be no drift, and must be looked at all the same."""
+    standing: DriftReport | None = None
+    """The drift that is reported and not over."""
+    contest: Contest = field(default_factory=Contest)
     failures: int = 0
     reported: WorkReport | None = None
 
@@ -84,8 +94,35 @@ class TrackedObject:
             GroupVersionKind.parse(order.api_version, order.kind), order.resource, order.namespaced
         )
         self.deleted = order.is_tombstone
+        self.terms = order.ownership
+        if self.deleted:
+            self.standing, self.delegated = None, False
         self.template_uid = order.template_uid
         self.template_generation = order.template_generation
+
+    def resume(self, drift: DriftReport, now: float) -> None:
+        """Go on with the *drift* that a predecessor reported."""
+        self.standing = drift
+        if drift.state == "Contested":
+            self.contest = Contest(CONTESTED, now, drift.since, told=True)
+
+    def suspects(self, live: LiveObject) -> bool:
+        """Whether *live* must be looked at though all that is ours in it is as it was.
+
+        Somebody may have put back what they had changed, or scaled past what they may.
+        """
+        if self.terms is PLAIN:
+            return False
+        if self.standing is not None and self.standing.state == "Reported":
+            self.suspect = True
+        elif self.terms.replica_ownership.is_shared:
+            self.suspect = stray_replicas(self.terms, live.replicas) is not None
+        return self.suspect
+
+    @property
+    def special(self) -> bool:
+        """Whether an apply must regard what others did to it, or may do."""
+        return bool(self.drift) or self.delegated or self.terms.is_lenient
 
     @property
     def drifted(self) -> bool:

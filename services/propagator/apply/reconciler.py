@@ -51,7 +51,7 @@ class ObjectReconciler:
         if tracked is None or not tracked.pending:
             # Delivered again, and done already.
             self._settled(key, True)
-            return Done()
+            return self._holder.watch_over(tracked) if tracked is not None else Done()
         pause = self._gate.pause
         if pause:
             return Again(pause)
@@ -78,7 +78,8 @@ class ObjectReconciler:
 
     def _look_again(self, tracked: TrackedObject, result: Result) -> Result:
         """Somebody may have changed or deleted the object between our apply and its answer."""
-        if tracked.pending or not (tracked.drifted or tracked.doubted or tracked.outrun):
+        changed = tracked.drifted or tracked.doubted or tracked.outrun or tracked.suspect
+        if tracked.pending or not changed:
             return result
         tracked.pending = True
         return Again(timedelta(0))

@@ -20,7 +20,7 @@ from shared.bus.port import Bus, Message
 from shared.clock import Clock, format_micro_time
 from shared.errors import RetryableError, TerminalError
 from shared.events import subjects
-from shared.events.drift import DriftCorrected
+from shared.events.drift import DriftFact
 from shared.events.envelope import Envelope
 from shared.events.work import WorkReport, encode_report
 from shared.events.work_facts import WorkFact, fact_key
@@ -36,7 +36,7 @@ _LINGER_SECONDS = 0.002
 _PER_SECOND = 20
 _INTERVAL_MAX_SECONDS = 1.0
 
-Fact = WorkFact | DriftCorrected
+Fact = WorkFact | DriftFact
 # Each report with the trace it belongs to.
 Pending = dict[ObjectKey, tuple[WorkReport, str | None]]
 

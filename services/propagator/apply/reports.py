@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any, TypedDict
 
+import msgspec
+
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporter import Reporter
-from services.propagator.core.drift import LostField
 from services.propagator.core.observed import LiveObject
 from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
-from shared.events.drift import DriftCorrected, DriftedField
 from shared.events.work import WorkReport
 from shared.events.work_facts import WorkApplied, WorkRemoved
 from shared.interpreter.interpreter import Interpreter
@@ -21,9 +21,13 @@ from shared.memberapi.faults import shortened
 MESSAGE_CHARACTERS_MAX = 1_000
 UNINTERPRETABLE = "InterpreterFailed"
 """Reason of a report on an object of whose health its interpreter can say nothing."""
+DELETED = "Deleted"
+"""Reason: gone by somebody else's doing, and left so."""
 
 
-class _Identity(TypedDict):
+class Identity(TypedDict):
+    """Which object in which member, as every fact says it."""
+
     cluster: str
     api_version: str
     kind: str
@@ -49,7 +53,7 @@ class Reports:
         self.seen(tracked, live)
         if before is None or before.generation != sequence or not before.applied:
             fact = WorkApplied(
-                **self._identity(tracked),
+                **identity_of(self._cluster, tracked),
                 occurred_at=format_micro_time(self._clock.now()),
                 generation=sequence,
                 template_uid=tracked.template_uid,
@@ -94,7 +98,7 @@ class Reports:
     def removed(self, tracked: TrackedObject, *, preserved: bool) -> None:
         self._report(tracked, applied=True, present=False)
         fact = WorkRemoved(
-            **self._identity(tracked),
+            **identity_of(self._cluster, tracked),
             occurred_at=format_micro_time(self._clock.now()),
             generation=tracked.sequence,
             template_uid=tracked.template_uid,
@@ -137,28 +141,10 @@ class Reports:
             status=interpreter.reflect(manifest),
         )
 
-    def corrected(self, tracked: TrackedObject, lost: tuple[LostField, ...]) -> None:
-        assert tracked.drift
-        fact = DriftCorrected(
-            **self._identity(tracked),
-            occurred_at=format_micro_time(self._clock.now()),
-            generation=tracked.sequence,
-            change=tracked.drift,
-            fields=tuple(DriftedField(path=one.path, actor=one.actor) for one in lost),
-        )
-        version = tracked.seen.resource_version if tracked.seen else ""
-        self._reporter.state(tracked.key, fact, f"{tracked.sequence}/{version}")
-
-    def _identity(self, tracked: TrackedObject) -> _Identity:
-        assert tracked.kind is not None
-        return {
-            "cluster": self._cluster,
-            "api_version": tracked.kind.gvk.api_version,
-            "kind": tracked.kind.gvk.kind,
-            "resource": tracked.key.resource,
-            "namespace": tracked.key.namespace,
-            "name": tracked.key.name,
-        }
+    def deleted(self, tracked: TrackedObject) -> None:
+        """It was deleted in the member, and its policy leaves that as it is."""
+        message = "deleted in the member; its policy does not have it brought back"
+        self._report(tracked, applied=False, present=False, reason=DELETED, message=message)
 
     def _report(
         self,
@@ -189,6 +175,8 @@ class Reports:
                 uid=seen.uid if seen is not None else "",
                 resource_version=seen.resource_version if seen is not None else "",
                 fields_digest=tracked.baseline,
+                replicas_owner="Member" if tracked.delegated else "Hanse",
+                drift=tracked.standing or msgspec.UNSET,
             ),
         )
 
@@ -199,6 +187,18 @@ def _judge(interpreter: Interpreter, manifest: Manifest) -> tuple[Health, str]:
         return interpreter.health(manifest), ""
     except InvalidObject as err:
         return "Unknown", shortened(str(err), MESSAGE_CHARACTERS_MAX)
+
+
+def identity_of(cluster: str, tracked: TrackedObject) -> Identity:
+    assert tracked.kind is not None
+    return {
+        "cluster": cluster,
+        "api_version": tracked.kind.gvk.api_version,
+        "kind": tracked.kind.gvk.kind,
+        "resource": tracked.key.resource,
+        "namespace": tracked.key.namespace,
+        "name": tracked.key.name,
+    }
 
 
 def _holds(report: WorkReport, sequence: int) -> bool:

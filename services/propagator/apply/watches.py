@@ -1,13 +1,12 @@
-"""Watching, in one member, every kind that was ever applied there: list, watch, resume, list again.
+"""Watching kinds of one member: list, watch, resume, list again.
 
-Only what carries Hanse's label is watched. A watch that ends is resumed where it stopped. One whose
-history is gone (410), or whose member could not be reached, is begun again with a list: a member
-may come back from a backup, or from nothing, and count its versions anew. What a list does not
-show is only doubted.
+Of every kind that was ever applied there, what carries Hanse's label is watched. A watch that ends
+is resumed where it stopped. One whose history is gone (410), or whose member could not be reached,
+is begun again with a list: a member may come back from a backup, or from nothing, and count its
+versions anew. What a list does not show is only doubted.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -34,6 +33,88 @@ class WatchSink(Protocol):
         ...
 
 
+class KindWatch:
+    """One kind of one member, of which *selector* shows a part; `run` until cancelled."""
+
+    def __init__(
+        self,
+        cluster: str,
+        api: MemberApi,
+        kind: ResourceType,
+        sink: WatchSink,
+        clock: Clock,
+        *,
+        selector: str,
+    ) -> None:
+        self._cluster = cluster
+        self._api = api
+        self._kind = kind
+        self._sink = sink
+        self._clock = clock
+        self._selector = selector
+        self._version = ""
+        self._failures = 0
+        self.answered = asyncio.Event()
+        """The first list was tried, whatever came of it."""
+        self.synced = False
+        """Everything that existed at one moment has been handed out."""
+        self.forbidden = False
+        """The member serves the kind, and refuses to show it."""
+
+    async def run(self) -> None:
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._follow()
+            except MemberRefused as err:
+                self._refused(err)
+            except MemberThrottled:
+                self._failures += 1
+            except MemberUnreachable:
+                self._version = ""
+                self._failures += 1
+            self.answered.set()
+            if self._failures:
+                seconds = BACKOFF_FIRST * 2 ** min(self._failures, 12)
+                await self._clock.sleep(min(seconds, BACKOFF_MAX))
+
+    async def _list(self) -> None:
+        listing = await self._api.list(self._kind, label_selector=self._selector)
+        self._sink.on_listing(self._kind, listing)
+        self.synced, self.forbidden = True, False
+        self.answered.set()
+        self._moved(listing.resource_version)
+
+    async def _follow(self) -> None:
+        watch = self._api.watch(
+            self._kind, resource_version=self._version, label_selector=self._selector
+        )
+        async with watch as events:
+            async for event in events:
+                live = read_live(event.body)
+                if event.type != "BOOKMARK":
+                    self._sink.on_event(self._kind, event.type, live)
+                self._moved(live.metadata.resource_version)
+
+    def _refused(self, err: MemberRefused) -> None:
+        self._failures += 1
+        if err.status == 410:
+            self._version = ""
+            return
+        self.forbidden = err.status != 404
+        if self._failures == 1:
+            log.info(
+                "watch.refused",
+                cluster=self._cluster,
+                kind=self._kind.gvk.kind,
+                reason=err.reason,
+            )
+
+    def _moved(self, to: str) -> None:
+        self._version, self._failures = to, 0
+
+
 class KindWatches:
     """One watch per kind; runs within the worker's task group."""
 
@@ -45,57 +126,17 @@ class KindWatches:
         self._sink = sink
         self._clock = clock
         self._group = group
-        self._tasks: dict[ResourceType, asyncio.Task[None]] = {}
-        self._synced: set[ResourceType] = set()
+        self._watches: dict[ResourceType, KindWatch] = {}
 
     def ensure(self, kind: ResourceType) -> None:
-        if kind not in self._tasks:
-            name = f"watch-{self._cluster}-{kind.resource}"
-            self._tasks[kind] = self._group.create_task(self._watch(kind), name=name)
+        if kind not in self._watches:
+            watch = KindWatch(
+                self._cluster, self._api, kind, self._sink, self._clock, selector=MANAGED_SELECTOR
+            )
+            self._watches[kind] = watch
+            self._group.create_task(watch.run(), name=f"watch-{self._cluster}-{kind.resource}")
 
     def is_synced(self, kind: ResourceType) -> bool:
         """Whether everything of the kind that existed at one moment has been handed out."""
-        return kind in self._synced
-
-    async def _watch(self, kind: ResourceType) -> None:
-        version, failures = "", 0
-
-        def moved(to: str) -> None:
-            nonlocal version, failures
-            version, failures = to, 0
-
-        while True:
-            try:
-                if not version:
-                    listing = await self._api.list(kind, label_selector=MANAGED_SELECTOR)
-                    self._sink.on_listing(kind, listing)
-                    self._synced.add(kind)
-                    moved(listing.resource_version)
-                await self._follow(kind, version, moved)
-            except MemberRefused as err:
-                failures += 1
-                if err.status == 410:
-                    version = ""
-                elif failures == 1:
-                    log.info(
-                        "watch.refused",
-                        cluster=self._cluster,
-                        kind=kind.gvk.kind,
-                        reason=err.reason,
-                    )
-            except MemberThrottled:
-                failures += 1
-            except MemberUnreachable:
-                version = ""
-                failures += 1
-            if failures:
-                await self._clock.sleep(min(BACKOFF_FIRST * 2 ** min(failures, 12), BACKOFF_MAX))
-
-    async def _follow(self, kind: ResourceType, version: str, moved: Callable[[str], None]) -> None:
-        watch = self._api.watch(kind, resource_version=version, label_selector=MANAGED_SELECTOR)
-        async with watch as events:
-            async for event in events:
-                live = read_live(event.body)
-                if event.type != "BOOKMARK":
-                    self._sink.on_event(kind, event.type, live)
-                moved(live.metadata.resource_version)
+        found = self._watches.get(kind)
+        return found is not None and found.synced

@@ -14,17 +14,12 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from services.propagator.apply.corrections import Corrections
-from services.propagator.apply.foreign import ForeignObjects
-from services.propagator.apply.gate import MemberGate
-from services.propagator.apply.holding import Holder
-from services.propagator.apply.newest import NewestOrders
+from services.propagator.apply.assembly import build_reconciler
+from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.outcomes import Outcomes
-from services.propagator.apply.reconciler import ObjectReconciler, is_foundation
-from services.propagator.apply.removal import Remover
+from services.propagator.apply.reconciler import is_foundation
 from services.propagator.apply.reporter import Reporter
-from services.propagator.apply.reports import Reports
+from services.propagator.apply.reports import DELETED, Reports
 from services.propagator.apply.watches import KindWatches
 from services.propagator.core.observed import LiveObject, is_newer, read_live
 from services.propagator.core.order import rank_of
@@ -103,11 +98,15 @@ class MemberWorker:
         await self._restore()
         async with asyncio.TaskGroup() as group:
             watches = KindWatches(self._cluster, self._api, self, self._clock, group)
-            self._controller = self._build(watches)
+            autoscalers = Autoscalers(
+                self._cluster, self._api, self._clock, group, self._on_autoscaler
+            )
+            self._controller = self._build(watches, autoscalers)
             for tracked in sorted(self._objects, key=_rank):
                 if tracked.kind is not None:
                     watches.ensure(tracked.kind)
-                if tracked.pending:
+                    autoscalers.ensure(tracked.kind)
+                if tracked.pending or tracked.suspect or tracked.contest.is_on:
                     self._hand_over(tracked.key)
             group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
             group.create_task(self._reporter.run(), name=f"report-{self._cluster}")
@@ -154,24 +153,18 @@ class MemberWorker:
             if kind is not None and (kind.gvk.group, kind.gvk.kind) in kinds:
                 self._doubt(tracked)
 
-    def _build(self, watches: KindWatches) -> Controller[ObjectKey]:
-        outcomes = Outcomes(self._cluster, self._objects, self._reports, self._on_settled)
-        newest = NewestOrders(self._cluster, self._bus, self._objects)
-        holder = Holder(
-            self._api,
-            ForeignObjects(self._api, self._clock, self._settings.foreign_view.total_seconds()),
-            Corrections(self._cluster, self._clock, self._reports),
-            self._reports,
-            outcomes,
-        )
-        reconciler = ObjectReconciler(
+    def _build(self, watches: KindWatches, autoscalers: Autoscalers) -> Controller[ObjectKey]:
+        reconciler = build_reconciler(
+            self._cluster,
+            api=self._api,
+            bus=self._bus,
+            clock=self._clock,
             objects=self._objects,
-            gate=MemberGate(self._clock),
-            newest=newest,
+            reporter=self._reporter,
+            reports=self._reports,
             watches=watches,
-            holder=holder,
-            remover=Remover(self._api, watches, newest, self._reports, outcomes),
-            outcomes=outcomes,
+            autoscalers=autoscalers,
+            foreign_view=self._settings.foreign_view.total_seconds(),
             settled=self._on_settled,
         )
         settings = LoopSettings(
@@ -222,7 +215,7 @@ class MemberWorker:
         if tracked is None:
             return
         tracked.reported = report
-        if report.generation == tracked.sequence and report.applied:
+        if report.generation == tracked.sequence and (report.applied or report.reason == DELETED):
             self._restore_done(tracked, report)
 
     def _restore_done(self, tracked: TrackedObject, report: WorkReport) -> None:
@@ -230,9 +223,13 @@ class MemberWorker:
             if not report.present:
                 self._objects.drop(tracked)
             return
-        tracked.pending = False
+        tracked.delegated = report.replicas_owner == "Member"
+        # Whether it still does was not watched meanwhile.
+        tracked.pending = tracked.suspect = tracked.delegated
         tracked.applied = report.generation
         tracked.baseline = report.fields_digest
+        if report.drift is not msgspec.UNSET:
+            tracked.resume(report.drift, self._clock.monotonic())
 
     async def _resync(self) -> None:
         while True:
@@ -312,10 +309,17 @@ class MemberWorker:
             if tracked.failures:
                 self._reports.still_refused(tracked, live)
             return
-        if tracked.drifted or tracked.outrun:
+        if tracked.drifted or tracked.outrun or tracked.suspects(live):
             self._wake(tracked)
         else:
             self._reports.seen(tracked, live)
+
+    def _on_autoscaler(self, key: ObjectKey) -> None:
+        """One came or went that scales the object."""
+        tracked = self._objects.get(key)
+        if tracked is not None and not tracked.deleted:
+            tracked.suspect = True
+            self._wake(tracked)
 
     def _doubt(self, tracked: TrackedObject) -> None:
         if not tracked.deleted or tracked.removing:

@@ -61,6 +61,13 @@ class _Metadata(msgspec.Struct, rename="camel"):
     managed_fields: list[_Entry] | None = None
 
 
+class _Scaled(msgspec.Struct):
+    replicas: int | None = None
+
+
+_decode_scaled = msgspec.json.Decoder(_Scaled).decode
+
+
 class LiveObject(msgspec.Struct, rename="camel"):
     """An object of a member, read as far as its metadata."""
 
@@ -98,6 +105,14 @@ class LiveObject(msgspec.Struct, rename="camel"):
             ),
             fields_hash=fields_hash,
         )
+
+    @property
+    def replicas(self) -> int | None:
+        """What its spec says of them; None where it says nothing, or no number."""
+        try:
+            return _decode_scaled(self.spec).replicas
+        except msgspec.ValidationError:
+            return None
 
     def manifest_for_status(self, gvk: GroupVersionKind) -> Manifest:
         """As much of the manifest as health and status are judged by.

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from shared.api.binding import BindingSpec
+from shared.api.ownership import PLAIN
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
 from shared.events.work import TOMBSTONE, WorkOrder, encode_order
 
@@ -102,6 +103,7 @@ def make_order(
             template_generation=spec.resource.generation,
             conflict_resolution=spec.conflict_resolution,
             preserve_on_deletion=spec.preserve_resources_on_deletion,
+            terms=msgspec.UNSET if (terms := spec.terms) == PLAIN else terms,
         )
     )
 

@@ -92,6 +92,8 @@ def spec_of(
         failover=rules.failover,
         conflict_resolution=rules.conflict_resolution,
         preserve_resources_on_deletion=rules.preserve_resources_on_deletion,
+        replica_ownership=rules.replica_ownership,
+        drift=rules.drift,
         replicas=workload.demand.count if workload.demand else None,
         clusters=decision.clusters,
         evictions=decision.evictions,

@@ -10,6 +10,7 @@ from shared.api.policy import (
     Toleration,
     WeightPreference,
 )
+from shared.apiserver.rules.ownership import check_drift, check_replica_ownership
 from shared.apiserver.rules.selection import (
     check_affinity,
     check_resource_selectors,
@@ -32,6 +33,8 @@ def check_policy(policy: PropagationPolicy) -> list[FieldError]:
         spec.resource_selectors, "spec.resourceSelectors", policy.metadata.namespace
     )
     faults += _check_placement(spec.placement)
+    faults += check_replica_ownership(spec.replica_ownership, "spec.replicaOwnership")
+    faults += check_drift(spec.drift, "spec.drift")
     return faults
 
 

@@ -131,6 +131,12 @@ def test_a_share_is_healthy_only_with_as_many_replicas_as_it_was_given() -> None
     assert folded.reports[0].health == "Healthy"
 
 
+def test_where_the_member_decides_how_many_run_its_word_counts() -> None:
+    report = a_report(2, replicas_owner="Member")
+    (shown,) = fold(a_binding(target("a", 4)), {"a": report}, ()).reports
+    assert (shown.health, shown.replicas_owner) == ("Healthy", "Member")
+
+
 def test_a_silent_member_is_of_unknown_health_and_not_ready() -> None:
     binding = a_binding(target("a", 1), target("b", 1))
     folded = fold(binding, {"a": a_report(), "b": a_report()}, {"b"})

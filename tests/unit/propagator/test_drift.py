@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.propagator.core.drift import LostField, lost_fields, without_replicas
+from services.propagator.core.drift import ABSENT, LostField, lost_fields, without_field
 from services.propagator.core.observed import is_newer, observe, read_live
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, decode, encode
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 
 ORDERED: Manifest = {
     "metadata": {"labels": {"app": "web"}},
@@ -32,34 +32,92 @@ def theirs(manager: str, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"manager": manager, "operation": "Update", "fieldsV1": fields(spec), **more}
 
 
-def test_a_field_that_changed_hands_is_named_with_who_took_it() -> None:
-    image = {"f:template": {"f:spec": {"f:containers": {CONTAINER: {".": {}, "f:image": {}}}}}}
-    found = lost_fields(
-        ORDERED,
-        live(ours({"f:replicas": {}}), theirs("kubectl-edit", {**image, "f:paused": {}})),
+LABELS = {"f:labels": {"f:app": {}}}
+IMAGE = {"f:template": {"f:spec": {"f:containers": {CONTAINER: {".": {}, "f:image": {}}}}}}
+NAME = {"f:template": {"f:spec": {"f:containers": {CONTAINER: {".": {}, "f:name": {}}}}}}
+
+
+def found(spec: dict[str, Any], *entries: dict[str, Any]) -> tuple[LostField, ...]:
+    """What is lost where the member has *spec*; the labels are ours in the first of *entries*."""
+    first, *others = entries
+    first = {**first, "fieldsV1": {"f:metadata": LABELS, **first["fieldsV1"]}}
+    manifest = {**live(first, *others, labels={"app": "web"}), "spec": spec}
+    return lost_fields(ORDERED, manifest)
+
+
+def a_spec(image: str = "web:1", **more: Any) -> dict[str, Any]:
+    containers = [{"name": "side", "image": "s"}, {"name": "web", "image": image}]
+    return {"replicas": 3, "template": {"spec": {"containers": containers}}, **more}
+
+
+def test_a_field_that_changed_hands_is_named_with_who_took_it_and_both_values() -> None:
+    edit = theirs("kubectl-edit", {**IMAGE, "f:paused": {}}, time="2026-01-01T00:00:00Z")
+    lost = found(a_spec("web:2"), ours({"f:replicas": {}, **NAME}), edit)
+    (one,) = lost
+    assert one.path == '.spec.template.spec.containers[name="web"].image'
+    assert one.pointer == ("spec", "template", "spec", "containers", "0", "image")
+    assert (one.ordered, one.found) == ("web:1", "web:2")
+    assert (one.actor, one.operation, one.time) == (
+        "kubectl-edit",
+        "Update",
+        "2026-01-01T00:00:00Z",
     )
-    path = '.spec.template.spec.containers[{"name":"web"}].image'
-    assert found == (LostField(path, "kubectl-edit"),)
 
 
 def test_what_others_add_or_share_is_not_lost() -> None:
     entries = [
-        ours({"f:replicas": {}}),
+        ours({"f:replicas": {}, "f:template": {}}),
         theirs("scaler", {"f:replicas": {}}),
         theirs("kubelet", {"f:replicas": {}}, subresource="status"),
     ]
-    assert lost_fields(ORDERED, live(*entries)) == ()
+    assert found(a_spec(), *entries) == ()
 
 
-def test_a_persons_scale_is_drift_and_an_autoscalers_is_not() -> None:
+def test_an_empty_map_of_ours_does_not_hold_what_others_put_into_it() -> None:
+    ordered = {"data": {"a": "1", "b": "2"}}
+    entries = [
+        {"manager": "hanse", "operation": "Apply", "fieldsV1": {"f:data": {}}},
+        {"manager": "x", "operation": "Update", "fieldsV1": {"f:data": {"f:a": {}}}},
+    ]
+    one, other = lost_fields(ordered, {**live(*entries), "data": {"a": "9"}})
+    assert (one.path, one.actor) == (".data.a", "x")
+    assert (other.path, other.found) == (".data.b", ABSENT)
+    whole = {**live(entries[0]), "data": {"a": "1", "b": "2"}}
+    assert lost_fields(ordered, whole) == ()
+
+
+def test_what_was_removed_has_nobodys_name() -> None:
+    spec = {"template": a_spec()["template"]}
+    (one,) = found(spec, ours({"f:template": {}}))
+    assert (one.path, one.ordered, one.found, one.actor) == (".spec.replicas", 3, ABSENT, "")
+    gone = {"replicas": 3, "template": {"spec": {"containers": [{"name": "side"}]}}}
+    side = {"f:template": {"f:spec": {"f:containers": {'k:{"name":"side"}': {}}}}}
+    (item,) = found(gone, ours({"f:replicas": {}}), theirs("kubectl", side))
+    assert item.path == ".spec.template.spec.containers[0]"
+    assert item.found is ABSENT
+
+
+def test_what_a_server_never_stored_is_not_lost() -> None:
+    ordered = {"spec": {"replicas": 3, "paused": None, "selector": {}}}
+    assert lost_fields(ordered, {**live(ours({"f:replicas": {}})), "spec": {"replicas": 3}}) == ()
+
+
+def test_what_is_left_out_leaves_the_rest_as_it_was() -> None:
+    steps = ("f:spec", "f:template", "f:spec", "f:containers", CONTAINER, "f:image")
+    changed = without_field(ORDERED, steps)
+    assert changed["spec"]["template"]["spec"]["containers"] == [{"name": "web"}]
+    assert ORDERED["spec"]["template"]["spec"]["containers"] == [{"name": "web", "image": "web:1"}]
+    assert without_field(ORDERED, ("f:spec", "f:none", "f:x")) == ORDERED
+    assert without_field(ORDERED, ("f:spec", "f:replicas"))["spec"].keys() == {"template"}
+
+
+def test_who_scaled_is_told_by_subresource_and_name() -> None:
     scale = {"f:replicas": {}}
     person = live(ours({}), theirs("kubectl", scale, subresource="scale"))
     autoscaler = live(ours({}), theirs("kube-controller-manager", scale, subresource="scale"))
-    assert lost_fields(ORDERED, person) == (LostField(".spec.replicas", "kubectl"),)
     assert not observe(person).autoscaled
     assert observe(autoscaler).autoscaled
     assert read_live(encode(autoscaler)).observe() == observe(autoscaler)
-    assert decode(without_replicas(b'{"spec":{"replicas":1,"a":2}}')) == {"spec": {"a": 2}}
 
 
 def test_the_digest_is_of_our_fields_alone() -> None:

@@ -1,0 +1,55 @@
+"""The condition Drifted of a binding: what members report of drift that stands."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shared.api.binding import DRIFTED, ClusterReport
+from shared.api.conditions import find_condition, with_condition
+from shared.api.drift import DriftReport
+from shared.api.meta import Condition
+
+_MESSAGE_CHARACTERS_MAX = 1024
+
+
+def with_drifted(
+    conditions: Sequence[Condition],
+    reports: Sequence[ClusterReport],
+    *,
+    generation: int,
+    now: str,
+) -> Sequence[Condition]:
+    """Return *conditions* with Drifted as *reports* have it; without where there never was any."""
+    drifted = [each for each in reports if each.drift is not None]
+    if not drifted and find_condition(conditions, DRIFTED) is None:
+        return conditions
+    found = (
+        _drifted(drifted) if drifted else Condition(type=DRIFTED, status="False", reason="Settled")
+    )
+    placed = msgspec.structs.replace(found, observed_generation=generation)
+    return with_condition(conditions, placed, now=now)
+
+
+def _drifted(reports: Sequence[ClusterReport]) -> Condition:
+    contested = any(each.drift is not None and each.drift.state == "Contested" for each in reports)
+    message = "; ".join(
+        f"{each.cluster}: {_described(each.drift)}" for each in reports if each.drift is not None
+    )
+    return Condition(
+        type=DRIFTED,
+        status="True",
+        reason="Contested" if contested else "Reported",
+        message=message[:_MESSAGE_CHARACTERS_MAX],
+    )
+
+
+def _described(drift: DriftReport) -> str:
+    if drift.change == "Deleted":
+        return f"deleted, since {drift.since}"
+    fields = [
+        f"{one.path} {one.ordered} -> {one.found}" + (f" by {one.actor}" if one.actor else "")
+        for one in drift.fields
+    ]
+    if drift.more:
+        fields.append(f"{drift.more} more")
+    return f"{', '.join(fields) or 'changed'}, since {drift.since}"

@@ -1,0 +1,57 @@
+"""Putting together what carries out the orders for one member."""
+
+from services.propagator.apply.autoscalers import Autoscalers
+from services.propagator.apply.corrections import Corrections
+from services.propagator.apply.drift_reports import DriftReports
+from services.propagator.apply.foreign import ForeignObjects
+from services.propagator.apply.gate import MemberGate
+from services.propagator.apply.holding import Holder
+from services.propagator.apply.newest import NewestOrders
+from services.propagator.apply.objects import Objects
+from services.propagator.apply.outcomes import Outcomes, Settled
+from services.propagator.apply.reconciler import ObjectReconciler
+from services.propagator.apply.removal import Remover, Watching
+from services.propagator.apply.reporter import Reporter
+from services.propagator.apply.reports import Reports
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.memberapi.port import MemberApi
+
+
+def build_reconciler(
+    cluster: str,
+    *,
+    api: MemberApi,
+    bus: Bus,
+    clock: Clock,
+    objects: Objects,
+    reporter: Reporter,
+    reports: Reports,
+    watches: Watching,
+    autoscalers: Autoscalers,
+    foreign_view: float,
+    settled: Settled,
+) -> ObjectReconciler:
+    """*foreign_view* in seconds: how long one look at the member's own objects serves."""
+    outcomes = Outcomes(cluster, objects, reports, settled)
+    newest = NewestOrders(cluster, bus, objects)
+    drift = DriftReports(cluster, reporter, clock)
+    holder = Holder(
+        api=api,
+        foreign=ForeignObjects(api, clock, foreign_view),
+        autoscalers=autoscalers,
+        corrections=Corrections(cluster, clock, drift),
+        reports=reports,
+        drift=drift,
+        outcomes=outcomes,
+    )
+    return ObjectReconciler(
+        objects=objects,
+        gate=MemberGate(clock),
+        newest=newest,
+        watches=watches,
+        holder=holder,
+        remover=Remover(api, watches, newest, reports, outcomes),
+        outcomes=outcomes,
+        settled=settled,
+    )
