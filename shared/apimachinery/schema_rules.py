@@ -95,7 +95,7 @@ class _Run:
             has_old=before.known,
         )
         for rule in due:
-            self._left -= cost_of(size, rule.loops)
+            self._left -= cost_of(size, rule.work)
             if self._left < 0:
                 self._add(path, schema, _SPENT)
                 return

@@ -11,7 +11,11 @@ BUDGET = 1_000_000
 _LOOPS_MAX = 10_000
 # How many characters are read, or copied, in the time of one step.
 _CHARACTERS = 300
-_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
+_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter|transformList)\s*\(")
+_LIST_CALL = re.compile(
+    r"\.\s*(?:sum|min|max|isSorted|indexOf|lastIndexOf|slice|distinct|sort|flatten|reverse|join|range"
+    r"|contains|equivalent|intersects)\s*\("
+)
 
 
 class Size(NamedTuple):
@@ -22,15 +26,25 @@ class Size(NamedTuple):
     longest: int
 
 
-def loops_of(text: str) -> int:
-    """Return how many comprehensions there are at most inside one another."""
-    return len(_MACRO.findall(text))
+class Work(NamedTuple):
+    """What an expression does at most, as its text shows."""
+
+    loops: int
+    """So many comprehensions inside one another."""
+
+    lists: int
+    """So many calls that read the whole of a list, each time that they are made."""
 
 
-def cost_of(size: Size, loops: int) -> int:
-    """Return the most steps that an expression with so many *loops* takes over a value."""
-    turns = min(_LOOPS_MAX, size.broadest**loops if loops else 0)
-    return size.nodes + (1 + turns) * (1 + size.longest // _CHARACTERS)
+def work_of(text: str) -> Work:
+    return Work(len(_MACRO.findall(text)), len(_LIST_CALL.findall(text)))
+
+
+def cost_of(size: Size, work: Work) -> int:
+    """Return the most steps that *work* takes over a value."""
+    turns = min(_LOOPS_MAX, size.broadest**work.loops if work.loops else 0)
+    each = 1 + size.longest // _CHARACTERS + work.lists * size.broadest
+    return size.nodes + (1 + turns) * each
 
 
 def measure(value: Any) -> Size:

@@ -13,12 +13,15 @@ from shared.apimachinery.cel.messages import POOL
 SELF, OLD = "self", "oldSelf"
 # What an optional `oldSelf` is made of.
 PREVIOUS, HAS_OLD = "__previous__", "__given__"
+# Not every library of the engine has a name in Python.
+_CONFIG = "name: rules\nextensions:\n- name: two-var-comprehensions\n"
 
 
 def new_environment(variables: dict[str, Any], pool: Any = POOL) -> Any:
     """Return an environment over *variables*; *pool* holds the message types they name."""
     return cel.NewEnv(
         pool,
+        config=cel.NewEnvConfigFromYaml(_CONFIG),
         variables=variables,
         extensions=[ext_optional.ExtOptional(), ext_bindings.ExtBindings()],
         functions=_functions(),

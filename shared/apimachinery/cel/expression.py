@@ -12,7 +12,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from shared.apimachinery.cel.cost import BUDGET, cost_of, loops_of, measure
+from shared.apimachinery.cel.cost import BUDGET, cost_of, measure, work_of
 from shared.apimachinery.cel.environment import new_environment
 from shared.apimachinery.cel.words import compile_text, said
 
@@ -47,11 +47,11 @@ class Expression:
             raise ExpressionFailed("must evaluate to a bool")
         self._boolean = boolean
         self._program = program
-        self._loops = loops_of(text)
+        self._work = work_of(text)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """Return plain data; raises `ExpressionFailed` where there is none to be had."""
-        if cost_of(measure(list(variables.values())), self._loops) > BUDGET:
+        if cost_of(measure(list(variables.values())), self._work) > BUDGET:
             raise ExpressionFailed("would cost too much over an object of this size")
         try:
             found = self._program.eval(self._environment.Activation(dict(variables)))

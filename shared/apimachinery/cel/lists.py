@@ -1,6 +1,8 @@
-"""Functions on lists: `isSorted`, `sum`, `min`, `max`, `indexOf`, and `sets`.
+"""Functions on lists: `isSorted`, `sum`, `min`, `max`, `indexOf`, `slice`, `sort`, and `sets`.
 
-Source: `k8s.io/apiserver/pkg/cel/library/lists.go`, `github.com/google/cel-go/ext/sets.go`.
+Source: `k8s.io/apiserver/pkg/cel/library/lists.go`, `github.com/google/cel-go/ext/lists.go` and
+`sets.go`. The engine has some of them in a library of its own, which cannot be taken together
+with a `reverse` of texts.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +17,13 @@ from shared.apimachinery.cel.functions import (
     INT,
     LIST,
     STRING,
+    Type,
     function,
     method,
 )
+
+# A rule may make such a list again and again.
+_RANGE_MAX = 1_000
 
 
 def _sum(items: list[Any]) -> Any:
@@ -59,6 +65,51 @@ def _within(items: list[Any], whole: list[Any]) -> bool:
     return all(_place(whole, one) >= 0 for one in items)
 
 
+def _slice(items: list[Any], start: int, end: int) -> list[Any]:
+    what = f"cannot slice({start}, {end})"
+    if start < 0 or end < 0:
+        raise ValueError(f"{what}, negative indexes not supported")
+    if start > end:
+        raise ValueError(f"{what}, start index must be less than or equal to end index")
+    if end > len(items):
+        raise ValueError(f"{what}, list is length {len(items)}")
+    return items[start:end]
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    found: dict[Any, Any] = {}
+    for one in items:
+        found.setdefault(_identity(one), one)
+    return list(found.values())
+
+
+def _identity(one: Any) -> Any:
+    """What equal values share; a number may equal one of another type."""
+    plain = isinstance(one, str | int | float)
+    return (isinstance(one, bool), one) if plain else repr(one)
+
+
+def _sort(items: list[Any]) -> list[Any]:
+    if len({type(one) for one in items}) > 1:
+        raise ValueError("list elements must have the same type")
+    return sorted(items)
+
+
+def _flatten(items: list[Any], depth: int = 1) -> list[Any]:
+    if depth < 0:
+        raise ValueError("level must be non-negative")
+    found: list[Any] = []
+    for one in items:
+        found += _flatten(one, depth - 1) if depth and isinstance(one, list) else [one]
+    return found
+
+
+def _range(count: int) -> list[int]:
+    if count > _RANGE_MAX:
+        raise ValueError(f"a list of more than {_RANGE_MAX} numbers would be made")
+    return list(range(count))
+
+
 def _searched(find: Callable[..., int]) -> tuple[Any, ...]:
     """One signature per type of element: the engine hands no value of just any type over."""
     return tuple(([LIST, kind], INT, find) for kind in (STRING, INT, DOUBLE, BOOL))
@@ -71,6 +122,12 @@ FUNCTIONS = (
     method("max", ([LIST], DYN, _largest)),
     method("indexOf", *texts.INDEX_OF, *_searched(_place)),
     method("lastIndexOf", *texts.LAST_INDEX_OF, *_searched(_last_place)),
+    method("slice", ([LIST, INT, INT], LIST, _slice)),
+    method("distinct", ([LIST], LIST, _distinct)),
+    method("sort", ([LIST], LIST, _sort)),
+    method("flatten", ([LIST], LIST, _flatten), ([LIST, INT], LIST, _flatten)),
+    method("reverse", ([LIST], LIST, lambda items: items[::-1])),
+    function("lists.range", ([INT], Type.List(INT), _range)),
     function("sets.contains", ([LIST, LIST], BOOL, lambda whole, part: _within(part, whole))),
     function(
         "sets.equivalent",

@@ -12,7 +12,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from shared.apimachinery.cel.cost import loops_of
+from shared.apimachinery.cel.cost import Work, work_of
 from shared.apimachinery.cel.environment import (
     HAS_OLD,
     OLD,
@@ -44,8 +44,7 @@ class Rule:
     field_path: str
     uses_old: bool
     optional_old: bool
-    loops: int
-    """At most so many comprehensions inside one another."""
+    work: Work
 
     @property
     def shown(self) -> str:
@@ -64,7 +63,7 @@ def read_rule(raw: Mapping[str, Any]) -> Rule:
         field_path=path.removeprefix("."),
         uses_old=OLD in text and _names_old(text),
         optional_old=bool(raw.get("optionalOldSelf")),
-        loops=loops_of(text),
+        work=work_of(text),
     )
 
 

@@ -14,10 +14,15 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^'.]+)\.[^']*'")
 _OPERAND = re.compile(r"expression of type '(.*?)' cannot be the operand of a select operation")
 _NO_KEY = re.compile(r'Key not found in map : "?(.*?)"?$')
 _NO_INDEX = re.compile(r"Index error: index=(-?[0-9]+) size=[0-9]+")
+# The engine reads these and cannot evaluate them.
+_LACKING = re.compile(r"\.\s*(transformMap(?:Entry)?)\s*\(")
 
 
 def compile_text(environment: Any, text: str) -> tuple[Any, str | None]:
     """Return the program, or None and why there is none."""
+    if found := _LACKING.search(text):
+        place = f"<input>:{text.count(chr(10), 0, found.start()) + 1}:{found.start() + 1}"
+        return None, f"ERROR: {place}: undeclared reference to '{found[1]}' (in container '')"
     try:
         return environment.compile(text), None
     except RuntimeError as err:

@@ -95,6 +95,8 @@ def test_reason_and_path_are_the_rules_own():
         "'a1b22'.findAll('[0-9]+') == ['1', '22'] && 'a1'.find('[0-9]') == '1'",
         "[3, 1, 2].max() == 3 && [1, 2].sum() == 3 && [1, 2].isSorted()",
         "['a', 'b'].indexOf('b') == 1 && 'abc'.indexOf('c') == 2",
+        "self.names.all(i, n, i < 2) && self.names.transformList(i, n, i + 1) == [1, 2]",
+        "[3, 1, 1].sort() == [1, 1, 3] && [3, 1, 3].distinct() == [3, 1]",
         "sets.contains(['a', 'b'], ['b']) && sets.equivalent([1, 2], [2, 1])",
         "semver('1.10.0').isGreaterThan(semver('1.9.9')) && semver('1.0.0').major() == 1",
     ],
@@ -185,6 +187,9 @@ def test_no_rule_runs_away():
     nested = "self.names.all(a, self.names.all(b, self.names.all(c, a + b + c != '')))"
     (said,) = faults(nested, names)
     assert "cost exceeds limit" in said
+    numbers = [str(number) for number in range(2_000)]
+    (said,) = faults("self.names.all(n, self.names.sort().size() > 0)", {"names": numbers})
+    assert "running out of cost budget" in said
     long = {"name": "x" * 100_000, "names": ["y"] * 5_000}
     (said,) = faults("self.names.map(n, self.name + self.name).size() > 0", long)
     assert "running out of cost budget" in said

@@ -205,7 +205,8 @@ def test_a_version_in_which_objects_lie_stays_declared():
         ({"rule": "sail(self)"}, "rule", "undeclared reference to 'sail'"),
         # What the engine lacks is refused, never passed over.
         ({"rule": "format.dns1123Label() != null"}, "rule", "undeclared reference to 'format'"),
-        ({"rule": "[1].all(i, v, v > i)"}, "rule", "undeclared reference to 'i'"),
+        ({"rule": "[1].sortBy(i, i) == [1]"}, "rule", "undeclared reference to 'i'"),
+        ({"rule": "{1: 2}.transformMap(k, v, v) == {}"}, "rule", "reference to 'transformMap'"),
         ({"rule": "true", "messageExpression": "1"}, "messageExpression", "evaluate to a string"),
         ({"rule": "true", "reason": "Because"}, "reason", 'Unsupported value: "Because"'),
         ({"rule": "true", "fieldPath": ".colour"}, "fieldPath", "must be a valid path"),
