@@ -1,4 +1,4 @@
-"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`."""
+"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`, `render`."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, interpreter
+from hanse import commands, interpreter, render
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     interpreter.add_commands(
         subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     )
+    _add_render(subcommands.add_parser("render", help="show what members would hold"))
     return parser
 
 
@@ -65,11 +66,15 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.up)
 
 
-def _add_hub(parser: argparse.ArgumentParser) -> None:
-    default = os.environ.get("KUBECONFIG", _DEFAULT_KUBECONFIG)
+def _add_member(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", type=_name, metavar="NAME", help="the member's name in the federation"
     )
+    _add_hub(parser)
+
+
+def _add_hub(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("KUBECONFIG", _DEFAULT_KUBECONFIG)
     parser.add_argument(
         "--kubeconfig", type=Path, default=Path(default), metavar="FILE", help="for the hub"
     )
@@ -77,7 +82,7 @@ def _add_hub(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_join(parser: argparse.ArgumentParser) -> None:
-    _add_hub(parser)
+    _add_member(parser)
     parser.add_argument("--member-kubeconfig", type=Path, required=True, metavar="FILE")
     parser.add_argument("--member-context", default="", metavar="C")
     for place in ("region", "zone", "provider"):
@@ -86,8 +91,40 @@ def _add_join(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_leave(parser: argparse.ArgumentParser) -> None:
-    _add_hub(parser)
+    _add_member(parser)
     parser.set_defaults(run=commands.leave)
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "object", type=_object, metavar="KIND/NAME", help="the template, such as deployment/web"
+    )
+    parser.add_argument("-n", "--namespace", default="default", metavar="NS")
+    parser.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        type=_name,
+        metavar="C",
+        help="may be repeated, and need not be in the decision (default: those that are)",
+    )
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="override policies, clusters and the template as they would be; - is standard input",
+    )
+    parser.add_argument(
+        "--diff", action="store_true", help="show what each rule changes, not the manifests"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+    _add_hub(parser)
+    parser.set_defaults(run=render.run)
 
 
 def _name(text: str) -> str:
@@ -95,6 +132,13 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no name for a member: at most 63 lower case letters, digits and '-'"
         )
+    return text
+
+
+def _object(text: str) -> str:
+    kind, slash, name = text.partition("/")
+    if not kind or not slash or not name or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r} is no KIND/NAME, such as deployment/web")
     return text
 
 

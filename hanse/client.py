@@ -4,8 +4,8 @@
         await hanse.apply(manifest)
         await hanse.carry_out(hanse.scaling("apps/v1", "Deployment", "web", 5, namespace="shop"))
 
-Two doors: requests are answered now (`get`, `list`, `apply`, `delete`); commands are kept until
-the hub has carried them out, even if it is away when they are sent (`send`, `carry_out`).
+Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`); commands are kept
+until the hub has carried them out, even if it is away when they are sent (`send`, `carry_out`).
 """
 
 import asyncio
@@ -29,11 +29,13 @@ from shared.errors import StoreUnavailable
 from shared.events import commands, subjects
 from shared.events.commands import CommandAnswered, CommandCompleted, CommandRefused
 from shared.events.envelope import Envelope
+from shared.events.rendering import Rendering, RenderRequest
 from shared.events.requests import (
     API_APPLY,
     API_DELETE,
     API_GET,
     API_LIST,
+    API_RENDER,
     ApplyRequest,
     DeleteRequest,
     GetRequest,
@@ -139,6 +141,11 @@ class HanseClient:
                 return False
             raise
         return True
+
+    async def render(self, asked: RenderRequest) -> Rendering:
+        """Return what members would hold of a template; nothing is written by asking."""
+        answer = await self._ask(API_RENDER, asked)
+        return msgspec.convert(answer, Rendering)
 
     def applying(self, *manifests: Manifest) -> Command:
         """Return the command that makes the hub hold *manifests*."""

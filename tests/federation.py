@@ -127,7 +127,13 @@ class Federation:
     async def dispatching(self) -> AsyncIterator[Dispatcher]:
         settings = LoopSettings(workers=4, fail_fast=True)
         dispatcher = Dispatcher(self.store, self.bus, SystemClock(), settings)
-        tasks = [dispatcher.log.run, dispatcher.run, dispatcher.run_status, dispatcher.run_facts]
+        tasks = [
+            dispatcher.log.run,
+            dispatcher.run,
+            dispatcher.run_status,
+            dispatcher.run_facts,
+            dispatcher.run_requests,
+        ]
         async with _running(*tasks):
             yield dispatcher
 

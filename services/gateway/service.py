@@ -9,6 +9,7 @@ import structlog
 from services.gateway.composite import CompositeStore
 from services.gateway.core.works import RESOURCES
 from services.gateway.credentials import CredentialsDoor
+from services.gateway.rendering import RenderingDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
@@ -125,6 +126,7 @@ def assemble(
             admission=hanse_admission(),
             subresources=door.subresources(),
             shown=with_defaults,
+            routes=RenderingDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,
         ),
         clock=clock,

@@ -2,6 +2,6 @@
 
 owns: WORK, condition OverridesApplied (dispatch); member clusters and STATUS (apply)
 reads: `ResourceBinding`, templates, override policies, `Cluster`; sealed credentials
-consumes: the watch of the store; WORK; STATUS of removals
+consumes: the watch of the store; WORK; STATUS of removals; the request `hanse.api.render`
 publishes: facts: work applied, work removed, drift and its end, override failed
 """

@@ -85,6 +85,7 @@ def _dispatch(
         "dispatch": dispatcher.run,
         "override-status": dispatcher.run_status,
         "override-facts": dispatcher.run_facts,
+        "requests": dispatcher.run_requests,
     }
 
 

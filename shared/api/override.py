@@ -15,7 +15,10 @@ from shared.api.selection import ClusterAffinity, ResourceSelector
 
 EVERY_CONTAINER = "*"
 
-PatchOperator = Literal["add", "remove", "replace", "move", "copy", "test"]
+PatchOperator = Annotated[
+    Literal["add", "remove", "replace", "move", "copy", "test"],
+    Meta(description="replace and remove need something to be there; test fails unless value is."),
+]
 
 _ContainerName = Annotated[
     str,
@@ -81,7 +84,9 @@ class CommandOverrider(Struct, frozen=True, kw_only=True):
     """Appends words to a container's command or arguments, or removes every one that is equal."""
 
     container_name: _ContainerName
-    operator: Literal["add", "remove"]
+    operator: Annotated[
+        Literal["add", "remove"], Meta(description="add appends the words that value has.")
+    ]
     value: Annotated[
         tuple[str, ...], Meta(description="The words, one an item; may use variables.")
     ] = ()
@@ -90,7 +95,7 @@ class CommandOverrider(Struct, frozen=True, kw_only=True):
 class EnvVar(Struct, frozen=True, kw_only=True):
     """As in a container: a value, or where it comes from."""
 
-    name: str
+    name: Annotated[str, Meta(description="What programs know it by.")]
     value: Annotated[str, Meta(description="May use variables such as ${cluster.region}.")] = ""
     value_from: Annotated[
         dict[str, Any] | None,
@@ -205,7 +210,10 @@ class OverrideSpec(Struct, frozen=True, kw_only=True):
     name. The last one wins. What does not fit an object is told by the condition OverridesApplied.
     """
 
-    resource_selectors: tuple[ResourceSelector, ...] = ()
+    resource_selectors: Annotated[
+        tuple[ResourceSelector, ...],
+        Meta(description="The objects; one of the selectors suffices. None is every object."),
+    ] = ()
     override_rules: Annotated[
         tuple[OverrideRule, ...], Meta(description="Carried out in the order they are written in.")
     ] = ()

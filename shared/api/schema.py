@@ -79,7 +79,7 @@ def _schema(kind: inspect.Type) -> dict[str, Any]:
         case inspect.LiteralType(values=values):
             return {"type": "string", "enum": list(values)}
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            return {"type": "array", "items": _schema(item)}
+            return _list_schema(_schema(item))
         case inspect.DictType(value_type=inspect.AnyType()):
             return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         case inspect.DictType(value_type=value):
@@ -89,6 +89,14 @@ def _schema(kind: inspect.Type) -> dict[str, Any]:
         case inspect.AnyType():
             return {"x-kubernetes-preserve-unknown-fields": True}
     raise AssertionError(f"{kind} has no schema: add it here")
+
+
+def _list_schema(items: dict[str, Any]) -> dict[str, Any]:
+    """A list is explained by what its elements are, in the first paragraph."""
+    found: dict[str, Any] = {"type": "array", "items": items}
+    if text := items.get("description", "").partition("\n\n")[0]:
+        found["description"] = text
+    return found
 
 
 def _optional(types: tuple[inspect.Type, ...]) -> dict[str, Any]:

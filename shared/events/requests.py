@@ -9,10 +9,14 @@ import msgspec
 from shared.apimachinery.manifest import Manifest
 from shared.events.commands import ObjectAddress
 
+SERVICE = "hanse"
+VERSION = "0.1.0"
 API_GET = "hanse.api.get"
 API_LIST = "hanse.api.list"
 API_APPLY = "hanse.api.apply"
 API_DELETE = "hanse.api.delete"
+API_RENDER = "hanse.api.render"
+"""Answered by a `Rendering` (`shared/events/rendering.py`)."""
 
 
 class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):

@@ -9,6 +9,7 @@ from services.propagator.dispatch.override_status import (
 )
 from services.propagator.dispatch.publisher import WorkPublisher
 from services.propagator.dispatch.reconciler import DispatchReconciler
+from services.propagator.dispatch.render_door import RenderDoor
 from services.propagator.dispatch.wakes import Wakes, work_keys
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
@@ -56,6 +57,7 @@ class Dispatcher:
             ),
             settings,
         )
+        self._door = RenderDoor(bus, store.mirror, self._bindings, parsed, interpreters)
         self._wakes = Wakes(store.mirror, self._bindings, self.log, parsed)
         self.log.on_change(self._wake_work)
 
@@ -78,6 +80,10 @@ class Dispatcher:
             scope = Scope.of(GroupResource(GROUP, resource))
             self._status_controller.watch(self._store.mirror, scope, self._status_keys)
         await self._status_controller.run()
+
+    async def run_requests(self) -> None:
+        """Answer what members would hold until cancelled."""
+        await self._door.run()
 
     async def run_facts(self) -> None:
         await self._failures.publish()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from services.propagator.core.overrides import (
     OverrideFailure,
@@ -61,15 +62,24 @@ class ParsedObjects:
     def fleet(self) -> set[str]:
         return {stored.key.name for stored in self._mirror.items(Scope.of(CLUSTERS))}
 
-    def policies(self, template: Manifest) -> list[PolicyRules]:
-        """The override policies that select *template*, in the order they apply."""
+    def policies(
+        self, template: Manifest, instead: Mapping[ObjectKey, PolicyRules] = MappingProxyType({})
+    ) -> list[PolicyRules]:
+        """The override policies that select *template*, in the order they apply.
+
+        Those in *instead* stand in for what is stored under the same key, or beside it.
+        """
+        policies = [
+            self.policy(stored)
+            for resource in POLICY_RESOURCES
+            for stored in self._mirror.items(Scope.of(GroupResource(GROUP, resource)))
+            if stored.key not in instead
+        ]
         found = []
-        for resource in POLICY_RESOURCES:
-            for stored in self._mirror.items(Scope.of(GroupResource(GROUP, resource))):
-                policy = self.policy(stored)
-                match = _closeness(policy, template) if policy is not None else None
-                if policy is not None and match is not None:
-                    found.append((policy, match))
+        for policy in (*policies, *instead.values()):
+            match = _closeness(policy, template) if policy is not None else None
+            if policy is not None and match is not None:
+                found.append((policy, match))
         return order_policies(found)
 
     def policy(self, stored: Stored) -> PolicyRules | None:

@@ -4,40 +4,30 @@ An error is answered with its HTTP code, its message, and the `Status` object th
 have answered as the body.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
-
-import msgspec
-import structlog
-from opentelemetry import trace
 
 from services.registry.reconcilers.door import Door
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
+from shared.apiserver.answers.requests import answering, read_request
 from shared.apiserver.requests.list_options import ListOptions
 from shared.apiserver.requests.target import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
-from shared.apiserver.status_errors import ApiFault, bad_request, from_error
-from shared.bus.port import Bus, Handler, RequestError
+from shared.apiserver.status_errors import ApiFault, bad_request
+from shared.bus.port import Bus, Handler
 from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
-from shared.errors import HanseError
 from shared.events.requests import (
     API_APPLY,
     API_DELETE,
     API_GET,
     API_LIST,
+    SERVICE,
+    VERSION,
     ApplyRequest,
     DeleteRequest,
     GetRequest,
     ListRequest,
 )
 from shared.store.port import Stored
-from shared.telemetry.propagation import extract
 
-log = structlog.get_logger("hanse.registry")
-tracer = trace.get_tracer("hanse.registry")
-
-SERVICE = "hanse"
-VERSION = "0.1.0"
 _ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX - MEBIBYTE
 
 
@@ -51,20 +41,20 @@ class RequestDoor:
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Offer the service for as long as this is entered."""
         endpoints: dict[str, Handler] = {
-            API_GET: _answering(self._get),
-            API_LIST: _answering(self._list),
-            API_APPLY: _answering(self._apply),
-            API_DELETE: _answering(self._delete),
+            API_GET: answering(self._get),
+            API_LIST: answering(self._list),
+            API_APPLY: answering(self._apply),
+            API_DELETE: answering(self._delete),
         }
         return self._bus.serve(SERVICE, VERSION, endpoints)
 
     async def _get(self, body: bytes) -> bytes:
-        asked = _read(body, GetRequest)
+        asked = read_request(body, GetRequest)
         stored = await self._door.get(asked)
         return encode(_shown(stored, asked.gvk))
 
     async def _list(self, body: bytes) -> bytes:
-        asked = _read(body, ListRequest)
+        asked = read_request(body, ListRequest)
         gvk = GroupVersionKind.parse(asked.api_version, asked.kind)
         options = ListOptions(
             label_selector=asked.label_selector,
@@ -87,7 +77,7 @@ class RequestDoor:
         return encoded
 
     async def _apply(self, body: bytes) -> bytes:
-        asked = _read(body, ApplyRequest)
+        asked = read_request(body, ApplyRequest)
         options = WriteOptions(
             dry_run=asked.dry_run,
             field_manager=asked.field_manager[:128],
@@ -98,7 +88,7 @@ class RequestDoor:
         return encode(_shown(outcome.stored, GroupVersionKind.of(asked.manifest)))
 
     async def _delete(self, body: bytes) -> bytes:
-        asked = _read(body, DeleteRequest)
+        asked = read_request(body, DeleteRequest)
         if asked.propagation_policy not in ("", *PROPAGATION_POLICIES):
             raise bad_request("propagationPolicy: Unsupported value")
         options = DeleteOptions(
@@ -108,33 +98,6 @@ class RequestDoor:
         return encode(_shown(deletion.stored, asked.gvk))
 
 
-Asked = TypeVar("Asked", bound=msgspec.Struct)
-
-
-def _read(body: bytes, struct: type[Asked]) -> Asked:
-    try:
-        return msgspec.json.decode(body, type=struct)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise bad_request(f"the request cannot be read: {err}") from err
-
-
 def _shown(stored: Stored, gvk: GroupVersionKind) -> Manifest:
     """Show the object in the version that was asked for."""
     return {**stored.manifest, "apiVersion": gvk.api_version}
-
-
-def _answering(answer: Callable[[bytes], Awaitable[bytes]]) -> Handler:
-    async def handler(body: bytes, headers: Mapping[str, str]) -> bytes:
-        with tracer.start_as_current_span("request", context=extract(headers)):
-            try:
-                return await answer(body)
-            except (ApiFault, HanseError) as err:
-                fault = from_error(err)
-                raise RequestError(fault.code, str(fault), fault.encoded()) from err
-            except Exception as err:
-                # A bug met by one request is that request's answer; NATS would show its text.
-                log.exception("request.bug")
-                fault = from_error(err)
-                raise RequestError(fault.code, str(fault), fault.encoded()) from None
-
-    return handler
