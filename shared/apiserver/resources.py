@@ -216,7 +216,8 @@ class Resources:
         if call.name and not watch:
             version = read_version(query) if query else None
             stored = await get_object(asked.serving, call, resource_version=version)
-            return await send_json(request, (renderer.object(stored), b"\n"))
+            body = await aside(renderer.weight(stored), renderer.object, stored)
+            return await send_json(request, (body, b"\n"))
         if not watch:
             options = read_list_options(query, watch=False)
             page = await list_objects(asked.serving, self._snapshots, call, options)
@@ -281,9 +282,8 @@ class Resources:
             await self._noticed(outcome.stored.revision)
         wish = accepted(asked.request.headers.get("Accept", ""))
         renderer = self._renderer(asked.call, wish)
-        response = json_response(
-            renderer.object(outcome.stored), status=201 if outcome.created else 200
-        )
+        body = await aside(renderer.weight(outcome.stored), renderer.object, outcome.stored)
+        response = json_response(body, status=201 if outcome.created else 200)
         add_warnings(response, (*warnings, *outcome.warnings))
         return response
 

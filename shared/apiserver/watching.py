@@ -15,6 +15,7 @@ from aiohttp import web
 
 from shared.apiserver.answers.event_lines import EventLines
 from shared.apiserver.answers.rendering import Renderer, error_event
+from shared.apiserver.aside import aside
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.requests.list_options import ListOptions
 from shared.apiserver.selection import Selection, read_selection, seen_change
@@ -173,7 +174,8 @@ class _Watcher:
         size = 0
         for stored in initial.items:
             if self._selection.matches(stored):
-                line = self._renderer.event(ChangeType.ADDED, stored, first=self._first)
+                weight, write = self._renderer.weight(stored), self._renderer.event
+                line = await aside(weight, write, ChangeType.ADDED, stored, first=self._first)
                 self._first = False
                 gathered.append(line)
                 size += len(line)

@@ -6,6 +6,7 @@ Lists come in parts, so that neither the whole of one nor the time it takes is i
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ from shared.apimachinery.manifest import (
     read_api_version,
     read_metadata,
 )
+from shared.apiserver.answers.sending import Part
 from shared.apiserver.answers.tables import IncludeObject, render_table, row_writer
+from shared.apiserver.aside import LARGE_BYTES
 from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.printers.workloads import SCALE as SCALE_COLUMNS
 from shared.apiserver.requests.negotiation import Accepted, Form
@@ -94,7 +97,12 @@ class Renderer:
         version = {"resourceVersion": str(stored.revision)}
         return _encode(self._table([stored], version))
 
-    def page(self, page: Page) -> Iterator[bytes]:
+    def weight(self, stored: Stored) -> int:
+        """About how many bytes are worked through to write the object."""
+        face = stored.face if self.form is Form.OBJECT else None
+        return 0 if face is not None and face[0] == self._face else stored.size
+
+    def page(self, page: Page) -> Iterator[Part]:
         """Yield a list in parts: its head, each object, its end; raises `ApiFault` 406."""
         if self.form is Form.METADATA:
             raise _wrong_form(self.form, "a list")
@@ -107,7 +115,11 @@ class Renderer:
         yield head
         comma = b""
         for stored in self._in_order(page.items):
-            yield comma + item(stored)
+            if self.weight(stored) > LARGE_BYTES:
+                yield comma
+                yield partial(item, stored)
+            else:
+                yield comma + item(stored)
             comma = b","
         yield b"]}\n"
 

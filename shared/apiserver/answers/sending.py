@@ -1,12 +1,13 @@
 """Answers on their way: small ones whole, large ones in chunks, compressed for who wants it.
 
 As kube-apiserver does, only what has more than 128 KiB is compressed, by gzip's quickest level.
-Between chunks everybody else gets a turn.
+Between chunks everybody else gets a turn, and after every hundredth of a second that goes into one.
 """
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from time import perf_counter
 
 from aiohttp import web
 
@@ -15,8 +16,12 @@ from shared.apiserver.requests.negotiation import JSON
 
 COMPRESSED_BYTES_MIN = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
+_TURN_SECONDS = 0.01
 _GZIP = 31
 _LEVEL = 1
+
+Part = bytes | Callable[[], bytes]
+"""A piece of an answer, or what makes one and takes long enough to do it beside the event loop."""
 
 
 def accepts_gzip(request: web.BaseRequest) -> bool:
@@ -25,15 +30,15 @@ def accepts_gzip(request: web.BaseRequest) -> bool:
 
 
 async def send_json(
-    request: web.BaseRequest, parts: Iterable[bytes], *, status: int = 200
+    request: web.BaseRequest, parts: Iterable[Part], *, status: int = 200
 ) -> web.StreamResponse:
     """Answer with *parts* joined; they are made while they are sent."""
-    chunks = _chunks(iter(parts))
+    chunks = gathered(parts)
     # What is written anew as a whole has to be there as a whole.
     plain = is_plain(request)
     found: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    async for chunk in chunks:
         found.append(chunk)
         size += len(chunk)
         if plain and size > COMPRESSED_BYTES_MIN:
@@ -49,7 +54,7 @@ async def send_json(
         response.headers["Vary"] = "Accept-Encoding"
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
     await response.prepare(request)
-    for chunk in _both(found, chunks):
+    async for chunk in _both(found, chunks):
         # Compressing lets go of the interpreter, so it costs others nothing in a thread.
         packed = await asyncio.to_thread(packer.compress, chunk) if packer else chunk
         if packed:
@@ -61,19 +66,26 @@ async def send_json(
     return response
 
 
-def _both(found: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from found
-    yield from rest
+async def _both(found: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in found:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
 
 
-def _chunks(parts: Iterator[bytes]) -> Iterator[bytes]:
-    gathered: list[bytes] = []
-    size = 0
+async def gathered(parts: Iterable[Part]) -> AsyncIterator[bytes]:
+    """Yield *parts* joined into chunks of 64 KiB and more, but for the last."""
+    waiting: list[bytes] = []
+    size, since = 0, perf_counter()
     for part in parts:
-        gathered.append(part)
-        size += len(part)
+        made = part if isinstance(part, bytes) else await asyncio.to_thread(part)
+        waiting.append(made)
+        size += len(made)
         if size >= _CHUNK_BYTES:
-            yield b"".join(gathered)
-            gathered, size = [], 0
-    if gathered:
-        yield b"".join(gathered)
+            yield b"".join(waiting)
+            waiting, size, since = [], 0, perf_counter()
+        elif perf_counter() - since > _TURN_SECONDS:
+            await asyncio.sleep(0)
+            since = perf_counter()
+    if waiting:
+        yield b"".join(waiting)

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.apiserver.aside import aside
 from shared.apiserver.requests.list_options import EXACT, ListOptions
 from shared.apiserver.selection import Selection, read_selection
 from shared.apiserver.serving import Call, Serving
@@ -56,7 +57,9 @@ async def list_objects(
         if options.resource_version == 0:
             # Whoever takes any state gets all of it at once.
             limit = 0
-    page = _page(listing, scope, start, selection, limit)
+    # Whoever selects looks into every object.
+    size = 0 if selection.everything else sum(one.size for one in listing.items[start:])
+    page = await aside(size, _page, listing, scope, start, selection, limit)
     if page.continue_token:
         snapshots.hold(scope, listing)
     return page
