@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from shared.api.drift import DriftReport
 from shared.api.meta import GROUP, Condition, Kind, Struct
-from shared.api.ownership import DriftPolicy, OwnershipTerms, ReplicaOwnership
+from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.api.policy import ConflictResolution, Failover, Placement
 from shared.apimachinery.manifest import ObjectKey
 
@@ -79,13 +79,18 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     preserve_resources_on_deletion: bool = False
     replica_ownership: ReplicaOwnership = ReplicaOwnership()
     drift: DriftPolicy = DriftPolicy()
+    adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
     replicas: int | None = None
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
 
     @property
     def terms(self) -> OwnershipTerms:
-        return OwnershipTerms(replica_ownership=self.replica_ownership, drift=self.drift)
+        return OwnershipTerms(
+            replica_ownership=self.replica_ownership,
+            drift=self.drift,
+            adopted_resources_on_deletion=self.adopted_resources_on_deletion,
+        )
 
 
 class ClusterReport(Struct, frozen=True, kw_only=True):

@@ -59,11 +59,16 @@ class DriftPolicy(Struct, frozen=True, kw_only=True):
     paths: tuple[DriftPath, ...] = ()
 
 
+AdoptedDeletion = Literal["GiveBack", "Delete"]
+"""What becomes of an object that was there before Hanse took it over, when it is revoked."""
+
+
 class OwnershipTerms(Struct, frozen=True, kw_only=True):
     """Of one object: how far the worker may go."""
 
     replica_ownership: ReplicaOwnership = ReplicaOwnership()
     drift: DriftPolicy = DriftPolicy()
+    adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
 
     @property
     def is_lenient(self) -> bool:

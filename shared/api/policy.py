@@ -7,7 +7,7 @@ this is the part that Hanse does; `replicaLimits` is added.
 from typing import Literal
 
 from shared.api.meta import Condition, Kind, Struct
-from shared.api.ownership import DriftPolicy, ReplicaOwnership
+from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.selection import ClusterAffinity, ResourceSelector
 
 
@@ -69,11 +69,21 @@ class Failover(Struct, frozen=True, kw_only=True):
     cluster: ClusterFailover = ClusterFailover()
 
 
-ConflictResolution = Literal["Abort", "Overwrite"]
-"""What to do with an object of the member's own that bears the name of one to be applied."""
+ConflictResolution = Literal["Abort", "Overwrite", "IfNoDiff"]
+"""What to do with an object of the member's own that bears the name of one to be applied.
+
+Abort: leave it, and say so. Overwrite: take it over. IfNoDiff: take it over where that changes
+nothing it has. What is taken over bears a mark of what it was, so that it can be given back.
+"""
 
 
 class PropagationSpec(Struct, frozen=True, kw_only=True):
+    """What to propagate, where, and on which terms.
+
+    `preserveResourcesOnDeletion` leaves every object where it is when it is no longer wanted.
+    `adoptedResourcesOnDeletion`: what was taken over is given back then, unless it says Delete.
+    """
+
     resource_selectors: tuple[ResourceSelector, ...]
     placement: Placement = Placement()
     priority: int = 0
@@ -82,6 +92,7 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
     preserve_resources_on_deletion: bool = False
     replica_ownership: ReplicaOwnership = ReplicaOwnership()
     drift: DriftPolicy = DriftPolicy()
+    adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
 
 
 class PolicyStatus(Struct, frozen=True, kw_only=True):

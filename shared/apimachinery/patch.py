@@ -108,3 +108,16 @@ def merge_patch(target: Any, patch: Any) -> Any:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+def merge_difference(source: Any, target: Any) -> Any:
+    """Return the merge patch (RFC 7386) that makes *target* of *source*; lists are replaced."""
+    if not isinstance(source, dict) or not isinstance(target, dict):
+        return target
+    patch: dict[str, Any] = {name: None for name in source if name not in target}
+    for name, value in target.items():
+        if name not in source:
+            patch[name] = value
+        elif source[name] != value or type(source[name]) is not type(value):
+            patch[name] = merge_difference(source[name], value)
+    return patch

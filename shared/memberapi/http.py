@@ -229,8 +229,15 @@ class HttpMemberApi:
     async def read(self, path: str, *, deadline_seconds: float) -> bytes:
         return await self._call("read", request.read_request(path), deadline_seconds)
 
-    async def create(self, kind: ResourceType, namespace: str, manifest: Manifest) -> Manifest:
-        asked = request.create_request(kind, namespace, encode(manifest))
+    async def create(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        manifest: Manifest,
+        *,
+        manager: str = FIELD_MANAGER,
+    ) -> Manifest:
+        asked = request.create_request(kind, namespace, encode(manifest), manager)
         return await self._decoded("create", asked)
 
     async def put(self, path: str, body: bytes) -> bytes:

@@ -12,6 +12,8 @@ from shared.memberapi.port import ResourceType
 FIELD_MANAGER = "hanse"
 HANDOVER_MANAGER = "hanse-handover"
 """Holds the replicas that Hanse lets go, until whoever scales them writes."""
+ADOPTION_MANAGER = "hanse-adoption"
+"""Holds the mark of what an object was before Hanse took it over."""
 APPLY_CONTENT = "application/apply-patch+yaml"
 MERGE_CONTENT = "application/merge-patch+json"
 JSON_CONTENT = "application/json"
@@ -96,8 +98,10 @@ def discovery_request(path: str) -> MemberRequest:
     return MemberRequest("GET", path, {"Accept": DISCOVERY_ACCEPT})
 
 
-def create_request(kind: ResourceType, namespace: str, body: bytes) -> MemberRequest:
-    query = f"?fieldManager={FIELD_MANAGER}"
+def create_request(
+    kind: ResourceType, namespace: str, body: bytes, manager: str = FIELD_MANAGER
+) -> MemberRequest:
+    query = f"?fieldManager={quote(manager, safe='')}"
     return MemberRequest("POST", _path(kind, namespace) + query, _BODY_HEADERS, body)
 
 

@@ -70,6 +70,7 @@ LENIENT = msgspec.structs.replace(
     terms=OwnershipTerms(
         replica_ownership=ReplicaOwnership(owner="Shared", min_replicas=2, max_replicas=9),
         drift=DriftPolicy(mode="Report", paths=(DriftPath(path="/metadata/labels"),)),
+        adopted_resources_on_deletion="Delete",
     ),
 )
 FIELD = DriftedField(

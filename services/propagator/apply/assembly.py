@@ -1,5 +1,6 @@
 """Putting together what carries out the orders for one member."""
 
+from services.propagator.apply.adoptions import Adoptions
 from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.corrections import Corrections
 from services.propagator.apply.drift_reports import DriftReports
@@ -36,9 +37,11 @@ def build_reconciler(
     outcomes = Outcomes(cluster, objects, reports, settled)
     newest = NewestOrders(cluster, bus, objects)
     drift = DriftReports(cluster, reporter, clock)
+    foreign = ForeignObjects(api, clock, foreign_view)
     holder = Holder(
         api=api,
-        foreign=ForeignObjects(api, clock, foreign_view),
+        foreign=foreign,
+        adoptions=Adoptions(cluster, api, clock, foreign),
         autoscalers=autoscalers,
         corrections=Corrections(cluster, clock, drift),
         reports=reports,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.core.marks import UNMANAGED_SELECTOR, is_managed
-from shared.apimachinery.manifest import name_of
+from shared.apimachinery.manifest import Manifest, name_of
 from shared.clock import Clock
 from shared.errors import MemberRefused
 from shared.memberapi.port import MemberApi, ResourceType
@@ -35,36 +35,32 @@ class ForeignObjects:
         self._views: dict[Place, _View] = {}
         self._locks: dict[Place, asyncio.Lock] = {}
 
-    async def guard(self, tracked: TrackedObject) -> None:
-        """Raise `MemberRefused`, AlreadyExists, where Hanse never applied an object that exists."""
-        kind, namespace, name = tracked.kind, tracked.key.namespace, tracked.key.name
+    async def find(self, tracked: TrackedObject) -> Manifest | None:
+        """An object of that name that Hanse never applied; None where there is none."""
+        assert tracked.kind is not None
+        if tracked.key.name not in (await self._view(tracked.kind, tracked.key.namespace)).names:
+            return None
+        # Rare, so now ask exactly: somebody may only have taken our label off.
+        return await self._look(tracked)
+
+    async def apply_encoded(self, tracked: TrackedObject, body: bytes) -> bytes:
+        """As the member's, for an object that is not there.
+
+        One made meanwhile is not taken, if it differs: raises `MemberRefused` with status 409.
+        """
+        kind, key = tracked.kind, tracked.key
         assert kind is not None
-        if name in (await self._view(kind, namespace)).names:
-            # Rare, so now ask exactly: somebody may only have taken our label off.
-            await self._refuse_taken(kind, namespace, name)
-
-    async def apply_encoded(
-        self, kind: ResourceType, namespace: str, name: str, body: bytes
-    ) -> bytes:
-        """As the member's, for an object that is not there: one made meanwhile is not taken."""
         try:
-            return await self._api.apply_encoded(kind, namespace, name, body, force=False)
+            return await self._api.apply_encoded(kind, key.namespace, key.name, body, force=False)
         except MemberRefused as err:
-            if err.status != 409:
+            if err.status != 409 or await self._look(tracked) is not None:
                 raise
-        await self._refuse_taken(kind, namespace, name)
-        return await self._api.apply_encoded(kind, namespace, name, body)
+        return await self._api.apply_encoded(kind, key.namespace, key.name, body)
 
-    async def _refuse_taken(self, kind: ResourceType, namespace: str, name: str) -> None:
-        live = await self._api.get(kind, namespace, name)
-        if live is not None and not is_managed(live):
-            path = f"{namespace}/{name}" if namespace else name
-            raise MemberRefused(
-                f"{kind.resource} {path} exists in the member and is not Hanse's; set "
-                "conflictResolution to Overwrite to take it over",
-                reason="AlreadyExists",
-                status=409,
-            )
+    async def _look(self, tracked: TrackedObject) -> Manifest | None:
+        assert tracked.kind is not None
+        live = await self._api.get(tracked.kind, tracked.key.namespace, tracked.key.name)
+        return None if live is None or is_managed(live) else live
 
     async def _view(self, kind: ResourceType, namespace: str) -> _View:
         place = (kind, namespace)

@@ -1,5 +1,6 @@
 """Having the member hold an object as ordered, and putting right what drifted since."""
 
+from services.propagator.apply.adoptions import Adoptions
 from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.corrections import Corrections
 from services.propagator.apply.drift_reports import DriftReports
@@ -26,6 +27,7 @@ class Holder:
         *,
         api: MemberApi,
         foreign: ForeignObjects,
+        adoptions: Adoptions,
         autoscalers: Autoscalers,
         corrections: Corrections,
         reports: Reports,
@@ -34,6 +36,7 @@ class Holder:
     ) -> None:
         self._api = api
         self._foreign = foreign
+        self._adoptions = adoptions
         self._autoscalers = autoscalers
         self._corrections = corrections
         self._reports = reports
@@ -57,9 +60,7 @@ class Holder:
         if tracked.drift == "Deleted" and order.ownership.drift.mode != "Correct":
             return await self._leave_deleted(tracked, order)
         known = tracked.seen is not None and tracked.seen.labelled
-        guarded = not known and order.conflict_resolution == "Abort"
-        if guarded:
-            await self._foreign.guard(tracked)
+        guarded = not known and not await self._adoptions.adopt(tracked, order)
         delay = self._corrections.delay(tracked)
         if delay:
             return self._outcomes.postponed(tracked, delay)
@@ -142,9 +143,12 @@ class Holder:
     async def _apply(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> None:
         key, kind, sequence = tracked.key, tracked.kind, tracked.sequence
         assert kind is not None
-        apply = (self._foreign if guarded else self._api).apply_encoded
         filled = fill_generation(body, sequence)
-        applied = read_live(await apply(kind, key.namespace, key.name, filled))
+        if guarded:
+            answered = await self._foreign.apply_encoded(tracked, filled)
+        else:
+            answered = await self._api.apply_encoded(kind, key.namespace, key.name, filled)
+        applied = read_live(answered)
         answer = applied.observe(tracked.seen)
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest

@@ -8,8 +8,7 @@ from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reports import Reports
-from services.propagator.core.marks import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
-from shared.apimachinery.manifest import Manifest
+from services.propagator.core.adoption import given_back, owner_of
 from shared.controller.result import Result
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi, ResourceType
@@ -43,7 +42,7 @@ class Remover:
         self._outcomes = outcomes
 
     async def remove(self, tracked: TrackedObject, order: WorkOrder) -> Result:
-        key, kind = tracked.key, tracked.kind
+        kind = tracked.kind
         assert kind is not None
         if tracked.removing and tracked.seen is None and not tracked.doubted:
             # The watch showed the end of what the member agreed to delete.
@@ -56,8 +55,8 @@ class Remover:
             return await self._outcomes.removed(tracked)
         if tracked.outrun and await self._newest.is_outdated(tracked):
             return await self._outcomes.gave_way(tracked)
-        if order.preserve_on_deletion:
-            await self._api.merge(kind, key.namespace, key.name, _RELEASE)
+        if order.preserve_on_deletion or (seen.adopted and _goes_back(order)):
+            await self._give_back(tracked, kind)
             return await self._outcomes.removed(tracked, preserved=True)
         if tracked.removing != seen.uid:
             await self._delete(tracked, kind, seen.uid)
@@ -66,6 +65,18 @@ class Remover:
             self._reports.removing(tracked)
         # Done for now, but pending until it is gone: its finalizers may take long.
         return await self._outcomes.underway(tracked, POLL)
+
+    async def _give_back(self, tracked: TrackedObject, kind: ResourceType) -> None:
+        """Leave it without our marks and our fields; raises where it changed under our hands."""
+        live = await look_at(self._api, tracked)
+        if live is not None:
+            await self._api.merge(
+                kind,
+                tracked.key.namespace,
+                tracked.key.name,
+                given_back(live),
+                manager=owner_of(live),
+            )
 
     async def _delete(self, tracked: TrackedObject, kind: ResourceType, uid: str) -> None:
         # Before the call: the watch may show the end before the answer comes.
@@ -80,9 +91,5 @@ class Remover:
                 tracked.removing = ""
 
 
-_RELEASE: Manifest = {
-    "metadata": {
-        "labels": {MANAGED_LABEL: None},
-        "annotations": {WORK_GENERATION: None, TEMPLATE_UID: None},
-    }
-}
+def _goes_back(order: WorkOrder) -> bool:
+    return order.ownership.adopted_resources_on_deletion == "GiveBack"

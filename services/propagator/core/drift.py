@@ -69,7 +69,7 @@ def without_field(value: Any, steps: Sequence[str]) -> Any:
             return {key: inner for key, inner in value.items() if key != name}
         return {**value, name: without_field(value[name], rest)}
     if isinstance(value, list):
-        at = _index_of(value, first)
+        at = item_at(value, first)
         if at is None:
             return value
         changed = [*value]
@@ -166,14 +166,15 @@ def value_at(value: Any, steps: Sequence[str]) -> Any:
         if isinstance(value, dict):
             value = value.get(step[2:], ABSENT)
         elif isinstance(value, list):
-            at = _index_of(value, step)
+            at = item_at(value, step)
             value = ABSENT if at is None else value[at]
         else:
             return ABSENT
     return value
 
 
-def _index_of(items: Sequence[Any], step: str) -> int | None:
+def item_at(items: Sequence[Any], step: str) -> int | None:
+    """The index of the item that *step* of a `fieldsV1` path names; None where there is none."""
     if step.startswith("i:"):
         # An item that nobody holds is an item that is gone.
         return None

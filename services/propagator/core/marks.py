@@ -8,6 +8,8 @@ MANAGED_SELECTOR = f"{MANAGED_LABEL}=true"
 UNMANAGED_SELECTOR = f"{MANAGED_LABEL}!=true"
 TEMPLATE_UID = "hanse.dev/template-uid"
 WORK_GENERATION = "hanse.dev/work-generation"
+ADOPTED = "hanse.dev/adopted"
+"""Annotation of what was there before Hanse: what it was, as JSON (`core/adoption.py`)."""
 MARKS = frozenset({MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION})
 
 # As dispatch leaves it and the worker fills it in. A quote inside a JSON string is escaped, so the

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from services.propagator.core.marks import (
+    ADOPTED,
     MANAGED_LABEL,
     WORK_GENERATION,
     applied_entry,
@@ -20,6 +21,8 @@ from services.propagator.core.marks import (
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, metadata_of
 from shared.errors import MemberUnreachable
 from shared.memberapi.request import FIELD_MANAGER
+
+_NONE: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Observed:
     fields_digest: str
     autoscaled: bool = False
     """An autoscaler set the replicas last, though it may be gone since."""
+    adopted: bool = False
+    """It was there before Hanse took it over."""
     fields_hash: int = field(default=0, compare=False)
     """Of the same as it was written: equal within one process means nothing changed."""
 
@@ -78,7 +83,8 @@ class LiveObject(msgspec.Struct, rename="camel"):
     def observe(self, before: Observed | None = None) -> Observed:
         """The same as `observe` of the whole manifest, cheaper where *before* is as now."""
         metadata = self.metadata
-        generation = (metadata.annotations or {}).get(WORK_GENERATION) or ""
+        annotations = metadata.annotations or _NONE
+        generation = annotations.get(WORK_GENERATION) or ""
         digest, fields_hash = "", 0
         for entry in metadata.managed_fields or ():
             if (
@@ -103,6 +109,7 @@ class LiveObject(msgspec.Struct, rename="camel"):
                 is_scaled_by_controller(entry.manager, entry.subresource)
                 for entry in metadata.managed_fields or ()
             ),
+            adopted=ADOPTED in annotations,
             fields_hash=fields_hash,
         )
 
@@ -161,6 +168,7 @@ def observe(manifest: Manifest) -> Observed:
             is_scaled_by_controller(str(each.get("manager") or ""), each.get("subresource"))
             for each in metadata.get("managedFields") or ()
         ),
+        adopted=ADOPTED in (metadata.get("annotations") or _NONE),
     )
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from shared.api.binding import BindingSpec
-from shared.api.ownership import PLAIN
+from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
 from shared.events.work import TOMBSTONE, WorkOrder, encode_order
 
@@ -30,6 +30,7 @@ class Held:
     deleted: bool
     preserve_on_deletion: bool
     since: str = ""
+    terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
             template_uid=held.template_uid,
             template_generation=held.template_generation,
             preserve_on_deletion=held.preserve_on_deletion,
+            terms=held.terms,
         )
     )
 
@@ -176,6 +178,7 @@ def held_by(order: WorkOrder, sequence: int) -> Held:
         deleted=order.is_tombstone,
         preserve_on_deletion=order.preserve_on_deletion,
         since=order.since,
+        terms=order.terms,
     )
 
 

@@ -94,6 +94,7 @@ def spec_of(
         preserve_resources_on_deletion=rules.preserve_resources_on_deletion,
         replica_ownership=rules.replica_ownership,
         drift=rules.drift,
+        adopted_resources_on_deletion=rules.adopted_resources_on_deletion,
         replicas=workload.demand.count if workload.demand else None,
         clusters=decision.clusters,
         evictions=decision.evictions,

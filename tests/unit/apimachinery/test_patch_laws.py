@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import copy
-from shared.apimachinery.patch import json_patch, merge_patch
+from shared.apimachinery.patch import json_patch, merge_difference, merge_patch
 from shared.apimachinery.schema import node
 from shared.apimachinery.strategic_merge import strategic_merge
 
@@ -57,19 +57,6 @@ def test_the_difference_that_a_reference_finds_leads_from_one_to_the_other(
 ) -> None:
     operations = jsonpatch.make_patch(source, target).patch
     assert json_patch(source, operations) == target
-
-
-def merge_difference(source: Any, target: Any) -> Any:
-    """Return the merge patch from *source* to *target*, as RFC 7386 means it."""
-    if not isinstance(source, dict) or not isinstance(target, dict):
-        return target
-    patch: dict[str, Any] = {name: None for name in source if name not in target}
-    for name, value in target.items():
-        if name not in source:
-            patch[name] = value
-        elif source[name] != value or type(source[name]) is not type(value):
-            patch[name] = merge_difference(source[name], value)
-    return patch
 
 
 @given(objects, objects)
