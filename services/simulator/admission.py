@@ -9,8 +9,7 @@ from services.simulator.core.plan import JOBS, NAMESPACES, SERVICES
 from services.simulator.core.services import with_addresses
 from services.simulator.core.view import View
 from shared.apimachinery.manifest import Manifest, name_of
-from shared.apiserver.admission import Operation
-from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.admission import Write
 from shared.errors import FieldError, InvalidObject
 
 
@@ -21,18 +20,13 @@ class MemberAdmission:
         self._view = view
         self._services = services
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
-        if operation is Operation.DELETE or new is None:
+    def admit(self, write: Write) -> Sequence[str]:
+        old, new = write.old, write.new
+        if new is None:
             return ()
-        resource = kind.group_resource
+        resource = write.kind.group_resource
         changed = with_defaults(resource, new)
-        if resource == JOBS and operation is Operation.CREATE:
+        if resource == JOBS and old is None:
             changed = select_own_pods(changed)
         elif resource == SERVICES:
             changed = self._with_addresses(old, changed)

@@ -1,33 +1,41 @@
 """The hook by which a composition root adds rules of its own to writes."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.kinds import ResourceKind
 
 
-class Operation(StrEnum):
-    CREATE = "CREATE"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """One write before it happens: without *old* a creation, without *new* a deletion.
+
+    Entries of *new* may be replaced at its top level; what they hold is shared, and *old* is not
+    to be touched.
+    """
+
+    kind: ResourceKind
+    old: Manifest | None
+    new: Manifest | None
+
+    @property
+    def judged(self) -> Manifest | None:
+        """The new object where its spec is news; None where there is nothing to judge."""
+        if self.new is None:
+            return None
+        same = self.old is not None and self.old.get("spec") == self.new.get("spec")
+        return None if same else self.new
 
 
 class Admission(Protocol):
     """Judges every write before it happens; never called for status alone."""
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
+    def admit(self, write: Write) -> Sequence[str]:
         """Return warnings for the client; raise `InvalidObject` or `ApiFault` to refuse.
 
-        Entries of *new* may be replaced at its top level; what they hold is shared, and *old* is
-        not to be touched. It runs again when a write is repeated, so it must be idempotent.
+        It runs again when a write is repeated, so it must be idempotent.
         """
         ...
 
@@ -35,13 +43,7 @@ class Admission(Protocol):
 class AdmitEverything:
     """No rules beside Kubernetes' own."""
 
-    def admit(
-        self,
-        operation: Operation,  # noqa: ARG002
-        kind: ResourceKind,  # noqa: ARG002
-        old: Manifest | None,  # noqa: ARG002
-        new: Manifest | None,  # noqa: ARG002
-    ) -> Sequence[str]:
+    def admit(self, write: Write) -> Sequence[str]:  # noqa: ARG002 - part of the port.
         return ()
 
 
@@ -51,12 +53,6 @@ class AdmitByResource:
     def __init__(self, rules: Mapping[GroupResource, Admission]) -> None:
         self._rules = dict(rules)
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
-        rule = self._rules.get(kind.group_resource)
-        return rule.admit(operation, kind, old, new) if rule is not None else ()
+    def admit(self, write: Write) -> Sequence[str]:
+        rule = self._rules.get(write.kind.group_resource)
+        return rule.admit(write) if rule is not None else ()

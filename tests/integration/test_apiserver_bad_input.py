@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,18 +9,7 @@ import pytest
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.assembly import Extensions
 from shared.apiserver.requests.limits import ServerLimits
-from tests.served_api import MAPS, TOKEN, Client, Served, config_map, served_api
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
+from tests.served_api import MAPS, TOKEN, Client, config_map, served_api
 
 
 async def test_only_health_and_version_answer_strangers(served):

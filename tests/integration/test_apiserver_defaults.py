@@ -22,11 +22,6 @@ async def served() -> AsyncIterator[Served]:
         yield found
 
 
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
-
-
 def open_deployment() -> Manifest:
     """A Deployment that leaves its replicas to others."""
     manifest = deployment("web")

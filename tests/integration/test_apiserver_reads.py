@@ -1,9 +1,5 @@
 """Lists in pages, selectors, tables and watches over HTTP."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from shared.store.memory import MemoryStore
 from shared.store.port import StoreLimits
 from tests.served_api import (
@@ -11,7 +7,6 @@ from tests.served_api import (
     MAPS,
     TABLE,
     Client,
-    Served,
     config_map,
     deployment,
     served_api,
@@ -20,17 +15,6 @@ from tests.served_api import (
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 PARTIAL = METADATA.replace("MetadataList", "Metadata")
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
 
 
 def names(listing: dict) -> list[str]:

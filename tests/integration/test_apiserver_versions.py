@@ -1,15 +1,13 @@
 """Autoscalers in both of their versions: one object, stored in the newer one."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.versions.autoscalers import to_v1, to_v2
-from tests.served_api import Client, Served, served_api
+from tests.served_api import Client, Served
 
 V1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers"
 V2 = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
@@ -34,17 +32,6 @@ def autoscaler(version: str, **spec: Any) -> Manifest:
         "metadata": {"name": "web"},
         "spec": {"scaleTargetRef": TARGET, "maxReplicas": 5, **spec},
     }
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
 
 
 async def test_what_is_written_in_the_old_version_is_stored_in_the_new(served: Served) -> None:

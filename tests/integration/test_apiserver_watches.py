@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -17,7 +16,6 @@ from tests.served_api import (
     TABLE,
     TOKEN,
     Client,
-    Served,
     WatchLines,
     config_map,
     deployment,
@@ -26,17 +24,6 @@ from tests.served_api import (
 )
 
 PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
 
 
 async def some_maps(client: Client, count: int) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,27 +10,13 @@ from tests.served_api import (
     DEPLOYMENTS,
     MAPS,
     NAMESPACES,
-    Client,
-    Served,
     config_map,
     deployment,
-    served_api,
     until,
 )
 
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
 
 
 async def test_a_created_object_gets_what_the_server_owns(client):

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,17 +21,6 @@ from tests.served_api import (
 )
 
 HEAD = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\n"
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with served_api() as found:
-        yield found
-
-
-@pytest.fixture
-def client(served: Served) -> Client:
-    return served.client
 
 
 async def spoken(served: Served, text: bytes) -> bytes:

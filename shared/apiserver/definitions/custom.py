@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from shared.apimachinery.manifest import GroupResource, GroupVersionKind, Manifest, name_of
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.definitions import (
     check_definition,
     check_definition_update,
@@ -164,15 +164,10 @@ class DefinitionAdmission:
         self._registry = registry
         self._clock = clock
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,  # noqa: ARG002 - part of the port.
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
-        """Replace spec and status of *new*; raises `InvalidObject` with the fields at fault."""
-        if new is None or operation is Operation.DELETE:
+    def admit(self, write: Write) -> Sequence[str]:
+        """Replace spec and status of the new; raises `InvalidObject` with the fields at fault."""
+        old, new = write.old, write.new
+        if new is None:
             return ()
         if isinstance(new.get("spec"), dict):
             new["spec"] = with_defaults(new["spec"])

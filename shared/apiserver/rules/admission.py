@@ -10,10 +10,9 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import GroupResource, Manifest, name_of
+from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
-from shared.apiserver.admission import Admission, Operation
-from shared.apiserver.kinds import ResourceKind
+from shared.apiserver.admission import Admission, Write
 from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
@@ -37,21 +36,14 @@ class KindAdmission(Generic[AnyKind]):
         self._struct = struct
         self._check = check
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
+    def admit(self, write: Write) -> Sequence[str]:
         """What was stored before is not judged again while its spec stays as it is."""
-        if operation is Operation.DELETE or new is None:
-            return ()
-        if old is not None and old.get("spec") == new.get("spec"):
+        new = write.judged
+        if new is None:
             return ()
         faults = self._check(read(new, self._struct))
         if faults:
-            raise InvalidObject(f"{kind.gvk.kind} {name_of(new)} breaks its rules", faults)
+            raise InvalidObject(f"{write.kind.gvk.kind} {name_of(new)} breaks its rules", faults)
         return ()
 
 
@@ -61,20 +53,12 @@ class DecisionAdmission:
     They may be deleted: what is due is decided anew.
     """
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
-        if operation is Operation.DELETE or new is None:
-            return ()
-        if old is not None and old.get("spec") == new.get("spec"):
+    def admit(self, write: Write) -> Sequence[str]:
+        if write.judged is None:
             return ()
         raise forbidden(
-            kind.group_resource,
-            name_of(new),
+            write.kind.group_resource,
+            name_of(write.judged),
             "a binding is what the scheduler decides: change the policy, or the template",
         )
 
@@ -82,18 +66,13 @@ class DecisionAdmission:
 class DebugAdmission:
     """Says where debugging goes on: a template has no containers that run."""
 
-    def admit(
-        self,
-        operation: Operation,
-        kind: ResourceKind,
-        old: Manifest | None,
-        new: Manifest | None,
-    ) -> Sequence[str]:
+    def admit(self, write: Write) -> Sequence[str]:
         """Warn whoever adds an ephemeral container."""
-        if operation is not Operation.UPDATE or old is None or new is None:
+        if write.old is None or write.new is None:
             return ()
-        before, after = (section(one, "spec").get("ephemeralContainers") for one in (old, new))
-        return () if before == after else (_NOT_RUN_HERE.format(kind=kind.gvk.kind),)
+        both = (write.old, write.new)
+        before, after = (section(one, "spec").get("ephemeralContainers") for one in both)
+        return () if before == after else (_NOT_RUN_HERE.format(kind=write.kind.gvk.kind),)
 
 
 def hanse_admission() -> Mapping[GroupResource, Admission]:

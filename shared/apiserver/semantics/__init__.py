@@ -6,7 +6,7 @@ judge what a cluster would store, with its defaults. Rare kinds and sources of v
 here beyond their schema: what passes may still be refused by a member, and is reported then.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource, Manifest
@@ -49,7 +49,7 @@ from shared.apiserver.semantics.workloads import (
 )
 from shared.errors import FieldError
 
-Judge = Callable[[Manifest], list[FieldError]]
+Judge = Callable[[Manifest], Iterable[FieldError]]
 _RBAC = "rbac.authorization.k8s.io"
 _STORAGE = "storage.k8s.io"
 

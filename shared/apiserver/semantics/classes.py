@@ -38,11 +38,7 @@ def judge_priority_class(manifest: Manifest) -> list[FieldError]:
     return faults
 
 
-def judge_runtime_class(manifest: Manifest) -> list[FieldError]:
-    return list(_runtime_class(manifest))
-
-
-def _runtime_class(manifest: Manifest) -> Iterator[FieldError]:
+def judge_runtime_class(manifest: Manifest) -> Iterator[FieldError]:
     handler = manifest.get("handler")
     if not handler:
         yield required("handler")

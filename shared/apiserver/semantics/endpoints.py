@@ -62,11 +62,7 @@ def _port(one: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     yield from text(one.get("appProtocol"), f"{path}.appProtocol", texts.label_key)
 
 
-def judge_endpoint_slice(manifest: Manifest) -> list[FieldError]:
-    return list(_slice(manifest))
-
-
-def _slice(manifest: Manifest) -> Iterator[FieldError]:
+def judge_endpoint_slice(manifest: Manifest) -> Iterator[FieldError]:
     family = manifest.get("addressType")
     if not family:
         yield required("addressType")

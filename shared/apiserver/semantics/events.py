@@ -15,12 +15,8 @@ from shared.errors import FieldError
 _LENGTH_MAX = {"reportingInstance": 128, "action": 128, "reason": 128}
 
 
-def judge_event(manifest: Manifest) -> list[FieldError]:
+def judge_event(manifest: Manifest) -> Iterator[FieldError]:
     """Of either group: what one calls `regarding` is the other's `involvedObject`."""
-    return list(_event(manifest))
-
-
-def _event(manifest: Manifest) -> Iterator[FieldError]:
     modern = manifest.get("apiVersion") != "v1"
     about = section(manifest, "regarding" if modern else "involvedObject").get("namespace") or ""
     namespace = section(manifest, "metadata").get("namespace") or ""

@@ -104,11 +104,7 @@ def _volume_source(spec: Mapping[str, Any]) -> Iterator[FieldError]:
         yield forbidden(f"spec.{name}", "may not specify more than 1 volume type")
 
 
-def judge_storage_class(manifest: Manifest) -> list[FieldError]:
-    return list(_storage_class(manifest))
-
-
-def _storage_class(manifest: Manifest) -> Iterator[FieldError]:
+def judge_storage_class(manifest: Manifest) -> Iterator[FieldError]:
     provisioner = manifest.get("provisioner")
     if not provisioner:
         yield required("provisioner")

@@ -6,7 +6,7 @@ Both are held by a finalizer of the server's own until they are empty.
 from collections.abc import Callable, Sequence
 
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.definitions.status import NAMES_ACCEPTED, is_true
 from shared.apiserver.life.marks import (
     DEFINITION_FINALIZER,
@@ -83,7 +83,7 @@ class Emptier:
 
         def concluded(now: Stored) -> Manifest:
             new = dict(now.manifest)
-            admission.admit(Operation.UPDATE, kind, now.manifest, new)
+            admission.admit(Write(kind, now.manifest, new))
             return new
 
         call = Call(kind, name=stored.key.name)

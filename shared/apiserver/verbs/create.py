@@ -1,7 +1,7 @@
 """POST: an object begins its life."""
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.aside import aside
 from shared.apiserver.life.beginning import prepare_create
 from shared.apiserver.serving import Call, Outcome, Serving
@@ -93,7 +93,7 @@ def _admitted(
         new = with_quality_of_service(new)
     warnings = reading.warnings
     try:
-        warnings += tuple(serving.admission.admit(Operation.CREATE, kind, None, new))
+        warnings += tuple(serving.admission.admit(Write(kind, None, new)))
     except InvalidObject as err:
         raise invalid_object(kind.gvk, new["metadata"]["name"], err) from err
     if source == "apply":

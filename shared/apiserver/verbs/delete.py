@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.life.deletion import must_go, prepare_delete
 from shared.apiserver.life.marks import NAMESPACES, PERMANENT_NAMESPACES
 from shared.apiserver.requests.target import DeleteOptions
@@ -139,7 +139,7 @@ def _check_preconditions(call: Call, stored: Stored, options: DeleteOptions) -> 
 
 def _admit(serving: Serving, call: Call, old: Manifest) -> tuple[str, ...]:
     try:
-        return tuple(serving.admission.admit(Operation.DELETE, call.kind, old, None))
+        return tuple(serving.admission.admit(Write(call.kind, old, None)))
     except InvalidObject as err:
         raise invalid_object(call.kind.gvk, call.name, err) from err
 

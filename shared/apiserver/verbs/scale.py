@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
 from shared.apiserver.life.changes import prepare_update
@@ -116,7 +116,7 @@ def _scaled(serving: Serving, call: Call, stored: Stored, wanted: Manifest) -> M
     # The rules of its kind hold for the whole object, whoever changes a number of it.
     new = conform(call.kind, read(call.kind, stored.manifest, new, "Ignore"))
     try:
-        serving.admission.admit(Operation.UPDATE, call.kind, stored.manifest, new)
+        serving.admission.admit(Write(call.kind, stored.manifest, new))
     except InvalidObject as err:
         raise invalid_object(call.kind.gvk, call.name, err) from err
     return new

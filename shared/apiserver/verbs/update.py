@@ -6,7 +6,7 @@ from typing import Any
 from shared.apimachinery.defaults import without_defaults
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.schema import ANYTHING
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.life.changes import count_generation, prepare_update
 from shared.apiserver.serving import Call, Outcome, Serving
 from shared.apiserver.status_errors import (
@@ -115,7 +115,7 @@ def prepare_changed(
     # 2. May it be so? Status is the word of controllers, which no admission judges.
     if call.subresource != "status":
         try:
-            warnings += tuple(serving.admission.admit(Operation.UPDATE, kind, old, new))
+            warnings += tuple(serving.admission.admit(Write(kind, old, new)))
         except InvalidObject as err:
             raise invalid_object(kind.gvk, call.name, err) from err
         # What was left out and is filled in again is no change.

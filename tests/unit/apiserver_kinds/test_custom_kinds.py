@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
-from shared.apiserver.admission import Operation
+from shared.apiserver.admission import Write
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.definitions.custom import (
     DEFINITIONS,
@@ -91,9 +91,8 @@ def registry() -> Registry:
 def admitted(registry: Registry, definition: Manifest, old: Manifest | None = None) -> Manifest:
     kind = registry.preferred(DEFINITIONS)
     assert kind is not None
-    operation = Operation.CREATE if old is None else Operation.UPDATE
     new = copy(definition)
-    DefinitionAdmission(registry, FixedClock()).admit(operation, kind, old, new)
+    DefinitionAdmission(registry, FixedClock()).admit(Write(kind, old, new))
     return new
 
 
@@ -142,9 +141,7 @@ def test_with_a_conversion_webhook_only_the_storage_version_is_served(registry: 
     kind = registry.preferred(DEFINITIONS)
     assert kind is not None
 
-    warnings = DefinitionAdmission(registry, FixedClock()).admit(
-        Operation.CREATE, kind, None, definition
-    )
+    warnings = DefinitionAdmission(registry, FixedClock()).admit(Write(kind, None, definition))
 
     assert [found.gvk.version for found in kinds_of(definition)] == ["v1"]
     assert "spec.conversion" in warnings[0]
