@@ -1,6 +1,8 @@
 """How policies pick objects and clusters: the selectors shared by placement and overrides."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Struct
 
@@ -22,10 +24,12 @@ class ResourceSelector(Struct, frozen=True, kw_only=True):
     `kind` "*" with `apiVersion` "*" is every kind (never Hanse's own).
     """
 
-    api_version: str
-    kind: str
-    namespace: str = ""
-    name: str = ""
+    api_version: Annotated[str, Meta(description="Group and version; the version is not compared.")]
+    kind: Annotated[str, Meta(description="The kind, or * for every one.")]
+    namespace: Annotated[
+        str, Meta(description="Of a cluster-scoped policy: in this namespace only.")
+    ] = ""
+    name: Annotated[str, Meta(description="One object; the label selector is void then.")] = ""
     label_selector: LabelSelector | None = None
 
 
@@ -44,5 +48,7 @@ class ClusterAffinity(Struct, frozen=True, kw_only=True):
 
     label_selector: LabelSelector | None = None
     field_selector: FieldSelector | None = None
-    cluster_names: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    cluster_names: Annotated[
+        tuple[str, ...], Meta(description="Clusters by name; none named is every one.")
+    ] = ()
+    exclude: Annotated[tuple[str, ...], Meta(description="Clusters by name, never these.")] = ()

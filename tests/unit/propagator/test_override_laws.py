@@ -9,124 +9,16 @@ from services.propagator.core.overrides import OverrideFailure, apply_overrides
 from services.propagator.core.rendering import render_for
 from shared.apimachinery.manifest import Manifest, copy, encode
 from shared.interpreter.registry import GENERIC
+from tests.override_strategies import (
+    any_of,
+    manifests,
+    maps,
+    operators,
+    overriders,
+    variables,
+)
 from tests.overriding import EU, a_deployment, overridden, policy
 
-names = st.sampled_from(["a", "b", "spec", "data", "metadata", "name", "a/b", "~", "", "0", "-"])
-texts = st.sampled_from(
-    [
-        "x",
-        "",
-        "${cluster.name}",
-        "${cluster.zone}",
-        "${cluster.no}",
-        "${cluster.",
-        "$${cluster.name}",
-        '{"a": 1}',
-        "a: [1]",
-        "registry.example:5000/a/b:1@sha256:0",
-        "e30=",
-    ]
-) | st.text(max_size=8)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=8,
-)
-containers = st.lists(
-    st.fixed_dictionaries(
-        {}, optional={"name": names, "image": values, "args": values, "env": values}
-    )
-    | values,
-    max_size=2,
-)
-kinds = st.sampled_from(
-    [
-        ("apps/v1", "Deployment"),
-        ("v1", "ConfigMap"),
-        ("v1", "Secret"),
-        ("v1", "Pod"),
-        ("batch/v1", "CronJob"),
-        ("a.example/v1", "Any"),
-    ]
-)
-
-
-def _manifest(kind: tuple[str, str], labels: Any, parts: dict[str, Any]) -> Manifest:
-    metadata = {"name": "n", "namespace": "shop", **labels}
-    return {"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, **parts}
-
-
-pods = st.fixed_dictionaries({}, optional={"containers": containers, "initContainers": values})
-manifests = st.builds(
-    _manifest,
-    kinds,
-    st.fixed_dictionaries({}, optional={"labels": st.dictionaries(names, texts, max_size=2)}),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "data": st.dictionaries(names, values, max_size=3),
-            "spec": values | st.fixed_dictionaries({"template": st.builds(dict, spec=pods)}),
-        },
-    ),
-)
-pointers = st.lists(names, max_size=4).map(
-    lambda parts: "".join(f"/{one.replace('~', '~0').replace('/', '~1')}" for one in parts)
-) | st.sampled_from(["/spec/template/spec/containers/0/image", "/data/a", "/metadata", "x", "/~2"])
-operators = st.sampled_from(["add", "remove", "replace"])
-patches = st.sampled_from(["add", "remove", "replace", "move", "copy", "test"])
-
-
-def _each(**fields: Any) -> Any:
-    return st.lists(st.fixed_dictionaries(fields), max_size=2)
-
-
-def _operations(path: str) -> Any:
-    return _each(**{path: pointers, "operator": patches, "value": values, "from": pointers})
-
-
-words = _each(
-    containerName=names | st.just("*"),
-    operator=st.sampled_from(["add", "remove"]),
-    value=st.lists(texts, max_size=2),
-)
-maps = _each(operator=operators, value=st.dictionaries(names, texts, max_size=2))
-variables = st.lists(
-    st.fixed_dictionaries(
-        {"name": names},
-        optional={"value": texts, "valueFrom": st.dictionaries(names, values, max_size=2)},
-    ),
-    max_size=2,
-)
-overriders = st.fixed_dictionaries(
-    {},
-    optional={
-        "variablesOverrider": _each(path=pointers),
-        "imageOverrider": st.lists(
-            st.fixed_dictionaries(
-                {
-                    "component": st.sampled_from(["Registry", "Repository", "Tag"]),
-                    "operator": operators,
-                    "value": texts,
-                },
-                optional={"predicate": st.fixed_dictionaries({"path": pointers})},
-            ),
-            max_size=2,
-        ),
-        "commandOverrider": words,
-        "argsOverrider": words,
-        "envOverrider": _each(
-            containerName=names | st.just("*"), operator=operators, value=variables
-        ),
-        "labelsOverrider": maps,
-        "annotationsOverrider": maps,
-        "fieldOverrider": st.lists(
-            st.fixed_dictionaries({"fieldPath": pointers, "json": _operations("subPath")})
-            | st.fixed_dictionaries({"fieldPath": pointers, "yaml": _operations("subPath")}),
-            max_size=2,
-        ),
-        "plaintext": _operations("path"),
-    },
-)
 hostile = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
@@ -176,14 +68,14 @@ def test_two_rules_are_one_after_the_other(manifest: Manifest, one: Any, two: An
     st.fixed_dictionaries(
         {},
         optional={
-            "imageOverrider": _each(
+            "imageOverrider": any_of(
                 component=st.just("Tag") | st.just("Repository"),
                 operator=st.just("replace"),
                 value=st.sampled_from(["one", "two"]),
             ),
             "labelsOverrider": maps,
-            "envOverrider": _each(containerName=st.just("*"), operator=operators, value=variables),
-            "argsOverrider": _each(
+            "envOverrider": any_of(containerName=st.just("*"), operator=operators, value=variables),
+            "argsOverrider": any_of(
                 containerName=st.just("web"),
                 operator=st.just("remove"),
                 value=st.lists(st.sampled_from(["-v", "x"])),
