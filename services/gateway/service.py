@@ -22,6 +22,7 @@ from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
+from shared.apiserver.rules.protection import DeletionProtection
 from shared.apiserver.server import Listening, ServerSettings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
@@ -124,6 +125,7 @@ def assemble(
         server,
         extensions=Extensions(
             admission=hanse_admission(),
+            everything=DeletionProtection(store.mirror),
             subresources=door.subresources(),
             shown=with_defaults,
             routes=RenderingDoor(bus, server.limits).routes(),

@@ -21,6 +21,7 @@ from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.life.marks import NAMESPACES
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
+from shared.apiserver.rules.protection import DeletionProtection
 from shared.apiserver.serving import Serving
 from shared.apiserver.verbs.paging import Snapshots
 from shared.bus.jetstream import connect, ensure_topology, open_bus
@@ -92,7 +93,8 @@ def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
     kinds = Registry(builtin_kinds(), hanse_kinds())
     stack.callback(follow_definitions(kinds, store.mirror))
     admission = AdmitByResource(
-        {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission()}
+        {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission()},
+        DeletionProtection(store.mirror),
     )
     serving = Serving(store=store, kinds=kinds, admission=admission, clock=clock)
     return Door(serving, Snapshots(clock))

@@ -48,11 +48,16 @@ class AdmitEverything:
 
 
 class AdmitByResource:
-    """Sends each resource to its own rules; resources without any are admitted."""
+    """Sends each resource to its own rules, once *everything* has admitted it."""
 
-    def __init__(self, rules: Mapping[GroupResource, Admission]) -> None:
+    def __init__(
+        self, rules: Mapping[GroupResource, Admission], everything: Admission | None = None
+    ) -> None:
         self._rules = dict(rules)
+        self._everything = everything
 
     def admit(self, write: Write) -> Sequence[str]:
+        if self._everything is not None:
+            self._everything.admit(write)
         rule = self._rules.get(write.kind.group_resource)
         return rule.admit(write) if rule is not None else ()

@@ -33,6 +33,9 @@ class Extensions:
     admission: Mapping[GroupResource, Admission] = field(default_factory=dict)
     """Rules for its own kinds."""
 
+    everything: Admission | None = None
+    """A rule for every kind, asked first."""
+
     subresources: Mapping[tuple[GroupResource, str], Subresource] = field(default_factory=dict)
     """Subresources beside status and scale."""
 
@@ -85,7 +88,8 @@ def assemble(
     extensions = extensions or Extensions()
     clock = clock or SystemClock()
     admission = AdmitByResource(
-        {DEFINITIONS: DefinitionAdmission(registry, clock), **extensions.admission}
+        {DEFINITIONS: DefinitionAdmission(registry, clock), **extensions.admission},
+        extensions.everything,
     )
     serving = Serving(
         store=store, kinds=registry, admission=admission, clock=clock, shown=extensions.shown
