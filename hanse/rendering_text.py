@@ -26,10 +26,22 @@ def _document(one: ClusterRendering) -> str:
     return "".join(f"{line}\n" for line in lines) + _yaml(one.manifest)
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Writes texts of several lines as such: they are what ConfigMaps are made of."""
+
+
+def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def _yaml(manifest: Manifest) -> str:
     written: str = yaml.dump(
         manifest,
-        Dumper=yaml.CSafeDumper,
+        Dumper=_Dumper,
         allow_unicode=True,
         default_flow_style=False,
         sort_keys=False,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from shared.api.binding import FULLY_APPLIED, HEALTHY, SCHEDULED
 from shared.api.cluster import READY
+from shared.api.override import OVERRIDES_APPLIED
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.quantity import canonical_quantity, parse_quantity, subtract_quantities
 
@@ -176,7 +177,12 @@ POLICY_COLUMNS = (
     PrinterColumn(name="Priority", type="integer", cell=_priority),
     _AGE,
 )
-OVERRIDE_COLUMNS = (PrinterColumn(name="Rules", type="integer", cell=_rules), _AGE)
+OVERRIDE_COLUMNS = (
+    PrinterColumn(name="Rules", type="integer", cell=_rules),
+    PrinterColumn(name="Applied", cell=_condition(OVERRIDES_APPLIED)),
+    PrinterColumn(name="Message", wide=True, cell=_message_of(OVERRIDES_APPLIED)),
+    _AGE,
+)
 INTERPRETER_COLUMNS = (
     PrinterColumn(name="API", json_path=".spec.target.apiVersion"),
     PrinterColumn(name="Kind", json_path=".spec.target.kind"),

@@ -14,6 +14,8 @@ from shared.api.meta import Condition, Kind, Struct
 from shared.api.selection import ClusterAffinity, ResourceSelector
 
 EVERY_CONTAINER = "*"
+OVERRIDES_APPLIED = "OverridesApplied"
+"""The condition of a policy: whether it fits every object and cluster it is for."""
 
 PatchOperator = Annotated[
     Literal["add", "remove", "replace", "move", "copy", "test"],

@@ -13,7 +13,7 @@ import msgspec
 from services.propagator.core.overrides import OverrideFailure
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import Condition, read, section
-from shared.api.override import OverridePolicy
+from shared.api.override import OVERRIDES_APPLIED, OverridePolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
 from shared.clock import Clock, format_micro_time, format_time
@@ -24,7 +24,6 @@ from shared.events.envelope import fact_envelope
 from shared.events.work_facts import OverrideFailed, fact_key
 from shared.store.port import ObjectStore
 
-CONDITION = "OverridesApplied"
 SETTLE = timedelta(milliseconds=500)
 _NAMED_MAX = 5
 _FACTS_MAX = 1_000
@@ -113,7 +112,7 @@ class OverrideStatusReconciler:
             return Done()
         policy = read(stored.manifest, OverridePolicy)
         new = _condition(self.failures.of(key), policy.metadata.generation)
-        old = find_condition(policy.status.conditions, CONDITION)
+        old = find_condition(policy.status.conditions, OVERRIDES_APPLIED)
         if old is not None and _same(old, new):
             return Done()
         conditions = with_condition(
@@ -141,14 +140,14 @@ def _same(old: Condition, new: Condition) -> bool:
 def _condition(failures: dict[tuple[ObjectKey, str], str], generation: int) -> Condition:
     if not failures:
         return Condition(
-            type=CONDITION, status="True", reason="Applied", observed_generation=generation
+            type=OVERRIDES_APPLIED, status="True", reason="Applied", observed_generation=generation
         )
     named = sorted(
         f"{template} in {cluster}: {message}" for (template, cluster), message in failures.items()
     )
     more = f"; and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
     return Condition(
-        type=CONDITION,
+        type=OVERRIDES_APPLIED,
         status="False",
         reason="OverrideFailed",
         message="; ".join(named[:_NAMED_MAX]) + more,
