@@ -1,4 +1,4 @@
-"""Variables of a cluster in texts: `${cluster.region}` and its kin (ADR 16).
+"""Variables of a cluster in texts: `${cluster.region}` and its kin (ADR 14).
 
 The dot keeps them apart from what shells, `envsubst` and Kubernetes expand themselves (`$HOST`,
 `${HOST}`, `$(HOST)`), none of which allows one in a name, and from `{{ }}` of charts. Whoever

@@ -1,8 +1,11 @@
 """What can be told of an override policy without an object is told when it is written."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from shared.api.meta import read
 from shared.api.override import OverridePolicy
@@ -203,3 +206,20 @@ def test_the_older_form_is_taken_alone() -> None:
     wrong = {"overriders": {"plaintext": [{**REPLACE, "path": "x"}]}}
     assert faults(**wrong)[0].startswith("spec.overriders.plaintext[0].path: ")
     assert faults()[0].startswith("spec.overrideRules: Required")
+
+
+def _published() -> list[Any]:
+    """Override policies in the examples and in the documents."""
+    root = Path(__file__).parents[3]
+    written = [path.read_text() for path in (root / "examples").glob("*.yaml")]
+    documents = [path.read_text() for path in (root / "docs").glob("*.md")]
+    written += [
+        one for text in documents for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    found = [one for text in written for one in yaml.safe_load_all(text) if one]
+    return [one for one in found if one.get("kind", "").endswith("OverridePolicy")]
+
+
+@pytest.mark.parametrize("manifest", _published(), ids=lambda one: str(one["metadata"]["name"]))
+def test_what_is_shown_to_people_is_right(manifest: Any) -> None:
+    assert check_override(read(manifest, OverridePolicy)) == []
