@@ -1,7 +1,7 @@
 """Propagator: what each member must hold (dispatch), and one worker per member that makes it so.
 
-owns: WORK, condition OverridesApplied (dispatch); member clusters and STATUS (apply)
-reads: `ResourceBinding`, templates, override policies, `Cluster`; sealed credentials
+owns: WORK, `OverridesApplied`, revisions, status of rollouts (dispatch); members and STATUS (apply)
+reads: bindings, rollouts, templates, override policies, `Cluster`; sealed credentials
 consumes: the watch of the store; WORK; STATUS of removals; the request `hanse.api.render`
-publishes: facts: work applied, work removed, drift and its end, override failed
+publishes: facts: work applied, work removed, drift and its end, override failed, how rollouts go
 """

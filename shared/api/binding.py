@@ -12,6 +12,7 @@ from shared.api.drift import DriftReport
 from shared.api.meta import GROUP, Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.api.policy import ConflictResolution, Failover, Placement
+from shared.api.staging import RolloutStrategy
 from shared.apimachinery.manifest import ObjectKey
 
 SCHEDULED = "Scheduled"
@@ -83,6 +84,7 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     replicas: int | None = None
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
+    rollout: RolloutStrategy | None = None
 
     @property
     def terms(self) -> OwnershipTerms:
@@ -97,12 +99,14 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     """What one member holds of it, and as of when.
 
     `replicasOwner` is Member where somebody there decides how many run.
+    `generation` is that of the order it speaks of: its sequence in WORK.
     """
 
     cluster: str
     applied: bool = False
     message: str = ""
     health: Health = "Unknown"
+    generation: int = 0
     template_generation: int = 0
     observed_time: str = ""
     replicas_owner: Literal["Hanse", "Member"] = "Hanse"

@@ -146,7 +146,7 @@ def _status(manifest: Manifest) -> Mapping[str, Any]:
 
 
 APPLIED = "Applied"
-_AGE = PrinterColumn(
+AGE = PrinterColumn(
     name="Age",
     type="date",
     description="Time since the object was created.",
@@ -167,7 +167,7 @@ CLUSTER_COLUMNS = (
     ),
     PrinterColumn(name="Taints", wide=True, cell=_taints),
     PrinterColumn(name="Endpoint", wide=True, json_path=".spec.apiEndpoint"),
-    _AGE,
+    AGE,
 )
 POLICY_COLUMNS = (
     PrinterColumn(
@@ -175,19 +175,19 @@ POLICY_COLUMNS = (
     ),
     PrinterColumn(name="Replicas", description="Duplicated or Divided.", cell=_replication),
     PrinterColumn(name="Priority", type="integer", cell=_priority),
-    _AGE,
+    AGE,
 )
 OVERRIDE_COLUMNS = (
     PrinterColumn(name="Rules", type="integer", cell=_rules),
     PrinterColumn(name="Applied", cell=_condition(OVERRIDES_APPLIED)),
     PrinterColumn(name="Message", wide=True, cell=_message_of(OVERRIDES_APPLIED)),
-    _AGE,
+    AGE,
 )
 INTERPRETER_COLUMNS = (
     PrinterColumn(name="API", json_path=".spec.target.apiVersion"),
     PrinterColumn(name="Kind", json_path=".spec.target.kind"),
     PrinterColumn(name="Operations", description="What it says.", cell=_operations),
-    _AGE,
+    AGE,
 )
 BINDING_COLUMNS = (
     PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
@@ -199,7 +199,7 @@ BINDING_COLUMNS = (
     PrinterColumn(name="Leaving", description="Clusters being evicted.", wide=True, cell=_leaving),
     PrinterColumn(name="Policy", wide=True, cell=_policy),
     PrinterColumn(name="Message", wide=True, cell=_message_of(SCHEDULED)),
-    _AGE,
+    AGE,
 )
 WORK_COLUMNS = (
     PrinterColumn(name="Cluster", json_path=".spec.cluster"),
@@ -208,5 +208,5 @@ WORK_COLUMNS = (
     PrinterColumn(name="Applied", cell=_condition(APPLIED)),
     PrinterColumn(name="Health", cell=_health),
     PrinterColumn(name="Message", cell=_message_of(APPLIED)),
-    _AGE,
+    AGE,
 )

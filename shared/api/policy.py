@@ -1,7 +1,8 @@
 """`PropagationPolicy` and `ClusterPropagationPolicy`: which objects go where, one class for both.
 
 The vocabulary is Karmada's `policy.karmada.io/v1alpha1` (PropagationSpec, Placement), of which
-this is the part that Hanse does; `replicaLimits` is added.
+this is the part that Hanse does; `replicaLimits` and `rollout` are added. Without `rollout` a
+change goes to every cluster at once.
 """
 
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.selection import ClusterAffinity, ResourceSelector
+from shared.api.staging import RolloutStrategy
 
 
 class Toleration(Struct, frozen=True, kw_only=True):
@@ -93,6 +95,7 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
     replica_ownership: ReplicaOwnership = ReplicaOwnership()
     drift: DriftPolicy = DriftPolicy()
     adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
+    rollout: RolloutStrategy | None = None
 
 
 class PolicyStatus(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from msgspec import inspect
 from shared.api.binding import BindingSpec, BindingStatus
 from shared.api.cluster import ClusterSpec, ClusterStatus
 from shared.api.meta import Condition
+from shared.api.rollout import RolloutSpec, RolloutStatus
+from shared.api.staging import RolloutStrategy
 
 # How lists merge under server-side apply: the struct of their elements -> the keys that identify
 # one. A list of anything else is replaced whole.
@@ -24,6 +26,10 @@ _MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
     (ClusterSpec, "taints"): ("key", "effect"),
     (ClusterStatus, "taints"): ("key", "effect"),
     (ClusterStatus, "apiEnablements"): ("groupVersion",),
+    (RolloutStrategy, "stages"): ("name",),
+    (RolloutSpec, "approvals"): ("revision", "stage"),
+    (RolloutStatus, "stages"): ("name",),
+    (RolloutStatus, "clusters"): ("name",),
 }
 _METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 
@@ -100,8 +106,10 @@ def _list_schema(items: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optional(types: tuple[inspect.Type, ...]) -> dict[str, Any]:
-    """`X | None`: a null is as good as an absent field; other unions do not occur."""
+    """`X | None`: a null is as good as an absent field. `int | str` is the other union there is."""
     rest = [one for one in types if not isinstance(one, inspect.NoneType)]
+    if {type(one) for one in rest} == {inspect.IntType, inspect.StrType}:
+        return {"x-kubernetes-int-or-string": True, "nullable": len(rest) < len(types)}
     assert len(rest) == 1, "a field of one of Hanse's kinds has one type"
     return {**_schema(rest[0]), "nullable": True}
 

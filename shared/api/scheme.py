@@ -23,6 +23,9 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, Kind
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.revision import ResourceRevision
+from shared.api.rollout import ResourceRollout
+from shared.api.rollout_columns import REVISION_COLUMNS, ROLLOUT_COLUMNS
 from shared.api.schema import schema_of
 from shared.api.work import Work
 from shared.apimachinery.manifest import GroupVersionKind
@@ -126,6 +129,42 @@ SCHEME: tuple[HanseKind, ...] = (
         namespaced=False,
         short_names=("ri",),
         columns=INTERPRETER_COLUMNS,
+    ),
+    HanseKind(
+        kind="ResourceRollout",
+        resource="resourcerollouts",
+        struct=ResourceRollout,
+        namespaced=True,
+        short_names=("rollouts", "rro"),
+        columns=ROLLOUT_COLUMNS,
+        selectable_fields=("status.phase",),
+    ),
+    HanseKind(
+        kind="ClusterResourceRollout",
+        resource="clusterresourcerollouts",
+        struct=ResourceRollout,
+        namespaced=False,
+        short_names=("clusterrollouts", "crro"),
+        columns=ROLLOUT_COLUMNS,
+        selectable_fields=("status.phase",),
+    ),
+    HanseKind(
+        kind="ResourceRevision",
+        resource="resourcerevisions",
+        struct=ResourceRevision,
+        namespaced=True,
+        short_names=("revisions", "rrev"),
+        columns=REVISION_COLUMNS,
+        selectable_fields=("spec.resource.kind", "spec.resource.name"),
+    ),
+    HanseKind(
+        kind="ClusterResourceRevision",
+        resource="clusterresourcerevisions",
+        struct=ResourceRevision,
+        namespaced=False,
+        short_names=("clusterrevisions", "crrev"),
+        columns=REVISION_COLUMNS,
+        selectable_fields=("spec.resource.kind", "spec.resource.name"),
     ),
     HanseKind(
         kind="Work",

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from shared.apimachinery.manifest import Manifest, copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,24 @@ BUILT_IN: Mapping[tuple[str, str], ReplicaPlace] = {
     ("batch", "Job"): ReplicaPlace(("spec", "parallelism"), says_default=False),
 }
 """By group and kind."""
+
+
+def stated_replicas(place: ReplicaPlace | None, manifest: Manifest) -> int | None:
+    """Return the number that stands at *place*; None where none does."""
+    found: Any = manifest
+    for name in place.path if place is not None else ():
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, int) else None
+
+
+def without_replicas(place: ReplicaPlace | None, manifest: Manifest) -> Manifest:
+    """Return *manifest* without a number at *place*: a copy, if there is one."""
+    if place is None or stated_replicas(place, manifest) is None:
+        return manifest
+    changed = copy(manifest)
+    *parents, last = place.path
+    within = changed
+    for name in parents:
+        within = within[name]
+    del within[last]
+    return changed

@@ -72,6 +72,7 @@ def _cluster_report(
         applied=report.applied,
         message=": ".join(part for part in (report.reason, report.message) if part),
         health="Unknown" if cluster in silent else _health(report, target),
+        generation=report.generation,
         template_generation=report.template_generation,
         observed_time=report.observed_time,
         replicas_owner=report.replicas_owner,

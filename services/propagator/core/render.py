@@ -74,6 +74,16 @@ def stamp(manifest: Manifest, template_uid: str) -> Manifest:
     }
 
 
+def for_history(template: Manifest) -> Manifest:
+    """What of a template is worth recording: all that its author wrote.
+
+    Shares structure with *template*.
+    """
+    found = {name: value for name, value in template.items() if name not in ("metadata", "status")}
+    found["metadata"] = _render_metadata(metadata_of(template))
+    return found
+
+
 def render_namespace(name: str, template: Manifest | None) -> Manifest:
     """The namespace *name* for a member: as the hub has it, or bare."""
     if template is None:

@@ -1,5 +1,7 @@
 """Dispatch wired up: the log of WORK, the reconcilers, and what wakes them."""
 
+from datetime import timedelta
+
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects
 from services.propagator.dispatch.override_status import (
@@ -10,6 +12,10 @@ from services.propagator.dispatch.override_status import (
 from services.propagator.dispatch.publisher import WorkPublisher
 from services.propagator.dispatch.reconciler import DispatchReconciler
 from services.propagator.dispatch.render_door import RenderDoor
+from services.propagator.dispatch.rollouts.announcements import RolloutAnnouncements
+from services.propagator.dispatch.rollouts.director import RolloutDirector
+from services.propagator.dispatch.rollouts.records import RolloutRecords
+from services.propagator.dispatch.rollouts.writing import RolloutWriter
 from services.propagator.dispatch.wakes import Wakes, work_keys
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
@@ -43,6 +49,7 @@ class Dispatcher:
         self._status_controller = Controller[ObjectKey]("override-status", self._status, settings)
         self._failures = OverrideFailures(bus, clock, self._wake_status)
         self._status.failures = self._failures
+        self._records = RolloutRecords(store)
         self._controller = Controller[ObjectKey](
             "dispatch",
             DispatchReconciler(
@@ -53,6 +60,7 @@ class Dispatcher:
                 parsed=parsed,
                 interpreters=interpreters,
                 failures=self._failures,
+                rollouts=self._direct(parsed, bus, clock),
                 wake=self._wake,
             ),
             settings,
@@ -60,6 +68,17 @@ class Dispatcher:
         self._door = RenderDoor(bus, store.mirror, self._bindings, parsed, interpreters)
         self._wakes = Wakes(store.mirror, self._bindings, self.log, parsed)
         self.log.on_change(self._wake_work)
+
+    def _direct(self, parsed: ParsedObjects, bus: Bus, clock: Clock) -> RolloutDirector:
+        return RolloutDirector(
+            records=self._records,
+            writer=RolloutWriter(self._store, self._records, clock),
+            announcements=RolloutAnnouncements(bus, clock),
+            log=self.log,
+            parsed=parsed,
+            clock=clock,
+            wake_after=self._wake_after,
+        )
 
     @property
     def idle(self) -> bool:
@@ -72,6 +91,7 @@ class Dispatcher:
         try:
             await self._controller.run()
         finally:
+            self._records.close()
             self._bindings.close()
 
     async def run_status(self) -> None:
@@ -100,6 +120,9 @@ class Dispatcher:
         for key in objects_of(self._store.mirror, kinds):
             if self._bindings.has(key):
                 self._wake(key)
+
+    def _wake_after(self, key: ObjectKey, delay: timedelta) -> None:
+        self._controller.wake_after(key, delay)
 
     def _wake_status(self, policy: ObjectKey) -> None:
         self._status_controller.wake_after(policy, SETTLE)

@@ -118,7 +118,7 @@ def render_orders(
                 overrides=overrides,
                 uid=binding.spec.resource.uid,
             )
-            made[variety] = _make(key, template, manifest, binding.spec)
+            made[variety] = make_variant(key, template, manifest, binding.spec)
         found = made[variety]
         if isinstance(found, OverrideFailure):
             orders.failures[name] = found
@@ -134,9 +134,10 @@ def shares_of(spec: BindingSpec) -> Mapping[str, int | None]:
     return shares
 
 
-def _make(
+def make_variant(
     key: ObjectKey, template: Manifest, manifest: Manifest | OverrideFailure, spec: BindingSpec
 ) -> Encoded | OverrideFailure:
+    """The order for every cluster that is to hold *manifest*."""
     if isinstance(manifest, OverrideFailure):
         return manifest
     return make_order(

@@ -25,6 +25,7 @@ from services.propagator.core.works import Encoded, diff, make_namespace_order, 
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import ParsedObjects, render_orders
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
+from services.propagator.dispatch.rollouts.director import Bound, RolloutDirector
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
 from shared.apimachinery.manifest import ObjectKey, generation_of, uid_of
@@ -65,6 +66,7 @@ class DispatchReconciler:
         parsed: ParsedObjects,
         interpreters: InterpreterSource,
         failures: FailureSink,
+        rollouts: RolloutDirector,
         wake: Callable[[ObjectKey], None],
     ) -> None:
         self._store = store
@@ -74,6 +76,7 @@ class DispatchReconciler:
         self._parsed = parsed
         self._interpreters = interpreters
         self._failures = failures
+        self._rollouts = rollouts
         self._wake = wake
         self._polls: Counter[ObjectKey] = Counter()
         # Works on their way into a namespace: it must not be revoked under them.
@@ -99,6 +102,7 @@ class DispatchReconciler:
                 if not await self._bindings.confirm_unbound(key, kind):
                     return None
             self._failures.report(key, 0, {})
+            await self._rollouts.forget(key)
             return _Desired()
         stored, binding = found
         template = self._store.mirror.get(key)
@@ -111,7 +115,19 @@ class DispatchReconciler:
             # The scheduler has yet to see this template, or its end; it wakes us when it has.
             return _Desired(undecided=set(held))
         interpreter = self._interpreters.of(template.manifest)
-        orders = render_orders(key, template.manifest, binding, self._parsed, interpreter)
+        if binding.spec.rollout is None:
+            await self._rollouts.forget(key)
+            orders = render_orders(key, template.manifest, binding, self._parsed, interpreter)
+        else:
+            orders = await self._rollouts.orders(
+                Bound(
+                    key=key,
+                    template=template.manifest,
+                    binding_key=stored.key,
+                    binding=binding,
+                    interpreter=interpreter,
+                )
+            )
         self._failures.report(key, resource.generation, orders.failures)
         undecided = orders.unseen | orders.failures.keys()
         return _Desired(orders.by_cluster, undecided, stored.trace)

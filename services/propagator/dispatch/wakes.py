@@ -7,6 +7,7 @@ from services.propagator.core.namespaces import is_namespace, namespace_key
 from services.propagator.core.overrides import closeness
 from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects, shares_of
+from services.propagator.dispatch.rollouts.records import ROLLOUTS, template_of
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
 from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
@@ -37,6 +38,8 @@ class Wakes:
             return self._policy_keys(change) if _differs(change, "spec") else ()
         if key.resource == "clusters":
             return self._cluster_keys(change)
+        if key.resource in ROLLOUTS:
+            return self._rollout_keys(change)
         return ()
 
     def _template_keys(self, change: Change) -> Iterable[ObjectKey]:
@@ -52,9 +55,17 @@ class Wakes:
 
     def _binding_keys(self, change: Change) -> Iterable[ObjectKey]:
         # Health writes the status far more often than the scheduler decides.
-        if change.only_status or not _differs(change, "spec"):
+        decided = not change.only_status and _differs(change, "spec")
+        if not decided and not _is_staged(change.stored):
             return ()
         template = template_key(change.stored)
+        return () if template is None else (template,)
+
+    def _rollout_keys(self, change: Change) -> Iterable[ObjectKey]:
+        """What somebody said to a rollout; its status is this service's own word."""
+        if change.only_status or not _differs(change, "spec"):
+            return ()
+        template = template_of(change.stored)
         return () if template is None else (template,)
 
     def _policy_keys(self, change: Change) -> list[ObjectKey]:
@@ -98,6 +109,14 @@ class Wakes:
 def work_keys(key: ObjectKey) -> list[ObjectKey]:
     """What a change in WORK by somebody else wakes: the object, and its namespace."""
     return [key, namespace_key(key.namespace)] if key.namespace else [key]
+
+
+def _is_staged(binding: Stored) -> bool:
+    """Whether what members report decides where the template goes next."""
+    if b'"rollout"' not in binding.encoded:
+        # Of thousands none is decoded for this.
+        return False
+    return (binding.manifest.get("spec") or {}).get("rollout") is not None
 
 
 def _differs(change: Change, section: str) -> bool:

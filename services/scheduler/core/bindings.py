@@ -19,6 +19,7 @@ from shared.api.binding import (
 )
 from shared.api.meta import Condition, OwnerReference
 from shared.api.policy import PropagationPolicy
+from shared.api.staging import NEVER_STAGED
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -98,6 +99,7 @@ def spec_of(
         replicas=workload.demand.count if workload.demand else None,
         clusters=decision.clusters,
         evictions=decision.evictions,
+        rollout=None if (key.group, key.resource) in NEVER_STAGED else rules.rollout,
     )
 
 

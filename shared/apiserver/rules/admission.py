@@ -10,6 +10,7 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.rollout import ResourceRollout
 from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Write
@@ -17,6 +18,7 @@ from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.rules.rollouts import check_rollout, never_staged
 from shared.apiserver.status_errors import forbidden
 from shared.errors import FieldError, InvalidObject
 
@@ -24,6 +26,7 @@ _NOT_RUN_HERE = (
     "spec.ephemeralContainers: no containers run here, and members are not told of these; "
     "debug the {kind} in the cluster that runs it"
 )
+_NEVER_STAGED = "spec.rollout: every {kind} goes to all its clusters at once"
 AnyKind = TypeVar("AnyKind", bound=msgspec.Struct)
 
 
@@ -47,20 +50,47 @@ class KindAdmission(Generic[AnyKind]):
         return ()
 
 
-class DecisionAdmission:
-    """Bindings hold what the scheduler decides, who writes past this door.
+class ServicesWord:
+    """For what services write past this door: others may delete it, and never write it.
 
-    They may be deleted: what is due is decided anew.
+    What is due is then decided anew.
     """
 
+    def __init__(self, why: str) -> None:
+        self._why = why
+
     def admit(self, write: Write) -> Sequence[str]:
+        """Refuse whatever would change the contents, and say why."""
         if write.judged is None:
             return ()
-        raise forbidden(
-            write.kind.group_resource,
-            name_of(write.judged),
-            "a binding is what the scheduler decides: change the policy, or the template",
-        )
+        raise forbidden(write.kind.group_resource, name_of(write.judged), self._why)
+
+
+class PolicyAdmission(KindAdmission[PropagationPolicy]):
+    """Says too which of a policy's objects its stages do not hold for."""
+
+    def admit(self, write: Write) -> Sequence[str]:
+        """Warn whoever selects what goes everywhere at once."""
+        warnings = list(super().admit(write))
+        spec = read(write.judged, PropagationPolicy).spec if write.judged is not None else None
+        if spec is not None and spec.rollout is not None:
+            kinds = never_staged(spec.resource_selectors)
+            warnings += [_NEVER_STAGED.format(kind=kind) for kind in kinds]
+        return warnings
+
+
+class RolloutAdmission(KindAdmission[ResourceRollout]):
+    """A rollout begins with its template; people may say how it goes on."""
+
+    def admit(self, write: Write) -> Sequence[str]:
+        """Refuse to create one; deleting one has it begin anew."""
+        if write.old is None and write.new is not None:
+            raise forbidden(
+                write.kind.group_resource,
+                name_of(write.new),
+                "a rollout begins by itself where a policy with spec.rollout selects an object",
+            )
+        return super().admit(write)
 
 
 class DebugAdmission:
@@ -77,11 +107,15 @@ class DebugAdmission:
 
 def hanse_admission() -> Mapping[GroupResource, Admission]:
     """Return the rules by resource."""
-    policies: Admission = KindAdmission(PropagationPolicy, check_policy)
+    policies: Admission = PolicyAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
     clusters: Admission = KindAdmission(Cluster, check_cluster)
     interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
-    decisions: Admission = DecisionAdmission()
+    rollouts: Admission = RolloutAdmission(ResourceRollout, check_rollout)
+    records: Admission = ServicesWord("a revision is a record, which nobody changes")
+    decisions: Admission = ServicesWord(
+        "a binding is what the scheduler decides: change the policy, or the template"
+    )
     debugging: Admission = DebugAdmission()
     return {
         GroupResource("", "pods"): debugging,
@@ -91,6 +125,10 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "clusteroverridepolicies"): overrides,
         GroupResource(GROUP, "clusters"): clusters,
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
+        GroupResource(GROUP, "resourcerollouts"): rollouts,
+        GroupResource(GROUP, "clusterresourcerollouts"): rollouts,
+        GroupResource(GROUP, "resourcerevisions"): records,
+        GroupResource(GROUP, "clusterresourcerevisions"): records,
         GroupResource(GROUP, "resourcebindings"): decisions,
         GroupResource(GROUP, "clusterresourcebindings"): decisions,
     }

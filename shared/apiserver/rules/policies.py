@@ -11,6 +11,7 @@ from shared.api.policy import (
     WeightPreference,
 )
 from shared.apiserver.rules.ownership import check_drift, check_replica_ownership
+from shared.apiserver.rules.rollouts import check_strategy
 from shared.apiserver.rules.selection import (
     check_affinity,
     check_resource_selectors,
@@ -35,6 +36,7 @@ def check_policy(policy: PropagationPolicy) -> list[FieldError]:
     faults += _check_placement(spec.placement)
     faults += check_replica_ownership(spec.replica_ownership, "spec.replicaOwnership")
     faults += check_drift(spec.drift, "spec.drift")
+    faults += check_strategy(spec.rollout, "spec.rollout")
     return faults
 
 

@@ -1,0 +1,98 @@
+"""Revisions: what of a template and its overrides is recorded, and which records are kept.
+
+What was recorded once is found again by its digest, so that a template which goes back to what it
+was has its old revision back, and with it the knowledge that it once was complete.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from services.propagator.core.overrides import PolicyRules, rules_of
+from services.propagator.core.render import for_history
+from shared.api.binding import ObjectReference
+from shared.api.meta import GROUP
+from shared.api.override import OverridePolicy, OverrideSpec
+from shared.api.revision import ResourceRevision, RevisedOverride, RevisionSpec
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.interpreter.interpreter import Interpreter
+from shared.interpreter.replicas import without_replicas
+
+HISTORY_BYTES_MAX = 4 * 1024 * 1024
+"""Of one template's revisions that are not in use."""
+
+_KINDS = {"overridepolicies": "OverridePolicy", "clusteroverridepolicies": "ClusterOverridePolicy"}
+_RESOURCES = {kind: resource for resource, kind in _KINDS.items()}
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def contents_of(
+    template: Manifest,
+    interpreter: Interpreter,
+    overrides: Sequence[PolicyRules],
+    resource: ObjectReference,
+) -> RevisionSpec:
+    """What is to be recorded, as yet without a number; *overrides* are in the order they apply."""
+    kept = for_history(template)
+    rules = tuple(
+        RevisedOverride(
+            kind=_KINDS[one.key.resource],
+            namespace=one.key.namespace,
+            name=one.key.name,
+            rules=tuple(one.policy.spec.rules),
+        )
+        for one in overrides
+    )
+    # Replicas are decided anew every day: to scale is no new revision.
+    digest = hashlib.blake2b(
+        _encode([without_replicas(interpreter.replicas, kept), rules]), digest_size=16
+    ).hexdigest()
+    return RevisionSpec(
+        resource=resource, revision=0, digest=digest, template=kept, overrides=rules
+    )
+
+
+def overrides_of(revision: RevisionSpec) -> list[PolicyRules]:
+    """The override policies as they were, ready to be applied."""
+    return [
+        rules_of(
+            ObjectKey(GROUP, _RESOURCES.get(one.kind, ""), one.namespace, one.name),
+            OverridePolicy(spec=OverrideSpec(override_rules=one.rules)),
+        )
+        for one in revision.overrides
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A revision in the store, and how many bytes it takes there."""
+
+    spec: RevisionSpec
+    size: int
+
+    @classmethod
+    def of(cls, revision: ResourceRevision, size: int) -> "Recorded":
+        return cls(revision.spec, size)
+
+
+def next_number(recorded: Collection[Recorded], known: int) -> int:
+    """*known*: the greatest number that was ever heard of, be its record gone."""
+    return max([known, *(one.spec.revision for one in recorded)]) + 1
+
+
+def superfluous(recorded: Collection[Recorded], in_use: Collection[int], limit: int) -> list[int]:
+    """Numbers of the revisions to remove: the oldest beyond *limit* and the bytes that may be."""
+    spare = sorted(
+        (one for one in recorded if one.spec.revision not in in_use),
+        key=lambda one: -one.spec.revision,
+    )
+    total, kept, found = 0, 0, []
+    for one in spare:
+        total += one.size
+        if kept >= limit or total > HISTORY_BYTES_MAX:
+            found.append(one.spec.revision)
+        else:
+            kept += 1
+    return found

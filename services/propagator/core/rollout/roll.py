@@ -1,0 +1,60 @@
+"""The roll of a rollout: every cluster of the decision with its stage and what it must hold."""
+
+import msgspec
+
+from services.propagator.core.rollout.situation import Situation
+from services.propagator.core.rollout.stages import assign
+from shared.api.rollout import ClusterState, RolloutCluster
+from shared.clock import format_micro_time
+
+
+def enlist(situation: Situation) -> dict[str, RolloutCluster]:
+    """Cluster -> its record, before anything new is decided; by name.
+
+    Whoever is new to the decision gets the last complete revision, so that a share which moves
+    during a rollout runs at once.
+    """
+    known = {one.name: one for one in situation.status.clusters}
+    before = {} if situation.is_new else {name: one.stage for name, one in known.items()}
+    stages = assign(situation.strategy, situation.clusters, before)
+    return {
+        name: _record(situation, name, stages[name], known.get(name))
+        for name in sorted(situation.clusters)
+    }
+
+
+def _record(
+    situation: Situation, name: str, stage: str, known: RolloutCluster | None
+) -> RolloutCluster:
+    one = known if known is not None else _newcomer(situation, name)
+    on_target = one.revision == situation.target
+    state, since = one.state, one.since
+    if situation.begins or known is None:
+        again: ClusterState = "Updating" if on_target else "Waiting"
+        # Another attempt spares those that the last one brought through.
+        done = on_target and state == "Updated" and not situation.is_new
+        if not done:
+            state, since = again, format_micro_time(situation.now)
+    changed = state != one.state or since != one.since
+    return msgspec.structs.replace(
+        one,
+        stage=stage,
+        state=state,
+        since=since,
+        healthy_since="" if changed else one.healthy_since,
+        message="" if changed else one.message,
+        template_generation=(
+            situation.template_generation if on_target else one.template_generation
+        ),
+    )
+
+
+def _newcomer(situation: Situation, name: str) -> RolloutCluster:
+    held = situation.found.get(name)
+    if held is not None:
+        return RolloutCluster(
+            name=name, revision=held.revision, template_generation=held.template_generation
+        )
+    complete = situation.complete
+    generation = situation.recorded.get(complete, 0)
+    return RolloutCluster(name=name, revision=complete, template_generation=generation)
