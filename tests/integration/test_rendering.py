@@ -174,6 +174,7 @@ async def test_of_what_is_not_placed_it_is_told(federation: Federation) -> None:
         ({"apiVersion": "hanse.dev/v1alpha1", "resource": "clusters"}, 400, "not propagated"),
         ({"objects": [policy("${cluster.x}")]}, 422, "labelsOverrider[0].value.region"),
         ({"objects": [{**policy(), "spec": 7}]}, 422, "OverridePolicy p"),
+        ({"objects": [{**policy(), "spec": {"rules": []}}]}, 422, "spec.rules: Forbidden: unknown"),
         (
             {"objects": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}]},
             400,

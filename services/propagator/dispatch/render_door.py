@@ -17,6 +17,7 @@ from services.propagator.dispatch.orders import ParsedObjects, shares_of
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, Kind, read
 from shared.api.override import OverridePolicy
+from shared.api.scheme import kind_named
 from shared.apimachinery.manifest import (
     DEPTH_MAX,
     GroupResource,
@@ -29,12 +30,14 @@ from shared.apimachinery.manifest import (
     namespace_of,
     uid_of,
 )
+from shared.apimachinery.schema import node
+from shared.apimachinery.validation import validate
 from shared.apiserver.answers.requests import answering, read_request
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.status_errors import ApiFault, bad_request, not_found
 from shared.bus.port import Bus
 from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
-from shared.errors import InvalidObject
+from shared.errors import FieldError, InvalidObject
 from shared.events.rendering import ClusterRendering, Rendering, RenderRequest
 from shared.events.requests import API_RENDER, SERVICE, VERSION
 from shared.interpreter.interpreter import Interpreter
@@ -167,11 +170,17 @@ def _read_given(asked: RenderRequest) -> _Given:
 
 
 def _read_policy(key: ObjectKey, kind: str, manifest: Manifest) -> PolicyRules:
-    try:
-        policy = read(manifest, OverridePolicy)
-    except InvalidObject as err:
-        raise InvalidObject(f"{kind} {key.name}: {err}", err.fields) from err
-    if faults := check_override(policy):
+    """Judge a policy as the gateway does when it is written."""
+    entry = kind_named(kind)
+    assert entry is not None, "the caller knows the kind"
+    findings = validate({"spec": manifest.get("spec")}, node(entry.schema))
+    faults = findings.faults + [
+        FieldError(path, "Forbidden: unknown field", "FieldValueForbidden")
+        for path in findings.unknown
+    ]
+    policy = read(manifest, OverridePolicy) if not faults else None
+    faults += check_override(policy) if policy is not None else ()
+    if policy is None or faults:
         words = "; ".join(map(str, faults))
         raise InvalidObject(f"{kind} {key.name} breaks its rules: {words}", faults)
     return rules_of(key, policy)
