@@ -87,6 +87,9 @@ def _of_fields(one: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         yield required(f"{path}.values", why)
     if one.get("key") != "metadata.name":
         yield invalid(f"{path}.key", one.get("key") or "", "not a valid field selector key")
+        return
+    for number, name in enumerate(strings(one.get("values"))):
+        yield from text(name, f"{path}.values[{number}]", texts.subdomain)
 
 
 def _to_pods(found: Mapping[str, Any], path: str) -> Iterator[FieldError]:

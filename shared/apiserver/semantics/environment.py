@@ -1,11 +1,12 @@
 """The environment variables of a container, and where their values come from."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.apimachinery import texts
 from shared.apimachinery.parts import entries, section
+from shared.apimachinery.quantity import canonical_quantity, parse_quantity
 from shared.apiserver.semantics.faults import invalid, named, required, text, unsupported
 from shared.errors import FieldError
 
@@ -21,6 +22,12 @@ _FIELDS = (
     "status.podIP",
     "status.podIPs",
 )
+_OF_BYTES = ("1", *(f"1{unit}" for unit in "kMGTPE"), *(f"1{unit}i" for unit in "KMGTPE"))
+_DIVISORS: Mapping[str, tuple[Sequence[str], str]] = {
+    "cpu": (("1m", "1"), "cpu"),
+    "memory": (_OF_BYTES, "memory"),
+    "ephemeral-storage": (_OF_BYTES, "local ephemeral storage"),
+}
 VOLUME_FIELDS = (
     "metadata.annotations",
     "metadata.labels",
@@ -120,3 +127,18 @@ def resource_reference(found: Mapping[str, Any], path: str) -> Iterator[FieldErr
         yield required(f"{path}.resource")
     elif name not in _RESOURCES and not name.startswith(_HUGE_PAGES):
         yield unsupported(f"{path}.resource", name, _RESOURCES)
+    else:
+        yield from _divisor(found.get("divisor") or 0, name, f"{path}.divisor")
+
+
+def _divisor(found: str | float, name: str, path: str) -> Iterator[FieldError]:
+    """By what an amount is divided; zero is none."""
+    kind = name.partition(".")[2]
+    shares, whose = _DIVISORS.get(kind, (_OF_BYTES, "hugepages"))
+    if parse_quantity(found) != 0 and canonical_quantity(found) not in shares:
+        why = f"only divisor's values {_either(shares)} are supported with the {whose} resource"
+        yield invalid(path, name, why)
+
+
+def _either(shares: Sequence[str]) -> str:
+    return " and ".join(shares) if len(shares) == 2 else ", ".join(shares)

@@ -17,6 +17,7 @@ from shared.apiserver.semantics.faults import (
     required,
     unsupported,
 )
+from shared.apiserver.semantics.resources import container_resource_name
 from shared.apiserver.semantics.selectors import label_selector
 from shared.errors import FieldError
 
@@ -106,6 +107,8 @@ def _source(source: Mapping[str, Any], path: str, kind: str) -> Iterator[FieldEr
     if kind in ("resource", "containerResource"):
         if not source.get("name"):
             yield required(f"{path}.name", "must specify a resource name")
+        elif kind == "containerResource":
+            yield from container_resource_name(str(source["name"]), f"{path}.name")
         if kind == "containerResource":
             if not source.get("container"):
                 yield required(f"{path}.container", "must specify a container")

@@ -1,5 +1,6 @@
 """Security contexts of pods and containers."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from shared.apiserver.semantics.faults import (
 )
 from shared.errors import FieldError
 
+_SYSCTL_MAX = 253
+_SYSCTL = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?")
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 
 
@@ -33,6 +36,9 @@ def pod_security(context: Mapping[str, Any], path: str) -> Iterator[FieldError]:
         name = str(one.get("name") or "")
         if not name:
             yield required(f"{path}.sysctls[{number}].name")
+        elif len(name) > _SYSCTL_MAX or _SYSCTL.fullmatch(name) is None:
+            why = f"must have at most {_SYSCTL_MAX} characters and match regex ^{_SYSCTL.pattern}$"
+            yield invalid(f"{path}.sysctls[{number}].name", name, why)
         elif name in names:
             yield duplicate(f"{path}.sysctls[{number}].name", name)
         names.add(name)
