@@ -57,11 +57,14 @@ class Scheduler:
         interpreters.on_change(self._wake_kinds)
         self._room_delay = settings.room_delay
         self._policy_delay = settings.policy_delay
+        self._follow_delay = settings.follow_delay
         self._federation = Federation(
             store.mirror,
+            interpreters=interpreters,
             wake_template=self._wake_template,
             wake_waiting=self._wake_waiting,
             wake_policy=self._wake_policy,
+            wake_follower=self._wake_follower,
         )
         self.templates: Controller[ObjectKey] = Controller(
             "template",
@@ -87,8 +90,14 @@ class Scheduler:
         self.templates.wake(key)
 
     def _wake_kinds(self, kinds: frozenset[KindName]) -> None:
-        for key in objects_of(self._store.mirror, kinds):
+        keys = objects_of(self._store.mirror, kinds)
+        self._federation.following.read_again(keys)
+        for key in keys:
             self._wake_template(key)
+
+    def _wake_follower(self, key: ObjectKey) -> None:
+        # Gathered: what thousands share is counted a few times, not thousands.
+        self.templates.wake_after(key, self._follow_delay)
 
     def _wake_waiting(self, key: ObjectKey) -> None:
         self.templates.wake_after(key, self._room_delay)

@@ -23,5 +23,9 @@ class Settings:
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""
 
+    follow_delay: timedelta = timedelta(milliseconds=200)
+    """How long changes of its users are gathered before an object that follows them is looked at.
+    Where it is needed first, it goes before its user, without delay."""
+
     policy_delay: timedelta = timedelta(milliseconds=500)
     """How long changes are gathered before a policy's status is counted anew."""

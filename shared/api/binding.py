@@ -44,9 +44,11 @@ class ObjectReference(Struct, frozen=True, kw_only=True):
 
 
 class PolicyReference(Struct, frozen=True, kw_only=True):
-    kind: str
+    """Empty where no policy selects the object, and it follows others that need it."""
+
+    kind: str = ""
     namespace: str = ""
-    name: str
+    name: str = ""
     generation: int = 0
 
 
@@ -54,11 +56,13 @@ class TargetCluster(Struct, frozen=True, kw_only=True):
     """`replicas` is None for kinds without replicas and for Duplicated placement.
 
     `since`, while something moves: when this share last grew. An older report says nothing of it.
+    `required`: it is there for the sake of those in `requiredBy` alone.
     """
 
     name: str
     replicas: int | None = None
     since: str = ""
+    required: bool = False
 
 
 class Eviction(Struct, frozen=True, kw_only=True):
@@ -71,9 +75,22 @@ class Eviction(Struct, frozen=True, kw_only=True):
     since: str
 
 
+class BindingSnapshot(Struct, frozen=True, kw_only=True):
+    """Another binding whose object needs this one, and where that was placed."""
+
+    namespace: str = ""
+    name: str
+    clusters: tuple[str, ...] = ()
+
+
 class BindingSpec(Struct, frozen=True, kw_only=True):
+    """`requiredBy` are the users of the object; each cluster of theirs is among `clusters`.
+
+    `propagateDeps` is what the policy says of what the object itself needs.
+    """
+
     resource: ObjectReference
-    policy: PolicyReference
+    policy: PolicyReference = PolicyReference()
     placement: Placement = Placement()
     failover: Failover = Failover()
     conflict_resolution: ConflictResolution = "Abort"
@@ -85,6 +102,8 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     rollout: RolloutStrategy | None = None
+    propagate_deps: bool | None = None
+    required_by: tuple[BindingSnapshot, ...] = ()
 
     @property
     def terms(self) -> OwnershipTerms:

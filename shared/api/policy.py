@@ -84,12 +84,17 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
 
     `preserveResourcesOnDeletion` leaves every object where it is when it is no longer wanted.
     `adoptedResourcesOnDeletion`: what was taken over is given back then, unless it says Delete.
+
+    `propagateDeps`: whether what the objects need goes where they go. Left out, what no policy
+    selects by itself follows them; true, what has a policy of its own goes to their clusters too;
+    false, nothing follows.
     """
 
     resource_selectors: tuple[ResourceSelector, ...]
     placement: Placement = Placement()
     priority: int = 0
     failover: Failover = Failover()
+    propagate_deps: bool | None = None
     conflict_resolution: ConflictResolution = "Abort"
     preserve_resources_on_deletion: bool = False
     replica_ownership: ReplicaOwnership = ReplicaOwnership()

@@ -22,7 +22,7 @@ from shared.apimachinery.quantity import canonical_quantity
 from shared.errors import FieldError, InvalidObject
 from shared.interpreter.conditions import all_of, any_of, with_conditions
 from shared.interpreter.demand import pod_requests
-from shared.interpreter.dependencies import Reference, distinct, pod_references
+from shared.interpreter.dependencies import Labels, Reference, distinct, labels_at, pod_references
 from shared.interpreter.health import health_by_conditions, is_behind, section_of
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.paths import Path, parse_path, put, value_at, values_at
@@ -69,6 +69,7 @@ class _Reading:
             ),
             aggregation=self._aggregation(aggregation) if aggregation is not None else None,
             references=self._references(dependencies) if dependencies is not None else None,
+            labels=self._labels(replicas, dependencies),
             retained=(
                 self._paths(parts.retention.paths, "retention.paths")
                 if parts.retention is not None
@@ -228,6 +229,18 @@ class _Reading:
             self.faults.append(FieldError(f"{_AT}.{at}.expression", why, "FieldValueRequired"))
         says = self._expression(field.expression, f"{at}.expression", *_REPORTED)
         return (path, says) if says is not None else None
+
+    def _labels(
+        self, replicas: ReplicaResource | None, dependencies: DependencyInterpretation | None
+    ) -> Callable[[Manifest], tuple[Labels, ...]] | None:
+        """Of the pod templates that it names anyway."""
+        texts = set(dependencies.pod_template_paths if dependencies is not None else ())
+        if replicas is not None and replicas.pod_template_path:
+            texts.add(replicas.pod_template_path)
+        if not texts or self.faults:
+            return None
+        paths = [parse_path(text) for text in sorted(texts)]
+        return lambda manifest: tuple(one for path in paths for one in labels_at(manifest, path))
 
     def _references(
         self, declared: DependencyInterpretation

@@ -1,11 +1,11 @@
 """What an object of a built-in kind refers to, and cannot run without."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.apimachinery.manifest import Manifest, namespace_of
 from shared.apimachinery.parts import entries, section
-from shared.interpreter.paths import parse_path, values_at
+from shared.interpreter.paths import Path, parse_path, values_at
 
 
 class Reference(NamedTuple):
@@ -37,29 +37,42 @@ _CONTAINERS: tuple[tuple[str, str], ...] = (
     ("ConfigMap", "env[*].valueFrom.configMapKeyRef.name"),
     ("Secret", "env[*].valueFrom.secretKeyRef.name"),
 )
-_POD = tuple(
-    (kind, parse_path(path))
-    for kind, path in (
-        *_VOLUMES,
-        *(
-            (kind, f"{containers}[*].{path}")
-            for containers in ("containers", "initContainers")
-            for kind, path in _CONTAINERS
-        ),
-        ("Secret", "imagePullSecrets[*].name"),
-        ("ServiceAccount", "serviceAccountName"),
-    )
+
+
+def _parsed(paths: tuple[tuple[str, str], ...]) -> tuple[tuple[str, Path], ...]:
+    return tuple((kind, parse_path(path)) for kind, path in paths)
+
+
+# By the field in which they lie: most pods have few of these, and are read in no time.
+_IN_POD: tuple[tuple[str, tuple[tuple[str, Path], ...]], ...] = (
+    ("volumes", _parsed(_VOLUMES)),
+    ("imagePullSecrets", _parsed((("Secret", "imagePullSecrets[*].name"),))),
+    ("serviceAccountName", _parsed((("ServiceAccount", "serviceAccountName"),))),
 )
+_IN_CONTAINER = _parsed(_CONTAINERS)
 
 
 def pod_references(pod: Any, namespace: str) -> Iterator[Reference]:
     """Yield what a pod of spec *pod* needs in its *namespace*; some of it more than once."""
     if not isinstance(pod, Mapping):
         return
-    for kind, path in _POD:
-        for name in values_at(pod, path):
-            if isinstance(name, str) and name and (kind, name) not in _OWN_NAMES:
-                yield Reference("v1", kind, namespace, name)
+    for kind, name in _named_by(pod):
+        if isinstance(name, str) and name and (kind, name) not in _OWN_NAMES:
+            yield Reference("v1", kind, namespace, name)
+
+
+def _named_by(pod: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for field, paths in _IN_POD:
+        if pod.get(field):
+            for kind, path in paths:
+                for name in values_at(pod, path):
+                    yield kind, name
+    for containers in ("containers", "initContainers"):
+        for container in entries(pod, containers):
+            if container.get("env") or container.get("envFrom"):
+                for kind, path in _IN_CONTAINER:
+                    for name in values_at(container, path):
+                        yield kind, name
 
 
 def distinct(references: Iterable[Reference]) -> tuple[Reference, ...]:
@@ -117,6 +130,37 @@ def _service_account(manifest: Manifest) -> tuple[Reference, ...]:
 
 
 _TEMPLATE = _of_template("spec", "template", "spec")
+
+Labels = Mapping[str, Any]
+
+
+def labels_at(manifest: Manifest, path: Sequence[str]) -> Iterator[Labels]:
+    """Yield the labels of the pod templates at *path*; those without any are left out."""
+    for found in values_at(manifest, (*path, "metadata", "labels")):
+        if isinstance(found, Mapping) and found:
+            yield found
+
+
+def _labels_in(*path: str) -> Callable[[Manifest], tuple[Labels, ...]]:
+    def labels(manifest: Manifest) -> tuple[Labels, ...]:
+        found = section(manifest, *path, "metadata", "labels")
+        return (found,) if found else ()
+
+    return labels
+
+
+_TEMPLATE_LABELS = _labels_in("spec", "template")
+
+POD_LABELS: Mapping[tuple[str, str], Callable[[Manifest], tuple[Labels, ...]]] = {
+    ("apps", "Deployment"): _TEMPLATE_LABELS,
+    ("apps", "StatefulSet"): _TEMPLATE_LABELS,
+    ("apps", "DaemonSet"): _TEMPLATE_LABELS,
+    ("apps", "ReplicaSet"): _TEMPLATE_LABELS,
+    ("", "ReplicationController"): _TEMPLATE_LABELS,
+    ("batch", "Job"): _TEMPLATE_LABELS,
+    ("", "Pod"): _labels_in(),
+}
+"""By group and kind: the labels of the pods that an object makes, by which Services find them."""
 
 BUILT_IN: Mapping[tuple[str, str], Callable[[Manifest], tuple[Reference, ...]]] = {
     ("apps", "Deployment"): _TEMPLATE,

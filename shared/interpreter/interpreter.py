@@ -15,7 +15,7 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest, copy
 from shared.errors import FieldError, InvalidObject
 from shared.interpreter.conditions import usual_conditions
-from shared.interpreter.dependencies import Reference
+from shared.interpreter.dependencies import Labels, Reference
 from shared.interpreter.health import health_by_conditions
 from shared.interpreter.paths import Path, put, without
 from shared.interpreter.reflect import reflect_any
@@ -38,6 +38,7 @@ class Interpreter:
     reflection: Callable[[Manifest], Status] | None = None
     aggregation: Callable[[Reports], Status] | None = None
     references: Callable[[Manifest], tuple[Reference, ...]] | None = None
+    labels: Callable[[Manifest], tuple[Labels, ...]] | None = None
     retained: tuple[Path, ...] | None = None
 
     def over(self, other: "Interpreter") -> "Interpreter":
@@ -109,6 +110,10 @@ class Interpreter:
     def dependencies(self, manifest: Manifest) -> tuple[Reference, ...]:
         """Return what the object refers to and needs beside it, each once and in order."""
         return self.references(manifest) if self.references is not None else ()
+
+    def pod_labels(self, manifest: Manifest) -> tuple[Labels, ...]:
+        """Return the labels of the pods that the object makes, by which Services find them."""
+        return self.labels(manifest) if self.labels is not None else ()
 
     def sent(self, manifest: Manifest) -> Manifest:
         """Return *manifest* less what is the member's own; it may be *manifest* itself."""

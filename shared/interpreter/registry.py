@@ -117,6 +117,7 @@ def _built_in() -> dict[KindName, Interpreter]:
             reflection=reflect.BUILT_IN.get(kind),
             aggregation=aggregate.BUILT_IN.get(kind),
             references=dependencies.BUILT_IN.get(kind),
+            labels=dependencies.POD_LABELS.get(kind),
         )
         for kind in kinds
     }

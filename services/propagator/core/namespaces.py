@@ -2,10 +2,14 @@
 
 from collections.abc import Collection
 
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 
 UNMANAGED = frozenset({"", "default", "kube-system", "kube-public", "kube-node-lease"})
 """Every cluster has these from the start, and they are never Hanse's to make or remove."""
+
+
+SKIP_LABEL = "hanse.dev/skip-auto-propagation"
+"""Label of a namespace that goes nowhere but where a policy of its own puts it."""
 
 
 def namespace_key(name: str) -> ObjectKey:
@@ -16,14 +20,26 @@ def is_namespace(key: ObjectKey) -> bool:
     return key.group == "" and key.resource == "namespaces"
 
 
+def stays_away(template: Manifest | None) -> bool:
+    """Whether the namespace, as the hub has it, does not follow what lives in it."""
+    return template is not None and labels_of(template).get(SKIP_LABEL) == "true"
+
+
 def namespace_clusters(
-    name: str, bound: Collection[str], inhabited: Collection[str], arriving: Collection[str]
+    name: str,
+    bound: Collection[str],
+    inhabited: Collection[str],
+    arriving: Collection[str],
+    *,
+    held: Collection[str] | None = None,
 ) -> frozenset[str]:
     """Clusters that must have the namespace.
 
     *bound*: its own binding says so. *inhabited*: a work lies there, be it one whose removal is
-    not confirmed yet. *arriving*: one is about to.
+    not confirmed yet. *arriving*: one is about to. *held*, for one that stays away: where it
+    followed before; from there it is not torn away from under what lives in it.
     """
     if name in UNMANAGED:
         return frozenset()
-    return frozenset(bound) | frozenset(inhabited) | frozenset(arriving)
+    following = frozenset(inhabited) | frozenset(arriving)
+    return frozenset(bound) | (following if held is None else following & frozenset(held))

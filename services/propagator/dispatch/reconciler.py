@@ -18,6 +18,7 @@ from services.propagator.core.namespaces import (
     is_namespace,
     namespace_clusters,
     namespace_key,
+    stays_away,
 )
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.render import render_namespace, stamp
@@ -200,7 +201,11 @@ class DispatchReconciler:
         # dispatcher, which knows of the end of it, has revoked.
         there = {one for one, order in held.items() if not order.deleted}
         inhabited = self._log.living(name).keys() | (self._log.inhabited(name).keys() & there)
-        needed = namespace_clusters(name, desired.orders.keys(), inhabited, arriving)
+        stored = self._store.mirror.get(key)
+        away = stays_away(stored.manifest if stored is not None else None)
+        needed = namespace_clusters(
+            name, desired.orders.keys(), inhabited, arriving, held=there if away else None
+        )
         missing = needed - desired.orders.keys() - (desired.undecided & there)
         if missing:
             follower = self._follow_order(key)

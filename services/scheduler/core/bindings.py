@@ -1,5 +1,6 @@
 """The binding that says a decision: its spec, its condition, and the fact for others."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from services.scheduler.core.decision import (
@@ -8,6 +9,7 @@ from services.scheduler.core.decision import (
     Unschedulable,
     explain,
 )
+from services.scheduler.core.dependents import Use, most_careful, snapshots, with_required
 from services.scheduler.core.policies import reference_to
 from services.scheduler.core.workload import Workload, default_tolerations
 from shared.api.binding import (
@@ -64,7 +66,7 @@ def workload_of(
         placement=placement,
         tolerations=default_tolerations(placement, grace),
         purge_mode=policy.spec.failover.cluster.purge_mode,
-        current=binding.spec.clusters if binding else (),
+        current=tuple(one for one in binding.spec.clusters if not one.required) if binding else (),
         evictions=binding.spec.evictions if binding else (),
         reports=binding.status.aggregated_status if binding else (),
         previous_replicas=binding.spec.replicas if binding else None,
@@ -76,18 +78,12 @@ def spec_of(
     template: Manifest,
     policy: PropagationPolicy,
     decision: Decision,
+    uses: Sequence[Use] = (),
 ) -> BindingSpec:
-    key, rules = workload.key, policy.spec
+    """*uses*: those others that need the object beside them, and have a say."""
+    rules, required_by = policy.spec, snapshots(uses)
     return BindingSpec(
-        resource=ObjectReference(
-            api_version=workload.gvk.api_version,
-            kind=workload.gvk.kind,
-            resource=key.resource,
-            namespace=key.namespace,
-            name=key.name,
-            uid=uid_of(template),
-            generation=generation_of(template),
-        ),
+        resource=_resource(workload.key, template),
         policy=reference_to(policy),
         placement=rules.placement,
         failover=rules.failover,
@@ -97,9 +93,43 @@ def spec_of(
         drift=rules.drift,
         adopted_resources_on_deletion=rules.adopted_resources_on_deletion,
         replicas=workload.demand.count if workload.demand else None,
-        clusters=decision.clusters,
+        clusters=with_required(decision.clusters, required_by),
         evictions=decision.evictions,
-        rollout=None if (key.group, key.resource) in NEVER_STAGED else rules.rollout,
+        rollout=rules.rollout if _is_staged(workload.key) else None,
+        propagate_deps=rules.propagate_deps,
+        required_by=required_by,
+    )
+
+
+def _is_staged(key: ObjectKey) -> bool:
+    return (key.group, key.resource) not in NEVER_STAGED
+
+
+def following_spec(key: ObjectKey, template: Manifest, uses: Sequence[Use]) -> BindingSpec:
+    """Place what no policy selects where *uses* need it, as careful as the most careful of them."""
+    required_by = snapshots(uses)
+    return BindingSpec(
+        resource=_resource(key, template),
+        conflict_resolution=most_careful(uses),
+        preserve_resources_on_deletion=any(use.preserves for use in uses),
+        adopted_resources_on_deletion=(
+            "Delete" if all(use.deletes_adopted for use in uses) else "GiveBack"
+        ),
+        clusters=with_required((), required_by),
+        required_by=required_by,
+    )
+
+
+def _resource(key: ObjectKey, template: Manifest) -> ObjectReference:
+    gvk = GroupVersionKind.of(template)
+    return ObjectReference(
+        api_version=gvk.api_version,
+        kind=gvk.kind,
+        resource=key.resource,
+        namespace=key.namespace,
+        name=key.name,
+        uid=uid_of(template),
+        generation=generation_of(template),
     )
 
 

@@ -48,6 +48,8 @@ class Scheduled:
     evictions: tuple[Eviction, ...] = ()
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
+    needed_by: tuple[str, ...] = ()
+    """Those for whose sake it is there: bindings by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ def explain(decision: Decision) -> str:
             parts.append(f"it stays in {_targets(decision.clusters)}")
     else:
         parts, why = [f"placed in {_targets(decision.clusters)}"], "not in "
+        if decision.needed_by:
+            parts.append(f"needed by {_some(decision.needed_by)}")
     if decision.evictions:
         leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
         parts.append(f"leaving {_some(leaving)}")

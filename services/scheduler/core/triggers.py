@@ -35,6 +35,9 @@ def concerns(spec: BindingSpec, name: str, before: Fleet, after: Fleet) -> bool:
         return True
     if any(eviction.cluster == name for eviction in spec.evictions):
         return True
+    if not spec.policy.name:
+        # It follows others, wherever they go.
+        return False
     affinity = spec.placement.cluster_affinity
     return name in before.covered_by(affinity) or name in after.covered_by(affinity)
 

@@ -28,12 +28,14 @@ from services.scheduler.core.triggers import (
     template_changed,
     waits_for_room,
 )
+from services.scheduler.reconcilers.following import Following, Placed
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import InvalidObject
+from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, Revision, Scope, Stored
 
 log = structlog.get_logger("hanse.scheduler")
@@ -58,7 +60,14 @@ class Federation:
     """Policies, members and bindings. `follow` it before use; used from one event loop."""
 
     def __init__(
-        self, mirror: Mirror, *, wake_template: Wake, wake_waiting: Wake, wake_policy: Wake
+        self,
+        mirror: Mirror,
+        *,
+        interpreters: InterpreterSource,
+        wake_template: Wake,
+        wake_waiting: Wake,
+        wake_policy: Wake,
+        wake_follower: Wake | None = None,
     ) -> None:
         self._mirror = mirror
         self._wake_template = wake_template
@@ -77,9 +86,13 @@ class Federation:
         self._own: dict[ObjectKey, tuple[Revision, Fleet]] = {}
         self._writing: dict[ObjectKey, tuple[BindingSpec, Fleet]] = {}
         self._fleet: Fleet | None = None
+        self.following = Following(
+            mirror, interpreters, self._placed, wake_follower or wake_template
+        )
 
     def follow(self) -> Callable[[], None]:
         """Take in what there is and every later change; returns the way to stop."""
+        self.following.start()
         for resource in (CLUSTERS, *POLICIES, *BINDINGS):
             for stored in self._mirror.items(Scope(GROUP, resource)):
                 self._apply(Change(ChangeType.ADDED, stored), quietly=True)
@@ -112,6 +125,10 @@ class Federation:
     def bound(self, template: ObjectKey) -> Bound | None:
         key = self._binding_of.get(template)
         return self._bound.get(key) if key is not None else None
+
+    def _placed(self, template: ObjectKey) -> Placed | None:
+        bound = self.bound(template)
+        return (bound.stored.key, bound.binding.spec) if bound is not None else None
 
     def templates_of(self, policy: ObjectKey) -> int:
         """How many templates are bound under a policy."""
@@ -152,6 +169,7 @@ class Federation:
     def _apply(self, change: Change, *, quietly: bool = False) -> None:
         key = change.stored.key
         if key.group != GROUP:
+            self.following.note_object(change)
             return
         if key.resource == CLUSTERS:
             concerned = self._apply_cluster(change)
@@ -234,6 +252,11 @@ class Federation:
         before = self._bound.get(key)
         after = None if change.type is ChangeType.DELETED else _read_binding(change.stored)
         self._index(key, before, after)
+        if not change.only_status:
+            self.following.note_binding(
+                before.binding.spec if before is not None else None,
+                (key, after.binding.spec) if after is not None else None,
+            )
         if quietly or (before is None and after is None):
             return ()
         old = before.binding if before is not None else None

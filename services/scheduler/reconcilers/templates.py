@@ -1,8 +1,8 @@
 """One decision per template: read, decide, write by compare-and-set, tell."""
 
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -11,6 +11,7 @@ from opentelemetry import trace
 from services.scheduler.core.bindings import (
     DECIDED_AT,
     condition_of,
+    following_spec,
     is_built_in,
     is_dismantled,
     owner_of,
@@ -18,13 +19,14 @@ from services.scheduler.core.bindings import (
     spec_of,
     workload_of,
 )
-from services.scheduler.core.decision import Decision
+from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Bound, Federation
+from services.scheduler.reconcilers.followers import Followers, names_of
 from shared.api.binding import SCHEDULED, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
@@ -60,6 +62,9 @@ class TemplateReconciler:
         self._clock = clock
         self._grace = grace
         self._interpreters = interpreters
+        self._followers = Followers(store, federation)
+        # What waits for what it needs to be put there first: two may need each other.
+        self._leading: set[ObjectKey] = set()
 
     async def reconcile(self, key: ObjectKey) -> Result:
         # The key says what may have changed, never how: read everything afresh.
@@ -79,12 +84,19 @@ class TemplateReconciler:
             # What its policy wants cannot be known now: nothing moves until it is mended.
             return Done()
         policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
-        if policy is None:
-            return await self._forget_policy(template, bound)
+        if policy is None and bound is not None and bound.binding.spec.policy.name:
+            await self._confirm_unselected(template)
+        uses = await self._followers.users(template, policy, bound)
+        if policy is None and not uses:
+            return await self._unbind(bound)
         fleet = self._federation.fleet()
-        workload, decision = self._decide(key, template, policy, bound, fleet)
-        await self._confirm_departures(workload, fleet)
-        spec = spec_of(workload, template, policy, decision)
+        if policy is None:
+            spec = following_spec(key, template, uses)
+            decision: Decision = Scheduled(clusters=spec.clusters, needed_by=names_of(uses))
+        else:
+            workload, decision = self._decide(key, template, policy, bound, fleet)
+            await self._confirm_departures(workload, fleet)
+            spec = spec_of(workload, template, policy, decision, uses)
         if bound is not None and not _differs(bound, spec, decision):
             await self._announcements.tell(bound.stored, decision)
         else:
@@ -92,7 +104,8 @@ class TemplateReconciler:
             with tracer.start_as_current_span(
                 "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
             ):
-                written = await self._write(key, spec, decision, bound, fleet)
+                async with self._led(template, spec, bound):
+                    written = await self._write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
 
@@ -127,6 +140,35 @@ class TemplateReconciler:
         if await self._store.get(key) is not None:
             raise StaleRevision(f"{key} exists, but has not been seen yet")
 
+    @asynccontextmanager
+    async def _led(
+        self, template: Manifest, spec: BindingSpec, bound: Bound | None
+    ) -> AsyncIterator[None]:
+        """Write within what *spec* says; what the template needs has been put there before.
+
+        For the sake of the first moments only: whatever is not done here follows by itself.
+        """
+        there = {one.name for one in bound.binding.spec.clusters} if bound is not None else set()
+        if {one.name for one in spec.clusters} <= there:
+            yield
+            return
+        at = bound.stored.key if bound is not None else _place_of(spec)
+        with self._federation.following.about_to_be(template, at, spec) as needed:
+            if needed:
+                await self._lead(spec.resource.key, needed)
+            yield
+
+    async def _lead(self, user: ObjectKey, needed: Iterable[ObjectKey]) -> None:
+        mine = {user} - self._leading
+        self._leading |= mine
+        try:
+            for key in needed:
+                if key not in self._leading:
+                    with suppress(StaleRevision):
+                        await self.reconcile(key)
+        finally:
+            self._leading -= mine
+
     # Ending.
 
     async def _forget_template(self, key: ObjectKey, bound: Bound | None) -> Result:
@@ -137,16 +179,13 @@ class TemplateReconciler:
             raise StaleRevision(f"{key} exists, but has not been seen yet")
         return await self._unbind(bound)
 
-    async def _forget_policy(self, template: Manifest, bound: Bound | None) -> Result:
-        if bound is None:
-            return Done()
+    async def _confirm_unselected(self, template: Manifest) -> None:
         policies = []
         for resource in POLICIES:
             listing = await self._store.list(Scope(GROUP, resource))
             policies += readable_policies(listing.items, namespace_of(template))
         if select_policy(template, policies) is not None:
             raise StaleRevision("a policy selects the template, but has not been seen yet")
-        return await self._unbind(bound)
 
     async def _unbind(self, bound: Bound | None) -> Result:
         """Delete the binding; dispatch then takes the works back."""
@@ -189,8 +228,7 @@ class TemplateReconciler:
     async def _create(
         self, key: ObjectKey, spec: BindingSpec, decision: Decision, fleet: Fleet
     ) -> Stored:
-        resource = spec.resource
-        place = binding_key(key, resource.kind, built_in=is_built_in(key.group))
+        resource, place = spec.resource, _place_of(spec)
         now = self._clock.now()
         identity = f"{place}/{resource.uid}/{format_micro_time(now)}"
         manifest: Manifest = {
@@ -222,6 +260,11 @@ class TemplateReconciler:
     ) -> None:
         placed = with_condition(conditions, condition, now=format_time(self._clock.now()))
         manifest.setdefault("status", {})["conditions"] = section(placed)
+
+
+def _place_of(spec: BindingSpec) -> ObjectKey:
+    key = spec.resource.key
+    return binding_key(key, spec.resource.kind, built_in=is_built_in(key.group))
 
 
 def readable_policies(items: Iterable[Stored], namespace: str) -> list[PropagationPolicy]:

@@ -127,6 +127,9 @@ def test_a_namespace_order_never_takes_over_what_was_there() -> None:
 
 def test_a_namespace_goes_wherever_something_lives_or_arrives() -> None:
     assert namespace_clusters("shop", {"a"}, {"b"}, {"c"}) == {"a", "b", "c"}
+    # One that stays away is where its own policy has it, and is torn away from under nothing.
+    following = namespace_clusters("shop", {"a"}, {"b", "c"}, {"d"}, held={"c", "e"})
+    assert following == {"a", "c"}
     assert namespace_clusters("kube-system", {"a"}, {"b"}, {"c"}) == frozenset()
 
 

@@ -109,6 +109,10 @@ _RESOURCES = {
     "CustomResourceDefinition": "customresourcedefinitions",
     "Namespace": "namespaces",
     "Widget": "widgets",
+    "Secret": "secrets",
+    "ServiceAccount": "serviceaccounts",
+    "Service": "services",
+    "Ingress": "ingresses",
 }
 
 
@@ -178,6 +182,7 @@ class SchedulerWorld:
         self.woken, self.policies_woken, self.again = [], [], {}
         self.federation = Federation(
             self.store.mirror,
+            interpreters=BUILT_IN,
             wake_template=self.woken.append,
             wake_waiting=self.woken.append,
             wake_policy=self.policies_woken.append,
