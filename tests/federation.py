@@ -65,6 +65,8 @@ class TestMember:
         self.store = MemoryStore()
         self.requests: list[tuple[str, str]] = []
         self.hangs = False
+        self.patience = 0
+        """Seconds of patience that every request is asked for; 0 serves them."""
         self.answers_after: Callable[[str, str], Awaitable[None]] | None = None
         """Awaited with method and path once a worker's request is carried out."""
         self.url = ""
@@ -93,6 +95,8 @@ class TestMember:
                 self.requests.append((request.method, request.path))
                 if self.hangs:
                     raise web.HTTPBadGateway
+                if self.patience:
+                    raise web.HTTPTooManyRequests(headers={"Retry-After": str(self.patience)})
                 if self.answers_after is not None:
                     answer = await handler(request)
                     await self.answers_after(request.method, request.path)
@@ -269,13 +273,15 @@ async def on_jetstream(folder: Path, names: Sequence[str]) -> AsyncIterator[Fede
         yield found
 
 
-def config_map(name: str, value: str = "1", *, uid: str = "", generation: int = 1) -> Manifest:
+def config_map(
+    name: str, value: str = "1", *, uid: str = "", generation: int = 1, namespace: str = "shop"
+) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": name,
-            "namespace": "shop",
+            "namespace": namespace,
             "uid": uid or f"uid-{name}",
             "generation": generation,
         },
@@ -305,8 +311,8 @@ def deployment(name: str, replicas: int, *, generation: int = 1) -> Manifest:
     }
 
 
-def config_map_key(name: str) -> ObjectKey:
-    return ObjectKey("", "configmaps", "shop", name)
+def config_map_key(name: str, namespace: str = "shop") -> ObjectKey:
+    return ObjectKey("", "configmaps", namespace, name)
 
 
 def deployment_key(name: str) -> ObjectKey:

@@ -6,6 +6,7 @@ Proved equal to the one on JetStream by one contract suite (tests/contract/test_
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.bus.boards import MARKER, board_stream, decode_board_key, encode_board_key, whole_ttl
@@ -165,8 +166,12 @@ class MemoryDelivery:
     async def working(self) -> None:
         self._position.extend(self._handout)
 
-    async def reject(self, reason: str) -> None:
-        await self._bus.set_aside(self._position.consumer, self.message, self.attempt, reason)
+    def forget_body(self) -> None:
+        self._handout.message = replace(self._handout.message, body=b"")
+
+    async def reject(self, reason: str, body: bytes | None = None) -> None:
+        message = self.message if body is None else replace(self.message, body=body)
+        await self._bus.set_aside(self._position.consumer, message, self.attempt, reason)
         self._position.finish(self._handout)
 
 

@@ -243,6 +243,8 @@ class MemoryPosition:
         return True
 
     def _set_timer(self, handout: Handout) -> None:
+        if self.consumer.kept:
+            return
         if handout.timer is not None:
             handout.timer.cancel()
         give_back: Callable[[], None] = lambda: self.give_back(handout, timedelta(0))  # noqa: E731

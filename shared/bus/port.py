@@ -52,8 +52,15 @@ class Delivery(Protocol):
         """Ask for more time."""
         ...
 
-    async def reject(self, reason: str) -> None:
-        """Set it aside for good: it goes to the dead letters with the reason."""
+    def forget_body(self) -> None:
+        """Keep only what names the message: many may wait long, and are read again (`last`)."""
+        ...
+
+    async def reject(self, reason: str, body: bytes | None = None) -> None:
+        """Set it aside for good: it goes to the dead letters with the reason.
+
+        *body* is that of a message whose own was forgotten.
+        """
         ...
 
 

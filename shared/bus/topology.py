@@ -48,6 +48,8 @@ class Consumer:
     exclusive: bool = False
     """Pinned: one process at a time receives; another takes over when it falls silent."""
     ack_wait: timedelta = timedelta(seconds=30)
+    kept: bool = False
+    """A process that is alive keeps what it was handed, however long that waits its turn."""
     pending_max: int = 500
     attempts_max: int = -1
 
@@ -111,6 +113,10 @@ DELETE_MARKER_TTL = timedelta(days=1)
 """How long OBJECTS remembers that a key was deleted; a process away for longer starts afresh."""
 
 
+WORKS_PENDING_MAX = 20_000
+"""Orders for one member that its worker knows of before any is done."""
+
+
 def worker(cluster: str) -> Consumer:
     """The position of one member's apply worker in WORK."""
     return Consumer(
@@ -118,6 +124,9 @@ def worker(cluster: str) -> Consumer:
         name=f"worker-{subjects.encode_token(cluster)}",
         filters=(f"{subjects.WORK}.{subjects.encode_token(cluster)}.>",),
         exclusive=True,
+        # The worker decides whose turn it is, so it must know of much that waits.
+        kept=True,
+        pending_max=WORKS_PENDING_MAX,
     )
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from shared.controller.queue import KeyQueue
 from shared.controller.result import Again, Reconciler, Result
+from shared.controller.turns import Urgency, change_of_any
 from shared.errors import RetryableError, StaleRevision, TerminalError
 from shared.store.port import Change, ChangeType, Mirror, Scope
 from shared.telemetry import metrics
@@ -52,12 +53,21 @@ class Controller(Generic[Key]):
     """Runs one reconciler over the keys that woke."""
 
     def __init__(
-        self, name: str, reconciler: Reconciler[Key], settings: LoopSettings | None = None
+        self,
+        name: str,
+        reconciler: Reconciler[Key],
+        settings: LoopSettings | None = None,
+        urgency_of: Callable[[Key], Urgency] | None = None,
     ) -> None:
+        """*urgency_of* is asked of each key that wakes; without it all are changes."""
         self.name = name
         self._reconciler = reconciler
         self._settings = settings or LoopSettings()
-        self._queue: KeyQueue[Key] = KeyQueue()
+        self._queue: KeyQueue[Key] = KeyQueue(urgency_of=urgency_of or change_of_any)
+        # Workers at the same time, how many there are, and what they run in.
+        self._limit = self._settings.workers
+        self._employed = 0
+        self._tasks: asyncio.TaskGroup | None = None
         self._failures: dict[Key, int] = {}
         # What is under way, and when it must have ended; the oldest first.
         self._deadlines: dict[asyncio.Timeout, float] = {}
@@ -76,6 +86,29 @@ class Controller(Generic[Key]):
 
     def wake_after(self, key: Key, delay: timedelta) -> None:
         self._queue.add_after(key, delay.total_seconds())
+
+    def limit(self, keys: int) -> None:
+        """Reconcile no more than so many at the same time, until told otherwise."""
+        self._limit = min(keys, self._settings.workers)
+        self._queue.limit(self._limit)
+        self._employ()
+
+    def _employ(self) -> None:
+        """Start as many workers as were ever needed, once it runs."""
+        if self._tasks is None:
+            return
+        while self._employed < self._limit:
+            self._tasks.create_task(self._work(), name=f"{self.name}-{self._employed}")
+            self._employed += 1
+
+    def hold(self, delay: timedelta) -> None:
+        """Begin with no key for so long; what is under way goes on."""
+        self._queue.hold(delay.total_seconds())
+
+    @property
+    def waiting(self) -> int:
+        """Keys that wait for their turn or their time."""
+        return len(self._queue)
 
     @property
     def idle(self) -> bool:
@@ -96,11 +129,12 @@ class Controller(Generic[Key]):
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number in range(self._settings.workers):
-                    tasks.create_task(self._work(), name=f"{self.name}-{number}")
+                self._tasks = tasks
+                self._employ()
                 tasks.create_task(self._resync(), name=f"{self.name}-resync")
                 tasks.create_task(self._enforce_deadlines(), name=f"{self.name}-deadlines")
         finally:
+            self._tasks = None
             for stop in self._stops:
                 stop()
 

@@ -3,23 +3,46 @@
 A key woken while it is being reconciled runs once more afterwards. A key that failed comes back
 after a delay that doubles; a wake-up by a change brings it back at once. The queue holds keys and
 no messages, so it is bounded by the number of objects. A key wakes one worker, and all delays
-together have one timer.
+together have one timer. Who is next is decided in `turns`.
 """
 
 import asyncio
 import heapq
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from shared.controller.turns import FlowOf, Turns, Urgency, change_of_any
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class KeyQueue(Generic[Key]):
-    """Not thread-safe; times are those of the running event loop."""
+def _namespace_of(key: Hashable) -> Hashable:
+    return getattr(key, "namespace", None)
 
-    def __init__(self) -> None:
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
-        # In `_ready`, or woken again while running.
+
+class KeyQueue(Generic[Key]):
+    """Not thread-safe; times are those of the running event loop.
+
+    *urgency_of* is asked whenever a key begins to wait, and again when it is woken meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        urgency_of: Callable[[Key], Urgency] = change_of_any,
+        flow_of: FlowOf[Key] = _namespace_of,
+    ) -> None:
+        self._urgency_of = urgency_of
+        self._turns: Turns[Key] = Turns(flow_of)
+        # Workers that wait for a key.
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        # Those that were told of a key and have not had their turn yet.
+        self._woken = 0
+        self._capacity: int | None = None
+        self._held_until = 0.0
+        self._hold: asyncio.TimerHandle | None = None
+        # In `_turns`, or woken again while running.
         self._dirty: set[Key] = set()
         self._running: set[Key] = set()
         # Key -> the moment it should wake; the heap may hold older entries for it.
@@ -30,20 +53,19 @@ class KeyQueue(Generic[Key]):
         self._timer_due = float("inf")
 
     def __len__(self) -> int:
-        return self._ready.qsize() + len(self._due)
+        return len(self._turns) + len(self._due)
 
     @property
     def idle(self) -> bool:
         """Nothing ready and nothing running; keys may still wait for their time."""
-        return self._ready.empty() and not self._running
+        return not self._turns and not self._running
 
     def add(self, key: Key) -> None:
         self._due.pop(key, None)
-        if key in self._dirty:
-            return
         self._dirty.add(key)
         if key not in self._running:
-            self._ready.put_nowait(key)
+            self._turns.add(key, self._urgency_of(key))
+            self._wake_workers()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Wake *key* once, after *seconds*, or earlier where it already waits for less."""
@@ -58,7 +80,19 @@ class KeyQueue(Generic[Key]):
 
     async def take(self) -> Key:
         """Wait for a key; whoever takes it must call `finish`."""
-        key = await self._ready.get()
+        while not self._may_take():
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    # Woken and gone: the key is for another.
+                    self._woken -= 1
+                    self._wake_workers()
+                raise
+            self._woken -= 1
+        key = self._turns.take()
         self._dirty.discard(key)
         self._running.add(key)
         return key
@@ -66,7 +100,52 @@ class KeyQueue(Generic[Key]):
     def finish(self, key: Key) -> None:
         self._running.discard(key)
         if key in self._dirty:
-            self._ready.put_nowait(key)
+            self._turns.add(key, self._urgency_of(key))
+        self._wake_workers()
+
+    # How much is handed out.
+
+    def limit(self, capacity: int) -> None:
+        """Hand out no more while *capacity* keys are running."""
+        self._capacity = capacity
+        self._wake_workers()
+
+    def hold(self, seconds: float) -> None:
+        """Hand out nothing for so long; of several the longest counts."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        if until <= self._held_until:
+            return
+        self._held_until = until
+        if self._hold is not None:
+            self._hold.cancel()
+        self._hold = loop.call_at(until, self._let_go)
+
+    def _let_go(self) -> None:
+        self._hold, self._held_until = None, 0.0
+        self._wake_workers()
+
+    def _room(self) -> int:
+        """How many more keys may be taken now."""
+        if self._hold is not None:
+            return 0
+        waiting = len(self._turns)
+        if self._capacity is None:
+            return waiting
+        return min(waiting, self._capacity - len(self._running))
+
+    def _may_take(self) -> bool:
+        return self._room() > 0
+
+    def _wake_workers(self) -> None:
+        """One for each key there is room for."""
+        room = self._room() - self._woken
+        while room > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._woken += 1
+                room -= 1
 
     def _set_timer(self) -> None:
         """To the earliest delay there is."""

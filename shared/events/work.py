@@ -14,6 +14,9 @@ from shared.api.drift import DriftReport
 from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.api.policy import ConflictResolution
 
+URGENT = "Hanse-Urgent"
+"""The header of orders that are not to wait behind others; its value says why."""
+
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
 
@@ -52,6 +55,11 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     @property
     def is_tombstone(self) -> bool:
         return bytes(self.manifest) == b"null"
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it removes something, or takes the place of a share elsewhere."""
+        return bool(self.since) or self.is_tombstone
 
 
 class WorkReport(

@@ -21,6 +21,9 @@ WATCHES = Gauge("hanse_watches", "Watches served now")
 MEMBER_CALLS = Counter(
     "hanse_member_calls_total", "Calls to members' APIs", ["cluster", "verb", "outcome"]
 )
+MEMBER_CONCURRENCY = Gauge(
+    "hanse_member_concurrency", "Objects that a member may have in hand now", ["cluster"]
+)
 WORKS_APPLIED = Counter("hanse_works_applied_total", "Orders carried out", ["cluster", "outcome"])
 DRIFT_CORRECTED = Counter("hanse_drift_corrected_total", "Drift corrected", ["cluster"])
 PROBES = Counter("hanse_probes_total", "Probes of members", ["cluster", "outcome"])

@@ -176,7 +176,7 @@ async def test_a_retry_comes_again_as_the_next_attempt(bus: Bus) -> None:
 
 
 async def test_what_is_not_answered_comes_again(bus: Bus) -> None:
-    impatient = replace(worker("eu"), ack_wait=timedelta(seconds=1))
+    impatient = replace(worker("eu"), kept=False, ack_wait=timedelta(seconds=1))
     await bus.publish(message("a"))
     async with bus.consume(impatient) as deliveries:
         first = await delivered(deliveries)
@@ -248,7 +248,7 @@ async def test_after_the_last_attempt_a_message_is_set_aside(bus: Bus) -> None:
 
 
 async def test_attempts_that_end_without_an_answer_count_too(bus: Bus) -> None:
-    impatient = replace(worker("eu"), attempts_max=1, ack_wait=timedelta(seconds=1))
+    impatient = replace(worker("eu"), kept=False, attempts_max=1, ack_wait=timedelta(seconds=1))
     await bus.publish(message("a"))
     async with bus.consume(impatient) as deliveries:
         await delivered(deliveries)
@@ -443,7 +443,7 @@ async def test_other_tools_discover_the_service(nats_settings: NatsSettings) -> 
 
 
 async def test_another_worker_takes_over_from_one_that_died(nats_server: NatsServer) -> None:
-    impatient = replace(worker("eu"), ack_wait=timedelta(seconds=1))
+    impatient = replace(worker("eu"), kept=False, ack_wait=timedelta(seconds=1))
     async with AsyncExitStack() as stack:
         doomed = await stack.enter_async_context(connect(nats_server.settings, "doomed"))
         alive = await stack.enter_async_context(connect(nats_server.settings, "alive"))

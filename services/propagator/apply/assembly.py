@@ -31,11 +31,12 @@ def build_reconciler(
     watches: Watching,
     autoscalers: Autoscalers,
     foreign_view: float,
+    gate: MemberGate,
     settled: Settled,
 ) -> ObjectReconciler:
     """*foreign_view* in seconds: how long one look at the member's own objects serves."""
     outcomes = Outcomes(cluster, objects, reports, settled)
-    newest = NewestOrders(cluster, bus, objects)
+    newest = NewestOrders(cluster, bus, clock, objects)
     drift = DriftReports(cluster, reporter, clock)
     foreign = ForeignObjects(api, clock, foreign_view)
     holder = Holder(
@@ -50,7 +51,7 @@ def build_reconciler(
     )
     return ObjectReconciler(
         objects=objects,
-        gate=MemberGate(clock),
+        gate=gate,
         newest=newest,
         watches=watches,
         holder=holder,

@@ -1,29 +1,67 @@
-"""Whether a member can be called now: one failure speaks for all calls that would follow."""
+"""Whether a member can be called now, and how much at the same time.
+
+One failure speaks for all calls that would follow.
+"""
 
 from datetime import timedelta
+from typing import Protocol
 
+from services.propagator.core.pace import Pace
 from shared.clock import Clock
 from shared.errors import RetryableError
+from shared.telemetry import metrics
 
 PAUSE_FIRST = 0.2
 PAUSE_MAX = 10.0
 
 
-class MemberGate:
-    """Closes for longer and longer while a member is silent; the first answer opens it."""
+class Driven(Protocol):
+    """The part of the loop that is steered from here."""
 
-    def __init__(self, clock: Clock) -> None:
+    def limit(self, keys: int) -> None: ...
+
+    def hold(self, delay: timedelta) -> None: ...
+
+
+class MemberGate:
+    """Closes for longer and longer while a member is silent; the first answer opens it.
+
+    A member that asks for patience gets what it asks for. How much is in hand is up to `Pace`.
+    """
+
+    def __init__(self, cluster: str, clock: Clock, most: int) -> None:
         self._clock = clock
+        self._pace = Pace(most)
+        self._in_hand = 0
         self._failures = 0
         self._until = 0.0
+        self._driven: Driven | None = None
+        self._limit = 0
+        self._shown = metrics.MEMBER_CONCURRENCY.labels(cluster)
+
+    def drive(self, driven: Driven) -> None:
+        """Tell *driven* how much to do, now and whenever that changes."""
+        self._driven = driven
+        self._adjust()
 
     @property
     def pause(self) -> timedelta:
         """How long to wait before the next call; zero when it may be made."""
         return timedelta(seconds=max(self._until - self._clock.monotonic(), 0.0))
 
-    def succeeded(self) -> None:
+    def enter(self) -> float:
+        """Begin with an object; returns what `succeeded` is to be told. `leave` must follow."""
+        self._in_hand += 1
+        return self._clock.monotonic()
+
+    def leave(self) -> None:
+        self._in_hand -= 1
+
+    def succeeded(self, since: float) -> None:
+        """The member answered all that was asked of it for an object."""
         self._failures = 0
+        self._pace.answered(self._clock.monotonic() - since, self._in_hand)
+        self._adjust()
 
     def failed(self, err: RetryableError) -> timedelta:
         """Take note of a failed call; returns the pause. Calls that failed together count once."""
@@ -34,4 +72,15 @@ class MemberGate:
                 seconds = max(seconds, err.retry_after.total_seconds())
             self._failures += 1
             self._until = now + seconds
+            self._pace.refused()
+            self._adjust()
+            if self._driven is not None:
+                self._driven.hold(timedelta(seconds=seconds))
         return self.pause
+
+    def _adjust(self) -> None:
+        limit = self._pace.limit
+        if limit != self._limit and self._driven is not None:
+            self._limit = limit
+            self._shown.set(limit)
+            self._driven.limit(limit)

@@ -1,38 +1,47 @@
-"""The newest order for an object: read from WORK when it is needed, and only then."""
+"""The newest order for an object: read from WORK when it is needed, and only then.
+
+An order that has waited for its turn for long is read again: a member that was away is then told
+the last word on each object once, and nothing that has been said before it.
+"""
 
 import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
 from shared.bus.port import Bus
 from shared.bus.topology import WORK
+from shared.clock import Clock
 from shared.events import subjects
 from shared.events.work import WorkOrder, decode_order
+
+LONG_SECONDS = 5.0
 
 
 class NewestOrders:
     """Of one member."""
 
-    def __init__(self, cluster: str, bus: Bus, objects: Objects) -> None:
+    def __init__(self, cluster: str, bus: Bus, clock: Clock, objects: Objects) -> None:
         self._cluster = cluster
         self._bus = bus
+        self._clock = clock
         self._objects = objects
 
     async def read(self, tracked: TrackedObject) -> WorkOrder | None:
         """The newest order for the object; None where there is none any more."""
-        if tracked.message is None:
+        if tracked.message is None or self._clock.monotonic() - tracked.received > LONG_SECONDS:
             message = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
             if message is None:
                 # Purged: dispatch asks for nothing here, so there is nothing to do.
                 self._objects.drop(tracked)
                 return None
-            tracked.message, tracked.sequence = message, message.sequence
+            tracked.take_up(message, self._clock.monotonic())
+        body = tracked.message.body if tracked.message is not None else b""
         try:
-            order = decode_order(tracked.message.body)
+            order = decode_order(body)
         except msgspec.DecodeError:
             tracked.pending, tracked.message = False, None
             if tracked.delivery is not None:
                 delivery, tracked.delivery = tracked.delivery, None
-                await delivery.reject("the order cannot be decoded")
+                await delivery.reject("the order cannot be decoded", body)
             return None
         tracked.read(order)
         return order

@@ -11,7 +11,8 @@ from shared.api.drift import DriftReport
 from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.bus.port import Delivery, Message
-from shared.events.work import WorkOrder, WorkReport
+from shared.controller.turns import Urgency
+from shared.events.work import URGENT, WorkOrder, WorkReport
 from shared.memberapi.port import ResourceType
 
 
@@ -28,6 +29,10 @@ class TrackedObject:
     message: Message | None = None
     delivery: Delivery | None = None
     arrived: Delivery | None = None
+    received: float = 0.0
+    """When `message`, or what is in `arrived`, came: in seconds of the worker's clock."""
+    urgent: bool = False
+    """The order removes the object, or puts it in the place of what is lost elsewhere."""
     kind: ResourceType | None = None
     """Known once an order was read."""
     deleted: bool = False
@@ -69,13 +74,27 @@ class TrackedObject:
             await arrived.acknowledge()
             return
         superseded = self.delivery if message.sequence > self.sequence else None
-        if message.sequence > self.sequence:
-            self.failures, self.drift = 0, ""
-        self.sequence, self.message, self.delivery = message.sequence, message, arrived
-        self.pending = True
+        self.take_up(message, self.received)
+        self.delivery, self.pending = arrived, True
         # Last: should it fail, the new order is in hand all the same.
         if superseded is not None:
             await superseded.acknowledge()
+
+    def take_up(self, message: Message, received: float) -> None:
+        """Make *message* the order in hand. One without its body is to be read again."""
+        if message.sequence > self.sequence:
+            self.failures, self.drift = 0, ""
+        self.sequence, self.received = message.sequence, received
+        self.message = message if message.body else None
+
+    @property
+    def urgency(self) -> Urgency:
+        """How soon it is to have its turn."""
+        if self.arrived is not None:
+            return Urgency.FIRST if URGENT in self.arrived.message.headers else Urgency.CHANGE
+        if self.applied == self.sequence:
+            return Urgency.UPKEEP
+        return Urgency.FIRST if self.urgent else Urgency.CHANGE
 
     def observe(self, seen: Observed) -> bool:
         """Keep *seen* unless something later was seen already; whether it was kept."""
@@ -94,6 +113,7 @@ class TrackedObject:
             GroupVersionKind.parse(order.api_version, order.kind), order.resource, order.namespaced
         )
         self.deleted = order.is_tombstone
+        self.urgent = order.is_urgent
         self.terms = order.ownership
         if self.deleted:
             self.standing, self.delegated = None, False

@@ -61,19 +61,22 @@ class ObjectReconciler:
             return Done()
         assert tracked.kind is not None
         self._watches.ensure(tracked.kind)
+        since = self._gate.enter()
         try:
             result = await self._traced(tracked, order)
         except (MemberUnreachable, MemberThrottled) as err:
             return Again(self._gate.failed(err))
         except MemberRefused as err:
-            self._gate.succeeded()
+            self._gate.succeeded(since)
             result = await self._outcomes.refused(tracked, err)
         except Exception:
             # A bug quarantines this key; what is parked behind it must not be.
             self._settled(key, False)
             raise
         else:
-            self._gate.succeeded()
+            self._gate.succeeded(since)
+        finally:
+            self._gate.leave()
         return self._look_again(tracked, result)
 
     def _look_again(self, tracked: TrackedObject, result: Result) -> Result:

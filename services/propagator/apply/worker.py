@@ -16,6 +16,7 @@ import structlog
 
 from services.propagator.apply.assembly import build_reconciler
 from services.propagator.apply.autoscalers import Autoscalers
+from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reconciler import is_foundation
 from services.propagator.apply.reporter import Reporter
@@ -28,6 +29,7 @@ from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream, worker
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
+from shared.controller.turns import Urgency
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_order, decode_report
 from shared.interpreter.registry import InterpreterSource, KindName
@@ -40,8 +42,8 @@ log = structlog.get_logger("hanse.propagator")
 class WorkerSettings:
     """How hard a worker drives its member."""
 
-    concurrency: int = 16
-    """Objects in hand at the same time, per member."""
+    concurrency: int = 64
+    """Objects in hand at the same time, per member, at most; how many, its answers decide."""
 
     report_interval: timedelta = timedelta(milliseconds=100)
     """At most one report per object in this time."""
@@ -54,6 +56,10 @@ class WorkerSettings:
 
     resync: timedelta = timedelta(minutes=5)
     """How often WORK is read again for orders that went to another worker."""
+
+
+BODIES_MAX = 500
+"""Orders that are kept whole while they wait; of others only the name, and they are read again."""
 
 
 class MemberWorker:
@@ -154,6 +160,7 @@ class MemberWorker:
                 self._doubt(tracked)
 
     def _build(self, watches: KindWatches, autoscalers: Autoscalers) -> Controller[ObjectKey]:
+        gate = MemberGate(self._cluster, self._clock, self._settings.concurrency)
         reconciler = build_reconciler(
             self._cluster,
             api=self._api,
@@ -165,12 +172,21 @@ class MemberWorker:
             watches=watches,
             autoscalers=autoscalers,
             foreign_view=self._settings.foreign_view.total_seconds(),
+            gate=gate,
             settled=self._on_settled,
         )
         settings = LoopSettings(
             workers=self._settings.concurrency, deadline=self._settings.deadline
         )
-        return Controller(f"apply-{self._cluster}", reconciler, settings)
+        controller = Controller(
+            f"apply-{self._cluster}", reconciler, settings, urgency_of=self._urgency_of
+        )
+        gate.drive(controller)
+        return controller
+
+    def _urgency_of(self, key: ObjectKey) -> Urgency:
+        tracked = self._objects.get(key)
+        return tracked.urgency if tracked is not None else Urgency.CHANGE
 
     async def _restore(self) -> None:
         """Learn what is ordered and what was reported: the state a predecessor left."""
@@ -260,8 +276,14 @@ class MemberWorker:
                 tracked = self._objects.track(key)
                 if tracked.arrived is not None:
                     await tracked.arrived.acknowledge()
-                tracked.arrived = delivery
+                tracked.arrived, tracked.received = delivery, self._clock.monotonic()
+                if self._waiting() > BODIES_MAX:
+                    delivery.forget_body()
                 self._hand_over(key)
+
+    def _waiting(self) -> int:
+        assert self._controller is not None
+        return self._controller.waiting + len(self._parked)
 
     def _hand_over(self, key: ObjectKey) -> None:
         """Let the loop take *key* once the foundations before it are in place."""

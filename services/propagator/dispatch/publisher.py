@@ -11,7 +11,7 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import STATUS, WORK
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.work import decode_report
+from shared.events.work import URGENT, decode_report
 from shared.telemetry.propagation import TRACEPARENT
 
 POLL_FIRST = timedelta(milliseconds=50)
@@ -109,6 +109,8 @@ def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, st
         "ce-id": f"{encoded.order.digest}-{expected}",
         "content-type": "application/json",
     }
+    if encoded.order.is_urgent:
+        headers[URGENT] = "removal" if encoded.order.is_tombstone else "move"
     if trace:
         headers[TRACEPARENT] = trace
     return headers

@@ -8,6 +8,7 @@ waits, so one is sent at least every half of that time, also by those who only s
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -39,7 +40,8 @@ class PullWorker:
         self._consumer = consumer
         self._service = service
         self._queue: asyncio.Queue[JetStreamDelivery | BaseException] = asyncio.Queue()
-        self._unanswered: set[JetStreamDelivery] = set()
+        # With the moment until which the server waits for a word at least.
+        self._unanswered: dict[JetStreamDelivery, float] = {}
         self._asked = 0
         self._pin: str | None = None
         self._wanted = asyncio.Event()
@@ -77,6 +79,7 @@ class PullWorker:
         while not self._missing:
             self._wanted.clear()
             await self._pull(2 * pause)
+            await self._keep()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: before 3.12 it may swallow a cancellation.
                 async with asyncio.timeout(pause):
@@ -102,6 +105,21 @@ class PullWorker:
         except nats.errors.Error as err:
             raise StoreUnavailable(f"cannot pull from {self._consumer.name}: {err}") from err
 
+    async def _keep(self) -> None:
+        """Ask for more time for what waits here, where the consumer says so."""
+        if not self._consumer.kept or not self._connection.connected:
+            return
+        now = asyncio.get_running_loop().time()
+        wait = self._consumer.ack_wait.total_seconds()
+        for delivery, since in list(self._unanswered.items()):
+            # The first come, or were answered for, first.
+            if now - since < wait / 3:
+                break
+            if delivery in self._unanswered:
+                del self._unanswered[delivery]
+                self._unanswered[delivery] = now
+                await delivery.working()
+
     def _start_over(self) -> None:
         self._asked = 0
         self._wanted.set()
@@ -119,7 +137,7 @@ class PullWorker:
         at = 4 if len(tokens) == 9 else 6
         found = Message(message.subject, message.data, headers, int(tokens[at + 1]))
         delivery = JetStreamDelivery(self, found, int(tokens[at]), message.reply)
-        self._unanswered.add(delivery)
+        self._unanswered[delivery] = asyncio.get_running_loop().time()
         self._queue.put_nowait(delivery)
 
     def _receive_status(self, headers: dict[str, str]) -> None:
@@ -148,7 +166,7 @@ class PullWorker:
 
     async def answer(self, delivery: "JetStreamDelivery", body: bytes, *, final: bool) -> None:
         if final:
-            self._unanswered.discard(delivery)
+            self._unanswered.pop(delivery, None)
         try:
             await self._connection.client.publish(delivery.reply, body)
         except nats.errors.Error as err:
@@ -201,9 +219,14 @@ class JetStreamDelivery:
         if not self._answered:
             await self._worker.answer(self, b"+WPI", final=False)
 
-    async def reject(self, reason: str) -> None:
+    def forget_body(self) -> None:
+        self.message = replace(self.message, body=b"")
+
+    async def reject(self, reason: str, body: bytes | None = None) -> None:
         if self._answered:
             return
+        if body is not None:
+            self.message = replace(self.message, body=body)
         # First the letter: dying in between leaves a repeat, which its id makes harmless.
         await self._worker.set_aside(self, reason)
         line = " ".join(reason.split())[:200]

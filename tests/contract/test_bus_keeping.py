@@ -1,0 +1,64 @@
+"""What a worker may do with much that waits its turn: keep it, and forget what it says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.apimachinery.manifest import ObjectKey
+from shared.bus.port import Bus, CaughtUp, Delivery, Message
+from shared.bus.topology import DEAD, WORK, worker
+from shared.events import subjects
+
+DEADLINE = 20.0
+
+
+def message(name: str, body: bytes = b"{}") -> Message:
+    return Message(subjects.work("eu", ObjectKey("apps", "deployments", "default", name)), body)
+
+
+async def delivered(iterator: AsyncIterator[Delivery]) -> Delivery:
+    return await asyncio.wait_for(anext(iterator), DEADLINE)
+
+
+async def test_what_a_worker_keeps_does_not_come_again_while_it_lives(
+    buses: tuple[Bus, Bus],
+) -> None:
+    one, other = buses
+    keeping = replace(worker("eu"), kept=True, ack_wait=timedelta(seconds=3))
+    await one.publish(message("kept"))
+    async with one.consume(keeping) as deliveries:
+        kept = await delivered(deliveries)
+        # Longer than the server would wait for a word.
+        await asyncio.sleep(4.5)
+        await one.publish(message("next"))
+        following = await delivered(deliveries)
+        assert (following.message.subject, following.attempt) == (message("next").subject, 1)
+        await following.acknowledge()
+    async with other.consume(keeping) as deliveries:
+        again = await delivered(deliveries)
+        assert (again.message.sequence, again.attempt) == (kept.message.sequence, 2)
+
+
+async def test_a_worker_knows_of_thousands_before_it_has_done_any(bus: Bus) -> None:
+    count = 3_000
+    await asyncio.gather(*(bus.publish(message(f"app-{number}")) for number in range(count)))
+    async with bus.consume(worker("eu")) as deliveries:
+        found = [await delivered(deliveries) for _ in range(count)]
+    assert len({each.message.subject for each in found}) == count
+
+
+async def test_a_forgotten_body_can_be_read_again_and_told_to_the_dead_letters(bus: Bus) -> None:
+    sequence = await bus.publish(message("a", b"what it said"))
+    async with bus.consume(worker("eu")) as deliveries:
+        delivery = await delivered(deliveries)
+        delivery.forget_body()
+        assert (delivery.message.body, delivery.message.sequence) == (b"", sequence)
+        last = await bus.last(WORK, delivery.message.subject)
+        assert last is not None
+        assert last.body == b"what it said"
+        await delivery.reject("no reason", last.body)
+    async with bus.follow(DEAD, ()) as letters:
+        letter = await asyncio.wait_for(anext(letters), DEADLINE)
+    assert not isinstance(letter, CaughtUp)
+    assert letter.body == b"what it said"

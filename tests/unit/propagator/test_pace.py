@@ -1,0 +1,70 @@
+"""How many objects a member gets at a time, played against members of three sorts."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.propagator.core.pace import FIRST, LEAST, Pace
+
+MOST = 64
+
+
+def play(pace: Pace, answers: int, latency: Callable[[int], float]) -> list[int]:
+    """Keep the member as busy as the limit allows; returns the limits on the way."""
+    limits = []
+    for _ in range(answers):
+        pace.answered(latency(pace.limit), pace.limit)
+        limits.append(pace.limit)
+    return limits
+
+
+def test_a_member_far_away_gets_the_most() -> None:
+    assert play(Pace(MOST), 2_000, lambda _: 0.2)[-1] == MOST
+
+
+def test_a_member_that_has_one_hand_gets_not_much_more_than_it_began_with() -> None:
+    # What more there is in hand only waits.
+    limits = play(Pace(MOST), 2_000, lambda in_hand: 0.01 * in_hand)
+    assert max(limits) < 2.5 * FIRST
+    assert min(limits) >= FIRST // 2
+
+
+def test_a_member_that_grows_slow_gets_less_and_when_it_is_well_again_more() -> None:
+    pace = Pace(MOST)
+    well = play(pace, 2_000, lambda _: 0.05)[-1]
+    slow = min(play(pace, 300, lambda _: 0.5))
+    again = play(pace, 2_000, lambda _: 0.05)[-1]
+    assert slow < well / 4
+    assert again == well
+
+
+def test_refusals_halve_down_to_one_and_answers_bring_it_back() -> None:
+    pace = Pace(MOST)
+    seen = []
+    for _ in range(6):
+        seen.append(pace.limit)
+        pace.refused()
+    assert seen == [16, 8, 4, 2, 1, 1]
+    assert play(pace, 2_000, lambda _: 0.05)[-1] == MOST
+
+
+def test_a_member_of_which_little_is_asked_keeps_its_limit() -> None:
+    pace = Pace(MOST)
+    for _ in range(1_000):
+        pace.answered(0.05, 1)
+    assert pace.limit == FIRST
+
+
+@given(
+    most=st.integers(1, 200),
+    steps=st.lists(st.one_of(st.none(), st.floats(0, 60, allow_nan=False)), max_size=400),
+)
+def test_whatever_happens_it_stays_within_its_bounds(most: int, steps: list[float | None]) -> None:
+    pace = Pace(most)
+    for seconds in steps:
+        if seconds is None:
+            pace.refused()
+        else:
+            pace.answered(seconds, pace.limit)
+        assert LEAST <= pace.limit <= most
