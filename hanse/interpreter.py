@@ -30,7 +30,15 @@ from shared.apimachinery.manifest import (
 from shared.apiserver.requests.bodies import KubernetesLoader
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.errors import HanseError, InvalidObject
-from shared.interpreter.cases import ERROR, OPERATIONS, Case, CaseFile, answer, surprises
+from shared.interpreter.cases import (
+    ERROR,
+    OPERATIONS,
+    WHOLE_OBJECTS,
+    Case,
+    CaseFile,
+    answer,
+    surprises,
+)
 from shared.interpreter.registry import Interpreters, read_declaration, ready_made
 from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.http import open_member
@@ -192,6 +200,12 @@ def _has_failed(said: dict[str, Any]) -> bool:
     return any(isinstance(one, dict) and set(one) == {ERROR} for one in said.values())
 
 
+def _without_header(manifest: Manifest) -> Manifest:
+    """What an operation can have changed, without what is the same in every object."""
+    names = ("apiVersion", "kind", "metadata", "status")
+    return {name: value for name, value in manifest.items() if name not in names}
+
+
 def _title(manifest: Manifest) -> str:
     place = "/".join(part for part in (namespace_of(manifest), name_of(manifest)) if part)
     return f"{manifest.get('kind')} {place}"
@@ -218,7 +232,8 @@ def _print(
     for case, said in answers:
         print(f"{_title(case.object)}:")
         for operation, value in said.items():
-            shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            told = _without_header(value) if operation in WHOLE_OBJECTS else value
+            shown = told if isinstance(told, str) else msgspec.json.encode(told).decode()
             print(f"  {operation:<25}{shown}")
     for case, why in results:
         print(f"{'FAILED' if why else 'passed'}  {case.name or _title(case.object)}")

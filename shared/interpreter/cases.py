@@ -55,7 +55,7 @@ def surprises(interpreter: Interpreter, case: Case) -> list[str]:
             found.append(f"{operation}: is no operation; there are {', '.join(OPERATIONS)}")
             continue
         said = answer(interpreter, case, [operation])[operation]
-        agrees = _holds(said, expected) if operation in _WHOLE_OBJECTS else said == expected
+        agrees = _holds(said, expected) if operation in WHOLE_OBJECTS else said == expected
         if not agrees:
             found.append(f"{operation}: expected {expected!r}, but it is {said!r}")
     return found
@@ -118,4 +118,4 @@ OPERATIONS: Mapping[str, Callable[[Interpreter, Case], Any]] = {
 }
 """By the names that Karmada has for them."""
 
-_WHOLE_OBJECTS = ("replicaRevision", "retention")
+WHOLE_OBJECTS = ("replicaRevision", "retention")

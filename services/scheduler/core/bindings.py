@@ -105,17 +105,25 @@ def _is_staged(key: ObjectKey) -> bool:
     return (key.group, key.resource) not in NEVER_STAGED
 
 
-def following_spec(key: ObjectKey, template: Manifest, uses: Sequence[Use]) -> BindingSpec:
-    """Place what no policy selects where *uses* need it, as careful as the most careful of them."""
+def following_spec(
+    key: ObjectKey,
+    template: Manifest,
+    uses: Sequence[Use],
+    staying: Sequence[TargetCluster] = (),
+) -> BindingSpec:
+    """Place what no policy selects where *uses* need it, as careful as the most careful of them.
+
+    *staying*: where it remains though nobody needs it there.
+    """
     required_by = snapshots(uses)
     return BindingSpec(
         resource=_resource(key, template),
         conflict_resolution=most_careful(uses),
         preserve_resources_on_deletion=any(use.preserves for use in uses),
         adopted_resources_on_deletion=(
-            "Delete" if all(use.deletes_adopted for use in uses) else "GiveBack"
+            "Delete" if uses and all(use.deletes_adopted for use in uses) else "GiveBack"
         ),
-        clusters=with_required((), required_by),
+        clusters=with_required((), required_by, staying),
         required_by=required_by,
     )
 

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 
 from shared.api.binding import BindingSnapshot, BindingSpec, TargetCluster
 from shared.api.policy import ConflictResolution, PropagationPolicy
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
+from shared.apimachinery.manifest import (
+    GroupVersionKind,
+    Manifest,
+    ObjectKey,
+    name_of,
+    namespace_of,
+)
 from shared.interpreter.dependencies import Reference
 
 Identity = tuple[str, str, str, str]
 """Group, kind, namespace and name: what a reference names, in whatever version."""
+
+_HOLDING_DATA = frozenset({("", "persistentvolumeclaims")})
 
 BoundAs = Callable[[Identity], "Use | None"]
 
@@ -166,12 +174,26 @@ def required_clusters(required_by: Iterable[BindingSnapshot]) -> set[str]:
     return {name for one in required_by for name in one.clusters}
 
 
+def stays(key: ObjectKey, before: BindingSpec | None) -> tuple[TargetCluster, ...]:
+    """Return where an object with data in it remains though nobody needs it there any more.
+
+    A claim that followed a workload is not removed by the workload's end, nor by its move: it goes
+    when it is deleted itself.
+    """
+    if before is None or (key.group, key.resource) not in _HOLDING_DATA:
+        return ()
+    return tuple(one for one in before.clusters if one.required)
+
+
 def with_required(
-    clusters: Iterable[TargetCluster], required_by: Sequence[BindingSnapshot]
+    clusters: Iterable[TargetCluster],
+    required_by: Sequence[BindingSnapshot],
+    staying: Sequence[TargetCluster] = (),
 ) -> tuple[TargetCluster, ...]:
-    """Add to an object's own targets those where others need it."""
+    """Add to an object's own targets those where others need it, and where it stays."""
     own = tuple(clusters)
-    if not required_by:
+    if not required_by and not staying:
         return own
-    more = required_clusters(required_by) - {one.name for one in own}
+    more = required_clusters(required_by) | {one.name for one in staying}
+    more -= {one.name for one in own}
     return own + tuple(TargetCluster(name=name, required=True) for name in sorted(more))

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.scheduler.core.workload import Workload
-from shared.api.binding import ClusterReport, TargetCluster
+from shared.api.binding import ClusterReport, TargetCluster, is_built_in
 from shared.clock import parse_time
 
 SETTLING = timedelta(seconds=60)
+_COUNTS = ("availableReplicas", "readyReplicas")
 
 
 def count_missing(
@@ -73,6 +74,9 @@ def _available(workload: Workload, report: ClusterReport | None) -> int:
         # A finished Job counts as running: nothing is missing.
         enough = workload.demand.count if workload.demand else 0
         return enough if _is_healthy(report) else _count(report, "ready")
+    if not is_built_in(workload.gvk.group) and not any(name in report.status for name in _COUNTS):
+        # A custom kind that counts otherwise, or not at all: its health has the word.
+        return workload.demand.count if workload.demand and _is_healthy(report) else 0
     return _count(report, "availableReplicas") or _count(report, "readyReplicas")
 
 

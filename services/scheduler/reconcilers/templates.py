@@ -20,6 +20,7 @@ from services.scheduler.core.bindings import (
     workload_of,
 )
 from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.dependents import stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.schedule import schedule
@@ -87,11 +88,12 @@ class TemplateReconciler:
         if policy is None and bound is not None and bound.binding.spec.policy.name:
             await self._confirm_unselected(template)
         uses = await self._followers.users(template, policy, bound)
-        if policy is None and not uses:
+        staying = stays(key, bound.binding.spec if bound is not None else None)
+        if policy is None and not (uses or staying):
             return await self._unbind(bound)
         fleet = self._federation.fleet()
         if policy is None:
-            spec = following_spec(key, template, uses)
+            spec = following_spec(key, template, uses, staying)
             decision: Decision = Scheduled(clusters=spec.clusters, needed_by=names_of(uses))
         else:
             workload, decision = self._decide(key, template, policy, bound, fleet)

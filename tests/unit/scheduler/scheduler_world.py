@@ -110,6 +110,7 @@ _RESOURCES = {
     "Namespace": "namespaces",
     "Widget": "widgets",
     "Secret": "secrets",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
     "ServiceAccount": "serviceaccounts",
     "Service": "services",
     "Ingress": "ingresses",

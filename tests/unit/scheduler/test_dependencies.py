@@ -161,6 +161,29 @@ async def test_a_policy_of_its_own_has_the_last_word(world):
     assert set(world.shares(SETTINGS)) == {"eu-1"}
 
 
+async def test_a_claim_outlives_its_users_for_it_holds_their_data(world):
+    claim = {**a_config_map("disk"), "kind": "PersistentVolumeClaim"}
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "disk"}}]
+    db = a_user("db", settings="", volumes=volumes)
+    await world.put(claim, db, placed("db", "eu-1"))
+    await world.settle()
+    assert set(world.shares(claim)) == {"eu-1"}
+    await world.report(db, eu_1="Healthy")
+    await world.put(placed("db", "us-1"))
+    await world.settle()
+    await world.wait(5)
+    await world.report(db, us_1="Healthy")
+    assert world.leaving(db) == {}
+    assert set(world.shares(claim)) == {"eu-1", "us-1"}
+    await world.remove(db)
+    await world.settle()
+    assert set(world.shares(claim)) == {"eu-1", "us-1"}
+    assert world.binding(claim).spec.required_by == ()
+    await world.remove(claim)
+    await world.settle()
+    assert world.binding(claim) is None
+
+
 async def test_what_several_need_is_handled_as_the_most_careful_of_them_says(world):
     await world.put(SETTINGS, a_user("web"), a_user("api"))
     await world.put(placed("web", "eu-1", conflictResolution="Overwrite"))
