@@ -42,11 +42,13 @@ class Hub:
         listing = await self.api.list(await self.kind(gvk), label_selector=label_selector)
         return list(listing.items)
 
-    async def delete(self, gvk: GroupVersionKind, namespace: str, name: str) -> bool:
+    async def delete(
+        self, gvk: GroupVersionKind, namespace: str, name: str, *, propagation: str = "Background"
+    ) -> bool:
         """Delete what is there now; False where nothing is."""
         found = await self.get(gvk, namespace, name)
         if found is None:
             return False
         return await self.api.delete(
-            await self.kind(gvk), namespace, name, uid=uid_of(found), propagation="Background"
+            await self.kind(gvk), namespace, name, uid=uid_of(found), propagation=propagation
         )

@@ -20,6 +20,9 @@ URGENT = "Hanse-Urgent"
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
 
+REMOVING = "Removing"
+"""Reason of a report: the member agreed to remove it, and the message says what holds it."""
+
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="work.ordered.v1"):
     """Desired state of one object in one member. `manifest` null is a tombstone: remove it.
@@ -47,6 +50,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     since: str = ""
     # Not encoded where it is not set: plain orders stay as small, and keep their digest.
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
+    # Of a tombstone: how the member deletes what depends on the object; unset is Background.
+    cascade: Literal["Background", "Foreground"] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ownership(self) -> OwnershipTerms:

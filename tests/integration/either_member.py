@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from shared.api.binding import WORKS_FINALIZER
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -26,6 +27,8 @@ from tests.federation import Federation, TestMember, eventually
 
 MEMBER = "eu-1"
 NAMESPACE = "default"
+NOW = "2026-01-01T00:00:00Z"
+KEEP = "preserveResourcesOnDeletion"
 CONFIG_MAPS = ResourceType(GroupVersionKind("", "v1", "ConfigMap"), "configmaps", namespaced=True)
 SECRETS = ResourceType(GroupVersionKind("", "v1", "Secret"), "secrets", namespaced=True)
 DEPLOYMENTS = ResourceType(
@@ -107,6 +110,34 @@ class Ground:
         }
         await self.federation.write(key, template)
         return await self.federation.bind(key, {MEMBER: None}, **spec)
+
+    async def take_back(
+        self, binding: ObjectKey, *, orphan: bool = False, foreground: bool = False
+    ) -> None:
+        """Delete the template of *binding* as the hub's API server and the scheduler would."""
+        stored = await self.federation.store.get(binding)
+        assert stored is not None
+        resource = stored.manifest["spec"]["resource"]
+        group = resource["apiVersion"].rpartition("/")[0]
+        key = ObjectKey(group, resource["resource"], NAMESPACE, resource["name"])
+        template = await self.federation.store.get(key)
+        assert template is not None
+        if foreground:
+            going = copy(template.manifest)
+            going["metadata"] |= {"deletionTimestamp": NOW, "finalizers": ["foregroundDeletion"]}
+            await self.federation.write(key, going)
+        else:
+            await self.federation.delete(key)
+        leaving = copy(stored.manifest)
+        leaving["metadata"] |= {"deletionTimestamp": NOW, "finalizers": [WORKS_FINALIZER]}
+        leaving["spec"] |= {"clusters": [], **({KEEP: True} if orphan else {})}
+        await self.federation.write(binding, leaving)
+
+    async def until_parted(self, binding: ObjectKey) -> None:
+        async def gone() -> bool:
+            return await self.federation.store.get(binding) is None
+
+        await eventually(gone)
 
     def key(self, kind: ResourceType, name: str) -> ObjectKey:
         return ObjectKey(kind.gvk.group, kind.resource, NAMESPACE, name)

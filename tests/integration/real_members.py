@@ -77,11 +77,19 @@ class Ground:
         for manifest in manifests:
             await self.federation.hub.apply(manifest)
 
-    async def delete(self, manifest: Manifest) -> None:
+    async def delete(self, manifest: Manifest, *, propagation: str = "Background") -> None:
         namespace = namespace_of(manifest)
         await self.federation.hub.delete(
-            GroupVersionKind.of(manifest), namespace, name_of(manifest)
+            GroupVersionKind.of(manifest), namespace, name_of(manifest), propagation=propagation
         )
+
+    async def until_unbound(self, binding: str) -> None:
+        gvk = GroupVersionKind.parse("hanse.dev/v1alpha1", "ResourceBinding")
+
+        async def gone() -> bool:
+            return await self.federation.hub.get(gvk, NAMESPACE, binding) is None
+
+        await until(gone, what=f"the end of {binding}")
 
     async def live(self, member: str, kind: ResourceType, name: str) -> Manifest:
         """The object in *member*; empty where there is none, or no such kind."""

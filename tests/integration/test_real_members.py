@@ -13,7 +13,7 @@ import pytest_asyncio
 from hanse.demo import holdings
 from hanse.join import JoinRefused, Place, join
 from hanse.leave import leave
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
 from shared.runtime.kubeconfig import write_kubeconfig
@@ -305,6 +305,63 @@ async def test_a_refusal_is_a_condition_and_what_ran_runs_on(ground: Ground) -> 
     await ground.until_everywhere(
         SERVICES, "fixed", lambda found: found["spec"]["sessionAffinity"] == "ClientIP"
     )
+
+
+async def test_a_finalizer_in_a_member_holds_the_binding_which_says_so(ground: Ground) -> None:
+    await ground.apply(a_config_map("held"))
+    await ground.until_everywhere(CONFIG_MAPS, "held")
+    hold: Manifest = {"metadata": {"finalizers": ["example.com/hold"]}}
+    await ground.members[EAST].merge(CONFIG_MAPS, NAMESPACE, "held", hold)
+    await ground.delete(a_config_map("held"))
+
+    async def held() -> str:
+        found = await ground.condition("held-configmap", "Removing")
+        return str(found["message"]) if found.get("status") == "True" else ""
+
+    said = await until(held)
+    assert said.startswith(f"{EAST}: held by example.com/hold since 2")
+    await ground.members[EAST].merge(
+        CONFIG_MAPS, NAMESPACE, "held", {"metadata": {"finalizers": None}}
+    )
+    await ground.until_unbound("held-configmap")
+    assert not await ground.live(EAST, CONFIG_MAPS, "held")
+
+
+async def test_what_is_orphaned_at_the_hub_stays_in_the_members(ground: Ground) -> None:
+    await ground.apply(a_config_map("orphan", colour="red"))
+    await ground.until_everywhere(CONFIG_MAPS, "orphan")
+    await ground.delete(a_config_map("orphan"), propagation="Orphan")
+    await ground.until_unbound("orphan-configmap")
+    for member in ground.members:
+        live = await ground.live(member, CONFIG_MAPS, "orphan")
+        assert live["data"] == {"colour": "red"}
+        assert "labels" not in live["metadata"]
+        assert not live["metadata"].get("managedFields")
+
+
+async def test_in_the_foreground_the_template_waits_for_the_members(ground: Ground) -> None:
+    await ground.apply(a_deployment("front"))
+    await ground.until_everywhere(DEPLOYMENTS, "front")
+    await ground.delete(a_deployment("front"), propagation="Foreground")
+    # Nobody collects garbage in these members: the finalizer tells how they were asked.
+    live = await ground.until_live(
+        EAST, DEPLOYMENTS, "front", lambda it: it["metadata"].get("deletionTimestamp")
+    )
+    assert live["metadata"]["finalizers"] == ["foregroundDeletion"]
+    gvk = GroupVersionKind.parse("apps/v1", "Deployment")
+    assert await ground.federation.hub.get(gvk, NAMESPACE, "front")
+    for member in ground.members:
+        await ground.until_live(
+            member, DEPLOYMENTS, "front", lambda it: it["metadata"].get("deletionTimestamp")
+        )
+        await ground.members[member].merge(
+            DEPLOYMENTS, NAMESPACE, "front", {"metadata": {"finalizers": None}}
+        )
+
+    async def gone() -> bool:
+        return await ground.federation.hub.get(gvk, NAMESPACE, "front") is None
+
+    await until(gone)
 
 
 async def test_what_the_hub_stores_may_be_too_large_for_a_member(ground: Ground) -> None:

@@ -6,12 +6,13 @@ scheduler removes an old share on the strength of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from services.health.core.drift import with_drifted
+from services.health.core.removing import held_up, with_removing
 from shared.api.binding import (
     AGGREGATED,
     FULLY_APPLIED,
@@ -41,6 +42,8 @@ class Folded:
     reports: tuple[ClusterReport, ...]
     leaving: frozenset[str]
     silent: frozenset[str]
+    held_up: Mapping[str, str] = field(default_factory=dict)
+    """Cluster -> what holds there what is to be removed."""
 
 
 def fold(
@@ -61,6 +64,7 @@ def fold(
         reports=tuple(found),
         leaving=frozenset(leaving),
         silent=frozenset(silent) & {each.cluster for each in found},
+        held_up=held_up(reports),
     )
 
 
@@ -116,6 +120,7 @@ def binding_status(
     for condition in judged:
         placed = msgspec.structs.replace(condition, observed_generation=generation)
         conditions = with_condition(conditions, placed, now=now)
+    conditions = with_removing(conditions, folded.held_up, generation=generation, now=now)
     conditions = with_drifted(conditions, folded.reports, generation=generation, now=now)
     return BindingStatus(
         observed_generation=generation,

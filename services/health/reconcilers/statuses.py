@@ -22,6 +22,7 @@ from services.health.core.fold import (
     same_but_for_times,
     template_status,
 )
+from services.health.core.removing import held_up, with_removing
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.verdicts import CLUSTERS
 from shared.api.binding import ResourceBinding
@@ -288,6 +289,10 @@ class StatusReconciler:
             await self._write_sum(self._sum(key, None, NOTHING)[0])
             return Done()
         binding = read(stored.manifest, ResourceBinding)
+        if binding.metadata.deletion_timestamp is not None:
+            await self._write_farewell(key, stored, binding)
+            await self._write_sum(self._sum(key, None, NOTHING)[0])
+            return Done()
         silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
         folded = fold(binding, self._reports.of(key), silent)
         summed, trouble = self._sum(key, binding, folded)
@@ -296,6 +301,20 @@ class StatusReconciler:
         if written:
             self._pace.wrote(key)
         return Done()
+
+    async def _write_farewell(
+        self, key: ObjectKey, stored: Stored, binding: ResourceBinding
+    ) -> None:
+        """Say of a binding that goes what holds it, and nothing else: most are gone at once."""
+        conditions = with_removing(
+            binding.status.conditions,
+            held_up(self._reports.of(key)),
+            generation=binding.metadata.generation,
+            now=format_time(self._clock.now()),
+        )
+        if conditions != binding.status.conditions:
+            status = stored.manifest.get("status") or {}
+            await self._write(stored, {**status, "conditions": section(tuple(conditions))})
 
     async def _write_binding(
         self, stored: Stored, binding: ResourceBinding, folded: Folded, trouble: str

@@ -9,6 +9,8 @@ from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reports import Reports
 from services.propagator.core.adoption import given_back, owner_of
+from services.propagator.core.removing import held_up
+from shared.apimachinery.manifest import Manifest
 from shared.controller.result import Result
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi, ResourceType
@@ -44,12 +46,13 @@ class Remover:
     async def remove(self, tracked: TrackedObject, order: WorkOrder) -> Result:
         kind = tracked.kind
         assert kind is not None
+        live: Manifest | None = None
         if tracked.removing and tracked.seen is None and not tracked.doubted:
             # The watch showed the end of what the member agreed to delete.
             return await self._outcomes.removed(tracked)
         seen = tracked.seen
         if seen is None or tracked.removing or tracked.doubted or not self._watches.is_synced(kind):
-            await look_at(self._api, tracked)
+            live = await look_at(self._api, tracked)
             seen = tracked.seen
         if seen is None or not seen.ours:
             return await self._outcomes.removed(tracked)
@@ -59,10 +62,12 @@ class Remover:
             await self._give_back(tracked, kind)
             return await self._outcomes.removed(tracked, preserved=True)
         if tracked.removing != seen.uid:
-            await self._delete(tracked, kind, seen.uid)
+            await self._delete(tracked, kind, seen.uid, order)
             if tracked.seen is None:
                 return await self._outcomes.removed(tracked)
             self._reports.removing(tracked)
+        else:
+            self._reports.removing(tracked, held_up(live))
         # Done for now, but pending until it is gone: its finalizers may take long.
         return await self._outcomes.underway(tracked, POLL)
 
@@ -78,12 +83,18 @@ class Remover:
                 manager=owner_of(live),
             )
 
-    async def _delete(self, tracked: TrackedObject, kind: ResourceType, uid: str) -> None:
+    async def _delete(
+        self, tracked: TrackedObject, kind: ResourceType, uid: str, order: WorkOrder
+    ) -> None:
         # Before the call: the watch may show the end before the answer comes.
         tracked.removing, agreed = uid, False
         try:
             await self._api.delete(
-                kind, tracked.key.namespace, tracked.key.name, uid=uid, propagation="Background"
+                kind,
+                tracked.key.namespace,
+                tracked.key.name,
+                uid=uid,
+                propagation=order.cascade or "Background",
             )
             agreed = True
         finally:

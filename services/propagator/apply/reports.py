@@ -12,7 +12,7 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
-from shared.events.work import WorkReport
+from shared.events.work import REMOVING, WorkReport
 from shared.events.work_facts import WorkApplied, WorkRemoved
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
@@ -91,9 +91,9 @@ class Reports:
             observed=seen_at,
         )
 
-    def removing(self, tracked: TrackedObject) -> None:
-        """The member agreed to delete it; it is still there."""
-        self._report(tracked, applied=False, present=True, reason="Removing")
+    def removing(self, tracked: TrackedObject, held_up: str = "") -> None:
+        """The member agreed to delete it; it is still there, for *held_up* says what."""
+        self._report(tracked, applied=False, present=True, reason=REMOVING, message=held_up)
 
     def removed(self, tracked: TrackedObject, *, preserved: bool) -> None:
         self._report(tracked, applied=True, present=False)

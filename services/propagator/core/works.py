@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
 from shared.api.binding import BindingSpec
 from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
@@ -147,8 +148,8 @@ def asking(encoded: Encoded, since: str) -> Encoded:
     return Encoded(order, encode_order(order))
 
 
-def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
-    """The order to remove what *held* asked for."""
+def make_tombstone(key: ObjectKey, held: Held, farewell: Farewell = PLAIN_FAREWELL) -> Encoded:
+    """The order to remove what *held* asked for, in the way that *farewell* says."""
     return _seal(
         WorkOrder(
             api_version=held.api_version,
@@ -161,8 +162,9 @@ def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
             digest="",
             template_uid=held.template_uid,
             template_generation=held.template_generation,
-            preserve_on_deletion=held.preserve_on_deletion,
+            preserve_on_deletion=held.preserve_on_deletion or farewell.preserve,
             terms=held.terms,
+            cascade=msgspec.UNSET if farewell.cascade == "Background" else farewell.cascade,
         )
     )
 

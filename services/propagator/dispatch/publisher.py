@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
 from services.propagator.core.works import Encoded, Held, Plan, held_by, make_tombstone
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
@@ -26,7 +27,12 @@ class WorkPublisher:
         self._log = log
 
     async def carry_out(
-        self, key: ObjectKey, plan: Plan, orders: Mapping[str, Encoded], trace: str | None
+        self,
+        key: ObjectKey,
+        plan: Plan,
+        orders: Mapping[str, Encoded],
+        trace: str | None,
+        farewell: Farewell = PLAIN_FAREWELL,
     ) -> None:
         """Publish, revoke and forget; raises `StaleRevision` where another dispatcher wrote.
 
@@ -35,7 +41,7 @@ class WorkPublisher:
         held = self._log.of(key)
         writes = [self._publish(key, cluster, orders[cluster], trace) for cluster in plan.publish]
         for cluster in plan.revoke:
-            tombstone = make_tombstone(key, held[cluster])
+            tombstone = make_tombstone(key, held[cluster], farewell)
             writes.append(self._publish(key, cluster, tombstone, trace))
         writes += [self._forget(key, cluster) for cluster in plan.forget]
         if len(writes) == 1:

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from services.propagator.core.farewell import (
+    PLAIN_FAREWELL,
+    Farewell,
+)
 from services.propagator.core.namespaces import (
     UNMANAGED,
     is_namespace,
@@ -25,6 +29,7 @@ from services.propagator.core.render import render_namespace, stamp
 from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import ParsedObjects, render_orders
+from services.propagator.dispatch.partings import Partings, Unsettled
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
 from services.propagator.dispatch.rollouts.director import Bound, RolloutDirector
 from services.propagator.dispatch.work_log import WorkLog
@@ -52,6 +57,8 @@ class _Desired:
     orders: dict[str, Encoded] = field(default_factory=dict)
     undecided: set[str] = field(default_factory=set)
     trace: str | None = None
+    farewell: Farewell | None = None
+    """Where the binding goes: how what it asked for is taken back."""
 
 
 class DispatchReconciler:
@@ -79,6 +86,7 @@ class DispatchReconciler:
         self._failures = failures
         self._rollouts = rollouts
         self._wake = wake
+        self._partings = Partings(store, bindings, log)
         self._polls: Counter[ObjectKey] = Counter()
         # Works on their way into a namespace: it must not be revoked under them.
         self._arriving: dict[str, Counter[str]] = {}
@@ -108,6 +116,14 @@ class DispatchReconciler:
         stored, binding = found
         template = self._store.mirror.get(key)
         resource = binding.spec.resource
+        try:
+            farewell = await self._partings.farewell(key, stored, binding)
+        except Unsettled:
+            return None
+        if farewell is not None:
+            self._failures.report(key, 0, {})
+            await self._rollouts.forget(key)
+            return _Desired(trace=stored.trace, farewell=farewell)
         if (
             template is None
             or uid_of(template.manifest) != resource.uid
@@ -148,11 +164,19 @@ class DispatchReconciler:
                     desired.orders[cluster].order.preserve_on_deletion for cluster in plan.publish
                 )
                 await self._ensure_namespace(key.namespace, plan.publish, preserved=preserved)
+            if plan.revoke and _preserves(desired.farewell) and key.namespace not in UNMANAGED:
+                # What stays there must not go with the namespace.
+                await self._ensure_namespace(key.namespace, plan.revoke, preserved=True)
             if plan.publish or plan.revoke or plan.forget:
                 # What is ordered now is asked after soon again.
                 self._polls.pop(key, None)
-                await self._publisher.carry_out(key, plan, desired.orders, desired.trace)
-        return await self._await_removals(key, desired.orders, fleet)
+                await self._publisher.carry_out(
+                    key, plan, desired.orders, desired.trace, desired.farewell or PLAIN_FAREWELL
+                )
+        result = await self._await_removals(key, desired.orders, fleet)
+        if desired.farewell is not None:
+            await self._partings.part(key, desired.orders)
+        return result
 
     async def _await_removals(
         self, key: ObjectKey, orders: Collection[str], fleet: Collection[str]
@@ -265,3 +289,7 @@ class DispatchReconciler:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._namespace_locks.setdefault(name, asyncio.Lock())
+
+
+def _preserves(farewell: Farewell | None) -> bool:
+    return farewell is not None and farewell.preserve

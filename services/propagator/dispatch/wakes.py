@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from services.propagator.core.farewell import is_leaving
 from services.propagator.core.namespaces import is_namespace, namespace_key
 from services.propagator.core.overrides import closeness
 from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
@@ -55,7 +56,7 @@ class Wakes:
 
     def _binding_keys(self, change: Change) -> Iterable[ObjectKey]:
         # Health writes the status far more often than the scheduler decides.
-        decided = not change.only_status and _differs(change, "spec")
+        decided = not change.only_status and (_differs(change, "spec") or _begins_to_go(change))
         if not decided and not _is_staged(change.stored):
             return ()
         template = template_key(change.stored)
@@ -117,6 +118,11 @@ def _is_staged(binding: Stored) -> bool:
         # Of thousands none is decoded for this.
         return False
     return (binding.manifest.get("spec") or {}).get("rollout") is not None
+
+
+def _begins_to_go(change: Change) -> bool:
+    before = change.previous
+    return is_leaving(change.stored.manifest) and not (before and is_leaving(before.manifest))
 
 
 def _differs(change: Change, section: str) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import msgspec
+
 from services.scheduler.core.decision import (
     Decision,
     Scheduled,
@@ -46,6 +48,30 @@ def is_dismantled(template: Manifest) -> bool:
     metadata = template.get("metadata") or {}
     finalizers = metadata.get("finalizers") or ()
     return bool(metadata.get("deletionTimestamp")) and "foregroundDeletion" in finalizers
+
+
+def is_orphaning(template: Manifest) -> bool:
+    """Whether a template is about to go without what depends on it (`--cascade=orphan`)."""
+    metadata = template.get("metadata") or {}
+    return bool(metadata.get("deletionTimestamp")) and "orphan" in (
+        metadata.get("finalizers") or ()
+    )
+
+
+def is_orphan(binding: ResourceBinding) -> bool:
+    """Whether the template was taken from its owners: then what runs in the members stays."""
+    uid = binding.spec.resource.uid
+    return all(owner.uid != uid for owner in binding.metadata.owner_references)
+
+
+def farewell_to(binding: ResourceBinding, *, preserve: bool) -> BindingSpec:
+    """The spec of a binding that asks for nothing any more."""
+    return msgspec.structs.replace(
+        binding.spec,
+        clusters=(),
+        evictions=(),
+        preserve_resources_on_deletion=preserve or binding.spec.preserve_resources_on_deletion,
+    )
 
 
 def workload_of(

@@ -55,9 +55,13 @@ def policies_changed(
     before: ResourceBinding | None, after: ResourceBinding | None
 ) -> set[ObjectKey]:
     """Policies whose number of templates a change of a binding may change."""
-    old = {policy_key(before.spec.policy)} if before is not None else set()
-    new = {policy_key(after.spec.policy)} if after is not None else set()
-    return old ^ new
+    return _counted_for(before) ^ _counted_for(after)
+
+
+def _counted_for(binding: ResourceBinding | None) -> set[ObjectKey]:
+    if binding is None or binding.metadata.deletion_timestamp is not None:
+        return set()
+    return {policy_key(binding.spec.policy)}
 
 
 def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) -> bool:
@@ -66,6 +70,8 @@ def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) 
     Its going, its spec in other hands, or, while something moves, news from the members.
     """
     if before is None or after is None or before.spec != after.spec:
+        return True
+    if before.metadata.deletion_timestamp != after.metadata.deletion_timestamp:
         return True
     scheduled = find_condition(before.status.conditions, SCHEDULED)
     if scheduled != find_condition(after.status.conditions, SCHEDULED):

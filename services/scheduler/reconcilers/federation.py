@@ -55,6 +55,10 @@ class Bound:
     stored: Stored
     binding: ResourceBinding
 
+    @property
+    def is_leaving(self) -> bool:
+        return self.binding.metadata.deletion_timestamp is not None
+
 
 class Federation:
     """Policies, members and bindings. `follow` it before use; used from one event loop."""
@@ -128,7 +132,16 @@ class Federation:
 
     def _placed(self, template: ObjectKey) -> Placed | None:
         bound = self.bound(template)
-        return (bound.stored.key, bound.binding.spec) if bound is not None else None
+        if bound is None or self._is_over(bound):
+            return None
+        return bound.stored.key, bound.binding.spec
+
+    def _is_over(self, bound: Bound) -> bool:
+        """Whether it only waits for its works to go; what somebody deleted may be called back."""
+        spec = bound.binding.spec
+        if not bound.is_leaving:
+            return False
+        return not spec.clusters or self._mirror.get(spec.resource.key) is None
 
     def templates_of(self, policy: ObjectKey) -> int:
         """How many templates are bound under a policy."""
@@ -255,7 +268,9 @@ class Federation:
         if not change.only_status:
             self.following.note_binding(
                 before.binding.spec if before is not None else None,
-                (key, after.binding.spec) if after is not None else None,
+                (key, after.binding.spec)
+                if after is not None and not self._is_over(after)
+                else None,
             )
         if quietly or (before is None and after is None):
             return ()
@@ -300,7 +315,8 @@ class Federation:
             spec = after.binding.spec
             self._bound[key] = after
             self._binding_of[spec.resource.key] = key
-            self._templates_of.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
+            if not after.is_leaving:
+                self._templates_of.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
 
 
 def template_keys(change: Change) -> Iterable[ObjectKey]:

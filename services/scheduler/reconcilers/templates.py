@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -11,9 +12,12 @@ from opentelemetry import trace
 from services.scheduler.core.bindings import (
     DECIDED_AT,
     condition_of,
+    farewell_to,
     following_spec,
     is_built_in,
     is_dismantled,
+    is_orphan,
+    is_orphaning,
     owner_of,
     refusal,
     spec_of,
@@ -28,7 +32,7 @@ from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Bound, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
-from shared.api.binding import SCHEDULED, BindingSpec, binding_key
+from shared.api.binding import SCHEDULED, WORKS_FINALIZER, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
 from shared.api.policy import PropagationPolicy
@@ -79,6 +83,8 @@ class TemplateReconciler:
         template = stored.manifest
         if is_dismantled(template):
             return await self._unbind(bound)
+        if is_orphaning(template):
+            return Done()
         if bound is not None and self._federation.is_unreadable(
             policy_key(bound.binding.spec.policy)
         ):
@@ -179,7 +185,10 @@ class TemplateReconciler:
         fresh = await self._store.get(key)
         if fresh is not None and is_template(key, fresh.manifest):
             raise StaleRevision(f"{key} exists, but has not been seen yet")
-        return await self._unbind(bound)
+        if bound.is_leaving:
+            # Dispatch takes back what it asks for, and lets it go then.
+            return Done()
+        return await self._unbind(bound, preserve=is_orphan(bound.binding))
 
     async def _confirm_unselected(self, template: Manifest) -> None:
         policies = []
@@ -189,13 +198,26 @@ class TemplateReconciler:
         if select_policy(template, policies) is not None:
             raise StaleRevision("a policy selects the template, but has not been seen yet")
 
-    async def _unbind(self, bound: Bound | None) -> Result:
-        """Delete the binding; dispatch then takes the works back."""
-        if bound is not None:
-            stored = bound.stored
+    async def _unbind(self, bound: Bound | None, *, preserve: bool = False) -> Result:
+        """Have the binding ask for nothing; dispatch takes the works back and lets it go then."""
+        if bound is None:
+            return Done()
+        stored, binding = bound.stored, bound.binding
+        if WORKS_FINALIZER not in binding.metadata.finalizers:
             await self._store.delete(stored.key, stored.manifest, expected=stored.revision)
-            self._announcements.forget(stored.key)
-            log.info("binding.deleted", binding=str(stored.key))
+        else:
+            spec = farewell_to(binding, preserve=preserve)
+            if bound.is_leaving and spec == binding.spec:
+                return Done()
+            manifest = copy(stored.manifest)
+            manifest["spec"] = section(spec)
+            metadata = manifest["metadata"]
+            metadata["generation"] = generation_of(manifest) + 1
+            metadata.setdefault("deletionTimestamp", format_time(self._clock.now()))
+            metadata.setdefault("deletionGracePeriodSeconds", 0)
+            await self._store.update(stored.key, manifest, expected=stored.revision)
+        self._announcements.forget(stored.key)
+        log.info("binding.deleted", binding=str(stored.key))
         return Done()
 
     # Writing.
@@ -211,14 +233,19 @@ class TemplateReconciler:
         if bound is None:
             return await self._create(key, spec, decision, fleet)
         stored, binding = bound.stored, bound.binding
-        changed = binding.spec != spec
+        changed = binding.spec != spec or bound.is_leaving
         generation = generation_of(stored.manifest) + changed
         manifest = copy(stored.manifest)
         if changed:
             manifest["spec"] = section(spec)
-            manifest["metadata"]["generation"] = generation
-            manifest["metadata"]["ownerReferences"] = [section(owner_of(spec))]
-            annotations = manifest["metadata"].setdefault("annotations", {})
+            metadata = manifest["metadata"]
+            metadata["generation"] = generation
+            if bound.is_leaving or binding.spec.resource.uid != spec.resource.uid:
+                # Otherwise whoever took the owner away meant it.
+                metadata["ownerReferences"] = [section(owner_of(spec))]
+            if bound.is_leaving:
+                _call_back(metadata)
+            annotations = metadata.setdefault("annotations", {})
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
         condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
@@ -243,6 +270,7 @@ class TemplateReconciler:
                 "generation": 1,
                 "creationTimestamp": format_time(now),
                 "annotations": {DECIDED_AT: format_micro_time(now)},
+                "finalizers": [WORKS_FINALIZER],
                 "ownerReferences": [section(owner_of(spec))],
             },
             "spec": section(spec),
@@ -279,9 +307,16 @@ def readable_policies(items: Iterable[Stored], namespace: str) -> list[Propagati
     return found
 
 
+def _call_back(metadata: dict[str, Any]) -> None:
+    """Make a binding that was on its way out one that stays: its template is there."""
+    for mark in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+        metadata.pop(mark, None)
+    metadata["finalizers"] = [WORKS_FINALIZER]
+
+
 def _differs(bound: Bound, spec: BindingSpec, decision: Decision) -> bool:
     """Whether the binding says anything else than *decision*; when it was said does not count."""
-    if bound.binding.spec != spec:
+    if bound.binding.spec != spec or bound.is_leaving:
         return True
     found = find_condition(bound.binding.status.conditions, SCHEDULED)
     wanted = condition_of(decision, generation_of(bound.stored.manifest))

@@ -245,8 +245,11 @@ class SchedulerWorld:
         return binding_key(key_of(template), template["kind"], built_in=built_in)
 
     def binding(self, template):
+        """None where there is none, or one that only waits for its works to go."""
         stored = self.store.mirror.get(self.binding_key(template))
-        return read(stored.manifest, ResourceBinding) if stored is not None else None
+        if stored is None or stored.manifest["metadata"].get("deletionTimestamp"):
+            return None
+        return read(stored.manifest, ResourceBinding)
 
     def shares(self, template):
         return {one.name: one.replicas for one in self.binding(template).spec.clusters}
