@@ -1,4 +1,4 @@
-"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`, `render`."""
+"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`, `render`, `rollout`."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hanse import commands, interpreter, render
+from hanse.rollouts import commands as rollouts
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
@@ -33,6 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
         subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     )
     _add_render(subcommands.add_parser("render", help="show what members would hold"))
+    rollouts.add_commands(
+        subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
+        _add_object,
+    )
     return parser
 
 
@@ -95,11 +100,16 @@ def _add_leave(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.leave)
 
 
-def _add_render(parser: argparse.ArgumentParser) -> None:
+def _add_object(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "object", type=_object, metavar="KIND/NAME", help="the template, such as deployment/web"
     )
     parser.add_argument("-n", "--namespace", default="default", metavar="NS")
+    _add_hub(parser)
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    _add_object(parser)
     parser.add_argument(
         "--cluster",
         action="append",
@@ -123,7 +133,6 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
-    _add_hub(parser)
     parser.set_defaults(run=render.run)
 
 

@@ -13,6 +13,11 @@ from shared.api.meta import Kind, Struct
 from shared.api.override import OverrideRule
 
 BINDING_LABEL = "hanse.dev/binding"
+"""Of rollouts and revisions: the binding's name, as far as a label's value can hold it."""
+
+
+def binding_label(binding: str) -> str:
+    return binding[:63].rstrip("-.")
 
 
 class RevisedOverride(Struct, frozen=True, kw_only=True):

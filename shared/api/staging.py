@@ -5,53 +5,83 @@ the RolloutStrategy of Open Cluster Management, of which this is the union. Clus
 as everywhere in a policy.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Struct
 from shared.api.selection import ClusterAffinity
 
 
 class RolloutPace(Struct, frozen=True, kw_only=True):
-    """How fast and how careful: what a stage does not say itself, its strategy says.
+    """How fast and how careful: what a stage does not say itself, its strategy says."""
 
-    `maxConcurrency` (100%): so many clusters of a stage change at the same time. `maxFailures` (0):
-    so many of a stage may fail before the rollout stops. Either is a number or a percentage of the
-    stage's clusters; of the first a part counts as one, of the second as none. `minSuccessTime`
-    (0s): so long a cluster must be healthy before it counts as updated. `progressDeadline` (10m):
-    a cluster that is not healthy after so long has failed. Both are Go durations (1h30m).
-    """
-
-    max_concurrency: int | str | None = None
-    max_failures: int | str | None = None
-    min_success_time: str = ""
-    progress_deadline: str = ""
+    max_concurrency: Annotated[
+        int | str | None,
+        Meta(
+            description="So many clusters of a stage change at the same time: a number, or a"
+            " percentage of its clusters, rounded up (default 100%)."
+        ),
+    ] = None
+    max_failures: Annotated[
+        int | str | None,
+        Meta(
+            description="So many clusters of a stage may fail: a number, or a percentage of its"
+            " clusters, rounded down (default 0)."
+        ),
+    ] = None
+    min_success_time: Annotated[
+        str,
+        Meta(
+            description="How long a cluster must be healthy, without a break, before it counts as"
+            " updated: a duration such as 90s or 1h30m (default 0s)."
+        ),
+    ] = ""
+    progress_deadline: Annotated[
+        str,
+        Meta(
+            description="A cluster that is not healthy after so long has failed; one that is"
+            " Degraded has failed at once (default 10m)."
+        ),
+    ] = ""
 
 
 class RolloutStage(RolloutPace, frozen=True, kw_only=True):
-    """Some of the clusters that no earlier stage took; it begins once the one before is done.
-
-    `clusterAffinity`: those it covers; without it all that are left. `percentage` (1 to 100): only
-    so many of them, rounded up, in the order of their names. With `approval: Required` it waits
-    for somebody to say yes to this revision (`hanse rollout approve`).
-    """
+    """Some of the clusters that no earlier stage took; it begins once the one before is done."""
 
     name: str
-    cluster_affinity: ClusterAffinity | None = None
-    percentage: int | None = None
-    approval: Literal["None", "Required"] = "None"
+    cluster_affinity: Annotated[
+        ClusterAffinity | None,
+        Meta(description="It takes those that this covers; without it all that are left."),
+    ] = None
+    percentage: Annotated[
+        int | None,
+        Meta(description="Only so many of those, 1 to 100, rounded up, in the order of names."),
+    ] = None
+    approval: Annotated[
+        Literal["None", "Required"],
+        Meta(
+            description="Required: it waits for somebody to say yes to this revision, as hanse"
+            " rollout approve does."
+        ),
+    ] = "None"
 
 
 class RolloutStrategy(RolloutPace, frozen=True, kw_only=True):
-    """Stages one after the other; clusters that none of them takes come last, as `remaining`.
-
-    `onFailure` says what follows when too many clusters of a stage fail. Pause: nothing more is
-    changed until somebody decides. Rollback: every cluster gets the last complete revision again.
-    `revisionHistoryLimit`: so many revisions are kept besides those in use.
-    """
+    """Stages one after the other; clusters that none of them takes come last, as remaining."""
 
     stages: tuple[RolloutStage, ...] = ()
-    on_failure: Literal["Pause", "Rollback"] = "Pause"
-    revision_history_limit: int = 10
+    on_failure: Annotated[
+        Literal["Pause", "Rollback"],
+        Meta(
+            description="What follows when too many clusters of a stage fail. Pause: nothing more"
+            " is changed until somebody decides. Rollback: every cluster gets the last complete"
+            " revision again."
+        ),
+    ] = "Pause"
+    revision_history_limit: Annotated[
+        int, Meta(description="So many revisions are kept besides those in use.")
+    ] = 10
 
 
 REMAINING = "remaining"

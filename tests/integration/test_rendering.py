@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,18 @@ import pytest
 
 from hanse.__main__ import main
 from hanse.client import HanseClient
-from services.gateway.service import open_gateway
-from services.gateway.settings import Settings
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
 from shared.bus.port import RequestError
 from shared.bus.topology import STREAMS
-from shared.clock import SystemClock
 from shared.events.rendering import RenderRequest
 from shared.events.requests import API_RENDER
-from shared.memberapi.sealing import EnvelopeKey
-from shared.runtime.kubeconfig import write_kubeconfig
 from shared.runtime.nats_server import NatsServer
-from shared.runtime.probes import Readiness
-from shared.runtime.tokens import ensure_token
 from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
 from tests.federation import Federation, deployment, deployment_key, eventually
+from tests.gateway import serving_gateway
 
 WEB = deployment_key("web")
 ASKED = {
@@ -70,29 +64,6 @@ async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
         await found.bind(WEB, {"eu-1": 6, "us-1": 3})
         await eventually(lambda: found.order("us-1", WEB))
         yield found
-
-
-@asynccontextmanager
-async def gateway_of(federation: Federation, folder: Path) -> AsyncIterator[Path]:
-    """A gateway over the federation's ports; yields a kubeconfig for it."""
-    settings = Settings(port=0, tls_folder=folder / "tls", tokens_file=folder / "tokens")
-    async with open_gateway(
-        settings,
-        federation.store,
-        federation.bus,
-        EnvelopeKey(b"k" * 32),
-        readiness=Readiness(started=True),
-        clock=SystemClock(),
-    ) as gateway:
-        kubeconfig = folder / "kubeconfig"
-        write_kubeconfig(
-            kubeconfig,
-            name="hanse",
-            server=gateway.listening.url,
-            certificate_authority=(folder / "tls" / "ca.crt").read_bytes(),
-            token=ensure_token(folder / "tokens"),
-        )
-        yield kubeconfig
 
 
 async def asked(federation: Federation, **more: Any) -> Manifest:
@@ -198,7 +169,7 @@ async def test_what_cannot_be_rendered_is_told(
 async def test_people_ask_with_the_command(
     federation: Federation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with gateway_of(federation, tmp_path) as kubeconfig:
+    async with serving_gateway(federation.store, federation.bus, tmp_path) as kubeconfig:
 
         async def run(*arguments: str) -> tuple[int, str, str]:
             options = ["render", *arguments, "-n", "shop", "--kubeconfig", str(kubeconfig)]
@@ -233,7 +204,7 @@ async def test_without_a_dispatcher_the_gateway_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = Federation([], MemoryStore(), MemoryBus())
-    async with gateway_of(alone, tmp_path) as kubeconfig:
+    async with serving_gateway(alone.store, alone.bus, tmp_path) as kubeconfig:
         options = ["render", "deployment/web", "--kubeconfig", str(kubeconfig)]
         assert await asyncio.to_thread(main, options) == 1
     assert "no propagator answers" in capsys.readouterr().err

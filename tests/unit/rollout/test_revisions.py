@@ -67,8 +67,9 @@ def test_overrides_come_back_as_they_were():
     assert [one.overrides for one in overrides_of(contents)] == [rules.overrides]
 
 
-def record(number: int, size: int = 10) -> Recorded:
-    return Recorded(RevisionSpec(resource=WEB, revision=number, digest="", template={}), size)
+def record(number: int, size: int = 10, digest: str = "") -> Recorded:
+    digest = digest or str(number)
+    return Recorded(RevisionSpec(resource=WEB, revision=number, digest=digest, template={}), size)
 
 
 def test_the_oldest_go_and_those_in_use_never():
@@ -76,6 +77,12 @@ def test_the_oldest_go_and_those_in_use_never():
     assert superfluous(kept, {1, 7}, 2) == [4, 3, 2]
     assert superfluous(kept, {1, 7}, 0) == [6, 5, 4, 3, 2]
     assert superfluous(kept, set(range(1, 8)), 0) == []
+
+
+def test_what_was_said_again_is_kept_once():
+    kept = [record(1, digest="same"), record(2), record(3, digest="same")]
+    assert superfluous(kept, {3}, 10) == [1]
+    assert superfluous(kept, {1, 3}, 10) == []
 
 
 def test_large_ones_are_fewer():

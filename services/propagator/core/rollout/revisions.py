@@ -1,7 +1,8 @@
 """Revisions: what of a template and its overrides is recorded, and which records are kept.
 
-What was recorded once is found again by its digest, so that a template which goes back to what it
-was has its old revision back, and with it the knowledge that it once was complete.
+A template that goes back to what is complete has that revision back, which needs no stages. What
+was said longer ago and is said again is a new revision, as with Deployments: it has to be approved
+anew, and the old record goes.
 """
 
 import hashlib
@@ -83,16 +84,23 @@ def next_number(recorded: Collection[Recorded], known: int) -> int:
 
 
 def superfluous(recorded: Collection[Recorded], in_use: Collection[int], limit: int) -> list[int]:
-    """Numbers of the revisions to remove: the oldest beyond *limit* and the bytes that may be."""
+    """Numbers of the revisions to remove: what was said again since, and the oldest beyond *limit*.
+
+    All together those that stay and are not in use take no more than `HISTORY_BYTES_MAX`.
+    """
     spare = sorted(
         (one for one in recorded if one.spec.revision not in in_use),
         key=lambda one: -one.spec.revision,
     )
+    newest: dict[str, int] = {}
+    for one in recorded:
+        newest[one.spec.digest] = max(newest.get(one.spec.digest, 0), one.spec.revision)
     total, kept, found = 0, 0, []
     for one in spare:
-        total += one.size
-        if kept >= limit or total > HISTORY_BYTES_MAX:
+        said_again = newest[one.spec.digest] > one.spec.revision
+        if said_again or kept >= limit or total + one.size > HISTORY_BYTES_MAX:
             found.append(one.spec.revision)
         else:
             kept += 1
+            total += one.size
     return found

@@ -109,8 +109,10 @@ class RolloutDirector:
             bound.binding.spec.resource,
         )
         revisions = {number: one.recorded.spec for number, one in kept.items()}
+        # A number above the target's was recorded, and then we were stopped.
         for number, revision in sorted(revisions.items(), reverse=True):
-            if revision.digest == contents.digest:
+            known = number in (status.target_revision, status.complete_revision)
+            if revision.digest == contents.digest and (known or number > status.target_revision):
                 return number, revisions
         recorded = [one.recorded for one in kept.values()]
         number = next_number(recorded, max(status.target_revision, status.complete_revision))

@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from services.propagator.dispatch.rollouts.records import REVISIONS, ROLLOUTS, Kept, RolloutRecords
 from shared.api.binding import ObjectReference
 from shared.api.meta import API_VERSION, GROUP, OwnerReference, section
-from shared.api.revision import BINDING_LABEL, RevisionSpec, revision_name
+from shared.api.revision import (
+    BINDING_LABEL,
+    RevisionSpec,
+    binding_label,
+    revision_name,
+)
 from shared.api.rollout import RolloutStatus
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock, format_micro_time, format_time
@@ -88,7 +93,7 @@ class RolloutWriter:
                 "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
                 "generation": 1,
                 "creationTimestamp": format_time(now),
-                "labels": {BINDING_LABEL: binding.name[:63]},
+                "labels": {BINDING_LABEL: binding_label(binding.name)},
                 "ownerReferences": [section(owner)],
             },
         }
