@@ -29,6 +29,8 @@ ERROR_CODE = "Nats-Service-Error-Code"
 QUEUE_GROUP = "q"
 RUNNING_MAX = 256
 _LEAVE_SECONDS = 2.0
+# Half a second, which the client waits by itself, may pass on a busy machine.
+_START_SECONDS = 10.0
 _TYPE = "io.nats.micro.v1"
 
 
@@ -113,7 +115,9 @@ class MicroService:
                 self._subscriptions.append(found)
         # Known to the server when this returns: a request sent now finds the service. Not
         # flush(): its ping overtakes the subscriptions that are still buffered.
-        await self._client.request(f"$SRV.PING.{self._identity['name']}.{self._identity['id']}")
+        await self._client.request(
+            f"$SRV.PING.{self._identity['name']}.{self._identity['id']}", timeout=_START_SECONDS
+        )
 
     async def stop(self) -> None:
         """Take no more requests; let those under way finish within a limit."""
