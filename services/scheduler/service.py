@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import Federation, template_keys
+from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.settings import Settings
@@ -14,7 +15,7 @@ from shared.bus.port import Publisher
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
-from shared.interpretation import LiveInterpreters, objects_of
+from shared.interpretation import INTERPRETERS, LiveInterpreters, objects_of
 from shared.interpreter.registry import KindName
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
@@ -81,10 +82,17 @@ class Scheduler:
         self.policies: Controller[ObjectKey] = Controller(
             "policy", PolicyReconciler(store, self._federation, clock), settings.loop
         )
+        self.interpreters: Controller[ObjectKey] = Controller(
+            "interpreter", InterpreterReconciler(store, clock), settings.loop
+        )
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
-        return {"templates": self._decide, "policies": self.policies.run}
+        return {
+            "templates": self._decide,
+            "policies": self.policies.run,
+            "interpreters": self._tell_of_interpreters,
+        }
 
     def _wake_template(self, key: ObjectKey) -> None:
         self.templates.wake(key)
@@ -105,6 +113,13 @@ class Scheduler:
     def _wake_policy(self, key: ObjectKey) -> None:
         # Gathered: a policy that speaks for thousands is counted a few times, not thousands.
         self.policies.wake_after(key, self._policy_delay)
+
+    async def _tell_of_interpreters(self) -> None:
+        mirror = self._store.mirror
+        self.interpreters.watch(
+            mirror, INTERPRETERS, lambda change: interpreter_keys(mirror, change)
+        )
+        await self.interpreters.run()
 
     async def _decide(self) -> None:
         # First what decisions rest on, then what is to be decided.

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from shared.api.binding import FULLY_APPLIED, HEALTHY, SCHEDULED
 from shared.api.cluster import READY
+from shared.api.interpreter import SPEAKING
 from shared.api.override import OVERRIDES_APPLIED
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.quantity import canonical_quantity, parse_quantity, subtract_quantities
@@ -186,7 +187,9 @@ OVERRIDE_COLUMNS = (
 INTERPRETER_COLUMNS = (
     PrinterColumn(name="API", json_path=".spec.target.apiVersion"),
     PrinterColumn(name="Kind", json_path=".spec.target.kind"),
+    PrinterColumn(name="Speaking", description="Whether it is heard.", cell=_condition(SPEAKING)),
     PrinterColumn(name="Operations", description="What it says.", cell=_operations),
+    PrinterColumn(name="Message", wide=True, cell=_message_of(SPEAKING)),
     AGE,
 )
 BINDING_COLUMNS = (

@@ -12,6 +12,9 @@ Expressions see `object`; those of `statusAggregation` see `statuses` and `repor
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.selection import LabelSelector
 
+SPEAKING = "Speaking"
+"""Condition of an interpreter that is heard, for some of what it says at least."""
+
 
 class InterpreterTarget(Struct, frozen=True, kw_only=True):
     """The kind it speaks for, in every version of its group; or only the objects selected."""

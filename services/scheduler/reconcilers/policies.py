@@ -2,10 +2,11 @@
 
 from services.scheduler.core.policies import check_policy
 from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.standing import write_status
 from shared.api.conditions import with_condition
-from shared.api.meta import Condition, read, section
+from shared.api.meta import Condition, read
 from shared.api.policy import PolicyStatus, PropagationPolicy
-from shared.apimachinery.manifest import ObjectKey, copy, generation_of
+from shared.apimachinery.manifest import ObjectKey, generation_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Done, Result
 from shared.errors import InvalidObject
@@ -48,11 +49,7 @@ class PolicyReconciler:
             selected=selected,
             conditions=with_condition(before.conditions, condition, now=now),
         )
-        if _same_but_time(stored.manifest.get("status"), section(after)):
-            return Done()
-        manifest = copy(stored.manifest)
-        manifest["status"] = section(after)
-        await self._store.update(key, manifest, expected=stored.revision)
+        await write_status(self._store, stored, after)
         return Done()
 
 
@@ -73,19 +70,3 @@ def _selecting(selected: int, generation: int) -> Condition:
         message="it selects nothing, or other policies speak for all that it selects",
         observed_generation=generation,
     )
-
-
-def _same_but_time(before: object, after: object) -> bool:
-    """Whether two statuses differ in nothing but when conditions changed."""
-    return _timeless(before) == _timeless(after)
-
-
-def _timeless(status: object) -> object:
-    if not isinstance(status, dict):
-        return status
-    conditions = [
-        {name: value for name, value in one.items() if name != "lastTransitionTime"}
-        for one in status.get("conditions") or ()
-        if isinstance(one, dict)
-    ]
-    return {**status, "conditions": conditions}
