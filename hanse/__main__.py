@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hanse import commands, interpreter, render
+from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -97,6 +98,20 @@ def _add_join(parser: argparse.ArgumentParser) -> None:
 
 def _add_leave(parser: argparse.ArgumentParser) -> None:
     _add_member(parser)
+    parser.add_argument(
+        "--objects",
+        choices=OBJECTS,
+        default="keep",
+        help="what becomes of what Hanse brought: it stays (default), goes once it runs "
+        "elsewhere, or goes",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60,
+        metavar="S",
+        help="how many seconds that may take; then the cluster leaves in any case (default: 60)",
+    )
     parser.set_defaults(run=commands.leave)
 
 
@@ -153,6 +168,10 @@ def _object(text: str) -> str:
 
 def _count(text: str) -> int:
     return _number(text, 0, 100)
+
+
+def _seconds(text: str) -> int:
+    return _number(text, 1, 86_400)
 
 
 def _port(text: str) -> int:

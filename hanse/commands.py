@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.http import open_member
 from shared.telemetry.setup import configure_logs
 
+_SHOWN_MAX = 5
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -112,10 +114,19 @@ def leave(options: argparse.Namespace) -> int:
 
 async def _leave(options: argparse.Namespace) -> str:
     hub_access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
+    deadline = timedelta(seconds=options.timeout)
     async with open_member(hub_access, name="hub") as hub:
-        if not await leave_federation(hub, options.name):
-            return f"{options.name} is not a member"
-    return f"{options.name} has left; what runs there runs on, and is yours again"
+        left = await leave_federation(hub, options.name, options.objects, deadline=deadline)
+    if not left.was_member:
+        return f"{options.name} is not a member"
+    if options.objects != "keep" and not left.left_behind:
+        return f"{options.name} has left; nothing of the federation runs there any more"
+    said = f"{options.name} has left; what runs there runs on, and is yours again"
+    if left.left_behind:
+        shown = ", ".join(left.left_behind[:_SHOWN_MAX])
+        more = len(left.left_behind) - _SHOWN_MAX
+        said += f": {shown}" + (f" and {more} more" if more > 0 else "")
+    return said
 
 
 def _report(work: Coroutine[Any, Any, str]) -> int:

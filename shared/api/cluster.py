@@ -26,12 +26,20 @@ class Taint(Struct, frozen=True, kw_only=True):
 
 
 class ClusterSpec(Struct, frozen=True, kw_only=True):
+    """What an administrator declares.
+
+    `leaving` empties a member before its Cluster is deleted, and keeps new shares away. Move:
+    what runs there goes once it runs elsewhere, and stays where there is no other place. Remove:
+    it goes at once.
+    """
+
     mode: Literal["Push", "Pull"] = "Push"
     api_endpoint: str = ""
     provider: str = ""
     region: str = ""
     zone: str = ""
     taints: tuple[Taint, ...] = ()
+    leaving: Literal["", "Move", "Remove"] = ""
 
 
 class ApiResource(Struct, frozen=True, kw_only=True):

@@ -400,8 +400,8 @@ async def test_what_is_taken_back_leaves_nothing_and_a_member_may_leave(ground: 
 
     await until(nothing)
     hub = ground.federation.hub.api
-    assert await leave(hub, WEST)
-    assert not await leave(hub, WEST)
+    assert (await leave(hub, WEST)).was_member
+    assert not (await leave(hub, WEST)).was_member
     # Free for any federation, under any name.
     access = ground.credentials[WEST]
     joined = await join(hub, ground.members[WEST], Place("real-north"), access)

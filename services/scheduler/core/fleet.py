@@ -52,6 +52,8 @@ class Member:
     joined: bool = True
     ready: bool = True
     leaving: bool = False
+    emptied: bool = False
+    """Nothing of what is there is to be waited for: it counts as gone."""
     readable: bool = True
     serves: frozenset[tuple[str, str]] | None = None
     nodes: tuple[NodeRoom, ...] | None = None
@@ -71,7 +73,8 @@ class Member:
             taints=cluster.taints,
             joined=conditions.get(JOINED) == "True",
             ready=conditions.get(READY) == "True",
-            leaving=cluster.metadata.deletion_timestamp is not None,
+            leaving=cluster.metadata.deletion_timestamp is not None or bool(cluster.spec.leaving),
+            emptied=cluster.spec.leaving == "Remove",
             serves=frozenset(
                 (served.group_version, resource.kind)
                 for served in enablements
@@ -145,6 +148,11 @@ class Fleet:
         # Room by member and by request; shared likewise for members that are the same.
         self._rooms: dict[str, dict[Requests, int | None]] = {name: {} for name in self.members}
         self._room: dict[Requests, Mapping[str, int | None]] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether what is on the member of that name counts."""
+        member = self.members.get(name)
+        return member is not None and not member.emptied
 
     @classmethod
     def of(cls, clusters: Iterable[Cluster]) -> "Fleet":

@@ -35,7 +35,7 @@ def judge_holders(workload: Workload, fleet: Fleet, now: datetime) -> Standing:
     covered = fleet.covered_by(workload.placement.cluster_affinity)
     for target in workload.current:
         member = fleet.members.get(target.name)
-        if member is None:
+        if member is None or member.emptied:
             continue
         why, left = None, None
         if member.readable:
@@ -157,7 +157,7 @@ def _evictions(
     *,
     substituted: bool,
 ) -> tuple[Eviction, ...]:
-    known = {one.cluster: one for one in workload.evictions if one.cluster in fleet.members}
+    known = {one.cluster: one for one in workload.evictions if fleet.holds(one.cluster)}
     for name, eviction in standing.going.items():
         if eviction.replicas != 0:
             known.setdefault(name, eviction)

@@ -80,8 +80,8 @@ def _unschedulable(
     return Unschedulable(
         reason="Unschedulable" if shortage else "NoClusterFit",
         message=message,
-        clusters=tuple(one for one in workload.current if one.name in fleet.members),
-        evictions=tuple(one for one in workload.evictions if one.cluster in fleet.members),
+        clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
+        evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
         rejections=rejections,
         wake_after=standing.wake_after,
     )

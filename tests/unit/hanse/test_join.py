@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from hanse.join import JoinRefused, Place, examine, join, register
-from hanse.leave import leave
+from hanse.leave import Departure, leave
 from shared.apimachinery.manifest import Manifest, decode
 from shared.errors import MemberRefused, MemberUnreachable
 from shared.memberapi.credentials import MemberCredentials
@@ -201,5 +201,5 @@ async def test_no_word_in_time_says_what_the_registry_said_last() -> None:
 async def test_leaving_deletes_the_registration_and_asks_nobody_else() -> None:
     hub = Hub()
     await register(hub_api(hub), Place("eu-1"), CREDENTIALS)
-    assert await leave(hub_api(hub), "eu-1")
-    assert not await leave(hub_api(hub), "eu-1")
+    assert await leave(hub_api(hub), "eu-1") == Departure(was_member=True)
+    assert await leave(hub_api(hub), "eu-1") == Departure(was_member=False)

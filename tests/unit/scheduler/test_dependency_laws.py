@@ -91,7 +91,8 @@ def placed(world):
     """Where everything is, and for whose sake."""
     found = {}
     for stored in world.store.mirror.items():
-        if stored.key.resource == "resourcebindings":
+        leaving = stored.manifest["metadata"].get("deletionTimestamp")
+        if stored.key.resource == "resourcebindings" and not leaving:
             spec = stored.manifest["spec"]
             clusters = {(one["name"], one.get("required", False)) for one in spec["clusters"]}
             users = {one["name"] for one in spec.get("requiredBy", ())}

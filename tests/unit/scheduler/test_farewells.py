@@ -101,3 +101,34 @@ async def test_a_new_template_of_that_name_takes_it_over(world):
     found = stored(world)
     assert set(world.shares(WEB)) == {"eu-1"}
     assert found["metadata"]["ownerReferences"][0]["uid"] == "another"
+
+
+def leaving(name, how):
+    cluster = a_cluster(name)
+    cluster["spec"]["leaving"] = how
+    return cluster
+
+
+async def test_a_member_that_is_emptied_counts_as_gone(world):
+    await world.put(leaving("eu-1", "Remove"))
+    await world.settle()
+    assert world.shares(WEB) == {}
+    assert world.leaving(WEB) == {}
+    assert "leaving the federation" in world.condition(WEB).message
+    await world.put(a_cluster("us-1"))
+    await world.settle()
+    assert set(world.shares(WEB)) == {"us-1"}
+
+
+async def test_from_a_member_that_leaves_only_what_runs_elsewhere_moves(world):
+    await world.put(leaving("eu-1", "Move"))
+    await world.settle()
+    assert set(world.shares(WEB)) == {"eu-1"}
+    await world.put(a_cluster("us-1"))
+    await world.settle()
+    assert set(world.shares(WEB)) == {"us-1"}
+    assert set(world.leaving(WEB)) == {"eu-1"}
+    # Whoever thinks better of it stays.
+    await world.put(leaving("eu-1", ""))
+    await world.settle()
+    assert "eu-1" in world.shares(WEB)

@@ -1,0 +1,90 @@
+"""How a member leaves: at once, or emptied first, and never later than it may take."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from hanse.leave import Departure, Objects, leave
+from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.patch import merge_patch
+from shared.memberapi.port import MemberApi, MemberListing, ResourceType
+
+
+class PatientClock:
+    """Time passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Hub:
+    """The part of the hub's API that leaving takes; each look finds one work fewer."""
+
+    def __init__(self, works: int, *, stuck: int = 0) -> None:
+        self.clusters: dict[str, Manifest] = {"eu-1": {"metadata": {"uid": "u"}, "spec": {}}}
+        self.works = works
+        self.stuck = stuck
+        self.asked: list[Any] = []
+
+    async def get(self, _kind: ResourceType, _namespace: str, name: str) -> Manifest | None:
+        return self.clusters.get(name)
+
+    async def merge(self, _kind: ResourceType, _space: str, name: str, patch: Manifest) -> bool:
+        self.clusters[name] = merge_patch(self.clusters[name], patch)
+        self.asked.append(patch)
+        return True
+
+    async def delete(
+        self, _kind: ResourceType, _namespace: str, name: str, *, uid: str, propagation: str
+    ) -> bool:
+        assert (uid, propagation) == ("u", "Background")
+        return self.clusters.pop(name, None) is not None
+
+    async def list(self, kind: ResourceType) -> MemberListing:
+        if not kind.namespaced:
+            return MemberListing((), "1")
+        shown = max(self.works, self.stuck)
+        self.works -= 1
+        mine = [
+            {"metadata": {"name": f"eu-1.work-{one}"}, "spec": {"cluster": "eu-1"}}
+            for one in range(shown)
+        ]
+        other = {"metadata": {"name": "us-1.work"}, "spec": {"cluster": "us-1"}}
+        return MemberListing((*mine, other), "1")
+
+
+def api(hub: Hub) -> MemberApi:
+    return cast("MemberApi", hub)
+
+
+async def test_by_default_nobody_is_asked_and_nothing_waited_for() -> None:
+    hub, clock = Hub(9, stuck=9), PatientClock()
+    assert await leave(api(hub), "eu-1", clock=clock) == Departure(was_member=True)
+    assert (hub.asked, clock.seconds, hub.clusters) == ([], 0.0, {})
+
+
+@pytest.mark.parametrize(("objects", "said"), [("move", "Move"), ("remove", "Remove")])
+async def test_emptied_it_leaves_once_nothing_is_left(objects: Objects, said: str) -> None:
+    hub, clock = Hub(3), PatientClock()
+    assert await leave(api(hub), "eu-1", objects, clock=clock) == Departure(was_member=True)
+    assert hub.asked == [{"spec": {"leaving": said}}]
+    assert clock.seconds == pytest.approx(1.5)
+    assert not hub.clusters
+
+
+async def test_a_member_that_does_not_obey_keeps_nobody_from_leaving() -> None:
+    hub, clock = Hub(3, stuck=2), PatientClock()
+    found = await leave(api(hub), "eu-1", "remove", deadline=timedelta(seconds=5), clock=clock)
+    assert found == Departure(was_member=True, left_behind=("eu-1.work-0", "eu-1.work-1"))
+    assert clock.seconds == pytest.approx(5.0)
+    assert not hub.clusters
