@@ -32,9 +32,13 @@ class WorkApplied(WorkFact, frozen=True, kw_only=True, tag="work.applied.v1"):
 
 
 class WorkRemoved(WorkFact, frozen=True, kw_only=True, tag="work.removed.v1"):
-    """The member no longer holds the object, or keeps it as its own (`preserved`)."""
+    """The member no longer holds the object, or keeps it as its own (`preserved`).
+
+    `kept_for`: what lives in a namespace, or is of a defined kind, and was not to be deleted.
+    """
 
     preserved: bool = False
+    kept_for: str = ""
 
 
 class OverrideFailed(

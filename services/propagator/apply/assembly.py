@@ -14,6 +14,7 @@ from services.propagator.apply.reconciler import ObjectReconciler
 from services.propagator.apply.removal import Remover, Watching
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
+from services.propagator.apply.residents import Residents
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.memberapi.port import MemberApi
@@ -55,7 +56,14 @@ def build_reconciler(
         newest=newest,
         watches=watches,
         holder=holder,
-        remover=Remover(api, watches, newest, reports, outcomes),
+        remover=Remover(
+            api=api,
+            watches=watches,
+            newest=newest,
+            residents=Residents(api),
+            reports=reports,
+            outcomes=outcomes,
+        ),
         outcomes=outcomes,
         settled=settled,
     )

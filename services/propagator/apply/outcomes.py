@@ -42,9 +42,11 @@ class Outcomes:
         await self.acknowledge(tracked)
         return Done()
 
-    async def removed(self, tracked: TrackedObject, *, preserved: bool = False) -> Result:
-        """The member holds it no longer, or keeps it as its own."""
-        self._reports.removed(tracked, preserved=preserved)
+    async def removed(
+        self, tracked: TrackedObject, *, preserved: bool = False, kept_for: str = ""
+    ) -> Result:
+        """The member holds it no longer, or keeps it as its own (*kept_for* something in it)."""
+        self._reports.removed(tracked, preserved=preserved, kept_for=kept_for)
         await self.obeyed(tracked)
         self._objects.drop(tracked)
         return Done()

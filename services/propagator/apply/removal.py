@@ -8,6 +8,7 @@ from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reports import Reports
+from services.propagator.apply.residents import Residents
 from services.propagator.core.adoption import given_back, owner_of
 from services.propagator.core.removing import held_up
 from shared.apimachinery.manifest import Manifest
@@ -31,13 +32,16 @@ class Remover:
 
     def __init__(
         self,
+        *,
         api: MemberApi,
         watches: Watching,
         newest: NewestOrders,
+        residents: Residents,
         reports: Reports,
         outcomes: Outcomes,
     ) -> None:
         self._api = api
+        self._residents = residents
         self._watches = watches
         self._newest = newest
         self._reports = reports
@@ -62,6 +66,10 @@ class Remover:
             await self._give_back(tracked, kind)
             return await self._outcomes.removed(tracked, preserved=True)
         if tracked.removing != seen.uid:
+            if resident := await self._residents.find(tracked):
+                # To delete it would delete that too, which nobody ordered.
+                await self._give_back(tracked, kind)
+                return await self._outcomes.removed(tracked, preserved=True, kept_for=resident)
             await self._delete(tracked, kind, seen.uid, order)
             if tracked.seen is None:
                 return await self._outcomes.removed(tracked)

@@ -95,7 +95,7 @@ class Reports:
         """The member agreed to delete it; it is still there, for *held_up* says what."""
         self._report(tracked, applied=False, present=True, reason=REMOVING, message=held_up)
 
-    def removed(self, tracked: TrackedObject, *, preserved: bool) -> None:
+    def removed(self, tracked: TrackedObject, *, preserved: bool, kept_for: str) -> None:
         self._report(tracked, applied=True, present=False)
         fact = WorkRemoved(
             **identity_of(self._cluster, tracked),
@@ -104,6 +104,7 @@ class Reports:
             template_uid=tracked.template_uid,
             template_generation=tracked.template_generation,
             preserved=preserved,
+            kept_for=kept_for,
         )
         self._reporter.state(tracked.key, fact, str(tracked.sequence))
 
