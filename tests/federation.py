@@ -67,6 +67,8 @@ class TestMember:
         self.hangs = False
         self.patience = 0
         """Seconds of patience that every request is asked for; 0 serves them."""
+        self.shows_nothing = False
+        """Lists are empty, as those of a server that has just started may be."""
         self.answers_after: Callable[[str, str], Awaitable[None]] | None = None
         """Awaited with method and path once a worker's request is carried out."""
         self.url = ""
@@ -97,6 +99,9 @@ class TestMember:
                     raise web.HTTPBadGateway
                 if self.patience:
                     raise web.HTTPTooManyRequests(headers={"Retry-After": str(self.patience)})
+                if self.shows_nothing and _is_list(request):
+                    # Of a version that is later than all that is known.
+                    return web.json_response({"metadata": {"resourceVersion": "999999"}})
                 if self.answers_after is not None:
                     answer = await handler(request)
                     await self.answers_after(request.method, request.path)
@@ -115,6 +120,10 @@ class TestMember:
 
     def written(self, verb: str = "PATCH") -> list[str]:
         return [path for method, path in self.requests if method == verb]
+
+
+def _is_list(request: web.Request) -> bool:
+    return "labelSelector" in request.query and "watch" not in request.query
 
 
 class Federation:
@@ -259,8 +268,13 @@ class Federation:
 
 
 @asynccontextmanager
-async def on_jetstream(folder: Path, names: Sequence[str]) -> AsyncIterator[Federation]:
-    """A federation of members *names* at work, its store and bus on a nats-server of its own."""
+async def on_jetstream(
+    folder: Path, names: Sequence[str], *, applying: bool = True
+) -> AsyncIterator[Federation]:
+    """A federation of members *names* at work, its store and bus on a nats-server of its own.
+
+    Without *applying* nobody works for the members yet.
+    """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(folder / "nats"))
         connection = await stack.enter_async_context(connect(server.settings, "test"))
@@ -269,7 +283,8 @@ async def on_jetstream(folder: Path, names: Sequence[str]) -> AsyncIterator[Fede
         found = Federation(names, store, open_bus(connection, "propagator"))
         await stack.enter_async_context(found.serving())
         await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
+        if applying:
+            await stack.enter_async_context(found.applying())
         yield found
 
 
