@@ -27,6 +27,10 @@ TOKEN = "kube-apiserver-test"
 START_SECONDS_MAX = 90.0
 
 
+ETCD_REQUEST_BYTES_MAX = 1_572_864
+"""Etcd's default: what one object may take."""
+
+
 def find_assets() -> Path:
     """The folder with both binaries; skips the test where there is none."""
     folder = os.environ.get("KUBEBUILDER_ASSETS")
@@ -39,7 +43,9 @@ def find_assets() -> Path:
 
 
 @contextmanager
-def run_kube_apiserver(folder: Path) -> Iterator[MemberCredentials]:
+def run_kube_apiserver(
+    folder: Path, *, request_bytes_max: int = ETCD_REQUEST_BYTES_MAX
+) -> Iterator[MemberCredentials]:
     """Start both in *folder*, wait until ready, yield an administrator's credentials."""
     assets = find_assets()
     etcd_port, peer_port, api_port = free_ports(3)
@@ -70,6 +76,7 @@ def run_kube_apiserver(folder: Path) -> Iterator[MemberCredentials]:
         f"--initial-advertise-peer-urls={peer_url}",
         f"--initial-cluster=default={peer_url}",
         "--unsafe-no-fsync",
+        f"--max-request-bytes={request_bytes_max}",
         "--log-level=error",
     ]
     server = [

@@ -35,3 +35,17 @@ class DriftReport(Struct, frozen=True, kw_only=True):
     since: str
     fields: tuple[DriftedField, ...] = ()
     more: int = 0
+
+    @property
+    def text(self) -> str:
+        """What a condition says of it."""
+        if self.change == "Deleted":
+            return f"deleted, since {self.since}"
+        fields = [
+            f"{one.path} {one.ordered} -> {one.found or '(removed)'}"
+            + (f" by {one.actor}" if one.actor else "")
+            for one in self.fields
+        ]
+        if self.more:
+            fields.append(f"{self.more} more")
+        return f"{', '.join(fields) or 'changed'}, since {self.since}"

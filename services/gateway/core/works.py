@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from shared.api.binding import ObjectReference, binding_name, is_built_in
+from shared.api.binding import DRIFTED, ObjectReference, binding_name, is_built_in
+from shared.api.drift import DriftReport
 from shared.api.meta import API_VERSION, GROUP, Condition, section
 from shared.api.work import WorkSpec, WorkStatus
 from shared.apimachinery.manifest import Manifest, ObjectKey
@@ -103,9 +104,21 @@ def _status(report: WorkReport | None, sequence: int) -> WorkStatus:
         last_transition_time=_to_the_second(report.observed_time),
         observed_generation=report.generation,
     )
+    conditions = (condition,) if not report.drift else (condition, _drifted(report.drift, report))
     return WorkStatus(
         observed_generation=report.generation,
-        conditions=(condition,),
+        conditions=conditions,
         health=report.health,
         observed_time=report.observed_time,
+    )
+
+
+def _drifted(drift: DriftReport, report: WorkReport) -> Condition:
+    return Condition(
+        type=DRIFTED,
+        status="True",
+        reason=drift.state,
+        message=drift.text,
+        last_transition_time=_to_the_second(drift.since),
+        observed_generation=report.generation,
     )

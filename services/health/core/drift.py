@@ -6,7 +6,6 @@ import msgspec
 
 from shared.api.binding import DRIFTED, ClusterReport
 from shared.api.conditions import find_condition, with_condition
-from shared.api.drift import DriftReport
 from shared.api.meta import Condition
 
 _MESSAGE_CHARACTERS_MAX = 1024
@@ -33,7 +32,7 @@ def with_drifted(
 def _drifted(reports: Sequence[ClusterReport]) -> Condition:
     contested = any(each.drift is not None and each.drift.state == "Contested" for each in reports)
     message = "; ".join(
-        f"{each.cluster}: {_described(each.drift)}" for each in reports if each.drift is not None
+        f"{each.cluster}: {each.drift.text}" for each in reports if each.drift is not None
     )
     return Condition(
         type=DRIFTED,
@@ -41,15 +40,3 @@ def _drifted(reports: Sequence[ClusterReport]) -> Condition:
         reason="Contested" if contested else "Reported",
         message=message[:_MESSAGE_CHARACTERS_MAX],
     )
-
-
-def _described(drift: DriftReport) -> str:
-    if drift.change == "Deleted":
-        return f"deleted, since {drift.since}"
-    fields = [
-        f"{one.path} {one.ordered} -> {one.found}" + (f" by {one.actor}" if one.actor else "")
-        for one in drift.fields
-    ]
-    if drift.more:
-        fields.append(f"{drift.more} more")
-    return f"{', '.join(fields) or 'changed'}, since {drift.since}"

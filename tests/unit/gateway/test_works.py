@@ -3,6 +3,7 @@
 import msgspec
 
 from services.gateway.core.works import HIDDEN, with_manifest, work_key, work_manifest
+from shared.api.drift import DriftedField, DriftReport
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.events.work import WorkOrder, WorkReport
 
@@ -59,3 +60,24 @@ def test_times_are_to_the_second_where_kubernetes_has_them_so() -> None:
     (condition,) = found["status"]["conditions"]
     assert condition["lastTransitionTime"] == "2026-11-23T22:17:39Z"
     assert found["status"]["observedTime"] == moment
+
+
+def test_drift_that_stands_is_shown_as_on_the_binding() -> None:
+    field = DriftedField(path=".data.a", actor="kubectl", ordered='"1"')
+    since = "2026-11-23T22:17:39.888594Z"
+    report = WorkReport(
+        generation=7,
+        template_uid="u",
+        template_generation=1,
+        applied=True,
+        present=True,
+        observed_time=since,
+        drift=DriftReport(state="Reported", since=since, fields=(field,)),
+    )
+    _, drifted = shown({"apiVersion": "v1", "kind": "ConfigMap"}, report)["status"]["conditions"]
+    assert (drifted["type"], drifted["status"], drifted["reason"]) == (
+        "Drifted",
+        "True",
+        "Reported",
+    )
+    assert drifted["message"] == f'.data.a "1" -> (removed) by kubectl, since {since}'
