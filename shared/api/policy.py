@@ -11,6 +11,7 @@ from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.selection import ClusterAffinity, ResourceSelector
 from shared.api.staging import RolloutStrategy
+from shared.apimachinery.manifest import Manifest, labels_of
 
 
 class Toleration(Struct, frozen=True, kw_only=True):
@@ -101,6 +102,15 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
     drift: DriftPolicy = DriftPolicy()
     adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
     rollout: RolloutStrategy | None = None
+
+
+SKIP_LABEL = "hanse.dev/skip-auto-propagation"
+"""Label of an object that follows nobody: it goes where a policy of its own puts it."""
+
+
+def stays_away(manifest: Manifest | None) -> bool:
+    """Whether the object, as the hub has it, does not follow those that need it."""
+    return manifest is not None and labels_of(manifest).get(SKIP_LABEL) == "true"
 
 
 class PolicyStatus(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.propagator.core.namespaces import SKIP_LABEL
+from shared.api.policy import SKIP_LABEL
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from tests.federation import Federation, config_map, config_map_key, eventually
 

@@ -2,14 +2,10 @@
 
 from collections.abc import Collection
 
-from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
+from shared.apimachinery.manifest import ObjectKey
 
 UNMANAGED = frozenset({"", "default", "kube-system", "kube-public", "kube-node-lease"})
 """Every cluster has these from the start, and they are never Hanse's to make or remove."""
-
-
-SKIP_LABEL = "hanse.dev/skip-auto-propagation"
-"""Label of a namespace that goes nowhere but where a policy of its own puts it."""
 
 
 def namespace_key(name: str) -> ObjectKey:
@@ -18,11 +14,6 @@ def namespace_key(name: str) -> ObjectKey:
 
 def is_namespace(key: ObjectKey) -> bool:
     return key.group == "" and key.resource == "namespaces"
-
-
-def stays_away(template: Manifest | None) -> bool:
-    """Whether the namespace, as the hub has it, does not follow what lives in it."""
-    return template is not None and labels_of(template).get(SKIP_LABEL) == "true"
 
 
 def namespace_clusters(

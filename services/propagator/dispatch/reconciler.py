@@ -22,7 +22,6 @@ from services.propagator.core.namespaces import (
     is_namespace,
     namespace_clusters,
     namespace_key,
-    stays_away,
 )
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.render import render_namespace, stamp
@@ -34,6 +33,7 @@ from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPub
 from services.propagator.dispatch.rollouts.director import Bound, RolloutDirector
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
+from shared.api.policy import stays_away
 from shared.apimachinery.manifest import ObjectKey, generation_of, uid_of
 from shared.controller.result import Again, Done, Result
 from shared.interpreter.registry import InterpreterSource

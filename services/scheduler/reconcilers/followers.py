@@ -6,7 +6,7 @@ from services.scheduler.core.dependents import Use
 from services.scheduler.reconcilers.federation import Bound, Federation
 from shared.api.binding import BindingSnapshot, ResourceBinding
 from shared.api.meta import GROUP, read
-from shared.api.policy import PropagationPolicy
+from shared.api.policy import PropagationPolicy, stays_away
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import StaleRevision
 from shared.store.port import ObjectStore
@@ -23,6 +23,8 @@ class Followers:
         self, template: Manifest, policy: PropagationPolicy | None, bound: Bound | None
     ) -> tuple[Use, ...]:
         """Return those with a say, sorted. Raises `StaleRevision` where the view is behind."""
+        if stays_away(template):
+            return ()
         found = self._federation.following.uses(template, policy)
         if bound is None or not bound.binding.spec.required_by:
             return found

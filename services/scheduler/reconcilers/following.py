@@ -22,7 +22,8 @@ from services.scheduler.core.dependents import (
     use_of,
 )
 from services.scheduler.core.pointing import Labels, Services, Workloads
-from shared.api.binding import BindingSpec
+from shared.api.binding import BindingSpec, ResourceBinding, binding_key, is_built_in
+from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apimachinery.parts import section
@@ -198,6 +199,7 @@ class Following:
     def _refresh(self, key: ObjectKey, user: Identity) -> None:
         """Draw the edges of *user* anew, and wake what it has come to need, or needs no more."""
         self._resources.setdefault(user[:2], key.resource)
+        untold = user in self._unreadable
         if self._placed(key) is None and user not in self._pending:
             self._workloads.put(user, ())
             self._unreadable.discard(user)
@@ -209,6 +211,20 @@ class Following:
                 return
             changed = self._users.put(user, self._needs(user, stored.manifest))
         self._wake_all(changed)
+        if untold and user not in self._unreadable:
+            # Since before this process began, perhaps: what it needed then is not known here.
+            self._wake_required_by(key, user[1])
+
+    def _wake_required_by(self, key: ObjectKey, kind: str) -> None:
+        """Wake whatever says in its binding that the object at *key* needs it."""
+        at = binding_key(key, kind, built_in=is_built_in(key.group))
+        user = {"name": at.name, "namespace": at.namespace}
+        for resource in ("resourcebindings", "clusterresourcebindings"):
+            for stored in self._mirror.items(Scope(GROUP, resource)):
+                spec = stored.manifest.get("spec") or {}
+                users = spec.get("requiredBy") or ()
+                if any({"namespace": "", **one}.items() >= user.items() for one in users):
+                    self._wake(read(stored.manifest, ResourceBinding).spec.resource.key)
 
     def _needs(self, user: Identity, manifest: Manifest) -> set[Identity]:
         reading = self._read.get(user)

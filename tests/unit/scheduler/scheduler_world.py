@@ -172,8 +172,9 @@ class Outbox:
 class SchedulerWorld:
     """The scheduler's shell, run key by key until nothing is left to do."""
 
-    def __init__(self, store=None) -> None:
+    def __init__(self, store=None, interpreters=BUILT_IN) -> None:
         self.store = store or MemoryStore()
+        self.interpreters = interpreters
         self.clock = FixedClock()
         self.outbox = Outbox()
         self.start()
@@ -183,7 +184,7 @@ class SchedulerWorld:
         self.woken, self.policies_woken, self.again = [], [], {}
         self.federation = Federation(
             self.store.mirror,
-            interpreters=BUILT_IN,
+            interpreters=self.interpreters,
             wake_template=self.woken.append,
             wake_waiting=self.woken.append,
             wake_policy=self.policies_woken.append,
@@ -191,7 +192,12 @@ class SchedulerWorld:
         announcements = Announcements(self.outbox, self.clock)
         grace = timedelta(seconds=30)
         self.templates = TemplateReconciler(
-            self.store, self.federation, announcements, self.clock, grace, interpreters=BUILT_IN
+            self.store,
+            self.federation,
+            announcements,
+            self.clock,
+            grace,
+            interpreters=self.interpreters,
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)
         self.federation.follow()

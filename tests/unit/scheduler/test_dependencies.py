@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scheduler.core.dependents import Use, Users, counted, roots_of
+from shared.api.interpreter import ResourceInterpreter
+from shared.api.meta import read
 from shared.apimachinery.manifest import copy
 from shared.errors import StaleRevision
+from shared.interpreter.registry import BUILT_IN, read_declaration
 from tests.unit.scheduler.scheduler_world import (
     SchedulerWorld,
     a_cluster,
@@ -208,6 +211,19 @@ async def test_a_policy_may_take_nothing_along(world):
     assert world.binding(SETTINGS) is None
 
 
+@pytest.mark.parametrize("takes_along", [None, True])
+async def test_what_is_labelled_so_follows_nobody(world, takes_along):
+    secret = copy(SETTINGS)
+    secret["metadata"]["labels"] = {"hanse.dev/skip-auto-propagation": "true"}
+    terms = {} if takes_along is None else {"propagateDeps": takes_along}
+    await world.put(SETTINGS, a_user("web"), placed("web", "eu-1", **terms))
+    await world.settle()
+    assert set(world.shares(SETTINGS)) == {"eu-1"}
+    await world.put(secret)
+    await world.settle()
+    assert world.binding(SETTINGS) is None
+
+
 async def test_what_it_needs_itself_follows_too(world):
     web = a_user("web", serviceAccountName="runner")
     await world.put(SETTINGS, ACCOUNT, SECRET, web, placed("web", "eu-1", "us-1"))
@@ -280,6 +296,52 @@ class _Without:
 
     def on_change(self, listener):
         return self._mirror.on_change(listener)
+
+
+@pytest.mark.parametrize("ending", ["mended", "removed"])
+async def test_what_cannot_be_told_is_not_nothing(ending):
+    """An interpreter that fails on a user takes nothing away (Karmada's #5188, #6523)."""
+    rule = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "expression": "[object.spec.settings]",
+    }
+    declaration = {
+        "metadata": {"name": "widgets"},
+        "spec": {
+            "target": {"apiVersion": "acme.example/v1", "kind": "Widget"},
+            "customizations": {"dependencyInterpretation": {"references": [rule]}},
+        },
+    }
+    declared = read_declaration(read(declaration, ResourceInterpreter))
+    world = SchedulerWorld(interpreters=BUILT_IN.with_declared([declared]))
+
+    def a_widget(generation, **spec):
+        found = {**a_config_map("w"), "apiVersion": "acme.example/v1", "kind": "Widget"}
+        found["metadata"]["generation"] = generation
+        return {**found, "spec": spec}
+
+    selectors = [{"apiVersion": "acme.example/v1", "kind": "Widget"}]
+    cluster = a_cluster("eu-1")
+    enabled = [
+        {"groupVersion": "acme.example/v1", "resources": [{"kind": "Widget", "name": "widgets"}]}
+    ]
+    cluster["status"]["apiEnablements"] = enabled
+    await world.put(cluster, SETTINGS, a_policy(selectors=selectors))
+    await world.put(a_widget(1, settings="settings"))
+    await world.settle()
+    assert set(world.shares(SETTINGS)) == {"eu-1"}
+    await world.put(a_widget(2, typo="settings"))
+    await world.settle()
+    world.start()
+    await world.settle()
+    assert set(world.shares(SETTINGS)) == {"eu-1"}
+    if ending == "mended":
+        await world.put(a_widget(3, settings="others"))
+    else:
+        await world.remove(a_widget(2))
+    await world.settle()
+    assert world.binding(SETTINGS) is None
 
 
 async def test_a_restart_changes_nothing(world):
