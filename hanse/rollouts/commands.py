@@ -16,7 +16,6 @@ from hanse.rollouts.undoing import Undone, undo
 from shared.api.rollout import ResourceRollout
 from shared.clock import SystemClock
 from shared.errors import HanseError, InvalidObject
-from shared.interpreter.registry import ready_made
 from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.http import open_member
 from shared.telemetry.setup import configure_logs
@@ -141,13 +140,8 @@ async def _retry(subject: Subject, options: argparse.Namespace) -> int:
 
 
 async def _undo(subject: Subject, options: argparse.Namespace) -> int:
-    interpreters = ready_made()
     found = await undo(
-        subject,
-        options.to_revision,
-        lambda template: interpreters.of(template).replicas,
-        overrides=options.overrides,
-        dry_run=options.dry_run,
+        subject, options.to_revision, overrides=options.overrides, dry_run=options.dry_run
     )
     for remark in found.remarks:
         sys.stderr.write(f"{remark}\n")

@@ -1,16 +1,20 @@
 """What a command is about: a template of the hub, its rollout and its revisions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hanse.kind_names import find_kind
 from shared.api.binding import binding_name, is_built_in
+from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import read
 from shared.api.revision import BINDING_LABEL, ResourceRevision, binding_label
 from shared.api.rollout import ResourceRollout
 from shared.api.scheme import kind_named
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import InvalidObject, MemberRefused
+from shared.interpreter.registry import read_declaration, ready_made
+from shared.interpreter.replicas import ReplicaPlace
 from shared.memberapi.port import MemberApi, ResourceType
 
 ATTEMPTS = 10
@@ -50,6 +54,17 @@ class Subject:
         group = self.kind.gvk.group
         key = ObjectKey(group, self.kind.resource, self.namespace, self.name)
         return binding_name(key, self.kind.gvk.kind, built_in=is_built_in(group))
+
+    async def replica_place(self, template: Manifest) -> ReplicaPlace | None:
+        """Where *template* keeps its replicas, by the interpreters that the hub has."""
+        kind = kind_named("ResourceInterpreter")
+        assert kind is not None, "it is in the scheme"
+        listing = await self.hub.list(ResourceType(kind.gvk, kind.resource, namespaced=False))
+        declared = []
+        for one in listing.items:
+            with suppress(InvalidObject):
+                declared.append(read_declaration(read(one, ResourceInterpreter)))
+        return ready_made().with_declared(declared).of(template).replicas
 
     async def template(self) -> Manifest:
         found = await self.hub.get(self.kind, self.namespace, self.name)

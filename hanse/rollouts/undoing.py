@@ -4,7 +4,7 @@ Pure but for `undo`, which writes by compare-and-set. The number of replicas, wh
 its own in metadata, and the status stay as they are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,6 @@ from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource, Manifest, copy, metadata_of
 from shared.errors import InvalidObject, MemberRefused
 from shared.interpreter.replicas import ReplicaPlace, stated_replicas
-
-Place = Callable[[Manifest], ReplicaPlace | None]
 
 _KEPT: tuple[str, ...] = ("apiVersion", "kind", "status")
 _WORN = ("labels", "annotations")
@@ -118,12 +116,10 @@ class Undone:
     remarks: tuple[str, ...] = ()
 
 
-async def undo(
-    subject: Subject, wanted: int | None, place: Place, *, overrides: bool, dry_run: bool
-) -> Undone:
+async def undo(subject: Subject, wanted: int | None, *, overrides: bool, dry_run: bool) -> Undone:
     """Put the template back, and with *overrides* the rules of override policies too.
 
-    *place* tells where an object of the kind keeps its replicas. Raises `InvalidObject`.
+    Raises `InvalidObject` where there is nothing to go back to.
     """
     rollout, revisions = await subject.rollout(), await subject.revisions()
     old = choose_revision(revisions, rollout.status, wanted)
@@ -141,7 +137,7 @@ async def undo(
             written.append(policy)
         else:
             remarks.append(f"{named.kind} {policy} is gone, and has to be made anew")
-    changed = await _put_template_back(subject, old, place, dry_run=dry_run)
+    changed = await _put_template_back(subject, old, dry_run=dry_run)
     return Undone(number, changed, tuple(written), tuple(remarks))
 
 
@@ -180,14 +176,13 @@ async def _put_rules_back(subject: Subject, then: RevisedOverride, *, dry_run: b
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _put_template_back(
-    subject: Subject, old: ResourceRevision, place: Place, *, dry_run: bool
-) -> bool:
+async def _put_template_back(subject: Subject, old: ResourceRevision, *, dry_run: bool) -> bool:
     """Whether there was anything to put back."""
     for attempt in range(ATTEMPTS):
         template = await subject.template()
+        place = await subject.replica_place(template)
         kind = GroupResource(subject.kind.gvk.group, subject.kind.resource)
-        patch = changes(kind, template, restored(template, old, place(template)))
+        patch = changes(kind, template, restored(template, old, place))
         if not patch or dry_run:
             return bool(patch)
         version = metadata_of(template).get("resourceVersion")

@@ -64,7 +64,10 @@ async def test_an_image_that_fails_is_rolled_back_and_stays_so_until_the_next_ch
     async with federation.propagating():
         await federation.deploy(BROKEN)
         await eventually(lambda: federation.images()["eu-1"] == "broken:1")
+        # Elsewhere a rollout that failed once pushed all replicas into one cluster.
+        assert federation.replicas() == {"eu-1": 2, "eu-2": 2, "us-1": 2}
         status = await federation.reaches("RolledBack", target=2)
+        assert federation.replicas() == {"eu-1": 2, "eu-2": 2, "us-1": 2}
         assert set(federation.images().values()) == {"web:1"}
         assert "eu-1 (not healthy within 3s)" in status.failure
         written = await federation.store.get(WEB)

@@ -48,6 +48,7 @@ class World:
     regions: dict[str, str] = field(default_factory=dict)
     wake_after: timedelta | None = None
     template_generation: int = 1
+    gone: set[int] = field(default_factory=set)
 
     def situation(self) -> Situation:
         return Situation(
@@ -60,7 +61,9 @@ class World:
             clusters={name: self._cluster(name) for name in self.names},
             leaving=self.leaving,
             found=self.found,
-            recorded={number: number for number in range(1, self.target + 1)},
+            recorded={
+                number: number for number in range(1, self.target + 1) if number not in self.gone
+            },
             seen={name: self.seen.get(name, UNSETTLED) for name in self.names},
             now=self.now,
             watched_since=self.watched_since,

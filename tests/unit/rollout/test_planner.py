@@ -327,3 +327,14 @@ def test_stages_that_were_rewritten_meanwhile_lose_nobody():
     }
     world.approve("other")
     assert world.all_well().phase == "Complete"
+
+
+def test_what_nobody_kept_a_record_of_cannot_be_given_back():
+    world = settled_world(THREE_STAGES, FOUR)
+    world.change(2)
+    world.gone = {1}
+    world.seen["a"] = DEGRADED
+
+    assert world.step().phase == "Failed"
+    assert world.holding(2) == ["a"]
+    assert "the record of revision 1 is gone" in world.of("b").message

@@ -1,5 +1,7 @@
 from typing import Any
 
+import msgspec
+
 from services.propagator.core.overrides import PolicyRules, rules_of
 from services.propagator.core.rollout import revisions
 from services.propagator.core.rollout.revisions import (
@@ -7,6 +9,7 @@ from services.propagator.core.rollout.revisions import (
     contents_of,
     next_number,
     overrides_of,
+    says_the_same,
     superfluous,
 )
 from shared.api.binding import ObjectReference
@@ -59,6 +62,18 @@ def test_words_and_overrides_do():
         digest(plain, near("2")),
     }
     assert len(found) == 4
+
+
+def test_a_record_of_another_day_says_what_it_says_by_todays_rules():
+    template = deployment("web", 3)
+    contents = contents_of(template, BUILT_IN.of(template), [], WEB)
+    old = copy(contents.template)
+    old["spec"]["replicas"] = 30
+    old["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "3"}
+    recorded = msgspec.structs.replace(contents, digest="of another way", template=old)
+    assert says_the_same(recorded, contents, BUILT_IN.of(template))
+    other = contents_of(template, BUILT_IN.of(template), [near("1")], WEB)
+    assert not says_the_same(recorded, other, BUILT_IN.of(template))
 
 
 def test_overrides_come_back_as_they_were():

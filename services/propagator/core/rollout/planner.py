@@ -33,7 +33,7 @@ from shared.clock import format_micro_time
 def plan(situation: Situation) -> Step:
     """Decide the next step; what is unclear waits."""
     clusters = enlist(situation)
-    if situation.is_stuck and situation.status.phase != "Failed":
+    if situation.is_stuck and situation.status.phase != "Failed" and situation.complete:
         return _roll_back(situation, clusters)
     if situation.target == situation.complete:
         return _catch_up(situation, clusters)

@@ -46,13 +46,25 @@ def contents_of(
         )
         for one in overrides
     )
-    # Replicas are decided anew every day: to scale is no new revision.
-    digest = hashlib.blake2b(
-        _encode([without_replicas(interpreter.replicas, kept), rules]), digest_size=16
-    ).hexdigest()
+    digest = _digest(kept, rules, interpreter)
     return RevisionSpec(
         resource=resource, revision=0, digest=digest, template=kept, overrides=rules
     )
+
+
+def says_the_same(recorded: RevisionSpec, contents: RevisionSpec, interpreter: Interpreter) -> bool:
+    """Whether a record says what *contents* say, by the rules of this day.
+
+    Its own digest may be from a time when other fields were left out.
+    """
+    digest = _digest(recorded.template, recorded.overrides, interpreter)
+    return digest == contents.digest
+
+
+def _digest(template: Manifest, rules: Sequence[RevisedOverride], interpreter: Interpreter) -> str:
+    # Replicas are decided anew every day: to scale is no new revision.
+    plain = without_replicas(interpreter.replicas, for_history(template))
+    return hashlib.blake2b(_encode([plain, rules]), digest_size=16).hexdigest()
 
 
 def overrides_of(revision: RevisionSpec) -> list[PolicyRules]:

@@ -36,13 +36,16 @@ def _record(
         if not done:
             state, since = again, format_micro_time(situation.now)
     changed = state != one.state or since != one.since
+    message = "" if changed else one.message
+    if one.revision and one.revision not in situation.recorded:
+        message = f"the record of revision {one.revision} is gone: it keeps what it has"
     return msgspec.structs.replace(
         one,
         stage=stage,
         state=state,
         since=since,
         healthy_since="" if changed else one.healthy_since,
-        message="" if changed else one.message,
+        message=message,
         template_generation=(
             situation.template_generation if on_target else one.template_generation
         ),

@@ -66,7 +66,7 @@ class Situation:
 
     @property
     def complete(self) -> int:
-        """The last revision that needs no stages any more; 0 is none.
+        """The last revision that needs no stages any more; 0 is none, or none whose record is kept.
 
         What every cluster turns out to hold at the first look has no stages to go through.
         """
@@ -74,7 +74,7 @@ class Situation:
         held = {one.revision for one in self.found.values()}
         if status.target_revision == 0 and held == {self.target}:
             return self.target
-        return status.complete_revision
+        return status.complete_revision if status.complete_revision in self.recorded else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,12 @@ import msgspec
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.rollout.observation import Outcome, Seen, by_cluster, observe
 from services.propagator.core.rollout.planner import plan
-from services.propagator.core.rollout.revisions import contents_of, next_number, superfluous
+from services.propagator.core.rollout.revisions import (
+    contents_of,
+    next_number,
+    says_the_same,
+    superfluous,
+)
 from services.propagator.core.rollout.situation import HeldRevision, Situation
 from services.propagator.core.works import Held
 from services.propagator.dispatch.orders import Orders, ParsedObjects
@@ -112,7 +117,9 @@ class RolloutDirector:
         # A number above the target's was recorded, and then we were stopped.
         for number, revision in sorted(revisions.items(), reverse=True):
             known = number in (status.target_revision, status.complete_revision)
-            if revision.digest == contents.digest and (known or number > status.target_revision):
+            if (known or number > status.target_revision) and says_the_same(
+                revision, contents, bound.interpreter
+            ):
                 return number, revisions
         recorded = [one.recorded for one in kept.values()]
         number = next_number(recorded, max(status.target_revision, status.complete_revision))
