@@ -147,7 +147,7 @@ class Federation:
             dispatcher.run_facts,
             dispatcher.run_requests,
         ]
-        async with _running(*tasks):
+        async with running(*tasks):
             yield dispatcher
 
     @asynccontextmanager
@@ -166,7 +166,7 @@ class Federation:
                 resync=resync,
             ),
         )
-        async with _running(workers.run):
+        async with running(workers.run):
             yield workers
 
     @asynccontextmanager
@@ -335,7 +335,7 @@ def deployment_key(name: str) -> ObjectKey:
 
 
 @asynccontextmanager
-async def _running(*tasks: Callable[[], Any]) -> AsyncIterator[None]:
+async def running(*tasks: Callable[[], Any]) -> AsyncIterator[None]:
     """Run *tasks*; the first that fails fails the test."""
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(task()) for task in tasks]
