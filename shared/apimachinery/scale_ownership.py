@@ -1,4 +1,4 @@
-"""Server-side apply of a Scale, which is a view of one field of another object.
+"""Who owns the replicas of an object after a write to its Scale, which is a view of that field.
 
 Whoever owns the replicas of the object owns them in its Scale; what an apply to the Scale changes
 in that is carried back. Source: `ScaleHandler` of k8s.io/apimachinery.
@@ -12,6 +12,7 @@ from shared.apimachinery.apply import Conflicts, Writer, apply
 from shared.apimachinery.field_sets import FieldSet, intersect, subtract
 from shared.apimachinery.managed_fields import (
     APPLY,
+    UPDATE,
     Entry,
     Manager,
     Managers,
@@ -67,6 +68,29 @@ def apply_to_scale(
     if me in left and me not in after:
         after[me] = Entry(field, writer.api_version, left[me].time)
     return found, write_managers(after)
+
+
+def pass_on(
+    managed: Sequence[dict[str, Any]], path: Sequence[str], tracked: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return managedFields after an update of the Scale; *tracked* notes the writer as usual.
+
+    Replicas go from hand to hand: where nobody held them before (*managed*), nobody does
+    afterwards, and the time at which they changed hands is not kept.
+    """
+    field = _field_at(path)
+    if not any(intersect(entry.fields, field) for entry in read_managers(managed).values()):
+        return list(managed)
+    return write_managers(
+        {
+            manager: replace(entry, time="") if _is_updater(manager) else entry
+            for manager, entry in read_managers(tracked).items()
+        }
+    )
+
+
+def _is_updater(manager: Manager) -> bool:
+    return manager.subresource == SUBRESOURCE and manager.operation == UPDATE
 
 
 def _carried_back(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.scale_ownership import pass_on
 from shared.apiserver.admission import Write
 from shared.apiserver.json_path import first
 from shared.apiserver.kinds import ScalePaths
@@ -81,7 +82,7 @@ async def write_scale(
     def compute(stored: Stored) -> Manifest:
         wanted = change(scale_of(paths, serving.shown(call.resource, stored.manifest)))
         new = _scaled(serving, call, stored, wanted)
-        return track(call.kind, stored.manifest, new, call, now=serving.now())
+        return _tracked(serving, call, stored.manifest, new)
 
     written = await transact(serving, call, call.key, compute)
     return scale_of(paths, written.stored.manifest)
@@ -105,6 +106,17 @@ async def apply_scale(serving: Serving, call: Call, document: Manifest) -> Manif
 
     written = await transact(serving, call, call.key, compute)
     return scale_of(paths, written.stored.manifest)
+
+
+def _tracked(serving: Serving, call: Call, old: Manifest, new: Manifest) -> Manifest:
+    tracked = track(call.kind, old, new, call, now=serving.now())["metadata"]
+    managed = pass_on(
+        old["metadata"].get("managedFields") or (),
+        paths_of(call).spec_replicas.lstrip(".").split("."),
+        tracked.get("managedFields") or (),
+    )
+    metadata = {part: value for part, value in tracked.items() if part != "managedFields"}
+    return {**new, "metadata": {**metadata, **({"managedFields": managed} if managed else {})}}
 
 
 def _scaled(serving: Serving, call: Call, stored: Stored, wanted: Manifest) -> Manifest:
