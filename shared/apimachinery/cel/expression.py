@@ -8,6 +8,7 @@ what it reads and the loops it may make over that.
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from cel_expr_python import cel
@@ -62,7 +63,20 @@ class Expression:
             raise ExpressionFailed(said(str(err).partition("\n")[0])) from err
         if self._boolean and not isinstance(value, bool):
             raise ExpressionFailed("says neither true nor false")
+        if not _is_plain(value):
+            raise ExpressionFailed("says something that JSON has no form for")
         return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is data: no date, duration, quantity, type, optional or number without end."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(each) for name, each in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, float):
+        return isfinite(value)
+    return value is None or isinstance(value, str | int)
 
 
 @cache
