@@ -22,6 +22,7 @@ class _Reading:
     """What was read of a template; `trouble`: why its needs could not be."""
 
     manifest: Manifest
+    held: tuple[Manifest, ...]
     needs: frozenset[Identity]
     labels: tuple[Labels, ...]
     trouble: str = ""
@@ -59,11 +60,17 @@ class Edges:
 
     # Drawing: each returns what *user* has come to need, or needs no more.
 
-    def draw(self, user: Identity, manifest: Manifest) -> frozenset[Identity]:
-        """What cannot be read keeps the edges it has: an error is not nothing."""
+    def draw(
+        self, user: Identity, manifest: Manifest, held: tuple[Manifest, ...] = ()
+    ) -> frozenset[Identity]:
+        """What cannot be read keeps the edges it has: an error is not nothing.
+
+        *held* are other words of the same template, which clusters hold as yet: what they refer to
+        is needed too. A tuple that is the same holds the same.
+        """
         reading = self._read.get(user)
-        if reading is None or reading.manifest is not manifest:
-            reading = self._read[user] = self._reading(user, manifest)
+        if reading is None or reading.manifest is not manifest or reading.held is not held:
+            reading = self._read[user] = self._reading(user, manifest, held)
         needs = set(reading.needs)
         if reading.labels:
             self._workloads.put(user, reading.labels)
@@ -98,14 +105,20 @@ class Edges:
         services = (one for one in needs if one[:2] == SERVICE)
         return self._leading.put(identity_of(manifest), services)
 
-    def _reading(self, user: Identity, manifest: Manifest) -> _Reading:
+    def _reading(self, user: Identity, manifest: Manifest, held: tuple[Manifest, ...]) -> _Reading:
         interpreter = self._interpreters.of(manifest)
-        needs, trouble = self._users.needs(user), ""
+        needs, labels, trouble = self._users.needs(user), list[Labels](), ""
         try:
-            needs = frozenset(map(referred, interpreter.dependencies(manifest)))
+            needs = frozenset(
+                referred(one)
+                for words in (manifest, *held)
+                for one in interpreter.dependencies(words)
+            )
         except InvalidObject as err:
             trouble = str(err)
-        return _Reading(manifest, needs, interpreter.pod_labels(manifest), trouble)
+        for words in (manifest, *held):
+            labels += (one for one in interpreter.pod_labels(words) if one not in labels)
+        return _Reading(manifest, held, needs, tuple(labels), trouble)
 
     def _referred(self, manifest: Manifest) -> Iterable[Identity]:
         try:

@@ -29,6 +29,7 @@ from services.scheduler.core.triggers import (
     waits_for_room,
 )
 from services.scheduler.reconcilers.following import Following, Placed
+from services.scheduler.reconcilers.held_revisions import RECORDS
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
@@ -191,6 +192,8 @@ class Federation:
         elif key.resource in BINDINGS:
             concerned = self._apply_binding(change, quietly=quietly)
         else:
+            if key.resource in RECORDS:
+                self.following.note_record(change)
             return
         if not quietly:
             for template in concerned:

@@ -17,6 +17,7 @@ from services.scheduler.core.dependents import (
     use_of,
 )
 from services.scheduler.core.edges import SERVICE, Edges
+from services.scheduler.reconcilers.held_revisions import RECORDS, HeldRevisions
 from shared.api.binding import BindingSpec, ResourceBinding, binding_key, is_built_in
 from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
@@ -57,6 +58,7 @@ class Following:
         self._placed = placed
         self._wake = wake
         self._edges = Edges(interpreters)
+        self._held = HeldRevisions()
         self._resources = dict(_USUAL)
         # Decided, and about to be written.
         self._pending: dict[Identity, Use] = {}
@@ -83,7 +85,7 @@ class Following:
         It goes on counting so until the written binding comes back, unless writing fails.
         """
         user = identity_of(template)
-        self._edges.draw(user, template)
+        self._edges.draw(user, template, self._held.of(spec.resource.key))
         if not self._edges.needs(user):
             yield []
             return
@@ -104,7 +106,10 @@ class Following:
     # Following.
 
     def start(self) -> None:
-        """Take in the Services and Ingresses there are; bindings are noted by the caller."""
+        """Take in Services, Ingresses and revisions; bindings are noted by the caller."""
+        for resource in RECORDS:
+            for stored in self._mirror.items(Scope(GROUP, resource)):
+                self.note_record(Change(ChangeType.ADDED, stored))
         for group, resource in (_SERVICES, _INGRESSES):
             for stored in self._mirror.items(Scope(group, resource)):
                 self.note_object(Change(ChangeType.ADDED, stored))
@@ -128,6 +133,13 @@ class Following:
             if (at := self._key(user)) is not None and self._placed(at) is not None:
                 self._refresh(at, user)
         if placed is not None:
+            self._refresh(key, _identity(placed[1]))
+
+    def note_record(self, change: Change) -> None:
+        """Take note of a rollout or a revision: of what clusters hold beside the present words."""
+        key = self._held.note(change)
+        placed = self._placed(key) if key is not None else None
+        if key is not None and placed is not None:
             self._refresh(key, _identity(placed[1]))
 
     def note_binding(self, before: BindingSpec | None, after: Placed | None) -> None:
@@ -160,7 +172,7 @@ class Following:
         if self._placed(key) is None and user not in self._pending:
             changed = self._edges.erase(user)
         elif (stored := self._mirror.get(key)) is not None:
-            changed = self._edges.draw(user, stored.manifest)
+            changed = self._edges.draw(user, stored.manifest, self._held.of(key))
         else:
             return
         self._wake_all(changed)
