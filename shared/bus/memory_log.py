@@ -32,7 +32,8 @@ class MemoryLog:
         self._subjects: dict[str, deque[int]] = {}
         self._bytes = 0
         self._seen: dict[str, tuple[int, float]] = {}
-        self._followers: set[MemoryFollower] = set()
+        # In order of coming, so that the same run hands out the same way.
+        self._followers: dict[MemoryFollower, None] = {}
         self._positions: dict[str, MemoryPosition] = {}
 
     def append(self, message: Message, expected: int | None) -> int:
@@ -107,11 +108,11 @@ class MemoryLog:
             if self._subjects[message.subject][-1] == message.sequence:
                 follower.queue.put_nowait(message)
         follower.queue.put_nowait(CaughtUp(self.sequence))
-        self._followers.add(follower)
+        self._followers[follower] = None
         return follower
 
     def unfollow(self, follower: "MemoryFollower") -> None:
-        self._followers.discard(follower)
+        self._followers.pop(follower, None)
 
     def position(self, consumer: Consumer) -> "MemoryPosition":
         if consumer.name not in self._positions:

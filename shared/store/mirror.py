@@ -42,7 +42,8 @@ class ObjectMirror:
         self._log: deque[Change] = deque()
         self._log_bytes = 0
         self._listeners: dict[int, Listener] = {}
-        self._watches: dict[GroupResource | None, set[MirrorWatch]] = {}
+        # In order of coming, so that the same run wakes the same way.
+        self._watches: dict[GroupResource | None, dict[MirrorWatch, None]] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._tickets = itertools.count()
 
@@ -125,14 +126,14 @@ class ObjectMirror:
                 missed.append(change)
         missed.reverse()
         watch = MirrorWatch(self, scope, since, missed, self._limits)
-        self._watches.setdefault(_indexed(scope), set()).add(watch)
+        self._watches.setdefault(_indexed(scope), {})[watch] = None
         return watch
 
     def close_watch(self, watch: "MirrorWatch") -> None:
         index = _indexed(watch.scope)
         watches = self._watches.get(index)
         if watches is not None:
-            watches.discard(watch)
+            watches.pop(watch, None)
             if not watches:
                 del self._watches[index]
 
@@ -228,7 +229,7 @@ class ObjectMirror:
             self._log_bytes -= oldest.size
             self._forgotten = oldest.revision
         for index in (change.stored.key.group_resource, None):
-            # A copy: a watch that is cut leaves the set.
+            # A copy: a watch that is cut leaves.
             for watch in tuple(self._watches.get(index, ())):
                 watch.offer(change)
         self._tell(change)
