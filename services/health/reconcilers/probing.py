@@ -116,11 +116,18 @@ class Probing:
                 if running := self._loops.pop(name, None):
                     running.cancel()
                 if entry.value is None:
-                    word = subjects.health_key(name, self._settings.observer)
-                    await self._bus.board(HEALTH).delete(word)
+                    await self._unsay(name)
                 else:
                     looking = self._look_at(name, entry.value)
                     self._loops[name] = tasks.create_task(looking, name=f"probe-{name}")
+
+    async def _unsay(self, name: str) -> None:
+        try:
+            word = subjects.health_key(name, self._settings.observer)
+            await self._bus.board(HEALTH).delete(word)
+        except RetryableError as err:
+            # It expires by itself; the other members are not to be lost sight of for it.
+            log.warning("observation.left-behind", cluster=name, error=str(err))
 
     async def _look_at(self, name: str, sealed: bytes) -> None:
         observer = _Observer(self._bus, self._clock, self._settings, name, self._remembered(name))
