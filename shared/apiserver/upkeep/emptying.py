@@ -19,10 +19,11 @@ from shared.apiserver.requests.target import DeleteOptions, WriteOptions
 from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
 from shared.apiserver.upkeep.remaining import with_conditions
-from shared.apiserver.upkeep.worklist import Worklist
+from shared.apiserver.upkeep.worklist import AGAIN_SECONDS, Worklist
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete
 from shared.apiserver.verbs.transact import transact
+from shared.errors import RetryableError
 from shared.store.port import Change, ChangeType, Scope, Stored
 
 OURSELVES = WriteOptions(field_manager="hanse-apiserver")
@@ -194,17 +195,22 @@ _RELEASES: dict[object, Callable[[Manifest], Manifest]] = {
 
 
 async def ensure_namespaces(serving: Serving) -> None:
-    """Create the namespaces that exist in every cluster, where they do not."""
+    """Create the namespaces that exist in every cluster, however long the store takes."""
+    for name in PERMANENT_NAMESPACES:
+        while not await _ensure_namespace(serving, name):
+            await serving.clock.sleep(AGAIN_SECONDS)
+
+
+async def _ensure_namespace(serving: Serving, name: str) -> bool:
+    """Whether the namespace is there for sure."""
     kind = serving.kinds.preferred(NAMESPACES)
     assert kind is not None, "namespaces are built in"
-    for name in PERMANENT_NAMESPACES:
-        manifest: Manifest = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name},
-        }
-        try:
-            await create(serving, Call(kind, options=OURSELVES), manifest)
-        except ApiFault as fault:
-            if fault.reason != "AlreadyExists":
-                raise
+    manifest: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    try:
+        await create(serving, Call(kind, options=OURSELVES), manifest)
+    except RetryableError:
+        return False
+    except ApiFault as fault:
+        if fault.reason != "AlreadyExists":
+            raise
+    return True
