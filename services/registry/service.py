@@ -41,6 +41,9 @@ from shared.telemetry.setup import telemetry
 
 _LIMITS = MemberLimits(connections=4)
 
+SCOPES = (CLUSTERS, Scope.of(DEFINITIONS), Scope.of(NAMESPACES))
+"""What is mirrored here. Of what other systems ask for, the rest is read when they do."""
+
 
 async def serve(settings: Settings) -> None:
     """Keep the memberships, and the door for other systems, until told to stop."""
@@ -52,9 +55,7 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "registry"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "registry")
-        # Of what other systems ask for, the rest is read when they do.
-        scopes = (CLUSTERS, Scope.of(DEFINITIONS), Scope.of(NAMESPACES))
-        store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
+        store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = await stack.enter_async_context(
             assembled(settings, store, bus, clock=SystemClock(), key=key, connect=_connect)
