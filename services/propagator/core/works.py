@@ -32,6 +32,8 @@ class Held:
     preserve_on_deletion: bool
     since: str = ""
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
+    ours: bool = False
+    """Written by this process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.render import render_namespace, stamp
 from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
 from services.propagator.dispatch.bindings import BindingIndex
+from services.propagator.dispatch.lingering import UnneededNamespaces
 from services.propagator.dispatch.orders import ParsedObjects, render_orders
 from services.propagator.dispatch.partings import Partings, Unsettled
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
@@ -90,6 +91,7 @@ class DispatchReconciler:
         self._polls: Counter[ObjectKey] = Counter()
         # Works on their way into a namespace: it must not be revoked under them.
         self._arriving: dict[str, Counter[str]] = {}
+        self._unneeded = UnneededNamespaces()
         self._namespace_locks: dict[str, asyncio.Lock] = {}
 
     async def reconcile(self, key: ObjectKey) -> Result:
@@ -201,7 +203,8 @@ class DispatchReconciler:
     async def _fleet(self, key: ObjectKey) -> set[str]:
         """Members now. One that left is confirmed with the store, for its works are forgotten."""
         fleet = self._parsed.fleet()
-        for cluster in self._log.of(key):
+        # A copy: while the store is asked, the log may learn more.
+        for cluster in tuple(self._log.of(key)):
             if cluster not in fleet:
                 found = await self._store.get(ObjectKey(GROUP, "clusters", "", cluster))
                 if found is not None:
@@ -238,7 +241,10 @@ class DispatchReconciler:
         keeping = {cluster for cluster, one in held.items() if one.preserve_on_deletion}
         for cluster in keeping.union(preserved) & desired.orders.keys():
             desired.orders[cluster] = preserving(desired.orders[cluster])
-        return await self._carry_out(key, desired)
+        left = self._unneeded.bear(name, held, desired.orders.keys() | desired.undecided)
+        desired.undecided |= left.keys()
+        result = await self._carry_out(key, desired)
+        return result if not left or isinstance(result, Again) else Again(min(left.values()))
 
     def _follow_order(self, key: ObjectKey) -> Encoded:
         stored = self._store.mirror.get(key)

@@ -7,6 +7,7 @@ see come back. The higher sequence of a subject always wins.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -77,8 +78,8 @@ class WorkLog:
     def record(self, key: ObjectKey, cluster: str, held: Held) -> None:
         """Remember a write of our own that was acknowledged."""
         known = self.of(key).get(cluster)
-        if known is None or known.sequence < held.sequence:
-            self._put(key, cluster, held)
+        if known is None or known.sequence <= held.sequence:
+            self._put(key, cluster, replace(held, ours=True))
 
     def forget(self, key: ObjectKey, cluster: str, sequence: int) -> None:
         """Remember that the subject was purged up to *sequence*."""

@@ -1,0 +1,43 @@
+"""Namespaces that nothing here needs, and that another dispatcher ordered: borne for a while.
+
+The other may have ordered them for a work that is on its way, of which nobody else knows yet. Two
+dispatchers of which one orders and the other revokes would have members empty the namespace again
+and again, as fast as they can.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+
+from services.propagator.core.works import Held
+
+LINGER = timedelta(seconds=12)
+"""Longer than a publication may wait for its answer."""
+
+
+class UnneededNamespaces:
+    """Since when each has been of no use, by the order that asks for it."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def bear(
+        self, name: str, held: Mapping[str, Held], needed: Collection[str]
+    ) -> dict[str, timedelta]:
+        """Return the clusters where namespace *name* stays for now, and for how long.
+
+        *held*: what each cluster is told of it; *needed*: where it is of use.
+        """
+        now, left = asyncio.get_running_loop().time(), {}
+        for cluster, order in held.items():
+            if cluster in needed or order.deleted or order.ours:
+                self._since.pop((name, cluster), None)
+                continue
+            sequence, since = self._since.get((name, cluster), (0, now))
+            if sequence != order.sequence:
+                since = now
+            self._since[name, cluster] = order.sequence, since
+            rest = since + LINGER.total_seconds() - now
+            if rest > 0:
+                left[cluster] = timedelta(seconds=rest)
+        return left
