@@ -14,6 +14,7 @@ from services.propagator.core.observed import read_live
 from services.propagator.core.ownership import Claim, ReplicaClaim, claim
 from shared.apimachinery.manifest import Manifest, decode, encode, metadata_of
 from shared.controller.result import Result
+from shared.errors import StaleRevision
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi
 from shared.memberapi.request import HANDOVER_MANAGER
@@ -116,7 +117,9 @@ class Holder:
         return (
             found.live is not None
             and tracked.applied == tracked.sequence
-            and not tracked.outrun
+            # Without our mark as it was left it would be looked at for ever.
+            and tracked.seen is not None
+            and tracked.seen.work_generation == tracked.sequence
             and not found.division.insisted
             and bool(found.division.left or delegated)
         )
@@ -143,6 +146,9 @@ class Holder:
     async def _apply(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> None:
         key, kind, sequence = tracked.key, tracked.kind, tracked.sequence
         assert kind is not None
+        if tracked.outrun_anew:
+            # Seen while the member was asked: what is in hand may be stale.
+            raise StaleRevision(f"{key} bears a newer order than {sequence}")
         filled = fill_generation(body, sequence)
         if guarded:
             answered = await self._foreign.apply_encoded(tracked, filled)

@@ -30,6 +30,8 @@ class NewestOrders:
         if tracked.message is None or self._clock.monotonic() - tracked.received > LONG_SECONDS:
             message = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
             if message is None:
+                message = self._objects.tombstone_of(tracked)
+            if message is None:
                 # Purged: dispatch asks for nothing here, so there is nothing to do.
                 self._objects.drop(tracked)
                 return None

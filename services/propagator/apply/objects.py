@@ -1,5 +1,6 @@
 """What a worker knows of each object it answers for: hashes and numbers, hardly ever a manifest."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +15,8 @@ from shared.bus.port import Delivery, Message
 from shared.controller.turns import Urgency
 from shared.events.work import URGENT, WorkOrder, WorkReport
 from shared.memberapi.port import ResourceType
+
+GRAVES_MAX = 1_000
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +48,8 @@ class TrackedObject:
     baseline: str = ""
     """Digest of our fields right after that."""
     seen: Observed | None = None
+    borne: int = 0
+    """A newer order it bears that WORK does not know: somebody's edit, or WORK began anew."""
     latest: LiveObject | None = None
     """What the watch showed last while an order was in hand; reported when that is done."""
     doubted: bool = False
@@ -162,16 +167,34 @@ class TrackedObject:
         )
 
     @property
+    def outrun_anew(self) -> bool:
+        """Whether it was outrun since WORK was asked about it last."""
+        return self.outrun and self.seen is not None and self.seen.work_generation != self.borne
+
+    @property
     def outrun(self) -> bool:
         """Whether it bears a newer order than ours: another worker's, or somebody's edit."""
         return self.seen is not None and self.seen.work_generation > self.sequence
 
 
+@dataclass(frozen=True, slots=True)
+class Grave:
+    """What was removed lately: by which order, and which object it was."""
+
+    tombstone: Message
+    uid: str
+
+
 class Objects:
-    """All of a member's, by key, and by kind for what a list does not show."""
+    """All of a member's, by key, and by kind for what a list does not show.
+
+    Of what was removed lately the order is kept. A request that was given up may be carried out
+    long after, and bring an object back when WORK no longer speaks of it.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[ObjectKey, TrackedObject] = {}
+        self._graves: OrderedDict[ObjectKey, Grave] = OrderedDict()
 
     def get(self, key: ObjectKey) -> TrackedObject | None:
         return self._by_key.get(key)
@@ -186,6 +209,29 @@ class Objects:
         """Forget it, unless a new order for it has arrived."""
         if tracked.arrived is None and self._by_key.get(tracked.key) is tracked:
             del self._by_key[tracked.key]
+
+    def bury(self, tracked: TrackedObject, tombstone: Message | None) -> None:
+        """Forget it but for the order by which it was removed."""
+        if tombstone is not None:
+            self._graves.pop(tracked.key, None)
+            self._graves[tracked.key] = Grave(tombstone, tracked.removing)
+            if len(self._graves) > GRAVES_MAX:
+                self._graves.popitem(last=False)
+        self.drop(tracked)
+
+    def tombstone_of(self, tracked: TrackedObject) -> Message | None:
+        """The order by which it was removed, where nothing newer was heard of."""
+        grave = self._graves.get(tracked.key)
+        known = grave is not None and tracked.sequence <= grave.tombstone.sequence
+        return grave.tombstone if grave is not None and known else None
+
+    def rise(self, key: ObjectKey, live: LiveObject) -> TrackedObject | None:
+        """Take up what was removed, and is there again as an older order had it."""
+        grave = self._graves.get(key)
+        if grave is None or key in self._by_key or live.metadata.uid == grave.uid:
+            return None
+        older = 0 < live.observe().work_generation < grave.tombstone.sequence
+        return self.track(key) if older else None
 
     def of_kind(self, kind: ResourceType) -> Iterator[TrackedObject]:
         for tracked in list(self._by_key.values()):

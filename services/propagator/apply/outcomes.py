@@ -46,9 +46,10 @@ class Outcomes:
         self, tracked: TrackedObject, *, preserved: bool = False, kept_for: str = ""
     ) -> Result:
         """The member holds it no longer, or keeps it as its own (*kept_for* something in it)."""
+        tombstone = tracked.message
         self._reports.removed(tracked, preserved=preserved, kept_for=kept_for)
         await self.obeyed(tracked)
-        self._objects.drop(tracked)
+        self._objects.bury(tracked, tombstone)
         return Done()
 
     async def underway(self, tracked: TrackedObject, poll: timedelta) -> Result:

@@ -96,8 +96,12 @@ class ObjectReconciler:
             return await self._carry_out(tracked, order)
 
     async def _carry_out(self, tracked: TrackedObject, order: WorkOrder) -> Result:
-        if tracked.outrun and await self._newest.is_outdated(tracked):
-            return await self._outcomes.gave_way(tracked)
+        if tracked.outrun:
+            assert tracked.seen is not None
+            newer = tracked.seen.work_generation
+            if await self._newest.is_outdated(tracked):
+                return await self._outcomes.gave_way(tracked)
+            tracked.borne = newer
         if order.is_tombstone:
             return await self._remover.remove(tracked, order)
         return await self._holder.hold(tracked, order)

@@ -123,7 +123,7 @@ class MemberWorker:
         shown = set()
         for manifest in listing.items:
             live = read_live(encode(manifest))
-            tracked = self._find(kind, live)
+            tracked = self._find(kind, live) or self._rise(kind, live)
             if tracked is None:
                 continue
             shown.add(tracked.key)
@@ -140,6 +140,8 @@ class MemberWorker:
 
     def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
         tracked = self._find(kind, live)
+        if tracked is None and event != "DELETED":
+            tracked = self._rise(kind, live)
         if tracked is None:
             return
         if event != "DELETED":
@@ -311,10 +313,15 @@ class MemberWorker:
                 self._controller.wake(one)
 
     def _find(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
-        metadata = live.metadata
-        return self._objects.get(
-            ObjectKey(kind.gvk.group, kind.resource, metadata.namespace, metadata.name)
-        )
+        return self._objects.get(_key_of(kind, live))
+
+    def _rise(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
+        key = _key_of(kind, live)
+        tracked = self._objects.rise(key, live)
+        if tracked is not None:
+            log.warning("work.risen", cluster=self._cluster, key=str(key))
+            self._hand_over(key)
+        return tracked
 
     def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:
         seen = tracked.seen
@@ -352,6 +359,11 @@ class MemberWorker:
         assert self._controller is not None
         tracked.pending = True
         self._controller.wake(tracked.key)
+
+
+def _key_of(kind: ResourceType, live: LiveObject) -> ObjectKey:
+    metadata = live.metadata
+    return ObjectKey(kind.gvk.group, kind.resource, metadata.namespace, metadata.name)
 
 
 def _rank(tracked: TrackedObject) -> tuple[int, int]:
