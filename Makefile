@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test conformance fuzz check bench format lock clean
+SEEDS ?= 1000
+DEEDS ?= 25
+
+.PHONY: install demo test conformance fuzz simulate check bench format lock clean
 
 install: .venv/installed
 .venv/installed: requirements-dev.lock pyproject.toml
@@ -24,6 +27,10 @@ conformance: install
 # The same as in `test`, for longer.
 fuzz: install
 	HANSE_FUZZ_EXAMPLES=300 HANSE_FUZZ_PATHS=1000 $(BIN)/python -m pytest -q tests/fuzz
+
+# Many histories of the whole hub (docs/simulation.md), or with SEED one of them line by line.
+simulate: install
+	$(BIN)/python -m tests.simulation --deeds $(DEEDS) --jobs 2 $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 check: install
 	$(BIN)/ruff format --check .

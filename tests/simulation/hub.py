@@ -1,0 +1,142 @@
+"""The processes of the hub, each wired by its own service's `assemble`."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+
+from services.gateway import service as gateway
+from services.health import service as health
+from services.health.settings import Settings as HealthSettings
+from services.propagator import service as propagator
+from services.propagator.settings import Settings as PropagatorSettings
+from services.registry import service as registry
+from services.registry.settings import Settings as RegistrySettings
+from services.scheduler import service as scheduler
+from services.scheduler.settings import Settings as SchedulerSettings
+from shared.apiserver.authentication import TokenTable
+from shared.apiserver.server import ServerSettings
+from shared.apiserver.serving import Serving
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.port import MemberApi
+from shared.memberapi.sealing import EnvelopeKey
+from shared.runtime.probes import Readiness
+from shared.runtime.process import Runnable
+from shared.store.port import StoreLimits
+from tests.simulation.messages import RemoteBus
+from tests.simulation.process import FAIL_FAST, Body, Ports, Process, Shared, member_of
+from tests.simulation.virtual_time import SkewedClock
+
+SEALING = EnvelopeKey(b"k" * 32)
+Tasks = Mapping[str, Runnable]
+
+
+class Hub:
+    """Every process by name; the gateway's verbs, while it lives, are `serving`."""
+
+    def __init__(self, shared: Shared, seed: str, *, replicas: int) -> None:
+        self.serving: Serving | None = None
+        self.bus: RemoteBus | None = None
+        self._chance = random.Random(f"{seed}/uids")
+        self._shared = shared
+        self._seed = seed
+        self.processes: dict[str, Process] = {}
+        self._add("gateway", self._gateway, limits=StoreLimits(history=2_000))
+        self._add("registry", _registry, scopes=registry.SCOPES)
+        self._add("scheduler", _scheduler)
+        self._add("health", _health)
+        for number in range(1, replicas + 1):
+            self._add(f"propagator-{number}", _propagator)
+
+    def _add(self, name: str, body: Body, **options: object) -> None:
+        chance = random.Random(f"{self._seed}/{name}")
+        clock = SkewedClock(chance.uniform(-3.0, 3.0), chance.uniform(-0.01, 0.01))
+        self.processes[name] = Process(
+            name,
+            body,
+            self._shared,
+            clock,
+            chance,
+            **options,  # type: ignore[arg-type]
+        )
+
+    @asynccontextmanager
+    async def _gateway(self, ports: Ports) -> AsyncIterator[Tasks]:
+        api = gateway.assemble(
+            ServerSettings(),
+            TokenTable({}),
+            ports.store,
+            ports.bus,
+            SEALING,
+            readiness=Readiness(),
+            clock=ports.clock,
+        )
+        serving = replace(
+            api.serving,
+            new_uid=lambda: f"hub-{self._chance.getrandbits(48):012x}",
+            new_suffix=lambda: f"{self._chance.randrange(16**5):05x}",
+        )
+        api = replace(api, serving=serving)
+        async with api.open():
+            self.serving, self.bus = serving, ports.bus
+            try:
+                yield api.tasks
+            finally:
+                if self.serving is serving:
+                    self.serving = self.bus = None
+
+
+def _connecting(ports: Ports) -> Callable[..., AbstractAsyncContextManager[MemberApi]]:
+    def connect(
+        _name: str, credentials: MemberCredentials
+    ) -> AbstractAsyncContextManager[MemberApi]:
+        return ports.connect(member_of(credentials))
+
+    return connect
+
+
+def _registry(ports: Ports) -> AbstractAsyncContextManager[Tasks]:
+    return registry.assembled(
+        RegistrySettings(),
+        ports.store,
+        ports.bus,
+        clock=ports.clock,
+        key=SEALING,
+        connect=_connecting(ports),
+    )
+
+
+@asynccontextmanager
+async def _scheduler(ports: Ports) -> AsyncIterator[Tasks]:
+    settings = SchedulerSettings(loop=FAIL_FAST)
+    yield scheduler.assemble(settings, ports.store, ports.bus, clock=ports.clock)
+
+
+@asynccontextmanager
+async def _health(ports: Ports) -> AsyncIterator[Tasks]:
+    yield health.assemble(
+        HealthSettings(),
+        ports.store,
+        ports.bus,
+        clock=ports.clock,
+        key=SEALING,
+        connect=_connecting(ports),
+        readiness=Readiness(),
+    )
+
+
+@asynccontextmanager
+async def _propagator(ports: Ports) -> AsyncIterator[Tasks]:
+    def open_member(
+        credentials: MemberCredentials, _name: str
+    ) -> AbstractAsyncContextManager[MemberApi]:
+        return ports.connect(member_of(credentials))
+
+    yield propagator.assemble(
+        PropagatorSettings(),
+        ports.store,
+        ports.bus,
+        clock=ports.clock,
+        members=propagator.Members(SEALING, open_member),
+        readiness=Readiness(),
+    )

@@ -1,0 +1,111 @@
+"""That the simulation can fail: each deliberate defect is found within a few seeds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.propagator.apply import gate, holding, objects, outcomes, removal
+from services.propagator.dispatch import publisher
+from services.scheduler.core import shares
+from tests.simulation import invariants
+from tests.simulation.simulation import simulate
+
+SEEDS = range(1, 61)
+
+Defect = Callable[[pytest.MonkeyPatch], None]
+
+
+def ignore_tombstones(patch: pytest.MonkeyPatch) -> None:
+    """The worker says that it removed what it did not."""
+
+    async def remove(self: removal.Remover, tracked: objects.TrackedObject, _order: Any) -> Any:
+        return await self._outcomes.removed(tracked)
+
+    patch.setattr(removal.Remover, "remove", remove)
+
+
+def report_before_applying(patch: pytest.MonkeyPatch) -> None:
+    """What is said comes before what is done."""
+    apply = holding.Holder._apply
+
+    async def applying(
+        self: holding.Holder, tracked: objects.TrackedObject, body: bytes, **options: Any
+    ) -> None:
+        self._reports._report(tracked, applied=True, present=True)
+        await apply(self, tracked, body, **options)
+
+    patch.setattr(holding.Holder, "_apply", applying)
+
+
+def compare_no_generations(patch: pytest.MonkeyPatch) -> None:
+    """A worker that comes late does not notice that it is late."""
+    patch.setattr(objects.TrackedObject, "outrun", property(lambda _self: False))
+
+
+def give_up_what_is_refused(patch: pytest.MonkeyPatch) -> None:
+    """What the member did not take the first time is never tried again."""
+
+    async def refused(
+        self: outcomes.Outcomes, tracked: objects.TrackedObject, _err: Exception
+    ) -> Any:
+        return await self.obeyed(tracked)
+
+    patch.setattr(outcomes.Outcomes, "refused", refused)
+
+
+def lose_a_replica(patch: pytest.MonkeyPatch) -> None:
+    """Division loses one of many."""
+    divide = shares.divide
+
+    def losing(replicas: int, *given: Any, **named: Any) -> Any:
+        return divide(replicas - 1 if replicas > 4 else replicas, *given, **named)
+
+    patch.setattr(shares, "divide", losing)
+
+
+def share_one_gate(patch: pytest.MonkeyPatch) -> None:
+    """All members wait while one is silent."""
+    until = {"until": 0.0}
+
+    def failed(self: gate.MemberGate, _err: Exception) -> Any:
+        until["until"] = self._clock.monotonic() + 60.0
+        return self.pause
+
+    def pause(self: gate.MemberGate) -> Any:
+        return gate.timedelta(seconds=max(until["until"] - self._clock.monotonic(), 0.0))
+
+    patch.setattr(gate.MemberGate, "failed", failed)
+    patch.setattr(gate.MemberGate, "pause", property(pause))
+
+
+def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
+    """Dispatch forgets them before the members obeyed."""
+
+    async def settle(self: publisher.WorkPublisher, key: Any, waiting: Any) -> bool:
+        for cluster in waiting:
+            held = self._log.of(key).get(cluster)
+            if held is not None and held.deleted:
+                await self._purge(key, cluster, held.sequence, None)
+        return True
+
+    patch.setattr(publisher.WorkPublisher, "settle", settle)
+
+
+@pytest.mark.parametrize(
+    ("defect", "invariant"),
+    [
+        (ignore_tombstones, invariants.LOSES_NOTHING),
+        (report_before_applying, invariants.TELLS_AGE),
+        (compare_no_generations, invariants.LOSES_NOTHING),
+        (give_up_what_is_refused, invariants.LOSES_NOTHING),
+        (lose_a_replica, invariants.CONSERVES),
+        (share_one_gate, invariants.ISOLATES),
+        (forget_tombstones_early, invariants.LOSES_NOTHING),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_defect_is_found(monkeypatch: pytest.MonkeyPatch, defect: Defect, invariant: str) -> None:
+    defect(monkeypatch)
+    found = (simulate(seed).violation for seed in SEEDS)
+    assert any(violation.startswith(invariant) for violation in found)
