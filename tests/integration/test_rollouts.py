@@ -191,6 +191,16 @@ async def test_a_policy_without_stages_leaves_no_records(federation: StagedFeder
         assert federation.store.mirror.get(ROLLOUT) is None
 
 
+async def test_records_go_with_their_template(federation: StagedFederation) -> None:
+    async with federation.propagating():
+        await federation.deploy(TWO)
+        await federation.reaches("WaitingForApproval", target=2)
+        await federation.delete(WEB)
+        await eventually(lambda: not any(map(federation.live, federation.members)))
+        await eventually(lambda: not federation.revisions())
+        assert federation.store.mirror.get(ROLLOUT) is None
+
+
 async def test_old_revisions_go_and_those_in_use_stay(federation: StagedFederation) -> None:
     async with federation.propagating():
         await federation.place({"revisionHistoryLimit": 1})
