@@ -279,8 +279,11 @@ async def staged_federation(
 
 def _is_ready(store: ObjectStore, name: str) -> bool:
     stored = store.mirror.get(ObjectKey(GROUP, "clusters", "", name))
-    conditions = (stored.manifest.get("status") or {}).get("conditions") if stored else None
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions or ())
+    status = (stored.manifest.get("status") or {}) if stored else {}
+    conditions = status.get("conditions")
+    return "capacity" in status and any(
+        one["type"] == "Ready" and one["status"] == "True" for one in conditions or ()
+    )
 
 
 @asynccontextmanager
