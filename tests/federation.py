@@ -65,6 +65,8 @@ class TestMember:
         self.store = MemoryStore()
         self.requests: list[tuple[str, str]] = []
         self.hangs = False
+        self.fails_at = ""
+        """Requests of workers are answered 503 where their path has this."""
         self.patience = 0
         """Seconds of patience that every request is asked for; 0 serves them."""
         self.shows_nothing = False
@@ -97,6 +99,8 @@ class TestMember:
                 self.requests.append((request.method, request.path))
                 if self.hangs:
                     raise web.HTTPBadGateway
+                if self.fails_at and self.fails_at in request.path:
+                    raise web.HTTPServiceUnavailable
                 if self.patience:
                     raise web.HTTPTooManyRequests(headers={"Retry-After": str(self.patience)})
                 if self.shows_nothing and _is_list(request):

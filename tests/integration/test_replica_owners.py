@@ -183,6 +183,27 @@ async def test_a_worker_that_starts_anew_knows_whose_they_are(federation: Federa
         await eventually(lambda: replicas(federation) == 3)
 
 
+async def test_who_cannot_see_autoscalers_takes_nothing_from_them(federation: Federation) -> None:
+    await add_shop(federation)
+    await order(federation, 3)
+    await applied(federation)
+    await owned_by(federation, "Member")
+    await scale(federation, 8, "kube-controller-manager")
+    member = federation.members["eu-1"]
+    member.fails_at = "horizontalpodautoscalers"
+    listed = sum(member.fails_at in path for _, path in member.requests)
+    async with federation.applying():
+        await eventually(
+            lambda: sum(member.fails_at in path for _, path in member.requests) > listed
+        )
+        await order(federation, 3, 2)
+        await applied(federation, 2)
+        assert (replicas(federation), image(federation)) == (8, "registry.example/c:2")
+        member.fails_at = ""
+        await remove_autoscaler(federation)
+        await eventually(lambda: replicas(federation) == 3)
+
+
 async def test_the_policy_may_keep_them_for_hanse_whatever_scales(federation: Federation) -> None:
     await add_shop(federation)
     await order(federation, 3, replicaOwnership={"owner": "Hanse"})

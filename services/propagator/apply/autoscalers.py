@@ -3,7 +3,8 @@
 All HorizontalPodAutoscalers of the member are watched, its own as well as those that Hanse brought,
 once there is anything they could scale. So it is known before the first order is carried out, it
 costs no call per object, and whoever is waiting hears when an autoscaler comes or goes. Where they
-may not be listed, the field ownership of each object tells that one wrote it.
+cannot be listed, whose replicas were the member's stay so, and the field ownership of an object
+tells that an autoscaler wrote it.
 """
 
 import asyncio
@@ -72,8 +73,9 @@ class Autoscalers:
         self.ensure(kind)
         if not self._watch.answered.is_set():
             await self._watch.answered.wait()
-        if self._watch.forbidden:
-            return tracked.seen is not None and tracked.seen.autoscaled
+        if not (self._watch.synced or self._watch.absent):
+            # Not seeing any is not the same as there being none.
+            return tracked.delegated or (tracked.seen is not None and tracked.seen.autoscaled)
         return (kind.gvk.group, kind.gvk.kind, key.namespace, key.name) in self._scaled
 
     def on_listing(self, _kind: ResourceType, listing: MemberListing) -> None:

@@ -58,8 +58,8 @@ class KindWatch:
         """The first list was tried, whatever came of it."""
         self.synced = False
         """Everything that existed at one moment has been handed out."""
-        self.forbidden = False
-        """The member serves the kind, and refuses to show it."""
+        self.absent = False
+        """The member does not serve the kind."""
 
     async def run(self) -> None:
         while True:
@@ -82,7 +82,7 @@ class KindWatch:
     async def _list(self) -> None:
         listing = await self._api.list(self._kind, label_selector=self._selector)
         self._sink.on_listing(self._kind, listing)
-        self.synced, self.forbidden = True, False
+        self.synced, self.absent = True, False
         self.answered.set()
         self._moved(listing.resource_version)
 
@@ -102,7 +102,7 @@ class KindWatch:
         if err.status == 410:
             self._version = ""
             return
-        self.forbidden = err.status != 404
+        self.absent = err.status == 404
         if self._failures == 1:
             log.info(
                 "watch.refused",
