@@ -128,6 +128,12 @@ class Ground:
             await self.federation.write(key, going)
         else:
             await self.federation.delete(key)
+        await self.unbind(binding, orphan=orphan)
+
+    async def unbind(self, binding: ObjectKey, *, orphan: bool = False) -> None:
+        """Have the binding ask for nothing, as the scheduler does."""
+        stored = await self.federation.store.get(binding)
+        assert stored is not None
         leaving = copy(stored.manifest)
         leaving["metadata"] |= {"deletionTimestamp": NOW, "finalizers": [WORKS_FINALIZER]}
         leaving["spec"] |= {"clusters": [], **({KEEP: True} if orphan else {})}

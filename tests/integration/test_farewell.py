@@ -10,6 +10,7 @@ from tests.federation import config_map, config_map_key, eventually
 from tests.integration.either_member import (
     CONFIG_MAPS,
     DEPLOYMENTS,
+    KEEP,
     MEMBER,
     Ground,
     a_config_map,
@@ -88,6 +89,27 @@ async def test_what_is_orphaned_stays_as_the_members_own(ground: Ground) -> None
     assert not live["metadata"].get("labels")
 
 
+@pytest.mark.parametrize("how", ["template", "policy", "cluster"])
+async def test_what_is_to_be_preserved_is_however_it_ends(ground: Ground, how: str) -> None:
+    manifest = a_config_map(f"kept-{how}", a="1")
+    binding = await ground.order(CONFIG_MAPS, manifest, **{KEEP: True})
+    await ground.applied(CONFIG_MAPS, f"kept-{how}")
+    if how == "template":
+        await ground.take_back(binding)
+        await ground.until_parted(binding)
+    elif how == "policy":
+        await ground.unbind(binding)
+        await ground.until_parted(binding)
+    else:
+        key = ground.key(CONFIG_MAPS, f"kept-{how}")
+        await ground.federation.bind(key, {}, **{KEEP: True})
+    live = await ground.until_live(
+        CONFIG_MAPS, f"kept-{how}", lambda it: not it["metadata"].get("labels")
+    )
+    assert live["data"] == {"a": "1"}
+    assert not managers_of(live)
+
+
 @pytest.mark.parametrize("ground", ["simulated"], indirect=True)
 async def test_a_namespace_stays_with_what_is_orphaned_in_it(ground: Ground) -> None:
     federation, key = ground.federation, config_map_key("a")
@@ -157,3 +179,20 @@ async def test_a_binding_that_somebody_deletes_costs_nothing(ground: Ground) -> 
     order = await ground.federation.order(MEMBER, ground.key(CONFIG_MAPS, "spared"))
     assert order is not None
     assert not order.is_tombstone
+
+
+@pytest.mark.parametrize("ground", ["simulated"], indirect=True)
+async def test_a_member_that_is_away_holds_it_until_it_leaves(ground: Ground) -> None:
+    binding = await ground.order(CONFIG_MAPS, a_config_map("lost", a="1"))
+    await ground.applied(CONFIG_MAPS, "lost")
+    ground.federation.members[MEMBER].hangs = True
+    await ground.take_back(binding)
+
+    async def revoked() -> bool:
+        order = await ground.federation.order(MEMBER, ground.key(CONFIG_MAPS, "lost"))
+        return order is not None and order.is_tombstone
+
+    await eventually(revoked)
+    assert await ground.federation.store.get(binding) is not None
+    await ground.federation.delete(ObjectKey("hanse.dev", "clusters", "", MEMBER))
+    await ground.until_parted(binding)
