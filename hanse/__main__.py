@@ -1,4 +1,4 @@
-"""The `hanse` command: `demo`, `up`, `join`, `leave`, `interpreter`, `render`, `rollout`."""
+"""The `hanse` command: one subcommand each for what people do with a federation."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, interpreter, render
+from hanse import commands, dead_letters, interpreter, render
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 
@@ -39,7 +39,26 @@ def build_parser() -> argparse.ArgumentParser:
         subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
         _add_object,
     )
+    dead = subcommands.add_parser("dead", help="see what could not be processed, and why")
+    _add_dead(dead.add_subparsers(required=True, metavar="VERB"))
+    _add_retry(subcommands.add_parser("retry", help="have it tried again"))
     return parser
+
+
+def _add_dead(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = verbs.add_parser("list", help="list the dead letters, or show one whole")
+    parser.add_argument("id", nargs="?", metavar="ID", help="show that one whole")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_hub(parser)
+    parser.set_defaults(run=dead_letters.list_letters)
+
+
+def _add_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="dead letters, as `hanse dead list`")
+    parser.add_argument("--all", action="store_true", help="all there are")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_hub(parser)
+    parser.set_defaults(run=dead_letters.retry)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

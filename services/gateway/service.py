@@ -9,7 +9,7 @@ import structlog
 from services.gateway.composite import CompositeStore
 from services.gateway.core.works import RESOURCES
 from services.gateway.credentials import CredentialsDoor
-from services.gateway.rendering import RenderingDoor
+from services.gateway.request_door import RequestDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
@@ -128,7 +128,7 @@ def assemble(
             everything=DeletionProtection(store.mirror),
             subresources=door.subresources(),
             shown=with_defaults,
-            routes=RenderingDoor(bus, server.limits).routes(),
+            routes=RequestDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,
         ),
         clock=clock,

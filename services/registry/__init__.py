@@ -2,6 +2,6 @@
 
 owns: `Cluster` identity, version, API kinds, condition Joined; what other systems write by command
 reads: `Cluster`; sealed credentials, which it removes with their cluster
-consumes: COMMANDS; requests of the micro service `hanse`; STATUS of definitions
-publishes: facts: cluster joined, cluster left; answers to commands
+consumes: COMMANDS; requests of the micro service `hanse`; STATUS of definitions; DEAD
+publishes: facts: cluster joined, cluster left; answers to commands; retried dead letters
 """

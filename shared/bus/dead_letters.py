@@ -2,8 +2,9 @@
 
 from shared.bus.port import Message
 from shared.bus.topology import Consumer
+from shared.events.dead_letters import DeadLetter
 from shared.events.envelope import MESSAGE_ID
-from shared.events.subjects import dead, encode_token
+from shared.events.subjects import DEAD, dead, decode_token
 
 REASON = "Hanse-Reason"
 SUBJECT = "Hanse-Subject"
@@ -11,6 +12,7 @@ STREAM = "Hanse-Stream"
 SEQUENCE = "Hanse-Sequence"
 ATTEMPTS = "Hanse-Attempts"
 _REASON_LENGTH_MAX = 1000
+_ADDED = frozenset({REASON, SUBJECT, STREAM, SEQUENCE, ATTEMPTS, MESSAGE_ID})
 
 
 def dead_letter(
@@ -27,7 +29,36 @@ def dead_letter(
         ATTEMPTS: str(attempt),
         MESSAGE_ID: f"dead/{stream}/{consumer.name}/{message.sequence}",
     }
-    return Message(dead(encode_token(service)), message.body, kept)
+    return Message(dead(service, stream, message.sequence), message.body, kept)
+
+
+def read_letter(message: Message) -> DeadLetter:
+    """What a message of DEAD says; one that was put there by hand may say little."""
+    headers = message.headers
+    letter_id = message.subject.removeprefix(f"{DEAD}.")
+    return DeadLetter(
+        id=letter_id,
+        service=decode_token(letter_id.partition(".")[0]),
+        reason=headers.get(REASON, ""),
+        subject=headers.get(SUBJECT, ""),
+        stream=headers.get(STREAM, ""),
+        sequence=_number(headers.get(SEQUENCE)),
+        attempts=_number(headers.get(ATTEMPTS)),
+        type=headers.get("ce-type", ""),
+        source=headers.get("ce-source", ""),
+        body=message.body.decode(errors="replace"),
+    )
+
+
+def original_of(letter: Message) -> Message:
+    """The message that was set aside, as it was; its subject is empty where none is known."""
+    kept = {name: value for name, value in letter.headers.items() if name not in _ADDED}
+    sequence = _number(letter.headers.get(SEQUENCE))
+    return Message(letter.headers.get(SUBJECT, ""), letter.body, kept, sequence)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def exhausted(consumer: Consumer, attempt: int) -> bool:

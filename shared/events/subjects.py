@@ -77,8 +77,9 @@ def command(verb: str) -> str:
     return f"{COMMANDS}.{verb}"
 
 
-def dead(service: str) -> str:
-    return f"{DEAD}.{service}"
+def dead(service: str, stream: str, sequence: int) -> str:
+    """Subject of a dead letter: each has its own, so that each can be read and removed."""
+    return f"{DEAD}.{encode_token(service)}.{stream.lower()}-{sequence}"
 
 
 def member_key(cluster: str) -> str:

@@ -230,7 +230,7 @@ async def test_a_rejected_message_lies_with_the_dead_letters(bus: Bus) -> None:
         await bus.publish(message("b"))
         assert (await delivered(deliveries)).message.subject == order("eu", "b")
     dead = (await all_of(bus, DEAD))[0]
-    assert dead.subject == "hanse.dead.test"
+    assert dead.subject == f"hanse.dead.test.work-{sequence}"
     assert dead.body == b"body"
     assert dead.headers[REASON] == "makes no sense"
     assert dead.headers[SUBJECT] == order("eu", "a")

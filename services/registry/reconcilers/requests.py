@@ -6,6 +6,7 @@ have answered as the body.
 
 from contextlib import AbstractAsyncContextManager
 
+from services.registry.reconcilers.dead_letters import DeadLetterDesk
 from services.registry.reconcilers.door import Door
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.apiserver.answers.requests import answering, read_request
@@ -37,6 +38,7 @@ class RequestDoor:
     def __init__(self, bus: Bus, door: Door) -> None:
         self._bus = bus
         self._door = door
+        self._desk = DeadLetterDesk(bus)
 
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Offer the service for as long as this is entered."""
@@ -45,6 +47,7 @@ class RequestDoor:
             API_LIST: answering(self._list),
             API_APPLY: answering(self._apply),
             API_DELETE: answering(self._delete),
+            **self._desk.endpoints(),
         }
         return self._bus.serve(SERVICE, VERSION, endpoints)
 

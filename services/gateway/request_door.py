@@ -1,6 +1,7 @@
-"""The door to what members would hold: `POST /apis/hanse.dev/v1alpha1/renderings`.
+"""The doors to what other services answer over NATS: `POST /apis/hanse.dev/v1alpha1/renderings`.
 
-Body and answer are those of the request `hanse.api.render`; dispatch answers, over NATS.
+Body and answer are those of the request: what members would hold (`hanse.api.render`), and what
+could not be processed (`hanse.api.deadletters.*`).
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,20 @@ from shared.apiserver.requests.limits import ServerLimits, read_body
 from shared.apiserver.status_errors import ApiFault
 from shared.bus.port import Bus, RequestError
 from shared.errors import StoreUnavailable
-from shared.events.requests import API_RENDER
+from shared.events.requests import API_DEAD_LIST, API_DEAD_RETRY, API_RENDER
 
 PATH = f"/apis/{API_VERSION}/renderings"
+REQUESTS = {
+    PATH: (API_RENDER, "propagator"),
+    f"/apis/{API_VERSION}/deadletters": (API_DEAD_LIST, "registry"),
+    f"/apis/{API_VERSION}/deadletterretries": (API_DEAD_RETRY, "registry"),
+}
+"""Path -> subject of the request, and who answers it."""
+
 _DEADLINE = timedelta(seconds=15)
 
 
-class RenderingDoor:
+class RequestDoor:
     """Hands the request on as it is, for whoever is authenticated."""
 
     def __init__(self, bus: Bus, limits: ServerLimits) -> None:
@@ -27,17 +35,18 @@ class RenderingDoor:
         self._limits = limits
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return [web.post(PATH, self.serve)]
+        return [web.post(path, self.serve) for path in REQUESTS]
 
     async def serve(self, request: web.Request) -> web.Response:
-        """Raise `ApiFault` 503 where no dispatcher answers."""
+        """Raise `ApiFault` 503 where no service answers."""
+        subject, service = REQUESTS[request.path]
         body = await read_body(request, self._limits)
         try:
-            answer = await self._bus.request(API_RENDER, body, deadline=_DEADLINE)
+            answer = await self._bus.request(subject, body, deadline=_DEADLINE)
         except RequestError as err:
             if err.body:
                 return web.Response(status=err.code, body=err.body, content_type="application/json")
             raise ApiFault(err.code, str(err)) from err
         except StoreUnavailable as err:
-            raise ApiFault(503, "no propagator answers", retry_after_seconds=1) from err
+            raise ApiFault(503, f"no {service} answers", retry_after_seconds=1) from err
         return web.Response(body=answer, content_type="application/json")
