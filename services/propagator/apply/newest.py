@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.events import subjects
 from shared.events.work import WorkOrder, decode_order
 
-LONG_SECONDS = 5.0
+LONG_SECONDS = 60.0
 
 
 class NewestOrders:

@@ -58,7 +58,7 @@ class WorkerSettings:
     """How often WORK is read again for orders that went to another worker."""
 
 
-BODIES_MAX = 500
+BODIES_MAX = 1_000
 """Orders that are kept whole while they wait; of others only the name, and they are read again."""
 
 
