@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from bench.observer import EDITION
 from shared.apimachinery.manifest import Manifest, encode
 
 NAMESPACE = "bench"
 
 
-def deployment(number: int, *, namespace: str = NAMESPACE) -> Manifest:
+def deployment(number: int, *, namespace: str = NAMESPACE, edition: str = "") -> Manifest:
     """Build a Deployment of ordinary size (about 2 kB) with one replica."""
     name = f"app-{number:05d}"
     labels = {
@@ -17,6 +18,7 @@ def deployment(number: int, *, namespace: str = NAMESPACE) -> Manifest:
         "tier": "backend",
     }
     environment = [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(12)]
+    annotations = {"example.com/owner": "team-harbour", "example.com/tier": "2", EDITION: edition}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -24,7 +26,7 @@ def deployment(number: int, *, namespace: str = NAMESPACE) -> Manifest:
             "name": name,
             "namespace": namespace,
             "labels": labels,
-            "annotations": {"example.com/owner": "team-harbour", "example.com/tier": "2"},
+            "annotations": annotations,
         },
         "spec": {
             "replicas": 1,
@@ -58,9 +60,13 @@ def deployment(number: int, *, namespace: str = NAMESPACE) -> Manifest:
     }
 
 
-def encoded_deployments(count: int, *, namespace: str = NAMESPACE) -> dict[str, bytes]:
+def encoded_deployments(
+    count: int, *, namespace: str = NAMESPACE, edition: str = ""
+) -> dict[str, bytes]:
     """Bodies by name."""
-    manifests = [deployment(number, namespace=namespace) for number in range(count)]
+    manifests = [
+        deployment(number, namespace=namespace, edition=edition) for number in range(count)
+    ]
     return {str(each["metadata"]["name"]): encode(each) for each in manifests}
 
 
@@ -80,3 +86,19 @@ def policy(namespaces: Sequence[str] = ()) -> Manifest:
 
 def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def local_policy(namespace: str, cluster: str) -> Manifest:
+    """The Deployments of *namespace* to one member alone."""
+    return {
+        "apiVersion": "hanse.dev/v1alpha1",
+        "kind": "PropagationPolicy",
+        "metadata": {"name": "bench", "namespace": namespace},
+        "spec": {
+            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+            "placement": {
+                "clusterAffinity": {"clusterNames": [cluster]},
+                "replicaScheduling": {"replicaSchedulingType": "Duplicated"},
+            },
+        },
+    }

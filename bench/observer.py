@@ -1,12 +1,13 @@
 """Seeing when objects are in members: one watch per member, for Hanse and the floor alike."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from shared.apimachinery.manifest import GroupVersionKind, name_of, namespace_of
+from shared.apimachinery.manifest import GroupVersionKind, annotations_of, name_of, namespace_of
 from shared.memberapi.port import MemberApi, ResourceType
 
 DEPLOYMENTS = ResourceType(
@@ -15,11 +16,18 @@ DEPLOYMENTS = ResourceType(
 NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
 
 
+EDITION = "bench.example/edition"
+"""The annotation that tells one state of an object from the next."""
+
+Key = tuple[str, str]
+
+
 class _Metadata(msgspec.Struct, rename="camel"):
     resource_version: str
     # A bookmark has none.
     name: str = ""
     namespace: str = ""
+    annotations: dict[str, str] | None = None
 
 
 class _Named(msgspec.Struct):
@@ -32,23 +40,31 @@ _read = msgspec.json.Decoder(_Named).decode
 
 
 class Observer:
-    """The Deployments that each member holds, by namespace and name."""
+    """The Deployments that each member holds, by namespace and name, with their edition."""
 
     def __init__(self) -> None:
-        self._held: dict[str, set[tuple[str, str]]] = {}
+        self._held: dict[str, dict[Key, str]] = {}
+        # (namespace, edition) -> objects of all members: counting must not cost more than seeing.
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._changed = asyncio.Event()
 
-    def count(self, namespace: str) -> int:
-        """Objects of *namespace* over all members."""
-        return sum(space == namespace for held in self._held.values() for space, _ in held)
+    def count(self, namespace: str, edition: str | None = None) -> int:
+        """Objects of *namespace* over all members, of one edition or of any."""
+        return sum(
+            count
+            for (space, found), count in self._counts.items()
+            if space == namespace and edition in (None, found)
+        )
 
     def holders(self, namespace: str, name: str) -> int:
         """How many members hold that one."""
         return sum((namespace, name) in held for held in self._held.values())
 
-    async def until_count(self, namespace: str, count: int, *, deadline: float) -> None:
+    async def until_count(
+        self, namespace: str, count: int, *, deadline: float, edition: str | None = None
+    ) -> None:
         async with asyncio.timeout(deadline):
-            while self.count(namespace) != count:
+            while self.count(namespace, edition) != count:
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -60,9 +76,11 @@ class Observer:
 
     async def follow(self, member: str, api: MemberApi, ready: asyncio.Event) -> None:
         """Keep up with one member until cancelled."""
-        held = self._held.setdefault(member, set())
+        self._held[member] = {}
         listing = await api.list(DEPLOYMENTS)
-        held.update((namespace_of(each), name_of(each)) for each in listing.items)
+        for each in listing.items:
+            edition = annotations_of(each).get(EDITION, "")
+            self._put(member, (namespace_of(each), name_of(each)), edition)
         version = listing.resource_version
         ready.set()
         while True:
@@ -72,10 +90,20 @@ class Observer:
                     version = metadata.resource_version
                     key = (metadata.namespace, metadata.name)
                     if event.type == "DELETED":
-                        held.discard(key)
-                    elif event.type == "ADDED":
-                        held.add(key)
+                        self._remove(member, key)
+                    elif event.type != "BOOKMARK":
+                        self._put(member, key, (metadata.annotations or {}).get(EDITION, ""))
                     self._changed.set()
+
+    def _put(self, member: str, key: Key, edition: str) -> None:
+        self._remove(member, key)
+        self._held[member][key] = edition
+        self._counts[key[0], edition] += 1
+
+    def _remove(self, member: str, key: Key) -> None:
+        before = self._held[member].pop(key, None)
+        if before is not None:
+            self._counts[key[0], before] -= 1
 
 
 @asynccontextmanager

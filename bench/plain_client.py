@@ -5,7 +5,7 @@ requests under way. It decides nothing, stores nothing and checks only that answ
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import aiohttp
 
@@ -15,15 +15,32 @@ CONNECTIONS = 16
 _HEADERS = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
 
 
+Requests = Sequence[tuple[str, bytes | None]]
+"""Names, with a body each where there is one to send."""
+
+
 async def apply_all(
     servers: Sequence[MemberCredentials], namespace: str, bodies: Mapping[str, bytes]
 ) -> float:
     """Apply every body to every server at once; returns the seconds it took."""
+    return await _ask_all(servers, "PATCH", namespace, tuple(bodies.items()))
+
+
+async def delete_all(
+    servers: Sequence[MemberCredentials], namespace: str, names: Iterable[str]
+) -> float:
+    """Delete every name from every server at once; returns the seconds it took."""
+    return await _ask_all(servers, "DELETE", namespace, tuple((name, None) for name in names))
+
+
+async def _ask_all(
+    servers: Sequence[MemberCredentials], method: str, namespace: str, requests: Requests
+) -> float:
     loop = asyncio.get_running_loop()
     sessions = [_session(server) for server in servers]
     try:
         started = loop.time()
-        await asyncio.gather(*(_apply_to(session, namespace, bodies) for session in sessions))
+        await asyncio.gather(*(_ask(each, method, namespace, requests) for each in sessions))
         return loop.time() - started
     finally:
         for session in sessions:
@@ -41,19 +58,18 @@ def _session(server: MemberCredentials) -> aiohttp.ClientSession:
     )
 
 
-async def _apply_to(
-    session: aiohttp.ClientSession, namespace: str, bodies: Mapping[str, bytes]
+async def _ask(
+    session: aiohttp.ClientSession, method: str, namespace: str, requests: Requests
 ) -> None:
-    waiting = iter(bodies.items())
+    waiting = iter(requests)
+    params = {"fieldManager": "bench", "force": "true"} if method == "PATCH" else {}
 
     async def work() -> None:
         for name, body in waiting:
             path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
-            async with session.patch(
-                path, params={"fieldManager": "bench", "force": "true"}, data=body
-            ) as response:
+            async with session.request(method, path, params=params, data=body) as response:
                 await response.read()
                 if response.status >= 300:
-                    raise RuntimeError(f"{name}: HTTP {response.status}")
+                    raise RuntimeError(f"{method} {name}: HTTP {response.status}")
 
     await asyncio.gather(*(work() for _ in range(CONNECTIONS)))

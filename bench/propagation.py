@@ -1,8 +1,9 @@
 """How fast manifests reach members through Hanse, beside a plain client on the same members.
 
 Latency: one Deployment at a time, from the request to the hub until all members hold it, as their
-own watches say. Throughput: many at once, until all members hold all of them. The floor puts the
-same objects into the same members with plain asyncio requests, in the same run.
+own watches say. Throughput: many at once, created, updated and deleted, until all members hold all
+of them, or none. Catching up: a member was away meanwhile. The floor does the same to the same
+members with plain asyncio requests, in the same run.
 """
 
 import argparse
@@ -18,20 +19,20 @@ from typing import Any
 
 import uvloop
 
-from bench import load, plain_client
+from bench import load
+from bench.catch_up import catch_up
 from bench.observer import DEPLOYMENTS, NAMESPACES, Observer, observe
-from bench.processes import cpu_seconds, memory_mebibytes
-from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
+from bench.processes import memory_mebibytes
+from bench.verbs import VERBS, Ground, throughput
+from hanse.federation import Federation, FederationSettings, start_federation
 from hanse.join import Place
 from hanse.join import join as join_member
-from shared.apimachinery.manifest import GroupVersionKind, encode, name_of, uid_of
+from shared.apimachinery.manifest import GroupVersionKind, name_of, uid_of
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi
 
 DEADLINE = 300.0
-# Requests to the hub under way at once.
-WRITERS = 32
 # Controllers of a real cluster are held to tens of requests a second, on machines of their own.
 _REST = {"HANSE_CONTROLLER_REST": "0.2"}
 # Room for every pod of the load, so that no member is full.
@@ -45,17 +46,26 @@ class Places:
     many: str
     one_by_one: str
     floor: str
+    away: str
 
     @classmethod
     def of_run(cls) -> "Places":
         run = uuid.uuid4().hex[:6]
-        return cls(f"bench-{run}", f"bench-{run}-latency", f"bench-{run}-floor")
+        name = f"bench-{run}"
+        return cls(name, f"{name}-latency", f"{name}-floor", f"{name}-away")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deployments", type=int, default=500, help="objects at once")
     parser.add_argument("--trials", type=int, default=100, help="objects one by one")
     parser.add_argument("--rounds", type=int, default=3, help="throughput runs; the median counts")
+    parser.add_argument(
+        "--catch-up",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="objects that change while a simulated member is away; 0 leaves that out",
+    )
     parser.add_argument(
         "--eager-members",
         action="store_true",
@@ -75,27 +85,44 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     lines = [
         ("latency p50, one Deployment to all members", f"{figures['latency_p50_ms']:.1f} ms", "-"),
         ("latency p99", f"{figures['latency_p99_ms']:.1f} ms", "-"),
-        (
-            f"objects/s, {figures['objects']} objects",
-            f"{figures['objects_per_second']:.0f}",
-            f"{figures['floor_objects_per_second']:.0f}",
-        ),
-        ("ratio to the floor", f"{figures['throughput_ratio']:.2f}", "1.00"),
-        (
-            "CPU seconds per Deployment, all services",
-            f"{sum(figures['cpu_per_deployment'].values()):.4f}",
-            "-",
-        ),
     ]
+    for verb in VERBS:
+        lines += _verb_rows(verb, figures, "" if verb == "create" else f"{verb}_")
+    if "catch_up_objects" in figures:
+        lines.append(
+            (
+                f"caught up with {figures['catch_up_objects']} changes, objects/s",
+                f"{figures['catch_up_objects_per_second']:.0f}",
+                f"{figures['catch_up_floor_objects_per_second']:.0f}",
+            )
+        )
     lines += [
-        (f"  of which {name}", f"{seconds:.4f}", "-")
-        for name, seconds in figures["cpu_per_deployment"].items()
+        (f"memory of {name} per 1,000 works", f"{size:.1f} MiB", "-")
+        for name, size in figures["memory_mebibytes_per_1000_works"].items()
     ]
     lines += [
         (f"memory of {name}", f"{size} MiB", "-")
         for name, size in figures["memory_mebibytes"].items()
     ]
     return lines
+
+
+def _verb_rows(verb: str, figures: Mapping[str, Any], prefix: str) -> list[tuple[str, str, str]]:
+    spent = figures[f"{prefix}cpu_per_deployment"]
+    return [
+        (
+            f"{verb}: objects/s of {figures['objects']}",
+            f"{figures[f'{prefix}objects_per_second']:.0f}",
+            f"{figures[f'{prefix}floor_objects_per_second']:.0f}",
+        ),
+        ("  ratio to the floor", f"{figures[f'{prefix}throughput_ratio']:.2f}", "1.00"),
+        (
+            "  CPU seconds per Deployment, all services",
+            f"{figures[f'{prefix}cpu_seconds_per_deployment']:.4f}",
+            "-",
+        ),
+        *((f"    of which {name}", f"{seconds:.4f}", "-") for name, seconds in spent.items()),
+    ]
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -114,7 +141,16 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
             observer = await stack.enter_async_context(observe(members))
             await stack.enter_async_context(_bound(federation, observer, places))
             figures = await _latency(federation, observer, places, arguments.trials)
-            figures |= await _throughput(federation, observer, credentials, places, arguments)
+            ground = Ground(federation, observer, credentials, DEADLINE)
+            figures |= await throughput(
+                ground,
+                places.many,
+                places.floor,
+                deployments=arguments.deployments,
+                rounds=arguments.rounds,
+            )
+            if arguments.catch_up and not real:
+                figures |= await catch_up(ground, places.away, objects=arguments.catch_up)
             figures["memory_mebibytes"] = _memory(federation)
             return figures
 
@@ -177,88 +213,6 @@ async def _latency(
     }
 
 
-async def _throughput(
-    federation: Federation,
-    observer: Observer,
-    credentials: list[MemberCredentials],
-    places: Places,
-    arguments: argparse.Namespace,
-) -> dict[str, Any]:
-    objects = arguments.deployments * len(federation.members)
-    ours, floors = [], []
-    cpu: dict[str, list[float]] = {name: [] for name in ("nats", *SERVICES)}
-    for _ in range(arguments.rounds):
-        bodies = load.encoded_deployments(arguments.deployments, namespace=places.floor)
-        seconds = await _floor(federation, observer, credentials, places.floor, bodies)
-        floors.append(objects / seconds)
-        before = _cpu(federation)
-        bodies = load.encoded_deployments(arguments.deployments, namespace=places.many)
-        ours.append(objects / await _through_hanse(federation, observer, places.many, bodies))
-        for name, spent in _cpu(federation).items():
-            cpu[name].append((spent - before[name]) / arguments.deployments)
-        await _empty_hub(federation, observer, places.many)
-    rate, floor = statistics.median(ours), statistics.median(floors)
-    return {
-        "objects": objects,
-        "objects_per_second": round(rate, 1),
-        "floor_objects_per_second": round(floor, 1),
-        "throughput_ratio": round(rate / floor, 3),
-        "cpu_per_deployment": {
-            name: round(statistics.median(spent), 5) for name, spent in cpu.items()
-        },
-    }
-
-
-async def _floor(
-    federation: Federation,
-    observer: Observer,
-    credentials: list[MemberCredentials],
-    namespace: str,
-    bodies: Mapping[str, bytes],
-) -> float:
-    await _each(federation.members, lambda api: _make_namespace(api, namespace))
-    seconds = await plain_client.apply_all(credentials, namespace, bodies)
-    await _each(federation.members, lambda api: _empty(api, namespace))
-    await observer.until_count(namespace, 0, deadline=DEADLINE)
-    return seconds
-
-
-async def _through_hanse(
-    federation: Federation, observer: Observer, namespace: str, bodies: Mapping[str, bytes]
-) -> float:
-    waiting = iter(bodies.items())
-    loop = asyncio.get_running_loop()
-
-    async def write() -> None:
-        for name, body in waiting:
-            await federation.hub.api.apply_encoded(DEPLOYMENTS, namespace, name, body)
-
-    started = loop.time()
-    await asyncio.gather(*(write() for _ in range(WRITERS)))
-    wanted = len(bodies) * len(federation.members)
-    await observer.until_count(namespace, wanted, deadline=DEADLINE)
-    return loop.time() - started
-
-
-async def _empty_hub(federation: Federation, observer: Observer, namespace: str) -> None:
-    listing = await federation.hub.api.list(DEPLOYMENTS, namespace=namespace)
-    waiting = iter(listing.items)
-
-    async def remove() -> None:
-        for each in waiting:
-            name = str(each["metadata"]["name"])
-            await federation.hub.api.delete(
-                DEPLOYMENTS, namespace, name, uid=uid_of(each), propagation="Background"
-            )
-
-    await asyncio.gather(*(remove() for _ in range(WRITERS)))
-    await observer.until_count(namespace, 0, deadline=DEADLINE)
-
-
-async def _make_namespace(api: MemberApi, namespace: str) -> None:
-    await api.apply(NAMESPACES, "", namespace, encode(load.namespace(namespace)))
-
-
 async def _delete_namespace(api: MemberApi, namespace: str) -> None:
     found = await api.get(NAMESPACES, "", namespace)
     if found is not None:
@@ -275,12 +229,6 @@ async def _empty(api: MemberApi, namespace: str) -> None:
 
 async def _each(members: Mapping[str, MemberApi], work: Any) -> None:
     await asyncio.gather(*(work(api) for api in members.values()))
-
-
-def _cpu(federation: Federation) -> dict[str, float]:
-    """Processor time of Hanse's services and NATS; the members' own is not counted."""
-    pids = {name: federation.supervisor.child(name).pid for name in ("nats", *SERVICES)}
-    return {name: cpu_seconds(pid) for name, pid in pids.items() if pid is not None}
 
 
 def _memory(federation: Federation) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """How long every service takes from nothing to ready with many templates stored.
 
 The templates are written through the gateway; then each service in turn is killed and started again
-on them. The floor is an interpreter that imports the same libraries and ends.
+on them. The floor is an interpreter that imports the same libraries and ends. Then the same with
+works in three members: everything is killed at once.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import uvloop
 from bench import load
 from bench.observer import DEPLOYMENTS
 from bench.processes import memory_mebibytes
+from bench.works import restart_with_works
 from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
 
 DEADLINE = 120.0
@@ -27,6 +29,9 @@ _IMPORTS = "import asyncio, aiohttp, msgspec, nats, opentelemetry.sdk.trace, str
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--templates", type=int, default=5_000, help="objects stored")
+    parser.add_argument(
+        "--works", type=int, default=3_000, metavar="N", help="works stored; 0 leaves that out"
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     floor = f"{figures['floor_seconds']:.2f} s (imports alone)"
-    return [
+    lines = [
         (
             f"{service} ready, {figures['templates']} templates",
             f"{each['seconds']:.2f} s, {each['memory_mebibytes']} MiB",
@@ -43,6 +48,14 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         )
         for service, each in figures["services"].items()
     ]
+    if "works" in figures:
+        seconds = figures["works_caught_up_seconds"]
+        lines.append((f"all caught up, {figures['works']} works", f"{seconds:.2f} s", "-"))
+        lines += [
+            (f"memory of {name}", f"{size} MiB", "-")
+            for name, size in figures["works_memory_mebibytes"].items()
+        ]
+    return lines
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -54,11 +67,18 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
             services = {}
             for service in SERVICES:
                 services[service] = await _restart(federation, service)
-        return {
-            "templates": arguments.templates,
-            "services": services,
-            "floor_seconds": await _floor(),
-        }
+    figures: dict[str, Any] = {
+        "templates": arguments.templates,
+        "services": services,
+        "floor_seconds": await _floor(),
+    }
+    if arguments.works:
+        # Ten minutes at most for 100,000 of them on two processors.
+        deadline = DEADLINE + arguments.works / 200
+        with tempfile.TemporaryDirectory(prefix="hanse-bench-") as folder:
+            async with start_federation(FederationSettings(data_dir=Path(folder))) as federation:
+                figures |= await restart_with_works(federation, arguments.works, deadline)
+    return figures
 
 
 async def _fill(federation: Federation, count: int) -> None:
