@@ -22,7 +22,6 @@ STAGES = {
         {"name": "rest", "approval": "Required"},
     ],
     "onFailure": "Rollback",
-    "progressDeadline": "2s",
 }
 NEAR = ObjectKey(GROUP, "overridepolicies", "shop", "near")
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -112,6 +111,7 @@ async def test_people_pause_and_resume(federation: StagedFederation, run: Run) -
 
 
 async def test_what_failed_is_tried_again_or_undone(federation: StagedFederation, run: Run) -> None:
+    await federation.place({**STAGES, "progressDeadline": "1s"})
     await federation.deploy(BROKEN)
     await federation.reaches("RolledBack", target=2)
     assert (await run("status", "--watch"))[0] == 1

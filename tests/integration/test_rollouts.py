@@ -21,8 +21,10 @@ STAGES: dict[str, Any] = {
         {"name": "rest", "approval": "Required"},
     ],
     "onFailure": "Rollback",
-    "progressDeadline": "3s",
 }
+IMPATIENT = {**STAGES, "progressDeadline": "1s"}
+"""For what fails: on a busy machine what does not may take long."""
+
 WAITING = {"eu-1": "web:2", "eu-2": "web:2", "us-1": "web:1"}
 """Images when the last stage waits for a yes."""
 
@@ -62,6 +64,7 @@ async def test_an_image_that_fails_is_rolled_back_and_stays_so_until_the_next_ch
     federation: StagedFederation,
 ) -> None:
     async with federation.propagating():
+        await federation.place(IMPATIENT)
         await federation.deploy(BROKEN)
         await eventually(lambda: federation.images()["eu-1"] == "broken:1")
         # Elsewhere a rollout that failed once pushed all replicas into one cluster.
@@ -69,10 +72,11 @@ async def test_an_image_that_fails_is_rolled_back_and_stays_so_until_the_next_ch
         status = await federation.reaches("RolledBack", target=2)
         assert federation.replicas() == {"eu-1": 2, "eu-2": 2, "us-1": 2}
         assert set(federation.images().values()) == {"web:1"}
-        assert "eu-1 (not healthy within 3s)" in status.failure
+        assert "eu-1 (not healthy within 1s)" in status.failure
         written = await federation.store.get(WEB)
         assert written is not None
         assert BROKEN in str(written.manifest), "the template stays as its author wrote it"
+        await federation.place(STAGES)
         await federation.deploy(THREE)
         await federation.reaches("WaitingForApproval", target=3)
         names = {type(one).__name__ for one in await federation.facts()}
@@ -109,7 +113,6 @@ async def test_a_member_that_is_lost_is_waited_for_until_its_share_moves(
 ) -> None:
     async with federation.propagating():
         federation.members["eu-1"].gate.set(Faults(hang=True))
-        # Before its deadline is over, nothing came from it and nobody knows why.
         await federation.deploy(TWO)
         await federation.reaches("WaitingForApproval", target=2, seconds=60)
         assert federation.status().failure == ""
@@ -153,6 +156,7 @@ async def test_a_propagator_that_comes_back_goes_on_where_it_stood(
     await federation.approve("rest")
     async with federation.propagating():
         await federation.reaches("Complete")
+        await federation.place(IMPATIENT)
         await federation.deploy(BROKEN)
         await eventually(lambda: federation.images()["eu-1"] == "broken:1")
     async with federation.propagating(), federation.propagating():
