@@ -96,7 +96,7 @@ def _changes(shown: Manifest, filled: Manifest, wished: Manifest) -> Manifest:
     patch: Manifest = {name: None for name in shown if name not in filled}
     for name, value in filled.items():
         before = shown.get(name)
-        if name in shown and before == value:
+        if name in shown and before == value and type(before) is type(value):
             continue
         said = wished.get(name)
         if isinstance(before, dict) and isinstance(value, dict):

@@ -12,6 +12,9 @@ from shared.api.binding import ObjectReference
 from shared.api.meta import Kind, Struct
 from shared.api.override import OverrideRule
 
+REVISIONS = ("resourcerevisions", "clusterresourcerevisions")
+"""The resources of the kinds, the namespaced one first."""
+
 BINDING_LABEL = "hanse.dev/binding"
 """Of rollouts and revisions: the binding's name, as far as a label's value can hold it."""
 

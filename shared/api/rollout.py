@@ -10,6 +10,9 @@ from typing import Literal
 from shared.api.binding import ObjectReference
 from shared.api.meta import Condition, Kind, Struct
 
+ROLLOUTS = ("resourcerollouts", "clusterresourcerollouts")
+"""The resources of the kinds, the namespaced one first."""
+
 COMPLETE = "Complete"
 PROGRESSING = "Progressing"
 

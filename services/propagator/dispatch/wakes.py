@@ -8,9 +8,10 @@ from services.propagator.core.namespaces import is_namespace, namespace_key
 from services.propagator.core.overrides import closeness
 from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects, shares_of
-from services.propagator.dispatch.rollouts.records import ROLLOUTS, template_of
+from services.propagator.dispatch.rollouts.records import template_of
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
+from shared.api.rollout import ROLLOUTS
 from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
 from shared.errors import InvalidObject
 from shared.store.port import Change, Mirror, Stored

@@ -5,14 +5,12 @@ a template without a rollout has none.
 """
 
 from shared.api.meta import GROUP, read
-from shared.api.revision import ResourceRevision
-from shared.api.rollout import ResourceRollout
+from shared.api.revision import REVISIONS, ResourceRevision
+from shared.api.rollout import ROLLOUTS, ResourceRollout
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType
 
-ROLLOUTS = ("resourcerollouts", "clusterresourcerollouts")
-REVISIONS = ("resourcerevisions", "clusterresourcerevisions")
 RECORDS = (*ROLLOUTS, *REVISIONS)
 
 Held = tuple[Manifest, ...]

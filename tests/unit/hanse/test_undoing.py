@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hanse.rollouts.undoing import changes, choose_revision, restored
 from shared.api.binding import ObjectReference
@@ -11,6 +13,7 @@ from shared.api.revision import ResourceRevision, RevisionSpec
 from shared.api.rollout import RolloutStatus
 from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource, Manifest, copy
+from shared.apimachinery.patch import merge_patch
 from shared.errors import InvalidObject
 from shared.interpreter.registry import BUILT_IN
 from tests.federation import deployment
@@ -60,6 +63,21 @@ def test_what_is_a_default_now_goes_back_to_being_one():
     now = deployment("web", 9)
     now["spec"]["revisionHistoryLimit"] = 2
     assert patch_back(now, deployment("web", 9)) == {"spec": {"revisionHistoryLimit": None}}
+
+
+JSON = st.recursive(
+    st.booleans() | st.integers(0, 3) | st.text("ab", max_size=2),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text("ab", max_size=2), parts),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(st.text("ab", max_size=2), JSON)
+
+
+@given(OBJECTS, OBJECTS)
+def test_the_patch_leads_from_any_object_to_any_other(shown: Manifest, wished: Manifest):
+    patch = changes(GroupResource("acme.example", "widgets"), shown, wished)
+    assert merge_patch(shown, patch) == wished
+    assert bool(patch) is (shown != wished)
 
 
 def test_what_the_hub_keeps_of_its_own_stays():

@@ -171,6 +171,17 @@ class Rollout(RuleBasedStateMachine):
                 assert one.name not in {each.name for each in before.clusters}
 
     @invariant()
+    def nobody_is_waited_for_for_ever(self) -> None:
+        """Who was given something new has a deadline, unless it is silent or time stands still."""
+        status = self.world.status
+        if status.phase != "Progressing" or status.target_revision == status.complete_revision:
+            return
+        seen = self.world.situation().seen_of
+        waiting = [one for one in status.clusters if one.state == "Updating"]
+        if any(seen(one.name) is not SILENT for one in waiting):
+            assert self.world.wake_after is not None
+
+    @invariant()
     def complete_means_that_everybody_had_a_turn(self) -> None:
         status = self.world.status
         if status.phase == "Complete" and self.before.phase != "Complete":

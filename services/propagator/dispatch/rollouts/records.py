@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from services.propagator.core.rollout.revisions import Recorded
 from shared.api.binding import ObjectReference
 from shared.api.meta import GROUP, read
-from shared.api.revision import ResourceRevision
-from shared.api.rollout import ResourceRollout
+from shared.api.revision import REVISIONS, ResourceRevision
+from shared.api.rollout import ROLLOUTS, ResourceRollout
 from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, ObjectStore, Scope, Stored
 
-ROLLOUTS = ("resourcerollouts", "clusterresourcerollouts")
-REVISIONS = ("resourcerevisions", "clusterresourcerevisions")
 _SECTIONS = dict.fromkeys(ROLLOUTS, "status") | dict.fromkeys(REVISIONS, "spec")
 
 

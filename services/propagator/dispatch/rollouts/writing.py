@@ -3,16 +3,17 @@
 import uuid
 from collections.abc import Iterable
 
-from services.propagator.dispatch.rollouts.records import REVISIONS, ROLLOUTS, Kept, RolloutRecords
+from services.propagator.dispatch.rollouts.records import Kept, RolloutRecords
 from shared.api.binding import ObjectReference
 from shared.api.meta import API_VERSION, GROUP, OwnerReference, section
 from shared.api.revision import (
     BINDING_LABEL,
+    REVISIONS,
     RevisionSpec,
     binding_label,
     revision_name,
 )
-from shared.api.rollout import RolloutStatus
+from shared.api.rollout import ROLLOUTS, RolloutStatus
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock, format_micro_time, format_time
 from shared.errors import AlreadyExists, StaleRevision
