@@ -93,7 +93,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "email": lambda text: _EMAIL.fullmatch(text) is not None,
     "hostname": lambda text: _HOST.fullmatch(text) is not None,
     "ipv4": lambda text: _reads(ipaddress.IPv4Address, text),
-    "ipv6": lambda text: _reads(ipaddress.IPv6Address, text),
+    "ipv6": lambda text: "%" not in text and _reads(ipaddress.IPv6Address, text),
     "ip": lambda text: _reads(ipaddress.ip_address, text),
     "cidr": _is_cidr,
     "mac": lambda text: _MAC.fullmatch(text) is not None,

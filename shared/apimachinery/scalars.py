@@ -107,3 +107,24 @@ def shown(value: Any) -> str:
     if isinstance(value, dict | list):
         text = text.translate(_FOR_HTML)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
+
+# Beyond it Go writes numbers with an exponent.
+_WRITTEN_OUT_MAX = 1e21
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """Return plain data with `2.0` as `2`, as Go writes it; shares what does not change.
+
+    Typed clients read no integer out of the longer form.
+    """
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) < _WRITTEN_OUT_MAX
+        return int(value) if whole else value
+    if isinstance(value, dict):
+        made = {name: with_whole_numbers(each) for name, each in value.items()}
+        return made if any(made[name] is not value[name] for name in made) else value
+    if isinstance(value, list):
+        items = [with_whole_numbers(each) for each in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value

@@ -105,8 +105,9 @@ def _check_value(value: Any, schema: Schema, path: str, into: Findings, before: 
             return
         _check_list(value, schema, path, into, before)
     else:
-        fits = check_scalar(value, schema, path, into.faults)
-        if not fits:
+        # A typed reader takes no `2.0` for an integer.
+        fractional = into.builtin and schema.type == "integer" and isinstance(value, float)
+        if fractional or not check_scalar(value, schema, path, into.faults):
             into.faults.append(_wrong_type(value, schema, path))
             return
     if schema.junctors:
@@ -129,11 +130,17 @@ def _check_object(
         where = f"{path}[{name}]" if key else _joined(path, name)
         if each is not None:
             _check(each, child, where, into, before.field(name, each))
-        elif into.nulls_are_faults and child.type and not child.nullable:
+        elif into.nulls_are_faults and _is_null_a_fault(schema, name, child):
             into.faults.append(_wrong_type(each, child, where))
     _check_required(value, schema, path, into)
     if schema.bounded:
         into.faults.extend(_size_faults(len(value), schema, path, "Properties"))
+
+
+def _is_null_a_fault(schema: Schema, name: str, child: Schema) -> bool:
+    """A default stands in for a null; what has no type says nothing of nulls."""
+    typed = bool(child.type) or child.int_or_string
+    return typed and not child.nullable and name not in schema.defaults
 
 
 def _check_required(value: Mapping[str, Any], schema: Schema, path: str, into: Findings) -> None:

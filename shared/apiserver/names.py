@@ -43,9 +43,15 @@ _RULES: Mapping[GroupResource, Callable[[str], texts.Faults]] = {
     },
 }
 
+_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+# Groups whose kinds upstream judges as it does custom ones.
+_ANY_FINALIZER = frozenset(
+    {"admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io"}
+)
+
 
 def check_metadata(
-    resource: GroupResource, metadata: dict[str, Any], *, namespaced: bool
+    resource: GroupResource, metadata: dict[str, Any], *, namespaced: bool, custom: bool = True
 ) -> list[FieldError]:
     """Every fault in the metadata of an object that is about to be written."""
     rule = _RULES.get(resource, texts.subdomain)
@@ -76,6 +82,8 @@ def check_metadata(
         faults += _check_owners(metadata["ownerReferences"])
     if metadata.get("finalizers") is not None:
         faults += _check_finalizers(metadata["finalizers"])
+        if not (custom or faults or resource.group in _ANY_FINALIZER):
+            faults += _unqualified_finalizers(metadata["finalizers"])
     return faults
 
 
@@ -129,6 +137,16 @@ def _check_finalizers(found: Any) -> list[FieldError]:
         why = "finalizer orphan and foregroundDeletion cannot be both set"
         faults.append(FieldError(path, f"Invalid value: {shown(found)}: {why}"))
     return faults
+
+
+def _unqualified_finalizers(found: list[str]) -> list[FieldError]:
+    """Of built-in kinds; others may call theirs what they like."""
+    why = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        FieldError(f"metadata.finalizers[{index}]", f"Invalid value: {shown(one)}: {why}")
+        for index, one in enumerate(found)
+        if "/" not in one and one not in _STANDARD_FINALIZERS
+    ]
 
 
 def _check_owners(found: Any) -> list[FieldError]:

@@ -122,10 +122,11 @@ class PageNotFound(ApiFault):
         super().__init__(404, "404 page not found\n")
 
 
-def already_exists(resource: GroupResource, name: str) -> ApiFault:
+def already_exists(resource: GroupResource, name: str, *, going: bool = False) -> ApiFault:
+    """*going*: what is there is being deleted, so that it is worth trying again."""
     return ApiFault(
         409,
-        f'{resource} "{name}" already exists',
+        f'{"object is being deleted: " if going else ""}{resource} "{name}" already exists',
         reason="AlreadyExists",
         details=object_details(resource, name),
     )

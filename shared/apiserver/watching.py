@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from shared.apiserver.answers.event_lines import EventLines
 from shared.apiserver.answers.rendering import Renderer, error_event
@@ -46,7 +46,11 @@ class _Stream:
         self._blocked_since: float | None = None
 
     async def open(self) -> None:
-        self.response.enable_chunked_encoding()
+        # HTTP/1.0 knows no chunks: there the end of the connection ends the answer.
+        if self._request.version >= HttpVersion11:
+            self.response.enable_chunked_encoding()
+        else:
+            self.response.force_close()
         await self.response.prepare(self._request)
 
     async def write(self, lines: bytes) -> None:

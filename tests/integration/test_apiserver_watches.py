@@ -220,3 +220,23 @@ async def test_a_server_that_stops_ends_its_watches_in_order():
     assert [line["type"] for line in lines] == ["ADDED", "BOOKMARK"]
     last = lines[1]["object"]["metadata"]["resourceVersion"]
     assert int(last) >= int(created.metadata["resourceVersion"])
+
+
+async def test_a_client_of_http_1_0_reads_to_the_end_of_its_connection(served, client):
+    await client.post(MAPS, config_map("a"))
+    async with aiohttp.ClientSession(
+        headers={"Authorization": f"Bearer {TOKEN}"}, version=aiohttp.HttpVersion10
+    ) as session:
+        query = {"watch": "true", "timeoutSeconds": "1"}
+        async with session.get(served.client.url + MAPS, params=query) as response:
+            lines = [json.loads(line) for line in (await response.read()).splitlines()]
+        assert response.status == 200
+        assert "Transfer-Encoding" not in response.headers
+        assert [line["object"]["metadata"]["name"] for line in lines] == ["a"]
+
+        # So is a list that is too long to be sent at once.
+        for number in range(3):
+            await client.post(MAPS, config_map(f"m{number}", x="x" * 100_000))
+        async with session.get(served.client.url + MAPS) as response:
+            found = json.loads(await response.read())
+    assert len(found["items"]) == 4

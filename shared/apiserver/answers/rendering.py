@@ -161,7 +161,7 @@ class Renderer:
         return b'{"type":"%b","object":%b}\n' % (change.value.encode(), body)
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
-        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if initial_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
         partial: Manifest = {
@@ -191,7 +191,7 @@ class Renderer:
 
     def _made(self, stored: Stored) -> bytes:
         of_today = read_api_version(stored.encoded) == self._api_version
-        if self._kind.custom and of_today and stored.revision > self._kind.since:
+        if self._kind.custom and self._is_as_stored(stored, of_today=of_today):
             return stored.encoded
         manifest = stored.glance()
         seen = self._seen(stored, manifest)
@@ -206,9 +206,15 @@ class Renderer:
         manifest, kind = manifest or stored.glance(), self._kind
         if not kind.custom:
             return self._shown(kind.group_resource, manifest)
-        if stored.revision > kind.since and manifest.get("apiVersion") == self._api_version:
+        of_today = manifest.get("apiVersion") == self._api_version
+        if self._is_as_stored(stored, of_today=of_today):
             return manifest
         return as_declared(kind, manifest)
+
+    def _is_as_stored(self, stored: Stored, *, of_today: bool) -> bool:
+        """Whether a custom object is shown as it is: its stored version may have other fields."""
+        kind = self._kind
+        return of_today and kind.stored_schema is None and stored.revision > kind.since
 
     def _table(self, items: Iterable[Stored], metadata: dict[str, Any]) -> dict[str, Any]:
         return render_table(

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from time import perf_counter
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from shared.apiserver.answers.presentation import is_plain
 from shared.apiserver.requests.negotiation import JSON
@@ -53,6 +53,9 @@ async def send_json(
         response.headers["Content-Encoding"] = "gzip"
         response.headers["Vary"] = "Accept-Encoding"
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    if request.version < HttpVersion11:
+        # Without chunks the end of the connection is that of the answer.
+        response.force_close()
     await response.prepare(request)
     async for chunk in _both(found, chunks):
         # Compressing lets go of the interpreter, so it costs others nothing in a thread.

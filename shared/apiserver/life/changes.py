@@ -119,7 +119,8 @@ def count_generation(kind: ResourceKind, old: Manifest, new: Manifest) -> None:
 def _check_identity(
     kind: ResourceKind, before: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> None:
-    parts = ("uid",) if before.get("deletionTimestamp") else _SET_ONCE
+    going = before.get("deletionTimestamp")
+    parts = ("uid", "deletionGracePeriodSeconds") if going else _SET_ONCE
     faults = [
         FieldError(
             f"metadata.{part}", f"Invalid value: {shown(metadata[part])}: field is immutable"

@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from shared.apimachinery.manifest import DEPTH_MAX, Manifest, is_too_deep
+from shared.apimachinery.scalars import with_whole_numbers
 from shared.apiserver.requests.negotiation import APPLY_PATCH, YAML
 from shared.apiserver.requests.wire import PROTOBUF, decode_protobuf
 from shared.apiserver.status_errors import ApiFault, bad_request
@@ -48,7 +49,7 @@ def _decode(body: bytes, media: str) -> Any:
         # YAML is a superset of JSON, and clients that mean apply mostly send JSON.
         if body.lstrip()[:1] == b"{":
             try:
-                return _decode_any(body)
+                return with_whole_numbers(_decode_any(body))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 pass
         return _decode_yaml(body)
@@ -88,7 +89,7 @@ class KubernetesLoader(yaml.CSafeLoader):
     """YAML 1.1 scalars without dates, as `sigs.k8s.io/yaml` has them; `=` is a text."""
 
 
-_NO_SCALARS = (":timestamp", ":value")
+_NO_SCALARS = (":timestamp", ":value", ":int", ":float")
 KubernetesLoader.yaml_implicit_resolvers = {
     letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(_NO_SCALARS)]
     for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
@@ -98,6 +99,35 @@ KubernetesLoader.bool_values = {**yaml.CSafeLoader.bool_values, "y": True, "n": 
 KubernetesLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("[yYnN]$"), list("yYnN")
 )
+# Of numbers Go's reader knows those of YAML 1.2 as well, and none to the base of 60.
+_INTEGER = re.compile(
+    r"[-+]?(?:0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)$", re.ASCII
+)
+_REAL = re.compile(
+    r"(?:[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+    re.ASCII,
+)
+_BASES = {"0b": 2, "0o": 8, "0x": 16}
+
+
+def _number(loader: KubernetesLoader, node: yaml.ScalarNode) -> int | float:
+    text = str(loader.construct_scalar(node)).replace("_", "").lower()
+    digits = text.lstrip("+-")
+    if digits in (".inf", ".nan"):
+        return float(text.replace(".", ""))
+    if base := _BASES.get(digits[:2]):
+        return int(text, base)
+    if digits[:1] == "0" and digits.isdigit():
+        # The old way to write octal numbers; `08` is none, and therefore eight.
+        return int(text, 8) if not set(digits) & {"8", "9"} else float(text)
+    return int(text) if digits.isdigit() else float(text)
+
+
+for _tag, _pattern in (("int", _INTEGER), ("float", _REAL)):
+    _name_of_tag = f"tag:yaml.org,2002:{_tag}"
+    KubernetesLoader.add_implicit_resolver(_name_of_tag, _pattern, list("-+.0123456789"))
+    KubernetesLoader.add_constructor(_name_of_tag, _number)
 
 
 def _decode_yaml(body: bytes) -> Any:
@@ -156,10 +186,12 @@ class _Plain:
             raise bad_request("the body is not acceptable YAML: numbers must be finite")
         if isinstance(value, bytes):
             raise bad_request("the body is not acceptable YAML: !!binary is not supported")
+        if isinstance(value, float):
+            return with_whole_numbers(value)
         if isinstance(value, str):
             value.encode()  # Escapes may spell half a character, which has no UTF-8.
             return value
-        if value is None or isinstance(value, int | float):
+        if value is None or isinstance(value, int):
             return value
         raise bad_request(f"the body is not acceptable YAML: a {type(value).__name__}")
 

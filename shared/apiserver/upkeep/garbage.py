@@ -5,7 +5,7 @@ is not served says nothing about its objects. Deletion with Orphan or Foreground
 finalizer on the owner. Source: Kubernetes' garbage collector (`pkg/controller/garbagecollector`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, uid_of
@@ -146,12 +146,25 @@ class GarbageCollector:
                 for one in _references(dependent.manifest)
             )
             if not dependent.manifest["metadata"].get("deletionTimestamp"):
+                if self._has_waiting_dependent(dependent):
+                    # A circle, in which each would wait for the other for ever.
+                    await self._unblock(key)
                 await self._delete(dependent, propagation="Foreground")
                 blocking = blocking and await self._serving.store.get(key) is not None
         if blocking:
             return False
         await self._release(owner.key, FOREGROUND)
         return True
+
+    def _has_waiting_dependent(self, owner: Stored) -> bool:
+        mirror = self._serving.store.mirror
+        found = (mirror.get(key) for key in self._dependents.get(uid_of(owner.manifest), ()))
+        return any(
+            one is not None
+            and one.head().deletion_timestamp is not None
+            and FOREGROUND in (one.manifest["metadata"].get("finalizers") or ())
+            for one in found
+        )
 
     async def _is_gone(self, owner: Mapping[str, Any], dependent: ObjectKey) -> bool:
         key = self._key_of(owner, dependent.namespace)
@@ -214,10 +227,22 @@ class GarbageCollector:
 
     async def _drop_references(self, key: ObjectKey, uids: Iterable[str]) -> None:
         dropped = set(uids)
+        await self._change_references(
+            key, lambda references: [one for one in references if one["uid"] not in dropped]
+        )
 
+    async def _unblock(self, key: ObjectKey) -> None:
+        """Let the owners of *key* go before it does."""
+        await self._change_references(
+            key, lambda references: [{**one, "blockOwnerDeletion": False} for one in references]
+        )
+
+    async def _change_references(
+        self, key: ObjectKey, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    ) -> None:
         def compute(now: Stored) -> Manifest:
             metadata = dict(now.manifest["metadata"])
-            left = [one for one in _references(now.manifest) if one["uid"] not in dropped]
+            left = change(_references(now.manifest))
             metadata.pop("ownerReferences", None)
             if left:
                 metadata["ownerReferences"] = left

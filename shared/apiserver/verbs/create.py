@@ -35,8 +35,14 @@ async def create(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
         except AlreadyExists as err:
             generated = not (manifest.get("metadata") or {}).get("name")
             if not generated or attempt == GENERATE_ATTEMPTS - 1:
-                raise already_exists(call.resource, key.name) from err
+                going = await _is_going(serving, key)
+                raise already_exists(call.resource, key.name, going=going) from err
     raise AssertionError("the loop returns or raises")
+
+
+async def _is_going(serving: Serving, key: ObjectKey) -> bool:
+    found = await serving.store.get(key)
+    return found is not None and bool(found.manifest["metadata"].get("deletionTimestamp"))
 
 
 async def _store(

@@ -13,7 +13,7 @@ from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import bad_request, invalid, invalid_object, unknown_path
 from shared.apiserver.verbs.transact import transact
 from shared.apiserver.verbs.update import check_version
-from shared.apiserver.writing.addressed import read_configuration
+from shared.apiserver.writing.addressed import read_configuration, require_place
 from shared.apiserver.writing.merging import apply_scale_configuration
 from shared.apiserver.writing.ownership import track
 from shared.apiserver.writing.validation import conform, read
@@ -137,6 +137,7 @@ def _scaled(serving: Serving, call: Call, stored: Stored, wanted: Manifest) -> M
 def _read_replicas(call: Call, scale: Manifest) -> int:
     if scale.get("kind") != "Scale":
         raise bad_request(f"expected a Scale, not {str(scale.get('kind'))[:80]}")
+    require_place(call, scale.get("metadata"))
     spec = scale.get("spec")
     replicas = spec.get("replicas", 0) if isinstance(spec, dict) else None
     if isinstance(replicas, bool) or not isinstance(replicas, int):

@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.apimachinery.manifest import Manifest, encode
 from shared.apimachinery.pruning import with_defaults, without_unknown
+from shared.apimachinery.scalars import with_whole_numbers
 from shared.apimachinery.schema import node
 from shared.apimachinery.schema_rules import rule_faults
 from shared.apimachinery.validation import NOWHERE, Findings, validate
@@ -80,7 +81,9 @@ def conform(kind: ResourceKind, reading: Reading) -> Manifest:
     """Return what was read; raises `ApiFault` 422 with everything that is wrong with it."""
     manifest = reading.manifest
     metadata = manifest["metadata"]
-    faults = check_metadata(kind.group_resource, metadata, namespaced=kind.namespaced)
+    faults = check_metadata(
+        kind.group_resource, metadata, namespaced=kind.namespaced, custom=kind.custom
+    )
     faults += reading.faults
     if faults:
         raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
@@ -121,6 +124,7 @@ def _read_custom(
 ) -> _Read:
     """Prune, fill in, and only then judge: a default is as good as what was written."""
     schema = schema_of(kind)
+    new = with_whole_numbers(new)
     pruned = without_unknown(new, schema)
     unknown: tuple[str, ...] = ()
     if field_validation != "Ignore" and pruned != new:
