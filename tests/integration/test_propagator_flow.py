@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.propagator.core.pace import FIRST
+from shared.apimachinery.manifest import Manifest, ObjectKey, encode
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.topology import STREAMS
 from shared.runtime.nats_server import NatsServer
@@ -176,3 +177,45 @@ async def test_one_object_of_a_namespace_does_not_wait_behind_thousands_of_anoth
     await eventually(lambda: eu.get("configmaps", "one", "few"), PATIENT)
     assert len(paths_written(eu)) < MANY / 2
     await eventually(lambda: held(eu, "1") == MANY, PATIENT)
+
+
+async def test_a_definition_of_three_mebibytes_reaches_its_members(federation: Federation) -> None:
+    name = "ledgers.example.com"
+    key = ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name)
+    await federation.write(key, large_definition(name))
+    await federation.bind(key, {"eu-1": None, "us-1": None})
+    for member in federation.members.values():
+
+        def served(member: TestMember = member) -> bool:
+            live = member.get(key.resource, name, "", key.group)
+            conditions = (live.get("status") or {}).get("conditions") or ()
+            return ("Established", "True") in [(one["type"], one["status"]) for one in conditions]
+
+        await eventually(served, PATIENT)
+        live = member.get(key.resource, name, "", key.group)
+        assert len(encode(live)) > 3 * 1024 * 1024
+
+
+def large_definition(name: str) -> Manifest:
+    """Most of a large definition are its descriptions."""
+    text = "What this field is for, at length. " * 300
+    fields = {f"field{number:03}": {"type": "string", "description": text} for number in range(300)}
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": fields}}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name, "uid": "uid-ledgers", "generation": 1},
+        "spec": {
+            "group": "example.com",
+            "names": {"kind": "Ledger", "plural": "ledgers"},
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
