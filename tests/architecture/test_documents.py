@@ -48,3 +48,21 @@ def test_every_service_is_in_the_table() -> None:
 def test_every_stream_is_in_the_document() -> None:
     streams = {name.strip("`") for name in _table(ARCHITECTURE, "| stream | subjects")}
     assert streams == {stream.name for stream in topology.STREAMS}
+
+
+def test_decisions_are_numbered_without_gaps_or_doubles() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [int(record.name.partition("-")[0]) for record in records]
+    assert numbers == list(range(1, len(records) + 1))
+    for number, record in zip(numbers, records, strict=True):
+        assert record.read_text().startswith(f"# {number}. "), record.name
+
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
