@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.api.binding import FULLY_APPLIED, HEALTHY, SCHEDULED
+from shared.api.binding import AGGREGATED, DRIFTED, FULLY_APPLIED, HEALTHY, REMOVING, SCHEDULED
 from shared.api.cluster import READY
 from shared.api.interpreter import SPEAKING
 from shared.api.override import OVERRIDES_APPLIED
@@ -110,8 +110,28 @@ def _shares(clusters: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _policy(manifest: Manifest, _: datetime) -> str:
-    policy = _spec(manifest).get("policy") or {}
-    return f"{policy.get('kind', '')}/{policy.get('name', '')}"
+    policy = _spec(manifest).get("policy")
+    return f"{policy.get('kind', '')}/{policy.get('name', '')}" if policy else "<none>"
+
+
+def _binding_message(manifest: Manifest, now: datetime) -> Any:
+    """The first thing that is not as it should be: nobody should have to look for it."""
+    for say in _TROUBLES:
+        if message := say(manifest, now):
+            return message
+    return ""
+
+
+def _standing_message(type_: str) -> Cell:
+    """Of a condition that is true only while something is wrong."""
+
+    def cell(manifest: Manifest, _: datetime) -> Any:
+        for condition in _status(manifest).get("conditions") or ():
+            if condition.get("type") == type_ and condition.get("status") == "True":
+                return condition.get("message") or condition.get("reason")
+        return ""
+
+    return cell
 
 
 def _selected(manifest: Manifest, _: datetime) -> int:
@@ -146,6 +166,14 @@ def _status(manifest: Manifest) -> Mapping[str, Any]:
     return manifest.get("status") or {}
 
 
+_TROUBLES: tuple[Cell, ...] = (
+    _message_of(SCHEDULED),
+    _message_of(FULLY_APPLIED),
+    _standing_message(REMOVING),
+    _message_of(HEALTHY),
+    _message_of(AGGREGATED),
+    _standing_message(DRIFTED),
+)
 APPLIED = "Applied"
 AGE = PrinterColumn(
     name="Age",
@@ -201,7 +229,7 @@ BINDING_COLUMNS = (
     PrinterColumn(name="Clusters", description="The decision.", cell=_placed),
     PrinterColumn(name="Leaving", description="Clusters being evicted.", wide=True, cell=_leaving),
     PrinterColumn(name="Policy", wide=True, cell=_policy),
-    PrinterColumn(name="Message", wide=True, cell=_message_of(SCHEDULED)),
+    PrinterColumn(name="Message", wide=True, cell=_binding_message),
     AGE,
 )
 WORK_COLUMNS = (

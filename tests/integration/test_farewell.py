@@ -196,3 +196,17 @@ async def test_a_member_that_is_away_holds_it_until_it_leaves(ground: Ground) ->
     assert await ground.federation.store.get(binding) is not None
     await ground.federation.delete(ObjectKey("hanse.dev", "clusters", "", MEMBER))
     await ground.until_parted(binding)
+
+
+async def test_what_somebody_else_deletes_says_so_while_it_is_held(ground: Ground) -> None:
+    await ground.order(DEPLOYMENTS, a_deployment("torn"))
+    await ground.applied(DEPLOYMENTS, "torn")
+    uid = (await ground.live(DEPLOYMENTS, "torn"))["metadata"]["uid"]
+    await ground.edit(DEPLOYMENTS, "torn", {"metadata": {"finalizers": [HOLD]}})
+    await ground.remove(DEPLOYMENTS, "torn")
+    report = await ground.reported(DEPLOYMENTS, "torn", lambda it: it.reason == "Terminating")
+    assert report.applied
+    assert report.message.startswith(f"being deleted in the member, held by {HOLD} since ")
+    await ground.edit(DEPLOYMENTS, "torn", {"metadata": {"finalizers": None}})
+    await ground.until_live(DEPLOYMENTS, "torn", lambda it: it["metadata"]["uid"] != uid)
+    await ground.reported(DEPLOYMENTS, "torn", lambda it: it.applied and not it.reason)

@@ -32,6 +32,7 @@ from shared.interpreter.health import count
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.reports import gather_reports
 
+_SILENT = "nothing is heard of the cluster"
 _TIMES = frozenset({"lastTransitionTime", "lastUpdateTime", "observedTime"})
 
 
@@ -142,14 +143,22 @@ def _fully_applied(binding: ResourceBinding, folded: Folded) -> Condition:
         return Condition(type=FULLY_APPLIED, status="False", reason="NoTargets")
     if not missing:
         return Condition(type=FULLY_APPLIED, status="True", reason="Applied")
-    message = "; ".join(f"{each.cluster}: {each.message or 'not yet'}" for each in missing)
-    refused = any(each.message for each in missing)
+    refused = any(each.message and not each.applied for each in missing)
+    message = "; ".join(f"{each.cluster}: {_why_missing(each, folded)}" for each in missing)
+    if not refused and binding.spec.rollout is not None:
+        message += f"; resourcerollout {binding.metadata.name} says whose turn it is"
     return Condition(
         type=FULLY_APPLIED,
         status="False",
         reason="Refused" if refused else "Awaiting",
         message=message[:1024],
     )
+
+
+def _why_missing(report: ClusterReport, folded: Folded) -> str:
+    if report.cluster in folded.silent:
+        return f"not yet ({_SILENT})"
+    return report.message if report.message and not report.applied else "not yet"
 
 
 def _healthy(folded: Folded) -> Condition:
@@ -164,7 +173,7 @@ def _healthy(folded: Folded) -> Condition:
         for health in ("Degraded", "Unknown", "Progressing")
         if any(each.health == health for each in worst)
     )
-    message = "; ".join(f"{each.cluster}: {_word_on(each)}" for each in worst)
+    message = "; ".join(f"{each.cluster}: {_word_on(each, folded)}" for each in worst)
     status = "Unknown" if reason == "Unknown" else "False"
     return Condition(type=HEALTHY, status=status, reason=reason, message=message[:1024])
 
@@ -175,10 +184,12 @@ def _not_aggregated(trouble: str) -> Condition:
     )
 
 
-def _word_on(report: ClusterReport) -> str:
-    """The health of one target; why, where it was applied and nobody can tell."""
-    untold = report.health == "Unknown" and report.applied and report.message
-    return f"{report.health} ({report.message})" if untold else report.health
+def _word_on(report: ClusterReport, folded: Folded) -> str:
+    """The health of one target; and why, where it is not the object that says so."""
+    if report.cluster in folded.silent:
+        return f"{report.health} ({_SILENT})"
+    told = report.applied and report.message
+    return f"{report.health} ({report.message})" if told else report.health
 
 
 def template_status(

@@ -8,6 +8,7 @@ import msgspec
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporter import Reporter
 from services.propagator.core.observed import LiveObject
+from services.propagator.core.removing import going_away
 from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
@@ -21,6 +22,8 @@ from shared.memberapi.faults import shortened
 MESSAGE_CHARACTERS_MAX = 1_000
 UNINTERPRETABLE = "InterpreterFailed"
 """Reason of a report on an object of whose health its interpreter can say nothing."""
+TERMINATING = "Terminating"
+"""Reason: somebody else deleted it, and it is made anew once it is gone."""
 DELETED = "Deleted"
 """Reason: gone by somebody else's doing, and left so."""
 
@@ -80,12 +83,13 @@ class Reports:
         manifest = live.manifest_for_status(tracked.kind.gvk)
         interpreter = self._interpreters.of(manifest)
         health, why = _judge(interpreter, manifest)
+        going = going_away(manifest)
         self._report(
             tracked,
             applied=True,
             present=True,
-            reason=UNINTERPRETABLE if why else "",
-            message=why,
+            reason=TERMINATING if going else UNINTERPRETABLE if why else "",
+            message=going or why,
             health=health,
             status=interpreter.reflect(manifest),
             observed=seen_at,

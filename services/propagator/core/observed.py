@@ -61,6 +61,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
     generation: int = 0
     deletion_timestamp: str | None = None
+    finalizers: list[str] | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     managed_fields: list[_Entry] | None = None
@@ -135,6 +136,7 @@ class LiveObject(msgspec.Struct, rename="camel"):
         }
         if self.metadata.deletion_timestamp:
             metadata["deletionTimestamp"] = self.metadata.deletion_timestamp
+            metadata["finalizers"] = self.metadata.finalizers or []
         return {
             "apiVersion": gvk.api_version,
             "kind": gvk.kind,

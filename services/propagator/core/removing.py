@@ -1,4 +1,4 @@
-"""What holds an object that a member agreed to delete, in words (pure)."""
+"""What holds an object that is being deleted in a member, in words (pure)."""
 
 from shared.apimachinery.manifest import Manifest, metadata_of
 
@@ -17,6 +17,13 @@ def held_up(live: Manifest | None) -> str:
     if not since or not finalizers:
         return ""
     return f"held by {', '.join(finalizers)} since {since}"
+
+
+def going_away(live: Manifest) -> str:
+    """That *live*, which is to be there, is being deleted by others; empty where it is not."""
+    if not metadata_of(live).get("deletionTimestamp"):
+        return ""
+    return ", ".join(("being deleted in the member", *filter(None, [held_up(live)])))
 
 
 def _contents(namespace: Manifest) -> list[str]:

@@ -224,6 +224,32 @@ def test_a_binding_shows_its_decision():
     assert found["Replicas"] == 5
 
 
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({}, ""),
+        ({"Scheduled": ("False", "no room"), "FullyApplied": ("False", "later")}, "no room"),
+        (
+            {"Scheduled": ("True", "placed"), "FullyApplied": ("False", "eu-1: Invalid")},
+            "eu-1: Invalid",
+        ),
+        ({"FullyApplied": ("True", ""), "Healthy": ("False", "eu-1: Degraded")}, "eu-1: Degraded"),
+        ({"Removing": ("True", "eu-1: held")}, "eu-1: held"),
+        ({"Removing": ("False", ""), "Drifted": ("False", "")}, ""),
+        ({"Drifted": ("True", "eu-1: .spec")}, "eu-1: .spec"),
+    ],
+)
+def test_a_binding_shows_the_first_thing_that_is_wrong(
+    conditions: dict[str, tuple[str, str]], message: str
+):
+    listed = [
+        {"type": type_, "status": status, "message": text}
+        for type_, (status, text) in conditions.items()
+    ]
+    found = printed("resourcebindings.hanse.dev", an_object(status={"conditions": listed}))
+    assert (found["Message"], found["Policy"]) == (message, "<none>")
+
+
 def test_a_cluster_shows_its_free_room():
     cluster = an_object(
         spec={"region": "eu"},

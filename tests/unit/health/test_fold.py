@@ -26,6 +26,7 @@ from shared.api.binding import (
 )
 from shared.api.conditions import find_condition
 from shared.api.meta import Condition, ObjectMeta, section
+from shared.api.staging import RolloutStrategy
 from shared.events.work import WorkReport
 from shared.interpreter.registry import BUILT_IN
 
@@ -103,6 +104,31 @@ def test_a_target_that_said_nothing_is_awaited() -> None:
     found = conditions(binding, folded)[FULLY_APPLIED]
     assert (found.status, found.reason) == ("False", "Awaiting")
     assert found.message == "b: not yet"
+
+
+def test_who_waits_for_its_turn_is_told_where_turns_are_decided() -> None:
+    binding = a_binding(target("a"), target("b"))
+    spec = msgspec.structs.replace(binding.spec, rollout=RolloutStrategy())
+    binding = msgspec.structs.replace(binding, spec=spec)
+    name = binding.metadata.name
+    found = conditions(binding, fold(binding, {"a": a_report()}, ()))[FULLY_APPLIED]
+    assert found.message == f"b: not yet; resourcerollout {name} says whose turn it is"
+
+
+def test_a_silent_member_is_named_as_the_reason() -> None:
+    binding = a_binding(target("a"), target("b"))
+    found = conditions(binding, fold(binding, {"a": a_report()}, {"b"}))
+    silent = "(nothing is heard of the cluster)"
+    assert found[FULLY_APPLIED].message == f"b: not yet {silent}"
+    assert found[HEALTHY].message == f"b: Unknown {silent}"
+
+
+def test_what_others_delete_is_applied_and_said_not_to_be_well() -> None:
+    going = a_report(health="Progressing", reason="Terminating", message="held by x")
+    binding = a_binding(target("a"))
+    found = conditions(binding, fold(binding, {"a": going}, ()))
+    assert found[FULLY_APPLIED].status == "True"
+    assert found[HEALTHY].message == "a: Progressing (Terminating: held by x)"
 
 
 def test_a_refusal_is_told_with_its_reason() -> None:
