@@ -299,7 +299,7 @@ class Resources:
         request, call, body = asked.request, asked.call, asked.body
         media = media_type(request.headers.get("Content-Type") or JSON)
         given = await aside(len(body), decode_object, body, media) if body.strip() else {}
-        options = read_delete_options(given, asked.query)
+        options = read_delete_options(given, asked.query, named=bool(call.name))
         if call.subresource:
             raise method_not_allowed()
         wish = accepted(request.headers.get("Accept", ""))

@@ -13,7 +13,7 @@ import yaml
 
 from shared.apimachinery.manifest import DEPTH_MAX, Manifest, is_too_deep
 from shared.apimachinery.scalars import with_whole_numbers
-from shared.apiserver.requests.negotiation import APPLY_PATCH, YAML
+from shared.apiserver.requests.negotiation import APPLY_PATCH, STRATEGIC_PATCH, YAML
 from shared.apiserver.requests.wire import PROTOBUF, decode_protobuf
 from shared.apiserver.status_errors import ApiFault, bad_request
 
@@ -54,7 +54,9 @@ def _decode(body: bytes, media: str) -> Any:
                 pass
         return _decode_yaml(body)
     try:
-        return _decode_any(body)
+        found = _decode_any(body)
+        # What a strategic patch makes is plain data, in which Go tells no `2.0` from `2`.
+        return with_whole_numbers(found) if media == STRATEGIC_PATCH else found
     except (UnicodeDecodeError, msgspec.DecodeError) as err:
         raise _explain_json(body, err) from err
 

@@ -95,8 +95,13 @@ class DeleteOptions:
     resource_version: str = ""
 
 
-def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) -> DeleteOptions:
-    """The body counts where it says something, the query otherwise; raises `ApiFault` 400."""
+def read_delete_options(
+    body: Mapping[str, object], query: Mapping[str, str], *, named: bool = True
+) -> DeleteOptions:
+    """The body counts where it says something, the query otherwise; raises `ApiFault` 400.
+
+    *named*: one object is deleted; of a collection the query says which version to list.
+    """
     if body.get("kind") not in (None, "", "DeleteOptions"):
         raise bad_request(f"expected DeleteOptions, not {str(body['kind'])[:80]}")
     grace = body.get("gracePeriodSeconds")
@@ -120,7 +125,7 @@ def read_delete_options(body: Mapping[str, object], query: Mapping[str, str]) ->
         policy = "Orphan" if orphan else "Background"
     preconditions = body.get("preconditions")
     if preconditions is None:
-        preconditions = {}
+        preconditions = query if named and not body else {}
     if not isinstance(preconditions, Mapping):
         raise bad_request("preconditions: must be an object")
     return DeleteOptions(

@@ -106,12 +106,24 @@ def _pod(old: Manifest, new: Manifest) -> Iterator[FieldError]:
         if len(entries(before, part)) != len(entries(after, part)):
             yield forbidden(f"spec.{part}", "pod updates may not add or remove containers")
             return
+    least, found = before.get("activeDeadlineSeconds"), after.get("activeDeadlineSeconds")
+    if isinstance(least, int) and (found is None or found > least):
+        rule = "must not update from a positive integer to nil value"
+        if found is not None:
+            rule = "must be less than or equal to previous value"
+        yield invalid("spec.activeDeadlineSeconds", found, rule)
+        return
     kept = [_without(one, ("tolerationSeconds",)) for one in entries(after, "tolerations")]
     for one in entries(before, "tolerations"):
         if _without(one, ("tolerationSeconds",)) not in kept:
             why = "existing toleration can not be modified except its tolerationSeconds"
             yield forbidden("spec.tolerations", why)
             break
+    gates = [one.get("name") for one in entries(before, "schedulingGates")]
+    for index, one in enumerate(entries(after, "schedulingGates")):
+        if one.get("name") not in gates:
+            why = f"only deletion is allowed, but found new scheduling gate '{one.get('name')}'"
+            yield forbidden(f"spec.schedulingGates[{index}].name", why)
     if _imageless(before) != _imageless(after) or before.get("nodeName") not in (
         None,
         after.get("nodeName"),
