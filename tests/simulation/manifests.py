@@ -8,6 +8,14 @@ from shared.apimachinery.manifest import Manifest
 HANSE = "hanse.dev/v1alpha1"
 WORKLOADS = ("web", "api", "db")
 CONFIGS = ("one", "two", "three")
+STAGES: Manifest = {
+    "stages": [{"name": "canary", "percentage": 30}],
+    "maxConcurrency": 1,
+    "maxFailures": "100%",
+    "progressDeadline": "10s",
+}
+"""How changes of what is copied to every member go about; whoever fails is not waited for."""
+
 DIVISIONS = ("weight", "room", "copies")
 
 
@@ -164,6 +172,7 @@ def _policy(
             "resourceSelectors": selectors,
             "conflictResolution": conflict,
             "preserveResourcesOnDeletion": False,
+            **({"rollout": STAGES} if division == "copies" else {}),
             "placement": {
                 "clusterAffinity": {"exclude": list(excluded)},
                 "replicaScheduling": scheduling,
