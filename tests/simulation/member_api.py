@@ -145,13 +145,14 @@ class DirectMemberApi:
         return found
 
     def _judge_sender(self, key: ObjectKey, body: bytes) -> None:
-        sent, shown = _generation(body), self._shown.get(key, 0)
+        sent, shown = _generation(body), self._shown.setdefault(key, 0)
         if 0 < sent < shown:
             self._ledger.stale(self._member.name, key, sent, shown)
 
     def _show(self, key: ObjectKey, body: bytes) -> None:
-        """This process knows now as of which order the object is."""
-        self._shown[key] = _generation(body)
+        """This process knows now as of which order an object is that it had in hand before."""
+        if key in self._shown:
+            self._shown[key] = _generation(body)
 
     async def delete(
         self, kind: ResourceType, namespace: str, name: str, *, uid: str, propagation: str

@@ -166,6 +166,7 @@ class RemoteWorker(MemoryWorker):
         self._consumer = consumer
         self._line = line
         self._arrived: asyncio.Queue[MemoryDelivery] = asyncio.Queue()
+        self._in_hand: set[Handout] = set()
         self._log = streams._log(consumer.stream)
         self.queue = _Outbox(self)  # type: ignore[assignment]
         self._loop = asyncio.get_running_loop()
@@ -228,7 +229,11 @@ class RemoteWorker(MemoryWorker):
         position = self._position
         delivery = RemoteDelivery(self._streams, position, handout, self._line)
 
+        if self._consumer.kept:
+            self._expect(position, handout)
+
         def arrive() -> None:
+            self._in_hand.add(handout)
             if position.is_exhausted(handout):
                 self._loop.create_task(delivery.reject("every attempt ended without an answer"))
             else:
@@ -240,6 +245,19 @@ class RemoteWorker(MemoryWorker):
         times = 2 if chance.random() < weather.repeated else 1
         for _ in range(times):
             self._line.hear(arrive, ordered=chance.random() >= weather.repeated)
+
+    def _expect(self, position: MemoryPosition, handout: Handout) -> None:
+        """Hand it out again where this process does not say in time that it has it still."""
+
+        def judge() -> None:
+            if not position.holds(handout):
+                return
+            if handout in self._in_hand and self._line.whole:
+                self._expect(position, handout)
+            else:
+                position.give_back(handout, timedelta(0))
+
+        self._loop.call_later(self._consumer.ack_wait.total_seconds(), judge)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self
