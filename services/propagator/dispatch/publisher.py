@@ -25,6 +25,8 @@ class WorkPublisher:
     def __init__(self, bus: Bus, log: WorkLog) -> None:
         self._bus = bus
         self._log = log
+        # Removals whose report was seen, and may be purged already: the sequence of each.
+        self._confirmed: dict[tuple[ObjectKey, str], int] = {}
 
     async def carry_out(
         self,
@@ -61,14 +63,22 @@ class WorkPublisher:
         if held is None or not held.deleted:
             return True
         message = await self._bus.last(STATUS, subjects.status(cluster, key))
+        if message is None and self._confirmed.get((key, cluster)) == held.sequence:
+            # It was purged, and the answer to that was lost.
+            await self._purge(key, cluster, held.sequence, None)
+            return True
         if message is None:
             # Another dispatcher may have purged it, of which no follower is told.
             await self._log.refresh(key, cluster)
             now = self._log.of(key).get(cluster)
-            return now is None or not now.deleted
+            gone = now is None or not now.deleted
+            if gone:
+                self._confirmed.pop((key, cluster), None)
+            return gone
         report = decode_report(message.body)
         if report.generation != held.sequence or report.present:
             return False
+        self._confirmed[key, cluster] = held.sequence
         await self._purge(key, cluster, held.sequence, message)
         return True
 
@@ -104,6 +114,7 @@ class WorkPublisher:
             await self._bus.purge(STATUS, status, up_to=report.sequence)
         await self._bus.purge(WORK, subjects.work(cluster, key), up_to=sequence)
         self._log.forget(key, cluster, sequence)
+        self._confirmed.pop((key, cluster), None)
 
 
 def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:
