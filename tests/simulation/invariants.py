@@ -215,7 +215,7 @@ class Watcher:
             )
             condition = find_condition(binding.status.conditions, SCHEDULED)
             if condition is not None and condition.status == "True":
-                self._check_shares(spec)
+                self._check_shares(spec, change.previous)
             elif change.previous is not None:
                 self._check_kept(change.previous, spec)
         for report in binding.status.aggregated_status:
@@ -224,7 +224,8 @@ class Watcher:
                     TELLS_AGE, f"{_path(stored.key)}: {report.cluster} says not of what, or when"
                 )
 
-    def _check_shares(self, spec: BindingSpec) -> None:
+    def _check_shares(self, spec: BindingSpec, previous: Stored | None) -> None:
+        """None is missing, and what is above the wish is on its way somewhere, or was before."""
         scheduling = spec.placement.replica_scheduling
         if scheduling is None or scheduling.replica_scheduling_type != "Divided":
             return
@@ -237,7 +238,7 @@ class Watcher:
         what = f"{_path(spec.resource.key)}: {placed} of {wanted} placed, {leaving} leaving"
         if placed < wanted:
             self._history.violated(CONSERVES, what)
-        if placed > wanted + moving:
+        if placed > wanted + moving + _surge(previous):
             self._history.violated(CONSERVES, f"{what}, {moving} on their way")
 
     def _check_kept(self, previous: Stored, spec: BindingSpec) -> None:
@@ -368,6 +369,14 @@ class Watcher:
     def _report(self, cluster: str, key: ObjectKey) -> WorkReport | None:
         message = self._status.last(subjects.status(cluster, key))
         return decode_report(message.body) if message is not None else None
+
+
+def _surge(stored: Stored | None) -> int:
+    """By how much a binding was above the wish."""
+    if stored is None:
+        return 0
+    spec = read(stored.manifest, ResourceBinding).spec
+    return max(0, sum(target.replicas or 0 for target in spec.clusters) - (spec.replicas or 0))
 
 
 def is_leaving(manifest: Manifest) -> bool:
