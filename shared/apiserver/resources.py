@@ -51,6 +51,7 @@ from shared.apiserver.status_errors import (
     object_details,
     success,
     unknown_path,
+    warned,
 )
 from shared.apiserver.verbs import patch as patching
 from shared.apiserver.verbs.create import create
@@ -253,14 +254,16 @@ class Resources:
             manifest = of_kind(call.kind, manifest)
             review = answer(call.resource, manifest, asked.user, self._tokens)
             return json_response(msgspec.json.encode(review), status=201)
-        outcome = await create(asked.serving, call, manifest)
+        with warned(warnings):
+            outcome = await create(asked.serving, call, manifest)
         return await self._written(asked, outcome, warnings)
 
     async def _update(self, asked: Asked) -> web.StreamResponse:
         if not asked.call.name:
             raise method_not_allowed()
         manifest, warnings = await self._body(asked)
-        outcome = await update(asked.serving, asked.call, manifest)
+        with warned(warnings):
+            outcome = await update(asked.serving, asked.call, manifest)
         return await self._written(asked, outcome, warnings)
 
     async def _patch(self, asked: Asked) -> web.StreamResponse:
@@ -272,7 +275,8 @@ class Resources:
         )
         body = asked.body
         document, warnings = await aside(len(body), _read_patch, call, body, media)
-        outcome = await patching.patch(asked.serving, call, document, media)
+        with warned(warnings):
+            outcome = await patching.patch(asked.serving, call, document, media)
         return await self._written(asked, outcome, warnings)
 
     async def _written(

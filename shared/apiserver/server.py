@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 
 from shared.apiserver.answers.presentation import presented
 from shared.apiserver.answers.responses import status_response
-from shared.apiserver.answers.warnings import tell_deprecation
+from shared.apiserver.answers.warnings import add_warnings, tell_deprecation
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.healthz import HealthChecks, Probe
 from shared.apiserver.requests.limits import InFlight, ServerLimits
@@ -258,4 +258,7 @@ def _answer_error(error: Exception, request: web.Request) -> web.Response:
         error = ApiFault(error.status, error.reason or "the request cannot be served")
     elif not isinstance(error, ApiFault | HanseError):
         log.error("request.bug", method=request.method, path=request.path[:200], exc_info=error)
-    return status_response(from_error(error))
+    fault = from_error(error)
+    response = status_response(fault)
+    add_warnings(response, fault.warnings)
+    return response

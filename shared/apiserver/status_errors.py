@@ -5,7 +5,8 @@ prints the message, client libraries branch on `reason` and `details`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -61,6 +62,7 @@ class ApiFault(Exception):
         self.code = code
         self.reason = reason or _REASONS.get(code, "Unknown")
         self.details = None if details is None else dict(details)
+        self.warnings: tuple[str, ...] = ()
         self.continue_token = continue_token
         self.retry_after_seconds = retry_after_seconds
         if retry_after_seconds:
@@ -82,6 +84,16 @@ class ApiFault(Exception):
 
     def encoded(self) -> bytes:
         return msgspec.json.encode(self.status())
+
+
+@contextmanager
+def warned(warnings: tuple[str, ...]) -> Iterator[None]:
+    """Let a refusal within tell *warnings* too: they were found before it was."""
+    try:
+        yield
+    except ApiFault as fault:
+        fault.warnings = (*warnings, *fault.warnings)
+        raise
 
 
 def success(details: Mapping[str, Any]) -> Manifest:

@@ -10,6 +10,7 @@ from shared.apiserver.status_errors import (
     forbidden,
     invalid_object,
     not_found,
+    warned,
 )
 from shared.apiserver.writing.addressed import of_kind
 from shared.apiserver.writing.ownership import track
@@ -36,7 +37,8 @@ async def create(serving: Serving, call: Call, manifest: Manifest) -> Outcome:
             generated = not (manifest.get("metadata") or {}).get("name")
             if not generated or attempt == GENERATE_ATTEMPTS - 1:
                 going = await _is_going(serving, key)
-                raise already_exists(call.resource, key.name, going=going) from err
+                with warned(warnings):
+                    raise already_exists(call.resource, key.name, going=going) from err
     raise AssertionError("the loop returns or raises")
 
 

@@ -22,7 +22,7 @@ from shared.apiserver.requests.decoding import (
     wrong_type,
 )
 from shared.apiserver.semantics import has_rules, judge
-from shared.apiserver.status_errors import ApiFault, invalid
+from shared.apiserver.status_errors import ApiFault, invalid, warned
 from shared.apiserver.writing.ownership import schema_of
 from shared.errors import FieldError
 
@@ -86,7 +86,8 @@ def conform(kind: ResourceKind, reading: Reading) -> Manifest:
     )
     faults += reading.faults
     if faults:
-        raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
+        with warned(reading.warnings):
+            raise invalid(kind.gvk, str(metadata.get("name") or ""), faults)
     return manifest
 
 
