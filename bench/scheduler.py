@@ -20,7 +20,8 @@ import msgspec
 
 from bench.load import deployment
 from services.scheduler.core.bindings import condition_of, spec_of, workload_of
-from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.member import Member
 from services.scheduler.core.policies import select_policy
 from services.scheduler.core.schedule import schedule
 from shared.api.binding import BindingStatus, ResourceBinding

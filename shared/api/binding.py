@@ -6,12 +6,13 @@ The scheduler alone writes `spec` and the condition Scheduled; health alone writ
 
 import hashlib
 import re
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.api.drift import DriftReport
 from shared.api.meta import GROUP, Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
-from shared.api.policy import ConflictResolution, Failover, Placement
+from shared.api.placement import Placement
+from shared.api.policy import ConflictResolution, Failover
 from shared.api.staging import RolloutStrategy
 from shared.apimachinery.manifest import ObjectKey
 
@@ -56,17 +57,33 @@ class PolicyReference(Struct, frozen=True, kw_only=True):
     generation: int = 0
 
 
+class Share(NamedTuple):
+    """What one cluster runs of an object; None: as the template has it."""
+
+    replicas: int | None = None
+    completions: int | None = None
+    ordinals_start: int | None = None
+
+
 class TargetCluster(Struct, frozen=True, kw_only=True):
     """`replicas` is None for kinds without replicas and for Duplicated placement.
 
+    `completions` is the share of a Job's completions, `ordinalsStart` the first number of a
+    StatefulSet's pods there; None where the object is as its template has it.
     `since`, while something moves: when this share last grew. An older report says nothing of it.
     `required`: it is there for the sake of those in `requiredBy` alone.
     """
 
     name: str
     replicas: int | None = None
+    completions: int | None = None
+    ordinals_start: int | None = None
     since: str = ""
     required: bool = False
+
+    @property
+    def share(self) -> Share:
+        return Share(self.replicas, self.completions, self.ordinals_start)
 
 
 class Eviction(Struct, frozen=True, kw_only=True):
@@ -74,9 +91,15 @@ class Eviction(Struct, frozen=True, kw_only=True):
 
     cluster: str
     replicas: int | None = None
+    completions: int | None = None
+    ordinals_start: int | None = None
     reason: str
     message: str = ""
     since: str
+
+    @property
+    def share(self) -> Share:
+        return Share(self.replicas, self.completions, self.ordinals_start)
 
 
 class BindingSnapshot(Struct, frozen=True, kw_only=True):
@@ -103,6 +126,8 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     drift: DriftPolicy = DriftPolicy()
     adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
     replicas: int | None = None
+    affinity_name: str = ""
+    """Which of the placement's `clusterAffinities` was chosen."""
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     rollout: RolloutStrategy | None = None

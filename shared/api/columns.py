@@ -55,6 +55,13 @@ def _operations(manifest: Manifest, _: datetime) -> str:
     return ",".join(sorted(_spec(manifest).get("customizations") or ()))
 
 
+def _names(field: str) -> Cell:
+    def cell(manifest: Manifest, _: datetime) -> str:
+        return ",".join(str(one) for one in _spec(manifest).get(field) or ())
+
+    return cell
+
+
 def _mode(manifest: Manifest, _: datetime) -> str:
     return str(_spec(manifest).get("mode") or "Push")
 
@@ -196,6 +203,13 @@ CLUSTER_COLUMNS = (
     ),
     PrinterColumn(name="Taints", wide=True, cell=_taints),
     PrinterColumn(name="Endpoint", wide=True, json_path=".spec.apiEndpoint"),
+    AGE,
+)
+GROUP_COLUMNS = (
+    PrinterColumn(name="Clusters", description="Those that it names.", cell=_names("clusterNames")),
+    PrinterColumn(
+        name="Namespaces", description="Those that see no others.", cell=_names("namespaces")
+    ),
     AGE,
 )
 POLICY_COLUMNS = (

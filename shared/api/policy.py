@@ -1,65 +1,17 @@
 """`PropagationPolicy` and `ClusterPropagationPolicy`: which objects go where, one class for both.
 
-The vocabulary is Karmada's `policy.karmada.io/v1alpha1` (PropagationSpec, Placement), of which
-this is the part that Hanse does; `replicaLimits` and `rollout` are added. Without `rollout` a
-change goes to every cluster at once.
+The vocabulary is Karmada's `policy.karmada.io/v1alpha1` (PropagationSpec), of which this is the
+part that Hanse does; `rollout` is added. Without `rollout` a change goes to every cluster at once.
 """
 
 from typing import Literal
 
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
-from shared.api.selection import ClusterAffinity, ResourceSelector
+from shared.api.placement import Placement
+from shared.api.selection import ResourceSelector
 from shared.api.staging import RolloutStrategy
 from shared.apimachinery.manifest import Manifest, labels_of
-
-
-class Toleration(Struct, frozen=True, kw_only=True):
-    """As `corev1.Toleration`; an empty key with Exists tolerates everything."""
-
-    key: str = ""
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: str = ""
-    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
-    toleration_seconds: int | None = None
-
-
-class StaticWeight(Struct, frozen=True, kw_only=True):
-    target_cluster: ClusterAffinity
-    weight: int
-
-
-class WeightPreference(Struct, frozen=True, kw_only=True):
-    """Static weights, or `dynamicWeight`, which takes precedence."""
-
-    static_weight_list: tuple[StaticWeight, ...] = ()
-    dynamic_weight: Literal["", "AvailableReplicas"] = ""
-
-
-class ReplicaLimit(Struct, frozen=True, kw_only=True):
-    """Bounds for each cluster the affinity covers; a cluster takes the first entry that covers it.
-
-    A cluster given any replicas gets at least `minReplicas`, and never more than `maxReplicas`.
-    """
-
-    target_cluster: ClusterAffinity
-    min_replicas: int = 0
-    max_replicas: int | None = None
-
-
-class ReplicaScheduling(Struct, frozen=True, kw_only=True):
-    replica_scheduling_type: Literal["Duplicated", "Divided"] = "Divided"
-    replica_division_preference: Literal["Weighted"] = "Weighted"
-    weight_preference: WeightPreference | None = None
-    replica_limits: tuple[ReplicaLimit, ...] = ()
-
-
-class Placement(Struct, frozen=True, kw_only=True):
-    """The rules. Without `replicaScheduling` replicas are Duplicated."""
-
-    cluster_affinity: ClusterAffinity | None = None
-    cluster_tolerations: tuple[Toleration, ...] = ()
-    replica_scheduling: ReplicaScheduling | None = None
 
 
 class ClusterFailover(Struct, frozen=True, kw_only=True):

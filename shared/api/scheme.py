@@ -10,9 +10,11 @@ from typing import Any
 
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
 from shared.api.columns import (
     BINDING_COLUMNS,
     CLUSTER_COLUMNS,
+    GROUP_COLUMNS,
     INTERPRETER_COLUMNS,
     OVERRIDE_COLUMNS,
     POLICY_COLUMNS,
@@ -71,6 +73,14 @@ SCHEME: tuple[HanseKind, ...] = (
         short_names=("cl",),
         columns=CLUSTER_COLUMNS,
         selectable_fields=("spec.region", "spec.provider", "spec.zone"),
+    ),
+    HanseKind(
+        kind="ClusterGroup",
+        resource="clustergroups",
+        struct=ClusterGroup,
+        namespaced=False,
+        short_names=("clg",),
+        columns=GROUP_COLUMNS,
     ),
     HanseKind(
         kind="PropagationPolicy",

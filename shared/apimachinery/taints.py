@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from shared.clock import parse_time
 
 NO_SCHEDULE = "NoSchedule"
+PREFER_NO_SCHEDULE = "PreferNoSchedule"
 NO_EXECUTE = "NoExecute"
 
 

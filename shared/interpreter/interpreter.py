@@ -18,6 +18,7 @@ from shared.interpreter.conditions import usual_conditions
 from shared.interpreter.dependencies import Labels, Reference
 from shared.interpreter.health import health_by_conditions
 from shared.interpreter.paths import Path, put, without
+from shared.interpreter.portions import portions_of
 from shared.interpreter.reflect import reflect_any
 from shared.interpreter.replicas import ReplicaDemand, ReplicaPlace
 from shared.interpreter.reports import Reports, Status
@@ -66,8 +67,16 @@ class Interpreter:
         if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= _REPLICAS_MAX:
             path, why = ".".join(self.replicas.path), "must be an integer of at least 0"
             raise InvalidObject(f"{path}: {why}", [FieldError(path, why)])
+        portions = portions_of(manifest)
+        if portions.completions is not None:
+            # No more pods of a Job run at once than are to complete.
+            place = min(place, max(0, portions.completions))
         return ReplicaDemand(
-            count=place, requests=self.needs(manifest) if self.needs is not None else {}
+            count=place,
+            requests=self.needs(manifest) if self.needs is not None else {},
+            completions=portions.completions,
+            ordinals_start=portions.ordinals_start,
+            indivisible=portions.indivisible,
         )
 
     def with_replicas(self, manifest: Manifest, count: int) -> Manifest:

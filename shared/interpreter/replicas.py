@@ -12,10 +12,15 @@ class ReplicaDemand:
     """So many replicas, each asking for `requests` (resource name -> quantity, as written).
 
     `requests` sums the containers and takes the largest init container where that is more.
+    `completions` of a Job and `ordinals_start` of a StatefulSet are divided with them; what is
+    `indivisible` goes to one cluster whole.
     """
 
     count: int
     requests: Mapping[str, str] = field(default_factory=dict)
+    completions: int | None = None
+    ordinals_start: int | None = None
+    indivisible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

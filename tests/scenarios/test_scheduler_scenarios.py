@@ -12,10 +12,14 @@ import pytest
 import yaml
 
 from services.scheduler.core.bindings import condition_of, workload_of
+from services.scheduler.core.company import Peer, company_of
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.member import Member
 from services.scheduler.core.schedule import schedule
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
@@ -45,7 +49,8 @@ def cluster(name, stated):
     metadata = {"name": name, "labels": stated.get("labels", {})}
     if stated.get("leaving"):
         metadata["deletionTimestamp"] = f"{DAY}11:59:00Z"
-    spec = {"region": stated.get("region", "")}
+    spec = {field: stated.get(field, "") for field in ("provider", "region", "zone")}
+    status["kubernetesVersion"] = stated.get("version", "")
     return read({"metadata": metadata, "spec": spec, "status": status}, Cluster)
 
 
@@ -66,12 +71,18 @@ def room(text):
 
 def template(stated):
     metadata = {"name": "web", "namespace": "shop", "uid": "u", "generation": 1}
-    if stated.get("kind") == "ConfigMap":
+    kind = stated.get("kind", "Deployment")
+    if kind == "ConfigMap":
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     requests = {name: stated[name] for name in ("cpu", "memory") if name in stated}
     pod = {"containers": [{"name": "main", "resources": {"requests": requests}}]}
-    spec = {"replicas": stated["replicas"], "template": {"spec": pod}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    spec = {"template": {"spec": pod}, **stated.get("spec", {})}
+    if kind == "Job":
+        spec["parallelism"] = stated["replicas"]
+        return {"apiVersion": "batch/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    if kind != "DaemonSet":
+        spec["replicas"] = stated["replicas"]
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def binding(stated):
@@ -94,13 +105,20 @@ def binding(stated):
         "resource": {"apiVersion": "v1", "kind": "X", "resource": "xs", "name": "web"},
         "policy": {"kind": "PropagationPolicy", "name": "p"},
         "replicas": stated.get("replicas"),
-        "clusters": [{"name": n, "replicas": r} for n, r in stated.get("clusters", {}).items()],
+        "affinityName": stated.get("affinityName", ""),
+        "placement": stated.get("placement", {}),
+        "clusters": [target(n, r) for n, r in stated.get("clusters", {}).items()],
         "evictions": [
             {"cluster": name, "replicas": replicas, **leaving}
             for name, replicas in stated.get("leaving", {}).items()
         ],
     }
     return read({"spec": spec, "status": {"aggregatedStatus": reports}}, ResourceBinding)
+
+
+def target(name, stated):
+    """So many replicas, or more than that: `{replicas: 2, ordinalsStart: 100}`."""
+    return {"name": name, **(stated if isinstance(stated, dict) else {"replicas": stated})}
 
 
 def policy(stated, purge_mode):
@@ -114,17 +132,47 @@ def policy(stated, purge_mode):
 
 def decide(scenario):
     manifest = template(scenario["workload"])
+    rules = scenario["policy"]
+    if scenario.get("binding", {}).get("affinityName"):
+        scenario["binding"].setdefault("placement", rules)
     found = binding(scenario["binding"]) if "binding" in scenario else None
+    key = ObjectKey("apps", "deployments", "shop", "web")
+    spoken = policy(rules, scenario.get("purgeMode", "Gracefully"))
+    labels = scenario["workload"].get("labels", {})
     workload = workload_of(
-        ObjectKey("apps", "deployments", "shop", "web"),
+        key,
         manifest,
         BUILT_IN.of(manifest).demand(manifest),
-        policy(scenario["policy"], scenario.get("purgeMode", "Gracefully")),
+        spoken,
         found,
         grace=timedelta(seconds=30),
+        company=company_of(
+            key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
+        ),
     )
-    fleet = Fleet.of(cluster(name, stated) for name, stated in scenario["clusters"].items())
-    return schedule(workload, fleet, NOW)
+    return schedule(workload, fleet_of(scenario), NOW)
+
+
+def peers(stated):
+    """Other workloads of the namespace, by name."""
+    return [
+        Peer(
+            ObjectKey("apps", "deployments", "shop", name),
+            one["labels"],
+            frozenset(one["clusters"]),
+        )
+        for name, one in stated.items()
+    ]
+
+
+def fleet_of(scenario):
+    groups = [
+        read({"metadata": {"name": name}, "spec": spec}, ClusterGroup)
+        for name, spec in scenario.get("groups", {}).items()
+    ]
+    clusters = [cluster(name, stated) for name, stated in scenario["clusters"].items()]
+    members = [Member.of(one, groups_of(one, groups)) for one in clusters]
+    return Fleet(members, None, scopes_of(groups))
 
 
 def written(decision):
@@ -135,6 +183,12 @@ def written(decision):
         "message": condition.message,
         "clusters": {one.name: one.replicas for one in decision.clusters},
     }
+    if decision.affinity_name:
+        found["affinityName"] = decision.affinity_name
+    for field, shown in (("completions", "completions"), ("ordinals_start", "ordinalsStart")):
+        portions = {one.name: getattr(one, field) for one in decision.clusters}
+        if any(portion is not None for portion in portions.values()):
+            found[shown] = portions
     if decision.evictions:
         found["leaving"] = {one.cluster: one.replicas for one in decision.evictions}
     if decision.rejections:
@@ -157,4 +211,4 @@ def test_the_scenario_gives_its_decision(path, request):
 
 
 def test_there_are_scenarios():
-    assert len(list(FOLDER.glob("*.yaml"))) >= 25
+    assert len(list(FOLDER.glob("*.yaml"))) >= 110

@@ -6,8 +6,8 @@ from typing import Any
 from jsonpointer import escape
 
 from services.propagator.core.overrides import Override, OverrideFailure, apply_overrides
-from services.propagator.core.render import render
-from services.propagator.core.rendering import render_for
+from services.propagator.core.rendering import render_for, render_share
+from shared.api.binding import Share
 from shared.api.cluster import Cluster
 from shared.apimachinery.manifest import Manifest
 from shared.events.rendering import ClusterRendering, FieldChange, RuleEffect
@@ -20,21 +20,21 @@ def preview(
     cluster: Cluster,
     template: Manifest,
     interpreter: Interpreter,
-    replicas: int | None,
+    share: Share,
     *,
     overrides: Sequence[Override],
     uid: str,
     decided: bool,
 ) -> ClusterRendering:
     """Render as dispatch does (`render_for`), and tell rule by rule what changed on the way."""
-    found = render_for(cluster, template, interpreter, replicas, overrides=overrides, uid=uid)
+    found = render_for(cluster, template, interpreter, share, overrides=overrides, uid=uid)
     return ClusterRendering(
         cluster=cluster.metadata.name,
         decided=decided,
-        replicas=replicas,
+        replicas=share.replicas,
         manifest=None if isinstance(found, OverrideFailure) else found,
         error=_failure(found) if isinstance(found, OverrideFailure) else "",
-        rules=tuple(_effects(render(template, interpreter, replicas), overrides, cluster)),
+        rules=tuple(_effects(render_share(template, interpreter, share), overrides, cluster)),
     )
 
 

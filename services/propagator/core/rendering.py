@@ -4,24 +4,31 @@ from collections.abc import Sequence
 
 from services.propagator.core.overrides import Override, OverrideFailure, apply_overrides
 from services.propagator.core.render import render, stamp
+from shared.api.binding import Share
 from shared.api.cluster import Cluster
 from shared.apimachinery.manifest import Manifest
 from shared.interpreter.interpreter import Interpreter
+from shared.interpreter.portions import with_portions
+
+
+def render_share(template: Manifest, interpreter: Interpreter, share: Share) -> Manifest:
+    """What a member is to hold of *template* by its share alone, before any override."""
+    rendered = render(template, interpreter, share.replicas)
+    return with_portions(rendered, share.completions, share.ordinals_start)
 
 
 def render_for(
     cluster: Cluster,
     template: Manifest,
     interpreter: Interpreter,
-    replicas: int | None,
+    share: Share,
     *,
     overrides: Sequence[Override],
     uid: str,
 ) -> Manifest | OverrideFailure:
     """What *cluster* must hold of *template*, with room for the generation of the work.
 
-    *replicas* is the share of the cluster, None where it is as the template has it; *overrides*
-    are those for the cluster, in order; *uid* is the template's.
+    *share* is that of the cluster; *overrides* are those for it, in order; *uid* is the template's.
     """
-    changed = apply_overrides(render(template, interpreter, replicas), overrides, cluster)
+    changed = apply_overrides(render_share(template, interpreter, share), overrides, cluster)
     return changed if isinstance(changed, OverrideFailure) else stamp(changed, uid)

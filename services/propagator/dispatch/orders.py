@@ -15,7 +15,7 @@ from services.propagator.core.overrides import (
 )
 from services.propagator.core.rendering import render_for
 from services.propagator.core.works import Encoded, asking, make_order
-from shared.api.binding import BindingSpec, ResourceBinding
+from shared.api.binding import BindingSpec, ResourceBinding, Share
 from shared.api.cluster import Cluster
 from shared.api.matching import Match
 from shared.api.meta import GROUP, read
@@ -102,19 +102,19 @@ def render_orders(
     policies = parsed.policies(template)
     made: dict[tuple[object, ...], Encoded | OverrideFailure] = {}
     since = {target.name: target.since for target in binding.spec.clusters if target.since}
-    for name, replicas in shares_of(binding.spec).items():
+    for name, share in shares_of(binding.spec).items():
         cluster = parsed.cluster(name)
         if cluster is None:
             orders.unseen.add(name)
             continue
         overrides = overrides_for(policies, cluster)
-        variety = (replicas, *variant(overrides, cluster)) if overrides else (replicas,)
+        variety = (share, *variant(overrides, cluster)) if overrides else (share,)
         if variety not in made:
             manifest = render_for(
                 cluster,
                 template,
                 interpreter,
-                replicas,
+                share,
                 overrides=overrides,
                 uid=binding.spec.resource.uid,
             )
@@ -127,10 +127,10 @@ def render_orders(
     return orders
 
 
-def shares_of(spec: BindingSpec) -> Mapping[str, int | None]:
-    """Cluster -> replicas. A share being evicted stays until the scheduler drops it."""
-    shares = {eviction.cluster: eviction.replicas for eviction in spec.evictions}
-    shares.update({target.name: target.replicas for target in spec.clusters})
+def shares_of(spec: BindingSpec) -> Mapping[str, Share]:
+    """Cluster -> its share. A share being evicted stays until the scheduler drops it."""
+    shares = {eviction.cluster: eviction.share for eviction in spec.evictions}
+    shares.update({target.name: target.share for target in spec.clusters})
     return shares
 
 

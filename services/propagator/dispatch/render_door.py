@@ -14,6 +14,7 @@ from services.propagator.core.overrides import PolicyRules, overrides_for, rules
 from services.propagator.core.preview import preview
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import ParsedObjects, shares_of
+from shared.api.binding import Share
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, Kind, read
 from shared.api.override import OverridePolicy
@@ -120,7 +121,7 @@ class RenderDoor:
                     cluster,
                     template,
                     interpreter,
-                    shares.get(name),
+                    shares.get(name, Share()),
                     overrides=overrides_for(policies, cluster),
                     uid=uid,
                     decided=name in shares,
@@ -129,7 +130,7 @@ class RenderDoor:
         message = self._message(key, template, decided=bool(shares))
         return Rendering(clusters=tuple(found), message=message)
 
-    def _shares(self, key: ObjectKey) -> Mapping[str, int | None]:
+    def _shares(self, key: ObjectKey) -> Mapping[str, Share]:
         bound = self._bindings.of(key)
         return shares_of(bound[1].spec) if bound is not None else {}
 

@@ -13,7 +13,7 @@ from services.scheduler.core.decision import (
 )
 from services.scheduler.core.dependents import Use, most_careful, snapshots, with_required
 from services.scheduler.core.policies import reference_to
-from services.scheduler.core.workload import Workload, default_tolerations
+from services.scheduler.core.workload import NOBODY, Company, Workload, default_tolerations
 from shared.api.binding import (
     SCHEDULED,
     BindingSpec,
@@ -22,6 +22,7 @@ from shared.api.binding import (
     TargetCluster,
 )
 from shared.api.meta import Condition, OwnerReference
+from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
 from shared.api.staging import NEVER_STAGED
 from shared.apimachinery.manifest import (
@@ -82,6 +83,7 @@ def workload_of(
     binding: ResourceBinding | None,
     *,
     grace: timedelta,
+    company: Company = NOBODY,
 ) -> Workload:
     """Put together what a decision needs; *grace* is Hanse's own toleration of silent members."""
     placement = policy.spec.placement
@@ -96,7 +98,17 @@ def workload_of(
         evictions=binding.spec.evictions if binding else (),
         reports=binding.status.aggregated_status if binding else (),
         previous_replicas=binding.spec.replicas if binding else None,
+        affinity_name=_affinity_name(binding, placement),
+        company=company,
     )
+
+
+def _affinity_name(binding: ResourceBinding | None, placement: Placement) -> str:
+    """Name the group of clusters it keeps to; a change of the groups has it begin anew."""
+    if binding is None:
+        return ""
+    before = binding.spec.placement.cluster_affinities
+    return binding.spec.affinity_name if before == placement.cluster_affinities else ""
 
 
 def spec_of(
@@ -119,6 +131,7 @@ def spec_of(
         drift=rules.drift,
         adopted_resources_on_deletion=rules.adopted_resources_on_deletion,
         replicas=workload.demand.count if workload.demand else None,
+        affinity_name=decision.affinity_name,
         clusters=with_required(decision.clusters, required_by),
         evictions=decision.evictions,
         rollout=rules.rollout if _is_staged(workload.key) else None,
@@ -197,6 +210,7 @@ def refusal(workload: Workload, message: str) -> Unschedulable:
     return Unschedulable(
         reason="InvalidTemplate",
         message=message,
+        affinity_name=workload.affinity_name,
         clusters=workload.current,
         evictions=workload.evictions,
     )

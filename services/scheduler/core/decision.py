@@ -18,9 +18,13 @@ class RejectionCode(StrEnum):
     NOT_JOINED = "NotJoined"
     LEAVING = "Leaving"
     NOT_READY = "NotReady"
+    NAMESPACE_SCOPE = "NamespaceScope"
     CLUSTER_AFFINITY = "ClusterAffinity"
+    WORKLOAD_AFFINITY = "WorkloadAffinity"
+    WORKLOAD_ANTI_AFFINITY = "WorkloadAntiAffinity"
     TAINT_TOLERATION = "TaintToleration"
     API_ENABLEMENT = "ApiEnablement"
+    SPREAD_CONSTRAINT = "SpreadConstraint"
     NO_WEIGHT = "NoWeight"
     CAPACITY_UNKNOWN = "CapacityUnknown"
     NO_ROOM = "NoRoom"
@@ -42,8 +46,13 @@ Reason = Literal["NoClusterFit", "Unschedulable", "InvalidTemplate", "InvalidPol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """Where it shall be. `wake_after`: when time alone may change the answer."""
+    """Where it shall be. `wake_after`: when time alone may change the answer.
 
+    `affinity_name` is the group of clusters chosen, `passed_over` why not those before it.
+    """
+
+    affinity_name: str = ""
+    passed_over: Mapping[str, str] = field(default_factory=dict)
     clusters: tuple[TargetCluster, ...]
     evictions: tuple[Eviction, ...] = ()
     rejections: Rejections = field(default_factory=dict)
@@ -54,10 +63,14 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unschedulable:
-    """It does not fit. `clusters` and `evictions` are what it keeps: what runs is not removed."""
+    """It does not fit. `clusters` and `evictions` are what it keeps: what runs is not removed.
+
+    `affinity_name` is the group of clusters that it keeps to.
+    """
 
     reason: Reason
     message: str
+    affinity_name: str = ""
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     rejections: Rejections = field(default_factory=dict)
@@ -74,7 +87,7 @@ def explain(decision: Decision) -> str:
         if decision.clusters:
             parts.append(f"it stays in {_targets(decision.clusters)}")
     else:
-        parts, why = [f"placed in {_targets(decision.clusters)}"], "not in "
+        parts, why = [f"placed in {_targets(decision.clusters)}{_group(decision)}"], "not in "
         if decision.needed_by:
             parts.append(f"needed by {_some(decision.needed_by)}")
     if decision.evictions:
@@ -84,6 +97,13 @@ def explain(decision: Decision) -> str:
         parts.append(why + describe_rejections(decision.rejections))
     text = "; ".join(parts)
     return text if len(text) <= _MESSAGE_MAX else text[: _MESSAGE_MAX - 3] + "..."
+
+
+def _group(decision: Scheduled) -> str:
+    if not decision.affinity_name:
+        return ""
+    passed = "".join(f"; not in group {name}: {why}" for name, why in decision.passed_over.items())
+    return f" by group {decision.affinity_name}{passed}"
 
 
 def describe_rejections(rejections: Rejections) -> str:
@@ -107,3 +127,27 @@ def _some(names: Iterable[str], most: int = 8) -> str:
     found = list(names)
     shown = ", ".join(found[:most])
     return shown if len(found) <= most else f"{shown} and {len(found) - most} more"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one decision says of one member; `code` is "" and `message` empty for who takes part."""
+
+    cluster: str
+    replicas: int | None = None
+    chosen: bool = False
+    leaving: bool = False
+    code: str = ""
+    message: str = ""
+
+
+def verdicts_of(decision: Decision) -> tuple[Verdict, ...]:
+    """Return the verdict on every member that the decision looked at, by name."""
+    leaving = {one.cluster for one in decision.evictions}
+    found = {
+        name: Verdict(name, leaving=name in leaving, code=why.code, message=why.message)
+        for name, why in decision.rejections.items()
+    }
+    for one in decision.clusters:
+        found[one.name] = Verdict(one.name, one.replicas, chosen=True)
+    return tuple(found[name] for name in sorted(found))

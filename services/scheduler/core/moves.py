@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.scheduler.core.decision import RejectionCode
-from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.affinity import Reach
+from services.scheduler.core.decision import Rejection, RejectionCode
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.member import Member
+from services.scheduler.core.portions import with_portions
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
 from services.scheduler.core.running import count_missing
 from services.scheduler.core.workload import Workload
@@ -28,43 +31,81 @@ class Standing:
     wake_after: timedelta | None = None
 
 
-def judge_holders(workload: Workload, fleet: Fleet, now: datetime) -> Standing:
+def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Standing:
     """A holder that cannot be judged stays; one that is unready stays while it is tolerated."""
     standing = Standing()
     wake: timedelta | None = None
-    covered = fleet.covered_by(workload.placement.cluster_affinity)
+    covered = fleet.covered_by_any(reach.tiers)
+    scope = fleet.scopes.get(workload.scope)
     for target in workload.current:
         member = fleet.members.get(target.name)
         if member is None or member.emptied:
             continue
         why, left = None, None
         if member.readable:
-            why, left = _why_it_must_go(workload, member, now, covered=member.name in covered)
+            why = _why_it_is_not_wanted(workload, member, scope, covered)
+            if why is None:
+                why, left = _why_it_is_not_borne(workload, member, now)
         if why is None:
             standing.staying[target.name] = target.replicas
             if left is not None:
                 wake = left if wake is None else min(wake, left)
         else:
             code, message = why
-            standing.going[target.name] = Eviction(
-                cluster=target.name,
-                replicas=target.replicas,
-                reason=code,
-                message=message,
-                since=format_time(now),
-            )
+            standing.going[target.name] = _eviction(target, code, message, now)
     return Standing(standing.staying, standing.going, wake)
 
 
-def _why_it_must_go(
-    workload: Workload, member: Member, now: datetime, *, covered: bool
-) -> tuple[tuple[RejectionCode, str] | None, timedelta | None]:
-    """Why now, or else when a toleration runs out (None: never)."""
+def _eviction(target: TargetCluster, code: str, message: str, now: datetime) -> Eviction:
+    return Eviction(
+        cluster=target.name,
+        replicas=target.replicas,
+        completions=target.completions,
+        ordinals_start=target.ordinals_start,
+        reason=code,
+        message=message,
+        since=format_time(now),
+    )
+
+
+def leave_out(
+    workload: Workload, standing: Standing, names: Mapping[str, Rejection], now: datetime
+) -> Standing:
+    """Have those of *names* that would stay go too, each for its reason."""
+    if not any(name in names for name in standing.staying):
+        return standing
+    staying = {name: share for name, share in standing.staying.items() if name not in names}
+    going = dict(standing.going)
+    for target in workload.current:
+        if target.name in standing.staying and target.name in names:
+            why = names[target.name]
+            going[target.name] = _eviction(target, why.code, why.message, now)
+    return Standing(staying, going, standing.wake_after)
+
+
+def _why_it_is_not_wanted(
+    workload: Workload, member: Member, scope: frozenset[str] | None, covered: frozenset[str]
+) -> tuple[RejectionCode, str] | None:
     if member.leaving:
-        return (RejectionCode.LEAVING, "it is leaving the federation"), None
-    if not covered:
-        message = "the policy's cluster affinity no longer covers it"
-        return (RejectionCode.CLUSTER_AFFINITY, message), None
+        return RejectionCode.LEAVING, "it is leaving the federation"
+    if scope is not None and not member.groups & scope:
+        return RejectionCode.NAMESPACE_SCOPE, "it is in no group its namespace is bound to"
+    if member.name not in covered:
+        return RejectionCode.CLUSTER_AFFINITY, "the policy's cluster affinity no longer covers it"
+    company = workload.company
+    if company.elder_friends is not None and member.name not in company.elder_friends:
+        message = "the workloads that this one is to be with are elsewhere"
+        return RejectionCode.WORKLOAD_AFFINITY, message
+    if member.name in company.elder_foes:
+        message = "a workload that this one keeps away from is there"
+        return RejectionCode.WORKLOAD_ANTI_AFFINITY, message
+    return None
+
+
+def _why_it_is_not_borne(
+    workload: Workload, member: Member, now: datetime
+) -> tuple[tuple[RejectionCode, str] | None, timedelta | None]:
+    """Why it must go now for a taint, or else when a toleration runs out (None: never)."""
     soonest: timedelta | None = None
     for taint in member.taints:
         if taint.effect != NO_EXECUTE:
@@ -110,7 +151,8 @@ def step_towards(
             grew = old is None or (old.replicas or 0) < (shares[name] or 0)
             since = format_micro_time(now) if grew or old is None else old.since
         targets.append(TargetCluster(name=name, replicas=shares[name], since=since))
-    return Step(tuple(targets), evictions, wake if held or evictions else None)
+    clusters = with_portions(workload, targets, evictions)
+    return Step(clusters, evictions, wake if held or evictions else None)
 
 
 def _held_back(

@@ -8,10 +8,12 @@ depends on what policies there are, never on which came first.
 from collections.abc import Iterable
 from typing import Any
 
+from services.scheduler.core.affinity import compile_cel
 from shared.api.binding import PolicyReference
 from shared.api.matching import Match, compile_selector, match_resource
 from shared.api.meta import GROUP
 from shared.api.own_kinds import OWN_KINDS
+from shared.api.placement import PlacementAffinity
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import (
     Manifest,
@@ -89,9 +91,10 @@ def reference_to(policy: PropagationPolicy) -> PolicyReference:
 
 
 def check_policy(policy: PropagationPolicy) -> None:
-    """Raise `InvalidObject` where a label selector anywhere in the policy is malformed."""
+    """Raise `InvalidObject` where a selector anywhere in the policy is malformed."""
     placement = policy.spec.placement
-    affinities = [placement.cluster_affinity] if placement.cluster_affinity else []
+    affinities: list[PlacementAffinity] = [*placement.affinities]
+    affinities += [one.preference for one in placement.preferred_cluster_affinities]
     if placement.replica_scheduling is not None:
         affinities += [one.target_cluster for one in placement.replica_scheduling.replica_limits]
         preference = placement.replica_scheduling.weight_preference
@@ -101,6 +104,9 @@ def check_policy(policy: PropagationPolicy) -> None:
     for selector in (*selectors, *(one.label_selector for one in affinities)):
         if selector is not None:
             compile_selector(selector)
+    for affinity in affinities:
+        for text in affinity.cel_selector.cel_expressions if affinity.cel_selector else ():
+            compile_cel(text)
 
 
 def match_policy(policy: PropagationPolicy, manifest: Manifest) -> Match | None:

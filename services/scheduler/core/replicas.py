@@ -1,20 +1,20 @@
-"""The arithmetic of dividing replicas: exact, bounded, and moving as little as it can.
+"""The arithmetic of dividing replicas: exact, bounded, and growing without shrinking anyone.
 
-Shares follow the largest-remainder method: each is within one of its proportion and they add up.
-Which of the clusters whose proportion is broken gets the odd replica is decided by what they have
-now, then by their remainders, then by the caller's order. That makes growth monotone wherever
-proportions allow it, and an unchanged problem keep its answer.
+Shares are rounded by the method of Webster (Sainte-Laguë): one replica after the other goes where
+`weight / (2 * share + 1)` is greatest. So one replica more never takes one from anybody, and a
+cluster that comes or goes moves only what it takes or leaves (Balinski and Young, Fair
+Representation, 1982). Bounds come first. Equal claims go where the replica was, then by the
+caller's order, so an unchanged problem keeps its answer.
 """
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-_SUBSETS_MAX = 2_048
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A share is 0, or at least `least` and at most `most` (None: any)."""
+    """A share is at least `least`, as far as replicas reach, and at most `most` (None: any)."""
 
     least: int = 0
     most: int | None = None
@@ -31,18 +31,6 @@ class Division:
     unplaced: int = 0
 
 
-def divide_by_weight(
-    replicas: int, weights: Mapping[str, int], tie_break: Sequence[str]
-) -> dict[str, int]:
-    """Share *replicas* in proportion to *weights*; the shares add up exactly.
-
-    *tie_break* orders clusters whose remainders are equal, so that the caller, not the order of
-    a dict, decides who gets the odd replica.
-    """
-    division = divide(replicas, weights, {}, tie_break=tie_break)
-    return {name: division.shares.get(name, 0) for name in weights}
-
-
 def divide(
     replicas: int,
     weights: Mapping[str, int],
@@ -51,94 +39,106 @@ def divide(
     tie_break: Sequence[str],
     near: Mapping[str, int] | None = None,
 ) -> Division:
-    """Share *replicas* by weight within *bounds*, close to the shares in *near*.
+    """Share *replicas* by weight within *bounds*; equal claims go by *near*, then *tie_break*.
 
-    Clusters that cannot all have their least are left out, those with the smallest weight and
-    nothing now first, unless only another choice places everything.
+    What is of weight 0 gets its least and no more. Where replicas do not reach for every least,
+    those that have any in *near* come first, then the heavier.
     """
     assert replicas >= 0
-    assert all(weight > 0 for weight in weights.values()), "the caller drops those without weight"
     rank = {name: position for position, name in enumerate(tie_break)}
     near = near or {}
-    limits = {}
-    for name in weights:
-        bound = bounds.get(name, UNBOUNDED)
-        most = replicas if bound.most is None else min(bound.most, replicas)
-        if most >= max(bound.least, 1):
-            limits[name] = (max(bound.least, 0), most)
-    takers = _choose_takers(replicas, weights, limits, near, rank)
-    placed = min(replicas, sum(limits[name][1] for name in takers))
-    if not placed:
-        return Division({}, replicas)
-    quotas = _bounded_quotas(placed, {name: weights[name] for name in takers}, limits)
-    shares = _round(placed, quotas, near, rank)
-    return Division({name: share for name, share in shares.items() if share}, replicas - placed)
+    if bounds:
+        order = sorted(weights, key=lambda name: (not near.get(name), -weights[name], rank[name]))
+        asked = {name: bounds.get(name, UNBOUNDED) for name in weights}
+        shares = serve_leasts(replicas, asked, order, near=near)
+        limits = {}
+        for name, least in shares.items():
+            bound = asked[name].most
+            most = replicas if bound is None else min(bound, replicas)
+            limits[name] = (least, most if weights[name] > 0 else least)
+    else:
+        shares = dict.fromkeys(weights, 0)
+        limits = {name: (0, replicas if weight > 0 else 0) for name, weight in weights.items()}
+    left = replicas - sum(shares.values())
+    if left:
+        shares = _start(replicas, weights, limits)
+        left = replicas - sum(shares.values())
+    claims = [
+        (*_claim(weights[name], shares[name], near.get(name, 0)), rank[name], name)
+        for name in weights
+        if shares[name] < limits[name][1]
+    ]
+    heapq.heapify(claims)
+    while left and claims:
+        name = claims[0][3]
+        shares[name] += 1
+        left -= 1
+        if shares[name] < limits[name][1]:
+            claim = _claim(weights[name], shares[name], near.get(name, 0))
+            heapq.heapreplace(claims, (*claim, rank[name], name))
+        else:
+            heapq.heappop(claims)
+    return Division({name: share for name, share in shares.items() if share}, left)
 
 
-def _choose_takers(
+def serve_leasts(
     replicas: int,
-    weights: Mapping[str, int],
-    limits: Mapping[str, tuple[int, int]],
+    bounds: Mapping[str, Bounds],
+    order: Sequence[str],
+    *,
     near: Mapping[str, int],
-    rank: Mapping[str, int],
-) -> list[str]:
-    """Pick clusters whose least shares fit together, those that matter most first."""
-    if sum(least for least, _ in limits.values()) <= replicas:
-        return list(limits)
-    preferred = sorted(
-        limits, key=lambda name: (near.get(name, 0) == 0, -weights[name], rank[name])
-    )
-    takers, left = [], replicas
-    for name in preferred:
-        if limits[name][0] <= left:
-            takers.append(name)
-            left -= limits[name][0]
-    if sum(limits[name][1] for name in takers) >= replicas:
-        return takers
-    return _choose_exactly(replicas, preferred, limits) or takers
+    first: Sequence[str] = (),
+) -> dict[str, int]:
+    """Give each its least share, in *order*, as far as replicas reach.
 
-
-def _choose_exactly(
-    replicas: int, preferred: Sequence[str], limits: Mapping[str, tuple[int, int]]
-) -> list[str] | None:
-    """Search for clusters whose least shares fit and whose greatest shares hold everything.
-
-    Of choices with the same sum of least shares only the roomiest is followed.
+    Before that one goes to each of *first*; then what there is (*near*) of a least share stays.
     """
-    # Sum of least shares -> (sum of greatest shares, names).
-    found: dict[int, tuple[int, tuple[str, ...]]] = {0: (0, ())}
-    for name in preferred:
-        least, most = limits[name]
-        for used, (room, names) in list(found.items()):
-            total = used + least
-            if total > replicas or (total in found and found[total][0] >= room + most):
-                continue
-            if room + most >= replicas:
-                return [*names, name]
-            if len(found) < _SUBSETS_MAX or total in found:
-                found[total] = (room + most, (*names, name))
-    return None
+    shares = dict.fromkeys(bounds, 0) | dict.fromkeys(first, 1)
+    left = replicas - len(first)
+    wanting = [name for name in order if bounds[name].least > 0]
+    for staying in (True, False):
+        for name in wanting:
+            least, most = bounds[name].least, bounds[name].most
+            least = least if most is None else min(least, most)
+            if staying:
+                least = min(least, near.get(name, 0))
+            more = min(left, max(0, least - shares[name]))
+            shares[name] += more
+            left -= more
+    return shares
 
 
-@dataclass(frozen=True, slots=True)
-class _Quota:
-    """A share before rounding: `whole` and, of the next one, so many parts."""
-
-    whole: int
-    parts: int = 0
+def _claim(weight: int, share: int, near: int) -> tuple[float, bool]:
+    return -weight / (2 * share + 1), near <= share
 
 
-def _bounded_quotas(
+def _start(
     replicas: int, weights: Mapping[str, int], limits: Mapping[str, tuple[int, int]]
-) -> dict[str, _Quota]:
-    """Proportional shares with those that break a bound set to it and the rest divided anew.
+) -> dict[str, int]:
+    """Return shares that are surely not too great, near the end, so that few steps are left.
+
+    A rounded share is at most half a replica above its exact one: exact shares of half a replica
+    less for everybody, rounded down, are below the answer.
+    """
+    fewer = replicas - (len(weights) + 1) // 2
+    least = sum(low for low, _ in limits.values())
+    if fewer <= least:
+        return {name: low for name, (low, _) in limits.items()}
+    most = sum(high for _, high in limits.values())
+    return _exact_shares(min(fewer, most), weights, limits)
+
+
+def _exact_shares(
+    replicas: int, weights: Mapping[str, int], limits: Mapping[str, tuple[int, int]]
+) -> dict[str, int]:
+    """Proportional shares, rounded down, with those that break a bound set to it.
 
     Each round fixes the side that is violated more, as the flexible lengths of CSS are resolved:
     the other side may come right by itself.
     """
-    fixed: dict[str, _Quota] = {}
-    free = dict(weights)
-    left = replicas
+    fixed = {name: limits[name][0] for name in weights if weights[name] <= 0}
+    free = {name: weight for name, weight in weights.items() if weight > 0}
+    left = replicas - sum(fixed.values())
     while free:
         total = sum(free.values())
         below, above, violation = [], [], 0
@@ -152,45 +152,12 @@ def _bounded_quotas(
                 above.append(name)
                 violation -= exact - most * total
         if not below and not above:
-            for name, weight in free.items():
-                whole, parts = divmod(left * weight, total)
-                fixed[name] = _Quota(whole, parts)
-            break
+            return fixed | {name: left * weight // total for name, weight in free.items()}
         for name in below if violation >= 0 else []:
-            fixed[name] = _Quota(limits[name][0])
+            fixed[name] = limits[name][0]
         for name in above if violation <= 0 else []:
-            fixed[name] = _Quota(limits[name][1])
+            fixed[name] = limits[name][1]
         for name in [name for name in free if name in fixed]:
             del free[name]
-            left -= fixed[name].whole
+            left -= fixed[name]
     return fixed
-
-
-def _round(
-    replicas: int,
-    quotas: Mapping[str, _Quota],
-    near: Mapping[str, int],
-    rank: Mapping[str, int],
-) -> dict[str, int]:
-    """Round each quota down or up, towards what is there now, so that they add up."""
-    shares = {
-        name: quota.whole + (quota.parts > 0 and near.get(name, 0) > quota.whole)
-        for name, quota in quotas.items()
-    }
-    odd = replicas - sum(shares.values())
-    if odd > 0:
-        raisable = [name for name in quotas if quotas[name].parts and not _up(name, shares, quotas)]
-        raisable.sort(key=lambda name: (-quotas[name].parts, rank[name]))
-        for name in raisable[:odd]:
-            shares[name] += 1
-    elif odd < 0:
-        lowerable = [name for name in quotas if _up(name, shares, quotas)]
-        lowerable.sort(key=lambda name: (quotas[name].parts, -rank[name]))
-        for name in lowerable[:-odd]:
-            shares[name] -= 1
-    assert sum(shares.values()) == replicas, "quotas add up, so their roundings can"
-    return shares
-
-
-def _up(name: str, shares: Mapping[str, int], quotas: Mapping[str, _Quota]) -> bool:
-    return shares[name] > quotas[name].whole

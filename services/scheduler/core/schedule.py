@@ -1,8 +1,12 @@
 """The pipeline: a workload and a fleet in, a decision out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.scheduler.core.affinity import Reach, reaches
+from services.scheduler.core.claims import Candidates, claims_of, limits_of
+from services.scheduler.core.copies import narrow_copies
 from services.scheduler.core.decision import (
     Decision,
     Rejection,
@@ -12,41 +16,114 @@ from services.scheduler.core.decision import (
 )
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.moves import Standing, judge_holders, step_towards
-from services.scheduler.core.shares import Candidates, replica_bounds, share_out
+from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
+from services.scheduler.core.selection import Chosen, choose
+from services.scheduler.core.shares import Shares, share_out, shares_that_stay
 from services.scheduler.core.workload import Workload
+
+_SETTLING_MAX = 8
 
 
 def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     """Place *workload* on *fleet*. "It does not fit" is an answer, not an error.
 
-    Raises `InvalidObject` for a placement whose selectors are malformed.
+    Where the placement has ordered groups of clusters, the first one that holds everything is
+    taken, beginning with the one it is in. Raises `InvalidObject` for a placement whose selectors
+    are malformed.
     """
+    passed_over: dict[str, str] = {}
+    first: Unschedulable | None = None
+    for reach in reaches(workload.placement, workload.affinity_name):
+        decision = _place(workload, fleet, reach, now)
+        if isinstance(decision, Scheduled):
+            decision = _settled(workload, fleet, reach, decision, now)
+            return replace(decision, passed_over=passed_over) if passed_over else decision
+        first = first or decision
+        passed_over[reach.name] = decision.message
+    assert first is not None, "there is always somewhere to try"
+    if len(passed_over) > 1:
+        tried = "; ".join(f"group {name}: {why}" for name, why in passed_over.items())
+        return replace(first, message=f"no group of clusters holds it: {tried}")
+    return first
+
+
+def _settled(
+    workload: Workload, fleet: Fleet, reach: Reach, decision: Scheduled, now: datetime
+) -> Scheduled:
+    """Decide again on the result, until that changes nothing.
+
+    Where shares rest on those there are, what is held back for now counts as such the next time,
+    and so does who stands for a group: to decide on its own result would move more.
+    """
+    demand = workload.demand
+    if demand is None or not workload.divided:
+        return decision
+    for _ in range(_SETTLING_MAX):
+        surge = sum(one.replicas or 0 for one in decision.clusters) > demand.count
+        if not surge and not workload.placement.spread_constraints:
+            return decision
+        held = replace(
+            workload,
+            current=decision.clusters,
+            evictions=decision.evictions,
+            previous_replicas=demand.count,
+        )
+        again = _place(held, fleet, reach, now)
+        if not isinstance(again, Scheduled) or again.clusters == decision.clusters:
+            return decision
+        decision = again
+    return decision
+
+
+def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Decision:
     # 1. Judge those that hold it: who may stay, who must go.
-    standing = judge_holders(workload, fleet, now)
+    standing = judge_holders(workload, fleet, reach, now)
 
     # 2. Keep the members that may take it; remember why the others may not.
-    feasible, rejected = filter_members(workload, fleet)
-    rejections = _of_strangers(rejected, standing)
+    feasible, rejected = filter_members(workload, fleet, reach)
     candidates = Candidates(feasible, standing.staying)
+    if reach.name and not workload.divided:
+        candidates, unfit = narrow_copies(workload, fleet, reach, candidates)
+        rejected = {**rejected, **unfit}
+        standing = leave_out(workload, standing, unfit, now)
     if not candidates.names:
-        return _unschedulable(workload, fleet, standing, rejections, "")
+        return _unschedulable(workload, fleet, standing, _of_strangers(rejected, standing), "")
 
-    # 3. Divide the replicas among them.
-    shares = share_out(workload, fleet, candidates)
-    rejections = {**rejections, **shares.rejections}
+    # 3. Choose among them and divide the replicas, where all is not well as it is.
+    shares = shares_that_stay(workload, fleet, candidates) if workload.divided else None
+    if shares is None:
+        chosen, shares = _choose_and_divide(workload, fleet, reach, candidates)
+        standing = leave_out(workload, standing, chosen.rejections, now)
+    rejections = {**_of_strangers(rejected, standing), **shares.rejections}
     if shares.shortage:
         return _unschedulable(workload, fleet, standing, rejections, shares.shortage)
 
     # 4. Go there as fast as nothing is lost on the way.
-    bounds = replica_bounds(workload, fleet)
+    bounds, _ = limits_of(workload.placement, fleet)
     step = step_towards(workload, fleet, standing, shares.shares, bounds=bounds, now=now)
     return Scheduled(
+        affinity_name=reach.name,
         clusters=step.clusters,
         evictions=step.evictions,
         rejections=rejections,
         wake_after=_sooner(standing.wake_after, step.wake_after),
     )
+
+
+def _choose_and_divide(
+    workload: Workload, fleet: Fleet, reach: Reach, candidates: Candidates
+) -> tuple[Chosen, Shares]:
+    """Take those with which the spread constraints hold, the best liked first; then divide."""
+    claims = claims_of(workload, fleet, reach, candidates) if workload.divided else None
+    chosen = choose(workload, fleet, candidates, claims)
+    if chosen.unmet:
+        rejections = claims.rejections if claims is not None else {}
+        return replace(chosen, rejections={}), Shares({}, rejections, chosen.unmet)
+    if claims is None or chosen.claims is None:
+        return chosen, Shares(dict.fromkeys(chosen.names), chosen.rejections)
+    shares = share_out(workload, fleet, chosen.claims)
+    rejections = {**chosen.rejections, **claims.rejections, **shares.rejections}
+    return chosen, replace(shares, rejections=rejections)
 
 
 def _sooner(first: timedelta | None, second: timedelta | None) -> timedelta | None:
@@ -80,6 +157,7 @@ def _unschedulable(
     return Unschedulable(
         reason="Unschedulable" if shortage else "NoClusterFit",
         message=message,
+        affinity_name=workload.affinity_name,
         clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
         evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
         rejections=rejections,

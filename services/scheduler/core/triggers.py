@@ -1,6 +1,7 @@
 """Which changes may change a decision: what need not be looked at is not woken."""
 
-from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.member import Member
 from services.scheduler.core.policies import policy_key
 from shared.api.binding import SCHEDULED, BindingSpec, ResourceBinding
 from shared.api.conditions import find_condition
@@ -38,8 +39,8 @@ def concerns(spec: BindingSpec, name: str, before: Fleet, after: Fleet) -> bool:
     if not spec.policy.name:
         # It follows others, wherever they go.
         return False
-    affinity = spec.placement.cluster_affinity
-    return name in before.covered_by(affinity) or name in after.covered_by(affinity)
+    affinities = spec.placement.affinities or (None,)
+    return name in before.covered_by_any(affinities) or name in after.covered_by_any(affinities)
 
 
 def speak_alike(before: PropagationPolicy, after: PropagationPolicy) -> bool:
@@ -62,6 +63,15 @@ def _counted_for(binding: ResourceBinding | None) -> set[ObjectKey]:
     if binding is None or binding.metadata.deletion_timestamp is not None:
         return set()
     return {policy_key(binding.spec.policy)}
+
+
+def placed_elsewhere(before: ResourceBinding | None, after: ResourceBinding | None) -> bool:
+    """Whether a change of a binding changes the clusters that it names."""
+    old, new = (
+        {one.name for one in each.spec.clusters} if each is not None else set()
+        for each in (before, after)
+    )
+    return old != new
 
 
 def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) -> bool:

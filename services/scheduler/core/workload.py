@@ -8,18 +8,35 @@ from typing import Literal
 
 from shared.api.binding import ClusterReport, Eviction, TargetCluster
 from shared.api.cluster import NOT_READY_TAINT, UNREACHABLE_TAINT
-from shared.api.policy import Placement, Toleration
+from shared.api.placement import Placement, Toleration
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.apimachinery.taints import NO_EXECUTE
 from shared.interpreter.replicas import ReplicaDemand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """Where the other workloads are that the placement's `workloadAffinity` speaks of.
+
+    None: it speaks of none that is placed. What is placed itself heeds only those before it in
+    the order of keys (the `elder_`), lest two of them step out of each other's way for ever.
+    """
+
+    friends: frozenset[str] | None = None
+    elder_friends: frozenset[str] | None = None
+    foes: frozenset[str] = frozenset()
+    elder_foes: frozenset[str] = frozenset()
+
+
+NOBODY = Company()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """`demand` None is a kind without replicas. `tolerations` are all that count, defaults too.
 
-    `current`, `evictions` and `previous_replicas` are what the last decision said; `reports` is
-    what the members have said since.
+    `current`, `evictions`, `previous_replicas` and `affinity_name` are what the last decision
+    said; `reports` is what the members have said since. `company` is where others are.
     """
 
     key: ObjectKey
@@ -32,6 +49,14 @@ class Workload:
     evictions: tuple[Eviction, ...] = ()
     reports: tuple[ClusterReport, ...] = ()
     previous_replicas: int | None = None
+    affinity_name: str = ""
+    company: Company = NOBODY
+
+    @property
+    def scope(self) -> str:
+        """The namespace whose bindings to groups of clusters count; "" for none."""
+        own_namespace = not self.key.namespace and self.gvk.kind == "Namespace"
+        return self.key.name if own_namespace else self.key.namespace
 
     @property
     def divided(self) -> bool:

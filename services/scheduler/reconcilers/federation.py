@@ -6,11 +6,13 @@ free room only those that wait for it, a taint those that are there or could be.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import structlog
 
-from services.scheduler.core.fleet import Fleet, Member
+from services.scheduler.core.company import Peer, concerns_company
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.member import Member
 from services.scheduler.core.policies import (
     CLUSTER_WIDE,
     NAMESPACED,
@@ -23,6 +25,7 @@ from services.scheduler.core.triggers import (
     concerns,
     differ_in_room_only,
     needs_a_look,
+    placed_elsewhere,
     policies_changed,
     speak_alike,
     template_changed,
@@ -30,11 +33,13 @@ from services.scheduler.core.triggers import (
 )
 from services.scheduler.reconcilers.following import Following, Placed
 from services.scheduler.reconcilers.held_revisions import RECORDS
+from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding, read_group
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apimachinery.manifest import ObjectKey, labels_of
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, Revision, Scope, Stored
@@ -42,23 +47,12 @@ from shared.store.port import Change, ChangeType, Mirror, Revision, Scope, Store
 log = structlog.get_logger("hanse.scheduler")
 
 CLUSTERS = "clusters"
+GROUPS = "clustergroups"
 POLICIES = (NAMESPACED, CLUSTER_WIDE)
 BINDINGS = ("resourcebindings", "clusterresourcebindings")
 _DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 Wake = Callable[[ObjectKey], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A binding as stored, and read."""
-
-    stored: Stored
-    binding: ResourceBinding
-
-    @property
-    def is_leaving(self) -> bool:
-        return self.binding.metadata.deletion_timestamp is not None
 
 
 class Federation:
@@ -81,11 +75,13 @@ class Federation:
         self._wake_policy = wake_policy
         self._policies: dict[ObjectKey, PropagationPolicy] = {}
         self._unreadable_policies: set[ObjectKey] = set()
+        self._groups: dict[str, ClusterGroup] = {}
         self._members: dict[str, Member] = {}
         self._bound: dict[ObjectKey, Bound] = {}
-        # Template -> its binding; policy -> templates bound under it.
+        # Template -> its binding; policy -> templates bound under it; those in a namespace.
         self._binding_of: dict[ObjectKey, ObjectKey] = {}
         self._templates_of: dict[ObjectKey, set[ObjectKey]] = {}
+        self._templates_in: dict[str, set[ObjectKey]] = {}
         # Our own writes, each with the fleet it was decided on: those that have yet to come back,
         # and those under way.
         self._own: dict[ObjectKey, tuple[Revision, Fleet]] = {}
@@ -98,7 +94,7 @@ class Federation:
     def follow(self) -> Callable[[], None]:
         """Take in what there is and every later change; returns the way to stop."""
         self.following.start()
-        for resource in (CLUSTERS, *POLICIES, *BINDINGS):
+        for resource in (GROUPS, CLUSTERS, *POLICIES, *BINDINGS):
             for stored in self._mirror.items(Scope(GROUP, resource)):
                 self._apply(Change(ChangeType.ADDED, stored), quietly=True)
         for bound in self._bound.values():
@@ -113,7 +109,8 @@ class Federation:
     def fleet(self) -> Fleet:
         """Return the snapshot of this moment; the same one until a member changes."""
         if self._fleet is None:
-            self._fleet = Fleet(self._members.values(), self._arriving())
+            scopes = scopes_of(self._groups.values())
+            self._fleet = Fleet(self._members.values(), self._arriving(), scopes)
         return self._fleet
 
     def policies_for(self, namespace: str) -> list[PropagationPolicy]:
@@ -144,6 +141,15 @@ class Federation:
             return False
         return not spec.clusters or self._mirror.get(spec.resource.key) is None
 
+    def peers_of(self, namespace: str) -> Iterable[Peer]:
+        """What is placed in a namespace, and where."""
+        for key in self._templates_in.get(namespace, ()):
+            stored = self._mirror.get(key)
+            bound = self.bound(key)
+            if stored is not None and bound is not None:
+                clusters = frozenset(one.name for one in bound.binding.spec.clusters)
+                yield Peer(key, labels_of(stored.manifest), clusters)
+
     def templates_of(self, policy: ObjectKey) -> int:
         """How many templates are bound under a policy."""
         return len(self._templates_of.get(policy, ()))
@@ -172,7 +178,7 @@ class Federation:
         found = {}
         for template, key in self._binding_of.items():
             if (template.group, template.resource) == _DEFINITIONS:
-                kind = _kind_defined(self._mirror.get(template))
+                kind = kind_defined(self._mirror.get(template))
                 if kind is not None:
                     clusters = self._bound[key].binding.spec.clusters
                     found[kind] = frozenset(target.name for target in clusters)
@@ -187,6 +193,8 @@ class Federation:
             return
         if key.resource == CLUSTERS:
             concerned = self._apply_cluster(change)
+        elif key.resource == GROUPS:
+            concerned = self._apply_group(change)
         elif key.resource in POLICIES:
             concerned = self._apply_policy(change, quietly=quietly)
         elif key.resource in BINDINGS:
@@ -206,8 +214,37 @@ class Federation:
         if change.type is ChangeType.DELETED:
             self._members.pop(name, None)
         else:
-            after = _read_member(change.stored)
+            after = self._read_member(change.stored)
             self._members[name] = after
+        return self._take_in(name, before, after)
+
+    def _apply_group(self, change: Change) -> Iterable[ObjectKey]:
+        """Look at every cluster anew, and at all that namespaces bound to the group hold."""
+        name = change.stored.key.name
+        before = self._groups.pop(name, None)
+        after: ClusterGroup | None = None
+        if change.type is not ChangeType.DELETED:
+            after = read_group(change.stored) or before
+        if after is not None:
+            self._groups[name] = after
+        if before is not None and after is not None and before.spec == after.spec:
+            return ()
+        self._fleet = None
+        concerned: set[ObjectKey] = set()
+        for group in (before, after):
+            for namespace in group.spec.namespaces if group is not None else ():
+                concerned |= self._templates_in.get(namespace, set())
+        for cluster, member in list(self._members.items()):
+            stored = self._mirror.get(ObjectKey(GROUP, CLUSTERS, "", cluster))
+            if stored is not None:
+                self._members[cluster] = self._read_member(stored)
+                concerned |= {*self._take_in(cluster, member, self._members[cluster])}
+        return concerned
+
+    def _take_in(
+        self, name: str, before: Member | None, after: Member | None
+    ) -> Iterable[ObjectKey]:
+        """Return the templates that a change of a member may move."""
         if before == after:
             return ()
         if before is not None and after is not None and differ_in_room_only(before, after):
@@ -266,7 +303,7 @@ class Federation:
     def _apply_binding(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
         key = change.stored.key
         before = self._bound.get(key)
-        after = None if change.type is ChangeType.DELETED else _read_binding(change.stored)
+        after = None if change.type is ChangeType.DELETED else read_binding(change.stored)
         self._index(key, before, after)
         if not change.only_status:
             self.following.note_binding(
@@ -283,11 +320,29 @@ class Federation:
             self._wake_policy(policy)
         templates = {one.spec.resource.key for one in (old, new) if one is not None}
         own = self._is_own(change.stored, new)
+        company = self._company_of(templates) if placed_elsewhere(old, new) else set()
         woken = set() if own or not needs_a_look(old, new) else set(templates)
         for template in templates:
             if (template.group, template.resource) == _DEFINITIONS:
-                woken |= self._of_kind_defined(template)
-        return woken
+                woken |= self._ofkind_defined(template)
+        return woken | company
+
+    def _company_of(self, templates: Iterable[ObjectKey]) -> set[ObjectKey]:
+        """Return the workloads whose affinity speaks of one of *templates*."""
+        found = set()
+        for template in templates:
+            mine = self._mirror.get(template)
+            for key in self._templates_in.get(template.namespace, ()):
+                bound, other = self.bound(key), self._mirror.get(key)
+                rules = bound.binding.spec.placement.workload_affinity if bound else None
+                if rules is None or other is None or key == template:
+                    continue
+                # Of one that is gone nobody knows the labels.
+                if mine is None or concerns_company(
+                    rules, labels_of(other.manifest), labels_of(mine.manifest)
+                ):
+                    found.add(key)
+        return found
 
     def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
         """Whether it is a write of ours, and still what we would decide."""
@@ -300,12 +355,20 @@ class Federation:
             del self._writing[stored.key]
         return fleet is self._fleet
 
-    def _of_kind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
+    def _ofkind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
         """Return the placed objects of a kind that a definition brings or takes away."""
         self._fleet = None
-        kind = _kind_defined(self._mirror.get(definition))
+        kind = kind_defined(self._mirror.get(definition))
         resources = (bound.binding.spec.resource for bound in self._bound.values())
         return {one.key for one in resources if kind == (one.key.group, one.kind)}
+
+    def _read_member(self, stored: Stored) -> Member:
+        try:
+            cluster = read(stored.manifest, Cluster)
+            return Member.of(cluster, groups_of(cluster, self._groups.values()))
+        except InvalidObject as err:
+            log.warning("cluster.unreadable", cluster=stored.key.name, error=str(err))
+            return Member.unreadable(stored.key.name)
 
     def _index(self, key: ObjectKey, before: Bound | None, after: Bound | None) -> None:
         if before is not None:
@@ -314,12 +377,14 @@ class Federation:
             self._binding_of.pop(spec.resource.key, None)
             templates = self._templates_of.get(policy_key(spec.policy), set())
             templates.discard(spec.resource.key)
+            self._templates_in.get(spec.resource.namespace, set()).discard(spec.resource.key)
         if after is not None:
             spec = after.binding.spec
             self._bound[key] = after
             self._binding_of[spec.resource.key] = key
             if not after.is_leaving:
                 self._templates_of.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
+            self._templates_in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)
 
 
 def template_keys(change: Change) -> Iterable[ObjectKey]:
@@ -333,26 +398,3 @@ def template_keys(change: Change) -> Iterable[ObjectKey]:
     if change.type is ChangeType.MODIFIED and before is not None:
         return (key,) if template_changed(before.manifest, change.stored.manifest) else ()
     return (key,)
-
-
-def _read_member(stored: Stored) -> Member:
-    try:
-        return Member.of(read(stored.manifest, Cluster))
-    except InvalidObject as err:
-        log.warning("cluster.unreadable", cluster=stored.key.name, error=str(err))
-        return Member.unreadable(stored.key.name)
-
-
-def _read_binding(stored: Stored) -> Bound | None:
-    try:
-        return Bound(stored, read(stored.manifest, ResourceBinding))
-    except InvalidObject as err:
-        log.warning("binding.unreadable", binding=str(stored.key), error=str(err))
-        return None
-
-
-def _kind_defined(stored: Stored | None) -> tuple[str, str] | None:
-    spec: Manifest = (stored.manifest.get("spec") or {}) if stored is not None else {}
-    kind = (spec.get("names") or {}).get("kind")
-    group = spec.get("group")
-    return (group, kind) if isinstance(group, str) and isinstance(kind, str) else None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from services.scheduler.core.dependents import Use
-from services.scheduler.reconcilers.federation import Bound, Federation
+from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import BindingSnapshot, ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy, stays_away

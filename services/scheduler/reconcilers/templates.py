@@ -23,6 +23,7 @@ from services.scheduler.core.bindings import (
     spec_of,
     workload_of,
 )
+from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.dependents import stays
 from services.scheduler.core.fleet import Fleet
@@ -30,13 +31,21 @@ from services.scheduler.core.policies import is_template, policy_key, select_pol
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Bound, Federation
+from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
+from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import SCHEDULED, WORKS_FINALIZER, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_of, namespace_of
+from shared.apimachinery.manifest import (
+    Manifest,
+    ObjectKey,
+    copy,
+    generation_of,
+    labels_of,
+    namespace_of,
+)
 from shared.clock import Clock, format_micro_time, format_time
 from shared.controller.result import Again, Done, Result
 from shared.errors import AlreadyExists, InvalidObject, StaleRevision
@@ -131,7 +140,12 @@ class TemplateReconciler:
         except InvalidObject as err:
             refused = str(err)
         binding = bound.binding if bound is not None else None
-        workload = workload_of(key, template, demand, policy, binding, grace=self._grace)
+        rules = policy.spec.placement.workload_affinity
+        peers = self._federation.peers_of(key.namespace) if rules is not None else ()
+        company = company_of(key, labels_of(template), rules, peers)
+        workload = workload_of(
+            key, template, demand, policy, binding, grace=self._grace, company=company
+        )
         if refused:
             return workload, refusal(workload, refused)
         return workload, schedule(workload, fleet, self._clock.now())

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
@@ -15,6 +16,7 @@ from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Write
 from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
@@ -110,6 +112,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
     policies: Admission = PolicyAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
     clusters: Admission = KindAdmission(Cluster, check_cluster)
+    groups: Admission = KindAdmission(ClusterGroup, check_group)
     interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
     rollouts: Admission = RolloutAdmission(ResourceRollout, check_rollout)
     records: Admission = ServicesWord("a revision is a record, which nobody changes")
@@ -124,6 +127,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "overridepolicies"): overrides,
         GroupResource(GROUP, "clusteroverridepolicies"): overrides,
         GroupResource(GROUP, "clusters"): clusters,
+        GroupResource(GROUP, "clustergroups"): groups,
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
         GroupResource(GROUP, "resourcerollouts"): rollouts,
         GroupResource(GROUP, "clusterresourcerollouts"): rollouts,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.api.cluster import Taint
-from shared.api.policy import Toleration
+from shared.api.placement import Toleration
 from shared.apimachinery.taints import time_left, tolerates, untolerated
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.propagator.core.overrides import OverrideFailure, apply_overrides
 from services.propagator.core.rendering import render_for
+from shared.api.binding import Share
 from shared.apimachinery.manifest import Manifest, copy, encode
 from shared.interpreter.registry import GENERIC
 from tests.override_strategies import (
@@ -38,7 +39,8 @@ def test_hostile_overriders_never_break_anything(manifest: Manifest, rules: list
 @hostile
 @given(manifests, overriders)
 def test_the_marks_of_hanse_are_always_there(manifest: Manifest, rule: Any) -> None:
-    found = render_for(EU, manifest, GENERIC, None, overrides=policy(rule).overrides, uid="the-uid")
+    rules = policy(rule).overrides
+    found = render_for(EU, manifest, GENERIC, Share(), overrides=rules, uid="the-uid")
     if isinstance(found, OverrideFailure):
         return
     metadata = found["metadata"]

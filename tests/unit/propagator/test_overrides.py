@@ -13,6 +13,7 @@ from services.propagator.core.overrides import (
     variant,
 )
 from services.propagator.core.rendering import render_for
+from shared.api.binding import Share
 from shared.api.cluster import Cluster, ClusterSpec
 from shared.api.matching import Match
 from shared.api.meta import ObjectMeta
@@ -149,7 +150,7 @@ def test_the_marks_cannot_be_removed() -> None:
         EU,
         a_deployment(),
         BUILT_IN.of(a_deployment()),
-        3,
+        Share(3),
         overrides=policy(rules).overrides,
         uid="u",
     )

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.preview import differences, preview
 from services.propagator.core.rendering import render_for
+from shared.api.binding import Share
 from shared.apimachinery.manifest import copy
 from shared.apimachinery.patch import apply_operation
 from shared.events.rendering import ClusterRendering, FieldChange
@@ -26,7 +27,7 @@ def shown(*rules: Any, **spec: Any) -> ClusterRendering:
         EU,
         a_deployment(),
         BUILT_IN.of(a_deployment()),
-        3,
+        Share(3),
         overrides=policy(*rules, namespace="shop", **spec).overrides,
         uid="u",
         decided=True,
@@ -38,7 +39,7 @@ def test_the_manifest_is_the_one_that_is_ordered() -> None:
         EU,
         a_deployment(),
         BUILT_IN.of(a_deployment()),
-        3,
+        Share(3),
         overrides=policy(LABEL, namespace="shop").overrides,
         uid="u",
     )

@@ -1,12 +1,15 @@
-"""Replicas are divided exactly, within bounds, and stay where they are where they can."""
+"""Replicas are divided exactly and within bounds, and one more never takes one from anybody."""
 
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.core.replicas import Bounds, divide, divide_by_weight
+from services.scheduler.core.claims import Claims
+from services.scheduler.core.keeping import divide_keeping
+from services.scheduler.core.packing import pack
+from services.scheduler.core.replicas import Bounds, divide
 
 ORDER = ("A", "B", "C", "D", "E")
 
@@ -14,63 +17,30 @@ ORDER = ("A", "B", "C", "D", "E")
 @pytest.mark.parametrize(
     ("replicas", "weights", "shares"),
     [
-        (9, {"A": 1, "B": 1, "C": 1}, {"A": 3, "B": 3, "C": 3}),
-        (9, {"A": 1, "B": 2}, {"A": 3, "B": 6}),
         (10, {"A": 1, "B": 1, "C": 1}, {"A": 4, "B": 3, "C": 3}),
-        (1, {"A": 1, "B": 5}, {"A": 0, "B": 1}),
-        (0, {"A": 1, "B": 5}, {"A": 0, "B": 0}),
+        (1, {"A": 1, "B": 5}, {"B": 1}),
+        (0, {"A": 1, "B": 5}, {}),
         (5, {"A": 2, "B": 1, "C": 1}, {"A": 3, "B": 1, "C": 1}),
     ],
 )
 def test_shares_are_in_proportion_to_weights(replicas, weights, shares):
-    assert divide_by_weight(replicas, weights, ORDER) == shares
+    assert divide(replicas, weights, {}, tie_break=ORDER).shares == shares
 
 
 def test_ties_go_by_the_callers_order():
-    assert divide_by_weight(1, {"A": 1, "B": 1}, ("B", "A")) == {"A": 0, "B": 1}
-
-
-# The layouts that KubeFed's user guide documents for its ReplicaSchedulingPreference.
-@pytest.mark.parametrize(
-    ("replicas", "weights", "bounds", "layouts", "unplaced"),
-    [
-        (9, {"A": 1, "B": 2}, {"A": Bounds(4, 6), "B": Bounds(4, 8)}, [{"A": 4, "B": 5}], 0),
-        (
-            50,
-            {"A": 1, "B": 1, "C": 1},
-            {"C": Bounds(0, 20)},
-            [
-                dict(zip("ABC", layout, strict=True))
-                for layout in itertools.permutations([16, 17, 17])
-            ],
-            0,
-        ),
-        (50, {"A": 1, "C": 1}, {"C": Bounds(0, 20)}, [{"A": 30, "C": 20}], 0),
-        (50, {"C": 1}, {"C": Bounds(0, 20)}, [{"C": 20}], 30),
-    ],
-)
-def test_bounds_give_the_layouts_other_federations_document(
-    replicas, weights, bounds, layouts, unplaced
-):
-    division = divide(replicas, weights, bounds, tie_break=ORDER)
-    assert division.shares in layouts
-    assert division.unplaced == unplaced
-
-
-def test_a_cluster_that_cannot_have_its_least_gets_none():
-    bounds = {"A": Bounds(4), "B": Bounds(4)}
-    assert divide(5, {"A": 1, "B": 2}, bounds, tie_break=ORDER).shares == {"B": 5}
-    assert divide(3, {"A": 1, "B": 2}, bounds, tie_break=ORDER).unplaced == 3
-
-
-def test_another_choice_of_clusters_is_made_where_only_that_places_everything():
-    bounds = {"A": Bounds(5, 5), "B": Bounds(4, 10)}
-    assert divide(6, {"A": 9, "B": 1}, bounds, tie_break=ORDER).shares == {"B": 6}
+    assert divide(1, {"A": 1, "B": 1}, {}, tie_break=("B", "A")).shares == {"B": 1}
 
 
 def test_the_odd_replica_stays_where_it_is():
     weights = {"A": 1, "B": 1, "C": 1}
     assert divide(7, weights, {}, tie_break=ORDER, near={"C": 3}).shares == {"A": 2, "B": 2, "C": 3}
+
+
+def test_the_paradox_of_alabama_does_not_happen():
+    # By largest remainders C has 2 of 10 and 1 of 11.
+    weights = {"A": 6, "B": 6, "C": 2}
+    shares = [divide(count, weights, {}, tie_break=ORDER).shares["C"] for count in (10, 11)]
+    assert shares == [1, 2] or shares[0] <= shares[1]
 
 
 weight_maps = st.dictionaries(st.sampled_from(ORDER), st.integers(1, 50), min_size=1)
@@ -81,58 +51,126 @@ bound_maps = st.dictionaries(
 near_maps = st.dictionaries(st.sampled_from(ORDER), st.integers(0, 60))
 
 
-@given(st.integers(0, 60), weight_maps, near_maps)
-def test_shares_add_up_and_are_within_one_of_their_proportion(replicas, weights, near):
-    division = divide(replicas, weights, {}, tie_break=ORDER, near=near)
-    assert sum(division.shares.values()) == replicas
-    assert division.unplaced == 0
-    for name, weight in weights.items():
-        proportion = replicas * weight / sum(weights.values())
-        assert abs(division.shares.get(name, 0) - proportion) < 1
-
-
-def placeable(replicas, weights, bounds):
-    """The most replicas that any choice of clusters can hold within the bounds."""
-    best = 0
-    for size in range(len(weights) + 1):
-        for chosen in itertools.combinations(weights, size):
-            limits = [bounds.get(name, Bounds()) for name in chosen]
-            least = sum(limit.least for limit in limits)
-            most = sum(replicas if limit.most is None else limit.most for limit in limits)
-            empty = any(limit.most is not None and limit.most < limit.least for limit in limits)
-            if least <= replicas and not empty:
-                best = max(best, min(replicas, most))
-    return best
-
-
-@given(st.integers(0, 40), weight_maps, bound_maps, near_maps)
-def test_bounds_hold_and_everything_is_placed_where_any_choice_can(replicas, weights, bounds, near):
+@given(st.integers(0, 60), weight_maps, bound_maps, near_maps)
+def test_shares_add_up_within_bounds(replicas, weights, bounds, near):
     division = divide(replicas, weights, bounds, tie_break=ORDER, near=near)
     assert sum(division.shares.values()) + division.unplaced == replicas
+    mosts = [bounds.get(name, Bounds()).most for name in weights]
     for name, share in division.shares.items():
-        bound = bounds.get(name, Bounds())
-        assert bound.least <= share
-        assert bound.most is None or share <= bound.most
-    if placeable(replicas, weights, bounds) == replicas:
-        assert division.unplaced == 0
+        most = bounds.get(name, Bounds()).most
+        assert most is None or share <= most
+    if None in mosts or sum(mosts) >= replicas:
+        assert not division.unplaced
+
+
+@given(st.integers(0, 60), weight_maps, bound_maps)
+def test_one_more_replica_never_shrinks_anybody(replicas, weights, bounds):
+    before = divide(replicas, weights, bounds, tie_break=ORDER).shares
+    after = divide(replicas + 1, weights, bounds, tie_break=ORDER).shares
+    assert all(after.get(name, 0) >= share for name, share in before.items())
+
+
+@given(st.integers(0, 60), weight_maps, bound_maps, st.sampled_from(ORDER))
+def test_a_cluster_that_goes_shrinks_nobody(replicas, weights, bounds, gone):
+    rest = {name: weight for name, weight in weights.items() if name != gone}
+    before = divide(replicas, weights, bounds, tie_break=ORDER).shares
+    after = divide(replicas, rest, bounds, tie_break=ORDER).shares
+    assert all(after.get(name, 0) >= before.get(name, 0) for name in rest)
 
 
 @given(st.integers(0, 60), weight_maps, bound_maps)
 def test_dividing_again_near_the_result_changes_nothing(replicas, weights, bounds):
     first = divide(replicas, weights, bounds, tie_break=ORDER)
-    again = divide(replicas, weights, bounds, tie_break=ORDER, near=first.shares)
-    assert again == first or first.unplaced
+    assert divide(replicas, weights, bounds, tie_break=ORDER, near=first.shares) == first
 
 
-@given(st.integers(0, 60), weight_maps)
-def test_growing_by_one_from_what_is_there_shrinks_no_one_needlessly(replicas, weights):
-    before = divide(replicas, weights, {}, tie_break=ORDER).shares
-    after = divide(replicas + 1, weights, {}, tie_break=ORDER, near=before).shares
-    shrunk = [name for name in before if after.get(name, 0) < before[name]]
-    total = sum(weights.values())
-    for name in shrunk:
-        # Only where the proportions leave no other way: everyone else is at its greatest.
-        assert all(
-            after.get(other, 0) <= -(-(replicas + 1) * weights[other] // total) for other in weights
-        )
-        assert before[name] - after.get(name, 0) == 1
+def layouts(replicas, names):
+    for layout in itertools.product(range(replicas + 1), repeat=len(names)):
+        if sum(layout) == replicas:
+            yield dict(zip(names, layout, strict=True))
+
+
+small_weights = st.dictionaries(st.sampled_from(ORDER[:4]), st.integers(1, 9), min_size=1)
+small_bounds = st.dictionaries(
+    st.sampled_from(ORDER[:4]), st.builds(Bounds, st.just(0), st.none() | st.integers(0, 5))
+)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 7), small_weights, small_bounds)
+def test_no_other_layout_is_closer_to_the_weights(replicas, weights, bounds):
+    """Webster's shares have the least squared distance to their proportion, per weight."""
+    division = divide(replicas, weights, bounds, tie_break=ORDER)
+
+    def distance(layout):
+        return sum(layout.get(name, 0) ** 2 / weight for name, weight in weights.items())
+
+    if not division.unplaced:
+        possible = [
+            layout
+            for layout in layouts(replicas, list(weights))
+            if all(
+                bounds.get(name, Bounds()).most is None or share <= bounds[name].most
+                for name, share in layout.items()
+            )
+        ]
+        assert distance(division.shares) <= min(map(distance, possible)) + 1e-9
+
+
+small_rooms = st.dictionaries(st.sampled_from(ORDER[:4]), st.integers(0, 5), min_size=1)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 8), small_rooms, st.data())
+def test_what_is_kept_moves_the_fewest(replicas, free, data):
+    now = data.draw(st.dictionaries(st.sampled_from(sorted(free)), st.integers(0, 4)))
+    packed = data.draw(st.booleans())
+    most = {name: now.get(name, 0) + room for name, room in free.items()}
+    claims = Claims(weights=free, now=now, bounds={}, most=most, dynamic=True)
+    scores = dict.fromkeys(free, 1) if packed else None
+    division = divide_keeping(replicas, claims, list(free), order=ORDER, scores=scores)
+
+    def removed(layout):
+        return sum(max(0, share - layout.get(name, 0)) for name, share in now.items())
+
+    assert division.unplaced == max(0, replicas - sum(most.values()))
+    if not division.unplaced:
+        possible = [
+            layout
+            for layout in layouts(replicas, list(free))
+            if all(share <= most[name] for name, share in layout.items())
+        ]
+        fewest = min(map(removed, possible))
+        assert removed(division.shares) == fewest
+        if packed:
+            kept = [layout for layout in possible if removed(layout) == fewest]
+            used = min(sum(share > 0 for share in layout.values()) for layout in kept)
+            assert sum(share > 0 for share in division.shares.values()) == used
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 12),
+    st.dictionaries(st.sampled_from(ORDER), st.integers(0, 6), min_size=1),
+    st.dictionaries(st.sampled_from(ORDER), st.integers(0, 3)),
+)
+def test_the_fewest_clusters_are_packed_and_of_these_the_best_liked(replicas, free, liked):
+    scores = {name: liked.get(name, 0) for name in free}
+    packed = pack(replicas, free, scores, holders=(), order=ORDER)
+    if sum(free.values()) < replicas:
+        assert packed == {name: room for name, room in free.items() if room}
+        return
+    enough = [
+        names
+        for size in range(1, len(free) + 1)
+        for names in itertools.combinations(free, size)
+        if sum(free[name] for name in names) >= replicas
+    ]
+    fewest = min(map(len, enough))
+    best = max(
+        sorted((scores[name] for name in names), reverse=True)
+        for names in enough
+        if len(names) == fewest
+    )
+    assert len(packed) == fewest
+    assert sorted((scores[name] for name in packed), reverse=True) == best

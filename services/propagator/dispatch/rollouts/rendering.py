@@ -15,7 +15,7 @@ from services.propagator.core.rendering import render_for
 from services.propagator.core.rollout.revisions import overrides_of
 from services.propagator.core.works import Encoded, asking
 from services.propagator.dispatch.orders import ParsedObjects, make_variant, shares_of
-from shared.api.binding import BindingSpec
+from shared.api.binding import BindingSpec, Share
 from shared.api.cluster import Cluster
 from shared.api.revision import RevisionSpec
 from shared.apimachinery.manifest import Manifest, ObjectKey
@@ -45,7 +45,7 @@ class RevisionRenderer:
         self._policies: dict[int, list[PolicyRules]] = {}
 
     @property
-    def shares(self) -> Mapping[str, int | None]:
+    def shares(self) -> Mapping[str, Share]:
         return self._shares
 
     def cluster(self, name: str) -> Cluster | None:
@@ -60,7 +60,7 @@ class RevisionRenderer:
         if number not in self._policies:
             self._policies[number] = overrides_of(revision)
         overrides = overrides_for(self._policies[number], cluster)
-        share = self._shares.get(name)
+        share = self._shares.get(name, Share())
         variety = (number, generation, share, *variant(overrides, cluster))
         if variety not in self._made:
             self._made[variety] = self._make(cluster, revision, generation, overrides)
@@ -84,7 +84,7 @@ class RevisionRenderer:
             cluster,
             template,
             self._interpreter,
-            self._shares.get(cluster.metadata.name),
+            self._shares.get(cluster.metadata.name, Share()),
             overrides=overrides,
             uid=self._spec.resource.uid,
         )

@@ -1,0 +1,252 @@
+"""What every candidate may take, by the rules of the policy and by its room.
+
+Weights are static or, by available replicas, the room itself. Tiers are filled one after the
+other: first come the clusters of a group before those that take its overflow, and within them
+those of the higher `priority`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services.scheduler.core.affinity import Reach
+from services.scheduler.core.decision import Rejection, RejectionCode
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.member import requests_of
+from services.scheduler.core.replicas import UNBOUNDED, Bounds
+from services.scheduler.core.workload import Workload
+from shared.api.placement import Placement, ReplicaLimit, WeightPreference
+
+_encode = msgspec.json.Encoder().encode
+
+_NO_WEIGHT = Rejection(RejectionCode.NO_WEIGHT, "the policy gives it no weight")
+_LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
+_LEAST = Rejection(RejectionCode.NO_ROOM, "no room for the policy's minReplicas")
+_UNKNOWN = Rejection(RejectionCode.CAPACITY_UNKNOWN, "its free capacity is not known yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """`feasible` may take more; `staying` have a share already, of so many replicas."""
+
+    feasible: Sequence[str]
+    staying: Mapping[str, int | None]
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys((*self.feasible, *self.staying)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """The candidates of a divided workload.
+
+    `weights` names them all. `now` are their shares as they are. `most`, where room counts, is
+    what each can hold with what it has; it is missing for those whose room does not count. `tiers`
+    is empty where there is only one. `dynamic`: the weights are the free room.
+    """
+
+    weights: Mapping[str, int]
+    now: Mapping[str, int]
+    bounds: Mapping[str, Bounds]
+    most: Mapping[str, int] | None = None
+    tiers: Mapping[str, int] = field(default_factory=dict)
+    dynamic: bool = False
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
+
+    def bound(self, name: str) -> Bounds:
+        """Return the limits of the policy and of the room together."""
+        bound = self.bounds.get(name, UNBOUNDED)
+        room = self.most.get(name) if self.most is not None else None
+        if room is None:
+            return bound
+        return Bounds(bound.least, room if bound.most is None else min(bound.most, room))
+
+
+def why_full(workload: Workload, claims: Claims, name: str) -> Rejection | None:
+    """Say why *name* can take nothing whatever is divided; None where it can take something."""
+    if claims.bounds.get(name, UNBOUNDED).most == 0:
+        return _LIMIT
+    if claims.most is not None and claims.most.get(name) == 0:
+        return Rejection(RejectionCode.NO_ROOM, f"no room for a replica{asking(workload)}")
+    return None
+
+
+def asking(workload: Workload) -> str:
+    """Say what a replica asks for: ` asking for cpu 1 each`."""
+    assert workload.demand is not None, "divided workloads have a demand"
+    stated = [f"{name} {text}" for name, text in workload.demand.requests.items()]
+    return f" asking for {', '.join(stated)} each" if stated else ""
+
+
+def by_room(placement: Placement) -> bool:
+    """Whether clusters count for the room they have: by available replicas, or aggregated."""
+    rules = placement.replica_scheduling
+    if rules is None or rules.replica_scheduling_type != "Divided":
+        return False
+    preference = rules.weight_preference
+    dynamic = preference is not None and preference.dynamic_weight != ""
+    return dynamic or rules.replica_division_preference == "Aggregated"
+
+
+def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candidates) -> Claims:
+    """Gather what the candidates of a divided workload may take."""
+    rules, demand = workload.placement.replica_scheduling, workload.demand
+    assert rules is not None, "divided workloads have rules"
+    assert demand is not None, "divided workloads have a demand"
+    bounds, priorities = limits_of(workload.placement, fleet)
+    now = shares_now(workload, candidates)
+    tiers = _tiers(fleet, reach, candidates.names, priorities)
+    if not by_room(workload.placement):
+        weights, rejections = _static_weights(
+            _all_weights(fleet, rules.weight_preference), bounds, candidates.names
+        )
+        # Only where clusters are filled in order does it matter when one of them is full.
+        ordered = tiers or reach.name
+        most = _most(fleet, demand.requests, candidates, now, weights) if ordered else None
+        if most is not None and demand.count:
+            rejections |= _drop_too_small(weights, most, now, bounds)
+        return Claims(
+            weights=weights, now=now, bounds=bounds, most=most, tiers=tiers, rejections=rejections
+        )
+    rooms = fleet.room_for(requests_of(demand.requests))
+    weights, most, rejections = {}, {}, {}
+    feasible = set(candidates.feasible)
+    for name in candidates.names:
+        free = rooms[name] if name in feasible else 0
+        if free is None and not now.get(name) and demand.count:
+            rejections[name] = _UNKNOWN
+            continue
+        weights[name] = free or 0
+        most[name] = now.get(name, 0) + (free or 0)
+    if demand.count:
+        rejections |= _drop_too_small(weights, most, now, bounds)
+    return Claims(
+        weights=weights,
+        now=now,
+        bounds=bounds,
+        most=most,
+        tiers=tiers,
+        dynamic=True,
+        rejections=rejections,
+    )
+
+
+def _drop_too_small(
+    weights: dict[str, int],
+    most: dict[str, int],
+    now: Mapping[str, int],
+    bounds: Mapping[str, Bounds],
+) -> Mapping[str, Rejection]:
+    """Let those that have no room for their least keep what they have, and others take none.
+
+    With a part of it they would seem to have room for the rest until they report what they run.
+    """
+    small = []
+    for name, bound in bounds.items():
+        if name not in weights or not 0 < most.get(name, bound.least) < bound.least:
+            continue
+        if now.get(name):
+            most[name] = now[name]
+        else:
+            small.append(name)
+            del weights[name]
+    return dict.fromkeys(small, _LEAST)
+
+
+def shares_now(workload: Workload, candidates: Candidates) -> dict[str, int]:
+    """Shares as they are; what was whole in each member counts as all replicas there were."""
+    whole = workload.previous_replicas or 0
+    return {name: whole if share is None else share for name, share in candidates.staying.items()}
+
+
+def limits_of(placement: Placement, fleet: Fleet) -> tuple[Mapping[str, Bounds], Mapping[str, int]]:
+    """Return the bounds and the priorities the placement sets, for members that it names."""
+    rules = placement.replica_scheduling
+    limits = rules.replica_limits if rules is not None else ()
+    if not limits:
+        return {}, {}
+    return fleet.remember(("limits", _encode(limits)), lambda: _read_limits(fleet, limits))
+
+
+def _read_limits(
+    fleet: Fleet, limits: Sequence[ReplicaLimit]
+) -> tuple[dict[str, Bounds], dict[str, int]]:
+    bounds: dict[str, Bounds] = {}
+    priorities: dict[str, int] = {}
+    for limit in limits:
+        for name in fleet.covered_by(limit.target_cluster):
+            # The first entry that covers a member counts.
+            if name not in bounds:
+                bounds[name] = Bounds(limit.min_replicas, limit.max_replicas)
+                priorities[name] = limit.priority
+    return bounds, priorities
+
+
+def _tiers(
+    fleet: Fleet, reach: Reach, names: Sequence[str], priorities: Mapping[str, int]
+) -> Mapping[str, int]:
+    """Number the candidates' tiers from 0; {} where all are in the same."""
+    if len(reach.tiers) == 1 and not any(priorities.values()):
+        return {}
+    last = len(reach.tiers)
+    covered = [fleet.covered_by(tier) for tier in reach.tiers]
+    places = {}
+    for name in names:
+        tier = next((number for number, some in enumerate(covered) if name in some), last)
+        places[name] = (tier, -priorities.get(name, 0))
+    numbers = {place: number for number, place in enumerate(sorted(set(places.values())))}
+    if len(numbers) == 1:
+        return {}
+    return {name: numbers[place] for name, place in places.items()}
+
+
+def _all_weights(fleet: Fleet, preference: WeightPreference | None) -> Mapping[str, int]:
+    """Weights above zero; the greatest of the entries that cover a member counts."""
+    if preference is None or not preference.static_weight_list:
+        return fleet.remember("equal weights", lambda: dict.fromkeys(fleet.members, 1))
+
+    def read() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for entry in preference.static_weight_list:
+            if entry.weight > 0:
+                for name in fleet.covered_by(entry.target_cluster):
+                    found[name] = max(found.get(name, 0), entry.weight)
+        return found
+
+    return fleet.remember(("weights", _encode(preference)), read)
+
+
+def _static_weights(
+    stated: Mapping[str, int], bounds: Mapping[str, Bounds], names: Sequence[str]
+) -> tuple[dict[str, int], dict[str, Rejection]]:
+    """Leave out who has no weight, unless it is to have a least share all the same."""
+    weights: dict[str, int] = {}
+    rejections: dict[str, Rejection] = {}
+    for name in names:
+        if name in stated:
+            weights[name] = stated[name]
+        elif bounds.get(name, UNBOUNDED).least > 0:
+            weights[name] = 0
+        else:
+            rejections[name] = _NO_WEIGHT
+    return weights, rejections
+
+
+def _most(
+    fleet: Fleet,
+    requests: Mapping[str, str],
+    candidates: Candidates,
+    now: Mapping[str, int],
+    weights: Mapping[str, int],
+) -> dict[str, int]:
+    """What each can hold; one whose room is not known holds whatever it is given."""
+    rooms = fleet.room_for(requests_of(requests))
+    feasible = set(candidates.feasible)
+    found = {}
+    for name in weights:
+        free = rooms[name] if name in feasible else 0
+        if free is not None:
+            found[name] = now.get(name, 0) + free
+    return found

@@ -1,0 +1,52 @@
+"""Reading what is stored; what cannot be read is told in the log and is None."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from services.scheduler.core.groups import check_group
+from shared.api.binding import ResourceBinding
+from shared.api.cluster_group import ClusterGroup
+from shared.api.meta import read
+from shared.apimachinery.manifest import Manifest
+from shared.errors import InvalidObject
+from shared.store.port import Stored
+
+log = structlog.get_logger("hanse.scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A binding as stored, and read."""
+
+    stored: Stored
+    binding: ResourceBinding
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.binding.metadata.deletion_timestamp is not None
+
+
+def read_group(stored: Stored) -> ClusterGroup | None:
+    try:
+        group = read(stored.manifest, ClusterGroup)
+        check_group(group)
+    except InvalidObject as err:
+        log.warning("group.unreadable", group=stored.key.name, error=str(err))
+        return None
+    return group
+
+
+def read_binding(stored: Stored) -> Bound | None:
+    try:
+        return Bound(stored, read(stored.manifest, ResourceBinding))
+    except InvalidObject as err:
+        log.warning("binding.unreadable", binding=str(stored.key), error=str(err))
+        return None
+
+
+def kind_defined(stored: Stored | None) -> tuple[str, str] | None:
+    spec: Manifest = (stored.manifest.get("spec") or {}) if stored is not None else {}
+    kind = (spec.get("names") or {}).get("kind")
+    group = spec.get("group")
+    return (group, kind) if isinstance(group, str) and isinstance(kind, str) else None

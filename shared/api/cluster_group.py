@@ -1,0 +1,25 @@
+"""`ClusterGroup`: a named set of clusters, and the namespaces that see no others."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from shared.api.meta import Kind
+from shared.api.selection import ClusterAffinity
+
+
+class ClusterGroupSpec(ClusterAffinity, frozen=True, kw_only=True):
+    """Clusters that meet every part given; none given is every cluster. `exclude` wins.
+
+    What lives in one of `namespaces` is placed on clusters of the groups that name it alone. A
+    namespace that no group names sees every cluster.
+    """
+
+    namespaces: Annotated[
+        tuple[str, ...], Meta(description="Namespaces bound to the group, by name.")
+    ] = ()
+
+
+class ClusterGroup(Kind, frozen=True, kw_only=True):
+    kind: str = "ClusterGroup"
+    spec: ClusterGroupSpec = ClusterGroupSpec()
