@@ -35,7 +35,8 @@ def representatives(
     able = [
         name
         for name in claims.weights
-        if claims.bound(name).most != 0 and (claims.weights[name] or claims.now.get(name))
+        if claims.bound(name).most != 0
+        and (claims.weights[name] or claims.now.get(name) or claims.bound(name).least)
     ]
     able.sort(key=lambda name: (not claims.now.get(name), -claims.weights[name], rank[name]))
     groups = {

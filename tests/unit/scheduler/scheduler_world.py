@@ -104,6 +104,7 @@ _RESOURCES = {
     "Deployment": "deployments",
     "ConfigMap": "configmaps",
     "Cluster": "clusters",
+    "ClusterGroup": "clustergroups",
     "PropagationPolicy": "propagationpolicies",
     "ClusterPropagationPolicy": "clusterpropagationpolicies",
     "CustomResourceDefinition": "customresourcedefinitions",
