@@ -25,6 +25,9 @@ ADDED_NODES_MAX = 100_000
 _SHALLOW_CHARACTERS = 4 * 1024
 
 _decode_any = msgspec.json.Decoder().decode
+# What a number with a fraction or an exponent looks like in JSON, and hardly any text does. Nearly
+# no manifest has one, and looking for them value by value costs as much as reading it.
+_FRACTION = re.compile(rb'(?:"\s*:|[\[,])\s*-?\d+[.eE]')
 YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "application/vnd.yaml", APPLY_PATCH)
 
 
@@ -49,16 +52,20 @@ def _decode(body: bytes, media: str) -> Any:
         # YAML is a superset of JSON, and clients that mean apply mostly send JSON.
         if body.lstrip()[:1] == b"{":
             try:
-                return with_whole_numbers(_decode_any(body))
+                return _decode_whole(body)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 pass
         return _decode_yaml(body)
     try:
-        found = _decode_any(body)
         # What a strategic patch makes is plain data, in which Go tells no `2.0` from `2`.
-        return with_whole_numbers(found) if media == STRATEGIC_PATCH else found
+        return _decode_whole(body) if media == STRATEGIC_PATCH else _decode_any(body)
     except (UnicodeDecodeError, msgspec.DecodeError) as err:
         raise _explain_json(body, err) from err
+
+
+def _decode_whole(body: bytes) -> Any:
+    found = _decode_any(body)
+    return with_whole_numbers(found) if _FRACTION.search(body) else found
 
 
 def _too_deep() -> ApiFault:

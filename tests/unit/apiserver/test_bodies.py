@@ -28,6 +28,30 @@ def test_json_is_read_as_it_was_written(value):
     assert strict_faults(body, JSON, value) == []
 
 
+def with_reals(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+
+
+reals = st.integers(-9, 9).map(float) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    st.dictionaries(st.text(max_size=5), st.recursive(reals, with_reals, max_leaves=8)),
+    st.sampled_from([None, 1]),
+)
+def test_whole_numbers_of_what_is_applied_lose_their_fraction(value, indent):
+    read = decode_object(json.dumps(value, indent=indent).encode(), APPLY_PATCH)
+    assert read == value
+    assert not any(one.is_integer() and abs(one) < 1e21 for one in floats_in(read))
+
+
+def floats_in(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (
+        [value] if isinstance(value, float) else [one for each in inner for one in floats_in(each)]
+    )
+
+
 @given(objects)
 def test_yaml_is_read_as_it_was_written(value):
     plain = json.loads(json.dumps(value))
