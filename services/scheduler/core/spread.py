@@ -28,6 +28,8 @@ _WORK_MAX = 20_000
 """Choices of groups that are listed, times the sorts of clusters that each is weighed by; choices
 that are looked at, times the clusters there are."""
 
+_FEW = 12
+_STEPS_OF_MANY = 5
 _SUBSETS_MAX = 1_000
 """Choices of single clusters that are tried within one choice of groups."""
 
@@ -129,6 +131,17 @@ class _Search:
             (one.min_groups for one, single in zip(constraints, singles, strict=True) if single),
             default=0,
         )
+        # What so many clusters as may be chosen are worth at most.
+        self._greatest = [
+            sum(sorted(values, reverse=True)[: self._most])
+            for values in (
+                [one.capacity for one in candidates],
+                [one.kept for one in candidates],
+                [one.score for one in candidates],
+            )
+        ]
+        # Among many, a little more room or another order is not worth the search.
+        self._steps = None if len(candidates) <= _FEW else _STEPS_OF_MANY
         # Constraints by anything but single clusters, with their place in a candidate's groups.
         self._parted = [
             (number, one) for number, one in enumerate(constraints) if not singles[number]
@@ -141,7 +154,9 @@ class _Search:
         worth: _Worth = ()
         most = max(3, _WORK_MAX // len(self._sorted))
         for looked_at, (bound, chosen) in enumerate(self._choices()):
-            if looked_at >= most or (found is not None and bound <= worth):
+            if looked_at >= most or (
+                found is not None and bound[: self._steps] <= worth[: self._steps]
+            ):
                 break
             allowed = [one for one in self._sorted if self._is_in(one, chosen)]
             taken = self._take(allowed)
@@ -217,13 +232,19 @@ class _Search:
         spread = sum(
             len({groups[place] for groups in within}) for place in range(len(self._parted))
         )
+        capacity, kept, score = (
+            min(found, most)
+            for found, most in zip(
+                (total.capacity, total.kept, total.score), self._greatest, strict=True
+            )
+        )
         return (
-            min(total.capacity, self._needed),
-            total.kept,
-            total.score,
+            min(capacity, self._needed),
+            kept,
+            score,
             spread,
             min(total.count, self._most),
-            total.capacity,
+            capacity,
             total.bits,
         )
 
