@@ -34,6 +34,9 @@ class NewestOrders:
             if message is None:
                 # Purged: dispatch asks for nothing here, so there is nothing to do.
                 self._objects.drop(tracked)
+                if tracked.delivery is not None:
+                    delivery, tracked.delivery = tracked.delivery, None
+                    await delivery.acknowledge()
                 return None
             tracked.take_up(message, self._clock.monotonic())
         body = tracked.message.body if tracked.message is not None else b""

@@ -65,6 +65,8 @@ class ObjectReconciler:
         try:
             result = await self._traced(tracked, order)
         except (MemberUnreachable, MemberThrottled) as err:
+            # Whatever is ordered by the time that it answers again counts.
+            tracked.message = None
             return Again(self._gate.failed(err))
         except MemberRefused as err:
             self._gate.succeeded(since)
