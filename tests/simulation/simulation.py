@@ -145,10 +145,14 @@ class _Run:
     async def _rest(self, watcher: Watcher) -> None:
         loop = asyncio.get_running_loop()
         began = well_since = loop.time()
+        before: list[str] = []
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self._check()
             unfinished = watcher.unfinished()
+            if unfinished != before:
+                self._history.note("unfinished: " + ("; ".join(unfinished[:5]) or "nothing"))
+            before = unfinished
             if unfinished:
                 well_since = loop.time()
                 self.rested = loop.time() - began

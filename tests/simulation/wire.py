@@ -12,6 +12,9 @@ from typing import Any
 
 from tests.simulation.history import History, actor
 
+LAST_WORDS_SECONDS = 1.0
+"""For so long what a process sent before its death may still arrive."""
+
 Effect = Callable[[], Coroutine[Any, Any, Any]]
 MakeError = Callable[[str], Exception]
 
@@ -229,7 +232,9 @@ class _Call:
     def arrive(self) -> None:
         """Take effect, and answer."""
         line = self._line
-        if line.life.dead and line.chance.random() < 0.5:
+        if line.life.dead and (
+            line._loop.time() - self._sent > LAST_WORDS_SECONDS or line.chance.random() < 0.5
+        ):
             return
         try:
             outcome: Any = run_now(self._effect())
