@@ -156,7 +156,9 @@ class Federation:
 
     @asynccontextmanager
     async def applying(
-        self, resync: timedelta = timedelta(minutes=5)
+        self,
+        resync: timedelta = timedelta(minutes=5),
+        foreign_view: timedelta = timedelta(0),
     ) -> AsyncIterator[MemberWorkers]:
         workers = MemberWorkers(
             store=self.store,
@@ -166,7 +168,7 @@ class Federation:
             open_member=lambda credentials, name: open_member(credentials, name=name),
             settings=WorkerSettings(
                 report_interval=timedelta(milliseconds=5),
-                foreign_view=timedelta(0),
+                foreign_view=foreign_view,
                 resync=resync,
             ),
         )

@@ -66,3 +66,22 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+COMPLAINTS = (ROOT / "docs" / "complaints.md").read_text()
+
+
+def test_every_complaint_has_a_row() -> None:
+    numbers = re.findall(r"^\| (\d+) \|", COMPLAINTS, re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, 41)]
+
+
+def test_the_tests_that_answer_complaints_are_there() -> None:
+    for name, path in re.findall(r"\[`(\w+)`\]\(\.\./([^)]+)\)", COMPLAINTS):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path} has no {name}"
+
+
+def test_every_test_of_a_complaint_is_told_of() -> None:
+    for module in sorted((ROOT / "tests" / "complaints").glob("test_*.py")):
+        for name in re.findall(r"def (test_\w+)\(", module.read_text()):
+            assert name in COMPLAINTS, f"{module.name}: {name}"

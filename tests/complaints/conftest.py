@@ -17,6 +17,6 @@ async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
 
 @pytest.fixture
 async def unattended(tmp_path: Path) -> AsyncIterator[Federation]:
-    """One member; its worker comes and goes as a test says."""
-    async with on_jetstream(tmp_path, ["eu-1"], applying=False) as found:
+    """Two members; their workers come and go as a test says."""
+    async with on_jetstream(tmp_path, ["eu-1", "us-1"], applying=False) as found:
         yield found

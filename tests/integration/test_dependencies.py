@@ -1,24 +1,14 @@
 """What workloads need, from the scheduler's word to the members, over a real nats-server."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.scheduler.service import Scheduler
-from services.scheduler.settings import Settings
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
-from shared.bus.jetstream import connect, ensure_topology, open_bus
-from shared.bus.topology import STREAMS
 from shared.clock import SystemClock, format_micro_time
-from shared.controller.loop import LoopSettings
 from shared.errors import StaleRevision
-from shared.runtime.nats_server import NatsServer
-from shared.store.jetstream import open_store
 from tests.federation import (
     Federation,
     config_map,
@@ -27,39 +17,13 @@ from tests.federation import (
     deployment_key,
     eventually,
 )
-
-SETTINGS = Settings(
-    policy_delay=timedelta(milliseconds=10),
-    follow_delay=timedelta(milliseconds=10),
-    loop=LoopSettings(workers=4, fail_fast=True),
-)
-READY = [{"type": kind, "status": "True", "reason": "Seen"} for kind in ("Ready", "Joined")]
+from tests.scheduled_federation import scheduled_federation
 
 
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
-    """Two members, and every service between a user's word and them."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
-        connection = await stack.enter_async_context(connect(server.settings, "test"))
-        await ensure_topology(connection, STREAMS)
-        store = await stack.enter_async_context(open_store(connection))
-        bus = open_bus(connection, "propagator")
-        found = Federation(["eu-1", "us-1"], store, bus)
-        await stack.enter_async_context(found.serving())
-        for name in found.members:
-            key = ObjectKey("hanse.dev", "clusters", "", name)
-            stored = await store.get(key)
-            assert stored is not None
-            await found.write(key, {**stored.manifest, "status": {"conditions": READY}})
-        await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
-        scheduler = Scheduler(store, bus, clock=SystemClock(), settings=SETTINGS)
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [tasks.create_task(task()) for task in scheduler.tasks.values()]
+    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
         yield found
-        for task in running:
-            task.cancel()
 
 
 def a_user(name: str, *, generation: int = 1, settings: str = "settings") -> Manifest:
