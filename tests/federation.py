@@ -28,6 +28,7 @@ from shared.bus.port import Bus
 from shared.bus.topology import EVENTS, STATUS, STREAMS, WORK
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
+from shared.errors import StaleRevision
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
 from shared.memberapi.credentials import MemberCredentials
@@ -205,9 +206,15 @@ class Federation:
             await self.store.update(key, manifest, expected=stored.revision)
 
     async def delete(self, key: ObjectKey) -> None:
-        stored = await self.store.get(key)
-        assert stored is not None
-        await self.store.delete(key, stored.manifest, expected=stored.revision)
+        while True:
+            stored = await self.store.get(key)
+            assert stored is not None
+            try:
+                await self.store.delete(key, stored.manifest, expected=stored.revision)
+            except StaleRevision:
+                # Somebody wrote its status meanwhile.
+                continue
+            return
 
     async def bind(self, key: ObjectKey, clusters: dict[str, int | None], **spec: Any) -> ObjectKey:
         """Play the scheduler: bind the template as it is now; returns the binding's key."""

@@ -26,6 +26,9 @@ from tests.kube_apiserver import find_assets, run_kube_apiserver
 pytestmark = pytest.mark.kube_apiserver
 
 CONFIG_MAPS = ResourceType(GroupVersionKind("", "v1", "ConfigMap"), "configmaps", namespaced=True)
+CLAIMS = ResourceType(
+    GroupVersionKind("", "v1", "PersistentVolumeClaim"), "persistentvolumeclaims", namespaced=True
+)
 NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
 DEPLOYMENTS = ResourceType(
     GroupVersionKind("apps", "v1", "Deployment"), "deployments", namespaced=True
@@ -126,6 +129,40 @@ async def test_objects_come_change_drift_and_go(federation: Federation, api: Htt
         )
 
     await eventually(gone, 30)
+
+
+async def test_a_namespace_stays_with_what_others_have_in_it(
+    federation: Federation, api: HttpMemberApi
+) -> None:
+    key = ObjectKey("", "configmaps", "inn", "a")
+    ours = config_map("a")
+    ours["metadata"]["namespace"] = "inn"
+    await federation.write(key, ours)
+    binding = await federation.bind(key, {"real": None})
+    await applied(federation, key)
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-db-0", "namespace": "inn"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    await api.create(CLAIMS, "inn", claim)
+    await federation.delete(binding)
+
+    async def forgotten() -> bool:
+        return await federation.stored_works() == 0
+
+    await eventually(forgotten, 30)
+    assert await api.get(CONFIG_MAPS, "inn", "a") is None
+    namespace = await api.get(NAMESPACES, "", "inn")
+    assert namespace is not None
+    assert "deletionTimestamp" not in namespace["metadata"]
+    assert MANAGED_LABEL not in namespace["metadata"].get("labels", {})
+    facts = await federation.facts("work", "removed")
+    assert any(b"persistentvolumeclaims inn/data-db-0" in fact for fact in facts)
 
 
 async def test_a_custom_kind_and_its_object_arrive_together(
