@@ -66,6 +66,8 @@ class TrackedObject:
     """The drift that is reported and not over."""
     contest: Contest = field(default_factory=Contest)
     failures: int = 0
+    restored: int = 0
+    """The sequence that was found in WORK at the start, until it is delivered too."""
     reported: WorkReport | None = None
 
     async def take_arrived(self) -> None:
@@ -74,6 +76,7 @@ class TrackedObject:
         if arrived is None:
             return
         message = arrived.message
+        self.restored = 0
         done = message.sequence == self.sequence and not self.pending
         if message.sequence < self.sequence or done:
             await arrived.acknowledge()
@@ -194,6 +197,8 @@ class Objects:
 
     def __init__(self) -> None:
         self._by_key: dict[ObjectKey, TrackedObject] = {}
+        # Removed by orders found in WORK, which are still to be delivered.
+        self._removed: dict[ObjectKey, int] = {}
         self._graves: OrderedDict[ObjectKey, Grave] = OrderedDict()
 
     def get(self, key: ObjectKey) -> TrackedObject | None:
@@ -232,6 +237,18 @@ class Objects:
             return None
         older = 0 < live.observe().work_generation < grave.tombstone.sequence
         return self.track(key) if older else None
+
+    def note_removed(self, tracked: TrackedObject) -> None:
+        """Remember an order that was carried out, should it be delivered yet.
+
+        Dispatch forgets the object once it is told; to be told again it would keep for ever.
+        """
+        if tracked.restored == tracked.sequence:
+            self._removed[tracked.key] = tracked.sequence
+
+    def was_removed(self, key: ObjectKey, sequence: int) -> bool:
+        """Whether the order that is delivered now was carried out before."""
+        return self._removed.pop(key, 0) >= sequence
 
     def of_kind(self, kind: ResourceType) -> Iterator[TrackedObject]:
         for tracked in list(self._by_key.values()):

@@ -48,6 +48,7 @@ class Outcomes:
         """The member holds it no longer, or keeps it as its own (*kept_for* something in it)."""
         tombstone = tracked.message
         self._reports.removed(tracked, preserved=preserved, kept_for=kept_for)
+        self._objects.note_removed(tracked)
         await self.obeyed(tracked)
         self._objects.bury(tracked, tombstone)
         return Done()

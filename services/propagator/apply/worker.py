@@ -220,7 +220,7 @@ class MemberWorker:
             # The consumer will hand it out too, and set it aside with the reason.
             return
         tracked = self._objects.track(key)
-        tracked.sequence = message.sequence
+        tracked.sequence = tracked.restored = message.sequence
         tracked.read(order)
 
     def _restore_report(self, message: Message) -> None:
@@ -274,6 +274,9 @@ class MemberWorker:
                     _, key = subjects.parse_member_subject(delivery.message.subject)
                 except ValueError:
                     await delivery.reject("the subject names no object")
+                    continue
+                if self._objects.was_removed(key, delivery.message.sequence):
+                    await delivery.acknowledge()
                     continue
                 tracked = self._objects.track(key)
                 if tracked.arrived is not None:
