@@ -1,4 +1,4 @@
-"""Policies, interpreters and rollouts that hurt: rows 28, 35 and 39 of docs/complaints.md."""
+"""Policies and interpreters that hurt: rows 28 and 35 of docs/complaints.md."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +18,6 @@ from tests.federation import (
     eventually,
 )
 from tests.scheduled_federation import a_policy, apply, policy_key, scheduled_federation
-from tests.staged_federation import BROKEN, staged_federation
 
 WEB = deployment_key("web")
 SETTINGS = config_map_key("settings")
@@ -115,31 +114,3 @@ def policy_of(federation: Federation) -> Any:
     key = ObjectKey(GROUP, "resourcebindings", "shop", "web-deployment")
     stored = federation.store.mirror.get(key)
     return stored.manifest["spec"]["policy"]["name"] if stored is not None else None
-
-
-async def test_row_39_a_change_that_fails_everywhere_moves_no_replica(tmp_path: Path) -> None:
-    """A failed rollout pushed all replicas into one cluster: 6/0/0 (kubernetes#39856)."""
-    async with (
-        staged_federation(tmp_path, "eu-1", "eu-2", "us-1") as federation,
-        federation.propagating(),
-    ):
-        await federation.place(None)
-        await federation.deploy("registry.example/web:1")
-        await eventually(lambda: set(federation.replicas().values()) == {2})
-        mirrors = {name: one.cluster.store.mirror for name, one in federation.members.items()}
-        with witnessing(mirrors) as witness:
-            await federation.deploy(BROKEN)
-            await eventually(lambda: set(federation.images().values()) == {"broken:1"})
-            await eventually(lambda: unhealthy(federation.store.mirror) == 3)
-            # And scaled in the middle of it, it is divided as ever.
-            await federation.deploy(BROKEN, replicas=9)
-            await eventually(lambda: set(federation.replicas().values()) == {3})
-        assert witness.deleted == []
-        assert dict(witness.replicas) == {name: [2, 3] for name in mirrors}
-
-
-def unhealthy(mirror: Any) -> int:
-    stored = mirror.get(ObjectKey(GROUP, "resourcebindings", "shop", "web-deployment"))
-    reports = (stored.manifest.get("status") or {}).get("aggregatedStatus") or ()
-    # Of the broken image, and not on its way any more.
-    return sum(one.get("templateGeneration") == 2 and one["health"] != "Healthy" for one in reports)
