@@ -5,10 +5,13 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from tests.simulation.simulation import Length, Outcome, simulate
 
 _HASH_SEED = "0"
+_CHUNK = 4
+_CHUNKS_PER_PROCESS = 25
 
 
 def main() -> int:
@@ -45,8 +48,11 @@ def _replay(seed: int, length: Length) -> int:
 
 def _run_many(seeds: range, length: Length, arguments: argparse.Namespace) -> int:
     started, failed, slowest = time.perf_counter(), 0, Outcome(0, "", 0, "", 0.0, ())
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        for outcome in pool.map(simulate, seeds, [length] * len(seeds), chunksize=4):
+    # Fresh processes now and then: caches of a process fill with the objects of many hubs.
+    with ProcessPoolExecutor(
+        arguments.jobs, get_context("spawn"), max_tasks_per_child=_CHUNKS_PER_PROCESS
+    ) as pool:
+        for outcome in pool.map(simulate, seeds, [length] * len(seeds), chunksize=_CHUNK):
             slowest = max(slowest, outcome, key=lambda one: one.rested)
             if outcome.violation:
                 failed += 1
