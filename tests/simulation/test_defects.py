@@ -7,7 +7,7 @@ import pytest
 
 from services.propagator.apply import gate, holding, objects, outcomes, removal
 from services.propagator.dispatch import publisher
-from services.scheduler.core import shares
+from services.scheduler.core.division import shares
 from tests.simulation import invariants
 from tests.simulation.simulation import simulate
 

@@ -11,7 +11,12 @@ from services.scheduler.core.decision import (
     Unschedulable,
     explain,
 )
-from services.scheduler.core.dependents import Use, most_careful, snapshots, with_required
+from services.scheduler.core.dependencies.dependents import (
+    Use,
+    most_careful,
+    snapshots,
+    with_required,
+)
 from services.scheduler.core.policies import reference_to
 from services.scheduler.core.workload import NOBODY, Company, Workload, default_tolerations
 from shared.api.binding import (

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from services.scheduler.core.affinity import Reach
 from services.scheduler.core.decision import Rejection, RejectionCode
+from services.scheduler.core.division.portions import with_portions
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
-from services.scheduler.core.portions import with_portions
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
 from services.scheduler.core.running import count_missing
 from services.scheduler.core.workload import Workload

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.affinity import Reach, reaches
+from services.scheduler.core.choice.copies import narrow_copies
+from services.scheduler.core.choice.selection import Chosen, choose
 from services.scheduler.core.claims import Candidates, claims_of, limits_of
-from services.scheduler.core.copies import narrow_copies
 from services.scheduler.core.decision import (
     Decision,
     Rejection,
@@ -14,11 +15,10 @@ from services.scheduler.core.decision import (
     Scheduled,
     Unschedulable,
 )
+from services.scheduler.core.division.shares import Shares, share_out, shares_that_stay
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
-from services.scheduler.core.selection import Chosen, choose
-from services.scheduler.core.shares import Shares, share_out, shares_that_stay
 from services.scheduler.core.workload import Workload
 
 _SETTLING_MAX = 8

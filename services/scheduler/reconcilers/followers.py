@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.scheduler.core.dependents import Use
+from services.scheduler.core.dependencies.dependents import Use
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import BindingSnapshot, ResourceBinding

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from services.scheduler.core.dependents import (
+from services.scheduler.core.dependencies.dependents import (
     Identity,
     Use,
     counted,
@@ -16,7 +16,7 @@ from services.scheduler.core.dependents import (
     roots_of,
     use_of,
 )
-from services.scheduler.core.edges import SERVICE, Edges
+from services.scheduler.core.dependencies.edges import SERVICE, Edges
 from services.scheduler.reconcilers.held_revisions import RECORDS, HeldRevisions
 from shared.api.binding import BindingSpec, ResourceBinding, binding_key, is_built_in
 from shared.api.meta import GROUP, read

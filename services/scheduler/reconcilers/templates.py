@@ -25,7 +25,7 @@ from services.scheduler.core.bindings import (
 )
 from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
-from services.scheduler.core.dependents import stays
+from services.scheduler.core.dependencies.dependents import stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.schedule import schedule

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scheduler.core.dependents import Use, Users, counted, roots_of
+from services.scheduler.core.dependencies.dependents import Use, Users, counted, roots_of
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import read
 from shared.apimachinery.manifest import copy

@@ -11,7 +11,7 @@ import itertools
 import pytest
 
 from services.scheduler.core.claims import Claims
-from services.scheduler.core.keeping import divide_keeping
+from services.scheduler.core.division.keeping import divide_keeping
 from services.scheduler.core.replicas import Bounds, divide
 
 NAMES = "ABCDE"

@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.scheduler.core.choice.spread import group_of
 from services.scheduler.core.decision import Scheduled, verdicts_of
+from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.portions import ORDINALS_EACH
 from services.scheduler.core.schedule import schedule
-from services.scheduler.core.spread import group_of
 from tests.unit.scheduler.placement_worlds import NOW, a_world
 
 worlds = st.integers(0, 10**6).map(a_world)

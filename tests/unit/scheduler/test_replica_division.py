@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.core.claims import Claims
-from services.scheduler.core.keeping import divide_keeping
-from services.scheduler.core.packing import pack
+from services.scheduler.core.division.keeping import divide_keeping
+from services.scheduler.core.division.packing import pack
 from services.scheduler.core.replicas import Bounds, divide
 
 ORDER = ("A", "B", "C", "D", "E")

@@ -7,8 +7,8 @@ pods, and from Services to the Ingresses that lead to them.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from services.scheduler.core.dependents import Identity, Users, identity_of, referred
-from services.scheduler.core.pointing import Labels, Services, Workloads
+from services.scheduler.core.dependencies.dependents import Identity, Users, identity_of, referred
+from services.scheduler.core.dependencies.pointing import Labels, Services, Workloads
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.parts import section
 from shared.errors import InvalidObject

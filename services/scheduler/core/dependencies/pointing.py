@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.scheduler.core.dependents import Identity
+from services.scheduler.core.dependencies.dependents import Identity
 
 _Pair = tuple[str, str, Any]
 Labels = Mapping[str, Any]

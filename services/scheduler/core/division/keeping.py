@@ -8,8 +8,8 @@ none of the others, and what overflowed comes back in reverse.
 from collections.abc import Mapping, Sequence
 
 from services.scheduler.core.claims import Claims
-from services.scheduler.core.leasts import least_shares
-from services.scheduler.core.packing import keep_fewest, pack
+from services.scheduler.core.division.leasts import least_shares
+from services.scheduler.core.division.packing import keep_fewest, pack
 from services.scheduler.core.replicas import Bounds, Division, divide
 
 

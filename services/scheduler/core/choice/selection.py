@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from services.scheduler.core.choice.spread import Candidate, group_of, select
 from services.scheduler.core.claims import Candidates, Claims, why_full
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.scores import scores_of
-from services.scheduler.core.spread import Candidate, group_of, select
 from services.scheduler.core.workload import Workload
 from shared.api.placement import SpreadConstraint
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from services.scheduler.core.choice.spread import group_of
 from services.scheduler.core.claims import Claims
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import Bounds, Division, divide
-from services.scheduler.core.spread import group_of
 from shared.api.placement import SpreadConstraint
 
 Part = Callable[[int, Sequence[str]], Division]

@@ -7,6 +7,7 @@ where it is. So it is too where clusters are filled in order, by priority or for
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.scheduler.core.choice.spread import group_of
 from services.scheduler.core.claims import (
     Candidates,
     Claims,
@@ -17,13 +18,12 @@ from services.scheduler.core.claims import (
     why_full,
 )
 from services.scheduler.core.decision import Rejection, RejectionCode
+from services.scheduler.core.division.keeping import divide_keeping
+from services.scheduler.core.division.leasts import with_first
+from services.scheduler.core.division.spreading import divide_level, representatives
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.keeping import divide_keeping
-from services.scheduler.core.leasts import with_first
 from services.scheduler.core.replicas import UNBOUNDED, Division, divide
 from services.scheduler.core.scores import scores_of
-from services.scheduler.core.spread import group_of
-from services.scheduler.core.spreading import divide_level, representatives
 from services.scheduler.core.workload import Workload
 
 _LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
