@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
 from shared.store.memory import MemoryStore
 from tests.integration.test_gateway import running_gateway
 from tests.served_api import NAMESPACES, Client, config_map
 
 MAPS = f"{NAMESPACES}/shop/configmaps"
+POLICIES = "/apis/hanse.dev/v1alpha1/namespaces/shop/propagationpolicies"
 LABEL = "hanse.dev/deletion-protected"
 KARMADAS = "resourcetemplate.karmada.io/deletion-protected"
 
@@ -70,3 +72,31 @@ async def test_a_namespace_stays_with_what_is_protected_in_it(client: Client) ->
     assert "deletionTimestamp" not in found["metadata"]
     await unprotect(client, "kept")
     assert (await client.delete(f"{NAMESPACES}/shop")).code == 200
+
+
+async def test_a_policy_stays_with_what_it_placed(tmp_path: Path) -> None:
+    store = MemoryStore()
+    resource = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "resource": "configmaps",
+        "namespace": "shop",
+        "name": "kept",
+    }
+    by = {"kind": "PropagationPolicy", "namespace": "shop", "name": "placing"}
+    binding = ObjectKey("hanse.dev", "resourcebindings", "shop", "kept-configmap")
+    await store.create(binding, {"spec": {"resource": resource, "policy": by}})
+    async with running_gateway(tmp_path, store, MemoryBus()) as (_, client):
+        await client.post(NAMESPACES, {"metadata": {"name": "shop"}})
+        await protect(client, "kept")
+        selector = {"apiVersion": "v1", "kind": "ConfigMap"}
+        for name in ("placing", "idle"):
+            policy = {"metadata": {"name": name}, "spec": {"resourceSelectors": [selector]}}
+            assert (await client.post(POLICIES, policy)).code == 201
+        refused = await client.delete(f"{POLICIES}/placing")
+        assert refused.code == 403
+        why = "what it placed is protected from deletion: configmaps shop/kept"
+        assert why in refused.body["message"]
+        assert (await client.delete(f"{POLICIES}/idle")).code == 200
+        await unprotect(client, "kept")
+        assert (await client.delete(f"{POLICIES}/placing")).code == 200

@@ -293,6 +293,37 @@ async def test_reports_become_the_status_of_binding_and_template(
         await until(lambda: not healthy())
 
 
+async def test_a_binding_that_goes_names_the_member_it_waits_for(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    silent = {"conditions": [{"type": "Ready", "status": "False", "reason": "Unreachable"}]}
+    await store.create(cluster_key("eu-1"), {"metadata": {"name": "eu-1"}, "status": silent})
+    await put_template(store, "eu-1")
+    await report(bus, "eu-1")
+    async with running(store, bus, Members()):
+
+        def removing() -> Manifest:
+            stored = store.mirror.get(BINDING_KEY)
+            return condition(stored.manifest, "Removing") if stored is not None else {}
+
+        stored = await store.get(BINDING_KEY)
+        assert stored is not None
+        gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["hanse.dev/works"]}
+        going = {
+            **stored.manifest,
+            "metadata": {**stored.manifest["metadata"], **gone},
+            "spec": {**stored.manifest["spec"], "clusters": []},
+        }
+        await store.update(BINDING_KEY, going, expected=stored.revision)
+        await until(lambda: removing().get("status") == "True")
+        assert removing()["message"] == "eu-1: nothing is heard of the cluster"
+        member = await store.get(cluster_key("eu-1"))
+        assert member is not None
+        await store.delete(member.key, expected=member.revision, last=member.manifest)
+        await until(lambda: removing().get("status") == "False")
+
+
 async def revision_after(store: ObjectStore, seconds: float) -> int:
     """Return the store's revision after giving whoever would write the time to."""
     await asyncio.sleep(seconds)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.health.core.drift import with_drifted
-from services.health.core.removing import held_up, with_removing
+from services.health.core.removing import SILENT, held_up, with_removing
 from shared.api.binding import (
     AGGREGATED,
     FULLY_APPLIED,
@@ -32,7 +32,6 @@ from shared.interpreter.health import count
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.reports import gather_reports
 
-_SILENT = "nothing is heard of the cluster"
 _TIMES = frozenset({"lastTransitionTime", "lastUpdateTime", "observedTime"})
 
 
@@ -65,7 +64,7 @@ def fold(
         reports=tuple(found),
         leaving=frozenset(leaving),
         silent=frozenset(silent) & {each.cluster for each in found},
-        held_up=held_up(reports),
+        held_up=held_up(reports, wanted={*targets, *leaving}, silent=silent),
     )
 
 
@@ -157,7 +156,7 @@ def _fully_applied(binding: ResourceBinding, folded: Folded) -> Condition:
 
 def _why_missing(report: ClusterReport, folded: Folded) -> str:
     if report.cluster in folded.silent:
-        return f"not yet ({_SILENT})"
+        return f"not yet ({SILENT})"
     return report.message if report.message and not report.applied else "not yet"
 
 
@@ -187,7 +186,7 @@ def _not_aggregated(trouble: str) -> Condition:
 def _word_on(report: ClusterReport, folded: Folded) -> str:
     """The health of one target; and why, where it is not the object that says so."""
     if report.cluster in folded.silent:
-        return f"{report.health} ({_SILENT})"
+        return f"{report.health} ({SILENT})"
     told = report.applied and report.message
     return f"{report.health} ({report.message})" if told else report.health
 

@@ -1,6 +1,6 @@
 """The condition Removing of a binding: what holds in members what is to be gone there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -12,13 +12,36 @@ from shared.events.work import REMOVING, WorkReport
 _MESSAGE_CHARACTERS_MAX = 1024
 
 
-def held_up(reports: Mapping[str, WorkReport]) -> Mapping[str, str]:
-    """Cluster -> which finalizers hold the object there, and since when."""
-    return {
-        cluster: report.message
+SILENT = "nothing is heard of the cluster"
+
+
+def held_up(
+    reports: Mapping[str, WorkReport],
+    *,
+    wanted: Collection[str] = (),
+    silent: Collection[str] = (),
+) -> Mapping[str, str]:
+    """Cluster -> what keeps the object there: finalizers, a refusal, or that nobody hears it.
+
+    Where it is *wanted* finalizers alone count, which hold one that went before.
+    """
+    found = {
+        cluster: _why_kept(report, wanted=cluster in wanted, silent=cluster in silent)
         for cluster, report in sorted(reports.items())
-        if report.present and report.reason == REMOVING and report.message
+        if report.present
     }
+    return {cluster: why for cluster, why in found.items() if why}
+
+
+def _why_kept(report: WorkReport, *, wanted: bool, silent: bool) -> str:
+    if report.reason == REMOVING and report.message:
+        return report.message
+    if wanted:
+        return ""
+    if silent:
+        return SILENT
+    refused = report.reason not in ("", REMOVING) and not report.applied
+    return f"{report.reason}: {report.message}" if refused else ""
 
 
 def with_removing(
@@ -31,8 +54,16 @@ def with_removing(
     found = Condition(
         type=CONDITION,
         status="True" if held else "False",
-        reason="HeldByFinalizers" if held else "Removed",
+        reason=_reason(held),
         message=message[:_MESSAGE_CHARACTERS_MAX],
     )
     placed = msgspec.structs.replace(found, observed_generation=generation)
     return with_condition(conditions, placed, now=now)
+
+
+def _reason(held: Mapping[str, str]) -> str:
+    if not held:
+        return "Removed"
+    if any(what.startswith("held by ") for what in held.values()):
+        return "HeldByFinalizers"
+    return "Unreachable" if SILENT in held.values() else "Refused"

@@ -130,6 +130,14 @@ class BindingIndex:
         """Tell whether nobody reaches that cluster; one that has left is silent too."""
         return self._silent.get(cluster, True)
 
+    def away(self, template: ObjectKey) -> set[str]:
+        """The members that reported on *template*, are silent now, and have not left."""
+        return {name for name in self._reports.of(template) if self._is_away(name)}
+
+    def _is_away(self, cluster: str) -> bool:
+        key = ObjectKey(GROUP, "clusters", "", cluster)
+        return self._silent.get(cluster, False) and self._mirror.get(key) is not None
+
     def _note(self, change: Change) -> None:
         key = change.stored.key
         if CLUSTERS.covers(key):
@@ -178,12 +186,14 @@ class BindingIndex:
                 silent = is_silent(read(change.stored.manifest, Cluster).status)
             except InvalidObject:
                 silent = False
-        if self._silent.get(name) is silent:
+        if self._silent.get(name) is silent and change.type is not ChangeType.DELETED:
             return
         self._silent[name] = silent
         for template, binding in self._bindings.items():
             stored = self._mirror.get(binding)
-            if stored is not None and name in targets_of(stored.manifest):
+            if stored is None:
+                continue
+            if name in targets_of(stored.manifest) or name in self._reports.of(template):
                 self.news(template)
 
 
@@ -294,6 +304,7 @@ class StatusReconciler:
             await self._write_sum(self._sum(key, None, NOTHING)[0])
             return Done()
         silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
+        silent |= self._index.away(key)
         folded = fold(binding, self._reports.of(key), silent)
         summed, trouble = self._sum(key, binding, folded)
         written = await self._write_binding(stored, binding, folded, trouble)
@@ -308,7 +319,7 @@ class StatusReconciler:
         """Say of a binding that goes what holds it, and nothing else: most are gone at once."""
         conditions = with_removing(
             binding.status.conditions,
-            held_up(self._reports.of(key)),
+            held_up(self._reports.of(key), silent=self._index.away(key)),
             generation=binding.metadata.generation,
             now=format_time(self._clock.now()),
         )

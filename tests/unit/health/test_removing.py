@@ -29,12 +29,26 @@ def test_only_what_is_held_is_said() -> None:
         "refused": a_report("Forbidden", "no"),
         "gone": a_report(message="held by z", present=False),
     }
-    held = held_up(reports)
+    held = held_up(reports, wanted=reports)
     assert dict(held) == {"a": "held by y", "b": "held by x"}
     found = find_condition(with_removing((), held, generation=2, now=SINCE), REMOVING)
     assert found is not None
     assert (found.status, found.reason) == ("True", "HeldByFinalizers")
     assert found.message == "a: held by y; b: held by x"
+
+
+def test_where_it_is_not_wanted_any_more_refusals_and_silence_are_said_too() -> None:
+    reports = {
+        "refusing": a_report("Forbidden", "no"),
+        "silent": a_report(""),
+        "at once": a_report(""),
+        "wanted": a_report("Invalid", "no such field"),
+    }
+    held = held_up(reports, wanted={"wanted"}, silent={"silent", "wanted"})
+    found = find_condition(with_removing((), held, generation=2, now=SINCE), REMOVING)
+    assert found is not None
+    assert found.message == "refusing: Forbidden: no; silent: nothing is heard of the cluster"
+    assert found.reason == "Unreachable"
 
 
 def test_it_ends_and_is_not_there_where_nothing_ever_was_held() -> None:
