@@ -6,7 +6,9 @@ others, taints, capacity, observedTime). A taint that Hanse sets is in `status.t
 `spec.taints`, so a verdict cannot overwrite an administrator's word (ADR 0003).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Condition, Kind, Struct
 
@@ -26,12 +28,7 @@ class Taint(Struct, frozen=True, kw_only=True):
 
 
 class ClusterSpec(Struct, frozen=True, kw_only=True):
-    """What an administrator declares.
-
-    `leaving` empties a member before its Cluster is deleted, and keeps new shares away. Move:
-    what runs there goes once it runs elsewhere, and stays where there is no other place. Remove:
-    it goes at once.
-    """
+    """What an administrator declares."""
 
     mode: Literal["Push", "Pull"] = "Push"
     api_endpoint: str = ""
@@ -39,7 +36,14 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
     region: str = ""
     zone: str = ""
     taints: tuple[Taint, ...] = ()
-    leaving: Literal["", "Move", "Remove"] = ""
+    leaving: Annotated[
+        Literal["", "Move", "Remove"],
+        Meta(
+            description="Empties a member, as before its Cluster is deleted, and keeps new shares"
+            " away. Move: what runs there goes once it runs elsewhere, and stays where there is no"
+            " other place. Remove: it goes at once."
+        ),
+    ] = ""
 
 
 class ApiResource(Struct, frozen=True, kw_only=True):

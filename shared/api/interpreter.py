@@ -111,6 +111,8 @@ class Retention(Struct, frozen=True, kw_only=True):
 
 
 class Customizations(Struct, frozen=True, kw_only=True):
+    """What it says of its kind; what it leaves out is answered as if it were not there."""
+
     retention: Retention | None = None
     replica_resource: ReplicaResource | None = None
     status_reflection: StatusReflection | None = None

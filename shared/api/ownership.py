@@ -4,7 +4,9 @@ They travel unchanged from the policy to the binding and, where anything differs
 to the order that a member's worker carries out (`OwnershipTerms`).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Struct
 
@@ -19,9 +21,15 @@ class ReplicaOwnership(Struct, frozen=True, kw_only=True):
     Hanse corrects to the nearer one.
     """
 
-    owner: Literal["Auto", "Hanse", "Member", "Shared"] = "Auto"
-    min_replicas: int | None = None
-    max_replicas: int | None = None
+    owner: Annotated[
+        Literal["Auto", "Hanse", "Member", "Shared"], Meta(description="Default: Auto.")
+    ] = "Auto"
+    min_replicas: Annotated[
+        int | None, Meta(description="Of each member; with owner Shared only.")
+    ] = None
+    max_replicas: Annotated[
+        int | None, Meta(description="Of each member; with owner Shared only.")
+    ] = None
 
     @property
     def is_shared(self) -> bool:
@@ -43,8 +51,10 @@ class DriftPath(Struct, frozen=True, kw_only=True):
     Of several that cover a field the longest counts, of equally long ones the first.
     """
 
-    path: str
-    mode: DriftMode = "Ignore"
+    path: Annotated[
+        str, Meta(description="A JSON pointer such as /spec/template/spec/containers/*/resources.")
+    ]
+    mode: Annotated[DriftMode, Meta(description="Default: Ignore.")] = "Ignore"
 
 
 class DriftPolicy(Struct, frozen=True, kw_only=True):
@@ -55,7 +65,13 @@ class DriftPolicy(Struct, frozen=True, kw_only=True):
     that were deleted.
     """
 
-    mode: DriftMode = "Correct"
+    mode: Annotated[
+        DriftMode,
+        Meta(
+            description="For all that no entry of paths covers, and for objects that were deleted"
+            " (default Correct)."
+        ),
+    ] = "Correct"
     paths: tuple[DriftPath, ...] = ()
 
 

@@ -4,7 +4,9 @@ The vocabulary is Karmada's `policy.karmada.io/v1alpha1` (PropagationSpec), of w
 part that Hanse does; `rollout` is added. Without `rollout` a change goes to every cluster at once.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
@@ -15,12 +17,20 @@ from shared.apimachinery.manifest import Manifest, labels_of
 
 
 class ClusterFailover(Struct, frozen=True, kw_only=True):
-    """Gracefully: the old share goes once the new one is healthy; Directly: at once; Never."""
+    """What happens to the share of a cluster that is gone."""
 
-    purge_mode: Literal["Directly", "Gracefully", "Never"] = "Gracefully"
+    purge_mode: Annotated[
+        Literal["Directly", "Gracefully", "Never"],
+        Meta(
+            description="Gracefully (default): the old share goes once the new one is healthy."
+            " Directly: at once. Never: it stays."
+        ),
+    ] = "Gracefully"
 
 
 class Failover(Struct, frozen=True, kw_only=True):
+    """What follows when something that runs is lost."""
+
     cluster: ClusterFailover = ClusterFailover()
 
 
@@ -33,26 +43,46 @@ nothing it has. What is taken over bears a mark of what it was, so that it can b
 
 
 class PropagationSpec(Struct, frozen=True, kw_only=True):
-    """What to propagate, where, and on which terms.
-
-    `preserveResourcesOnDeletion` leaves every object where it is when it is no longer wanted.
-    `adoptedResourcesOnDeletion`: what was taken over is given back then, unless it says Delete.
-
-    `propagateDeps`: whether what the objects need goes where they go. Left out, what no policy
-    selects by itself follows them; true, what has a policy of its own goes to their clusters too;
-    false, nothing follows.
-    """
+    """What to propagate, where, and on which terms."""
 
     resource_selectors: tuple[ResourceSelector, ...]
     placement: Placement = Placement()
-    priority: int = 0
+    priority: Annotated[
+        int, Meta(description="Of several policies for an object the highest counts (default 0).")
+    ] = 0
     failover: Failover = Failover()
-    propagate_deps: bool | None = None
-    conflict_resolution: ConflictResolution = "Abort"
-    preserve_resources_on_deletion: bool = False
+    propagate_deps: Annotated[
+        bool | None,
+        Meta(
+            description="Whether what the objects need goes where they go. Left out, what no policy"
+            " selects by itself follows them; true, what has a policy of its own goes to their"
+            " clusters too; false, nothing follows."
+        ),
+    ] = None
+    conflict_resolution: Annotated[
+        ConflictResolution,
+        Meta(
+            description="What happens to an object of the member's own that bears the name of one"
+            " to be applied. Abort (default): it is left. Overwrite: it is taken over. IfNoDiff: it"
+            " is taken over where that changes nothing it has."
+        ),
+    ] = "Abort"
+    preserve_resources_on_deletion: Annotated[
+        bool,
+        Meta(
+            description="True: what is no longer wanted stays in the members, as their own, however"
+            " that came about."
+        ),
+    ] = False
     replica_ownership: ReplicaOwnership = ReplicaOwnership()
     drift: DriftPolicy = DriftPolicy()
-    adopted_resources_on_deletion: AdoptedDeletion = "GiveBack"
+    adopted_resources_on_deletion: Annotated[
+        AdoptedDeletion,
+        Meta(
+            description="What becomes of what was taken over, once it is no longer wanted. GiveBack"
+            " (default): it is as it was before. Delete: it is deleted."
+        ),
+    ] = "GiveBack"
     rollout: RolloutStrategy | None = None
 
 

@@ -5,7 +5,9 @@ One for each binding whose policy has a `rollout`, under the binding's name. Peo
 looks: which revision each cluster must hold follows from it.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.api.binding import ObjectReference
 from shared.api.meta import Condition, Kind, Struct
@@ -32,20 +34,25 @@ ClusterState = Literal["Waiting", "Updating", "Updated", "Failed", "Reverting", 
 class Approval(Struct, frozen=True, kw_only=True):
     """Yes to one stage of one revision."""
 
-    revision: int
-    stage: str
+    revision: Annotated[int, Meta(description="The target revision that may go on.")]
+    stage: Annotated[str, Meta(description="The name of a stage of the policy, or remaining.")]
 
 
 class RolloutSpec(Struct, frozen=True, kw_only=True):
-    """What people say to a rollout.
+    """What people say to a rollout."""
 
-    While `paused` nothing is changed in any cluster but what follows from scaling and placement.
-    A higher `attempt` starts a rollout again that failed or was rolled back.
-    """
-
-    paused: bool = False
+    paused: Annotated[
+        bool,
+        Meta(
+            description="Nothing is changed in any cluster but what follows from scaling and"
+            " placement."
+        ),
+    ] = False
     approvals: tuple[Approval, ...] = ()
-    attempt: int = 0
+    attempt: Annotated[
+        int,
+        Meta(description="A higher number tries again a rollout that failed or was rolled back."),
+    ] = 0
 
 
 class StageStatus(Struct, frozen=True, kw_only=True):

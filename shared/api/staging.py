@@ -49,7 +49,7 @@ class RolloutPace(Struct, frozen=True, kw_only=True):
 class RolloutStage(RolloutPace, frozen=True, kw_only=True):
     """Some of the clusters that no earlier stage took; it begins once the one before is done."""
 
-    name: str
+    name: Annotated[str, Meta(description="Unlike that of every other stage.")]
     cluster_affinity: Annotated[
         ClusterAffinity | None,
         Meta(description="It takes those that this covers; without it all that are left."),

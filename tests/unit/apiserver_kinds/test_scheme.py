@@ -86,3 +86,22 @@ def test_a_field_may_be_explained_beside_its_type():
     assert "order" in rules["description"]
     assert "JSON pointer" in operation["properties"]["path"]["description"]
     assert operation["properties"]["value"]["x-kubernetes-preserve-unknown-fields"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("PropagationPolicy", ("spec",)),
+        ("PropagationPolicy", ("spec", "replicaOwnership")),
+        ("PropagationPolicy", ("spec", "drift")),
+        ("PropagationPolicy", ("spec", "rollout")),
+        ("ResourceRollout", ("spec",)),
+        ("OverridePolicy", ("spec",)),
+        ("ResourceInterpreter", ("spec",)),
+        ("ResourceInterpreter", ("spec", "customizations")),
+    ],
+)
+def test_what_users_write_is_explained_field_by_field(kind: str, path: tuple[str, ...]):
+    fields = schema_at(kind, *path)["properties"]
+
+    assert [name for name, field in fields.items() if not field.get("description")] == []
