@@ -144,6 +144,19 @@ async def test_what_was_deleted_stays_deleted_where_the_policy_only_reports(
     await until_settled(federation)
 
 
+@pytest.mark.parametrize("change", ["edited", "deleted"])
+async def test_what_stood_is_settled_by_a_policy_that_puts_it_right(
+    federation: Federation, change: str
+) -> None:
+    await order(federation, drift=REPORT)
+    await (remove(federation) if change == "deleted" else edit(federation, {"data": {"a": "2"}}))
+    await eventually(lambda: standing(federation))
+    await federation.bind(A, {"eu-1": None})
+    await until_settled(federation)
+    assert data(federation) == {"a": "1"}
+    await eventually(lambda: federation.facts("drift", "settled"))
+
+
 async def test_values_of_secrets_are_not_told(federation: Federation) -> None:
     key = ObjectKey("", "secrets", "shop", "key")
     secret = {

@@ -67,6 +67,9 @@ class Holder:
             return self._outcomes.postponed(tracked, delay)
         if not (suspect or delegated or tracked.special):
             await self._apply(tracked, bytes(order.manifest), guarded=guarded)
+            if tracked.standing:
+                # What a former policy left and told of has just been put right.
+                self._drift.found(tracked, ())
             return await self._outcomes.obeyed(tracked)
         found = await self._claim(tracked, order, live, delegated=delegated)
         return await self._carry_out(tracked, found, guarded=guarded, delegated=delegated)
