@@ -18,6 +18,8 @@ SOON_ATTEMPTS = 6
 SOON = timedelta(milliseconds=100)
 SLOW = timedelta(seconds=5)
 SLOW_MAX = timedelta(minutes=5)
+IN_THE_WAY_MAX = timedelta(minutes=1)
+"""An object of the member's own is often taken away by who was just told of it."""
 
 Settled = Callable[[ObjectKey, bool], None]
 """Told when a key is done for now: (key, whether the member obeyed)."""
@@ -84,7 +86,8 @@ class Outcomes:
         tracked.message = None
         self._settled(tracked.key, False)
         excess = tracked.failures - (SOON_ATTEMPTS if soon else 1)
-        return Again(min(SLOW * 2 ** min(max(excess, 0), 10), SLOW_MAX))
+        most = IN_THE_WAY_MAX if err.reason == "AlreadyExists" else SLOW_MAX
+        return Again(min(SLOW * 2 ** min(max(excess, 0), 10), most))
 
     async def acknowledge(self, tracked: TrackedObject) -> None:
         if tracked.delivery is not None:

@@ -1,10 +1,18 @@
+from datetime import UTC, datetime
+
+import msgspec
 import pytest
 
-from services.propagator.core.rollout.observation import Outcome, observe
+from services.propagator.core.rollout.gate import Watch, judge
+from services.propagator.core.rollout.observation import Outcome, Seen, observe
+from services.propagator.core.rollout.stages import stages_of
 from services.propagator.core.works import Held
 from shared.api.binding import ClusterReport, Health
 from shared.api.cluster import Cluster, ClusterStatus
+from shared.api.drift import DriftedField, DriftReport
 from shared.api.meta import Condition
+from shared.api.rollout import RolloutCluster
+from shared.api.staging import RolloutStrategy
 
 
 def held(sequence: int = 7, digest: str = "d", *, deleted: bool = False) -> Held:
@@ -65,3 +73,24 @@ def test_the_last_word_of_a_member_that_is_not_there_counts_for_nothing(ready: s
     assert observe(report(), held(), "d", cluster(ready)).outcome is Outcome.SILENT
     assert observe(report(), held(), "d", None).outcome is Outcome.SILENT
     assert observe(report(), held(), "d", cluster("True")).outcome is Outcome.HEALTHY
+
+
+def test_what_a_policy_leaves_changed_is_well_and_said():
+    field = DriftedField(path=".spec.image", actor="kubectl-set", ordered='"web:2"', found='"x:1"')
+    drift = DriftReport(state="Reported", since="2026-01-01T00:00:00Z", fields=(field,))
+    said = msgspec.structs.replace(report(), drift=drift)
+    seen = observe(said, held(), "d", cluster())
+    assert seen.outcome is Outcome.HEALTHY
+    assert seen.message.startswith("""others' changes stand: .spec.image "web:2" -> "x:1" by""")
+    contested = msgspec.structs.replace(drift, state="Contested")
+    said = msgspec.structs.replace(report(), drift=contested)
+    assert observe(said, held(), "d", cluster()).message == ""
+
+
+def test_it_is_said_of_the_cluster_once_it_counts_as_updated():
+    seen = Seen(Outcome.HEALTHY, applied=True, message="others' changes stand")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    one = RolloutCluster(name="a", state="Updating", since="2026-01-01T00:00:00.000000Z")
+    (stage,) = stages_of(RolloutStrategy())
+    judged = judge(one, seen, stage, Watch(now=now, since=now)).cluster
+    assert (judged.state, judged.message) == ("Updated", "others' changes stand")

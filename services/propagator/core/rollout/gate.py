@@ -39,7 +39,7 @@ def judge(one: RolloutCluster, seen: Seen, stage: Stage, watch: Watch) -> Judgem
     """Judge a cluster that is Updating or Failed; a failed one that becomes well is Updated."""
     now = format_micro_time(watch.now)
     if seen.outcome is Outcome.HEALTHY:
-        return _judge_healthy(one, stage, watch.now)
+        return _judge_healthy(_changed(one, message=seen.message), stage, watch.now)
     if seen.outcome is Outcome.SILENT or one.state == "Failed":
         since = one.since if one.state == "Failed" else ""
         message = one.message if one.state == "Failed" else seen.message
@@ -62,9 +62,7 @@ def _judge_healthy(one: RolloutCluster, stage: Stage, now: datetime) -> Judgemen
     left = stage.success - (now - _moment(well, now))
     if left <= timedelta(0):
         moment = format_micro_time(now)
-        return Judgement(
-            _changed(one, state="Updated", since=moment, healthy_since=well, message="")
-        )
+        return Judgement(_changed(one, state="Updated", since=moment, healthy_since=well))
     return Judgement(_changed(one, healthy_since=well), left)
 
 

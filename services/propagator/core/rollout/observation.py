@@ -54,12 +54,19 @@ def observe(
         return Seen(Outcome.UNSETTLED, message=report.message)
     match report.health:
         case "Healthy":
-            return Seen(Outcome.HEALTHY, applied=True)
+            return Seen(Outcome.HEALTHY, applied=True, message=_left_as_it_is(report))
         case "Degraded":
             return Seen(Outcome.DEGRADED, applied=True, message=report.message or "Degraded")
         case "Unknown":
             return Seen(Outcome.SILENT, applied=True, message="its health is unknown")
     return Seen(Outcome.UNSETTLED, applied=True, message=report.message)
+
+
+def _left_as_it_is(report: ClusterReport) -> str:
+    """That it is well with something else than was ordered, as its policy allows."""
+    if report.drift is None or report.drift.state != "Reported":
+        return ""
+    return f"others' changes stand: {report.drift.text}"
 
 
 def _is_silent(cluster: Cluster) -> bool:
