@@ -32,7 +32,7 @@ def a_user(name: str, *, generation: int = 1, settings: str = "settings") -> Man
     return found
 
 
-async def place(federation: Federation, name: str, *clusters: str) -> None:
+async def place(federation: Federation, name: str, *clusters: str, **more: Any) -> None:
     """A policy for the Deployment of that name, or the same for other clusters."""
     key = ObjectKey("hanse.dev", "propagationpolicies", "shop", name)
     known = await federation.store.get(key)
@@ -40,6 +40,7 @@ async def place(federation: Federation, name: str, *clusters: str) -> None:
     spec = {
         "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name}],
         "placement": {"clusterAffinity": {"clusterNames": [*clusters]}},
+        **more,
     }
     metadata = {"name": name, "namespace": "shop", "generation": generation}
     await federation.write(
@@ -111,6 +112,46 @@ async def test_what_two_share_is_changed_in_both_and_leaves_with_the_last(
     assert held(federation, "stranger")() == {}
     # The user's own stays: what nobody needs is not what nobody wants.
     assert await federation.store.get(config_map_key("settings")) is not None
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+async def test_what_is_left_in_a_member_keeps_what_it_needs(
+    federation: Federation, *, orphaned: bool
+) -> None:
+    settings, member = held(federation), federation.members["eu-1"]
+
+    def runs(name: str) -> bool:
+        return bool(member.get("deployments", name, group="apps"))
+
+    await federation.write(config_map_key("settings"), config_map("settings"))
+    await place(federation, "web", "eu-1", preserveResourcesOnDeletion=not orphaned)
+    await place(federation, "api", "eu-1")
+    for name in ("web", "api"):
+        await federation.write(deployment_key(name), a_user(name))
+    await eventually(lambda: runs("web") and runs("api"))
+    await eventually(lambda: settings() == {"eu-1": {"a": "1"}})
+    binding = ObjectKey("hanse.dev", "resourcebindings", "shop", "web-deployment")
+
+    async def has_gone() -> bool:
+        return await federation.store.get(binding) is None
+
+    if orphaned:
+        stored = await federation.store.get(binding)
+        assert stored is not None
+        metadata = {**stored.manifest["metadata"], "ownerReferences": []}
+        await federation.write(binding, {**stored.manifest, "metadata": metadata})
+    await federation.delete(deployment_key("web"))
+    await eventually(has_gone)
+    await federation.delete(deployment_key("api"))
+    await eventually(lambda: not runs("api"))
+
+    def is_the_members_own() -> bool:
+        found = member.get("configmaps", "settings")
+        return bool(found) and not found["metadata"].get("labels")
+
+    await eventually(is_the_members_own)
+    assert runs("web")
+    assert settings() == {"eu-1": {"a": "1"}}
 
 
 async def test_what_comes_later_is_picked_up_and_moves_with_its_user(

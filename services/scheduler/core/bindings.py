@@ -49,6 +49,15 @@ def is_built_in(group: str) -> bool:
     return "." not in group or group.endswith(".k8s.io")
 
 
+KEPT_FOR = "hanse.dev/kept-for"
+"""Annotation of a binding: whose object, left in the members as their own, may need this one."""
+
+
+def is_kept(binding: ResourceBinding) -> bool:
+    """Whether what runs of it in the members is to stay there, whoever asks for it last."""
+    return KEPT_FOR in binding.metadata.annotations
+
+
 def is_dismantled(template: Manifest) -> bool:
     """Whether a template only waits for what depends on it to go (a foreground deletion)."""
     metadata = template.get("metadata") or {}
@@ -154,16 +163,18 @@ def following_spec(
     template: Manifest,
     uses: Sequence[Use],
     staying: Sequence[TargetCluster] = (),
+    *,
+    kept: bool = False,
 ) -> BindingSpec:
     """Place what no policy selects where *uses* need it, as careful as the most careful of them.
 
-    *staying*: where it remains though nobody needs it there.
+    *staying*: where it remains though nobody needs it there. *kept*: see `is_kept`.
     """
     required_by = snapshots(uses)
     return BindingSpec(
         resource=_resource(key, template),
         conflict_resolution=most_careful(uses),
-        preserve_resources_on_deletion=any(use.preserves for use in uses),
+        preserve_resources_on_deletion=kept or any(use.preserves for use in uses),
         adopted_resources_on_deletion=(
             "Delete" if uses and all(use.deletes_adopted for use in uses) else "GiveBack"
         ),

@@ -76,6 +76,11 @@ class Following:
         """Whether it cannot be told what the object needs."""
         return bool(self._edges.trouble(identity_of(manifest)))
 
+    def needed_by(self, spec: BindingSpec) -> list[ObjectKey]:
+        """Return what the object that *spec* places needs, and what that needs, and so on."""
+        below = sorted(self._edges.below(_identity(spec)))
+        return [key for one in below if (key := self._key(one)) is not None]
+
     @contextmanager
     def about_to_be(
         self, template: Manifest, binding: ObjectKey, spec: BindingSpec

@@ -11,11 +11,13 @@ from opentelemetry import trace
 
 from services.scheduler.core.bindings import (
     DECIDED_AT,
+    KEPT_FOR,
     condition_of,
     farewell_to,
     following_spec,
     is_built_in,
     is_dismantled,
+    is_kept,
     is_orphan,
     is_orphaning,
     owner_of,
@@ -34,7 +36,13 @@ from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.reading import Bound
-from shared.api.binding import SCHEDULED, WORKS_FINALIZER, BindingSpec, binding_key
+from shared.api.binding import (
+    SCHEDULED,
+    WORKS_FINALIZER,
+    BindingSpec,
+    ResourceBinding,
+    binding_key,
+)
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
 from shared.api.policy import PropagationPolicy
@@ -104,11 +112,12 @@ class TemplateReconciler:
             await self._confirm_unselected(template)
         uses = await self._followers.users(template, policy, bound)
         staying = stays(key, bound.binding.spec if bound is not None else None)
+        kept = bound is not None and is_kept(bound.binding)
         if policy is None and not (uses or staying):
-            return await self._unbind(bound)
+            return await self._unbind(bound, preserve=kept)
         fleet = self._federation.fleet()
         if policy is None:
-            spec = following_spec(key, template, uses, staying)
+            spec = following_spec(key, template, uses, staying, kept=kept)
             decision: Decision = Scheduled(clusters=spec.clusters, needed_by=names_of(uses))
         else:
             workload, decision = self._decide(key, template, policy, bound, fleet)
@@ -223,6 +232,8 @@ class TemplateReconciler:
             spec = farewell_to(binding, preserve=preserve)
             if bound.is_leaving and spec == binding.spec:
                 return Done()
+            if spec.preserve_resources_on_deletion:
+                await self._keep_needed(binding)
             manifest = copy(stored.manifest)
             manifest["spec"] = section(spec)
             metadata = manifest["metadata"]
@@ -233,6 +244,20 @@ class TemplateReconciler:
         self._announcements.forget(stored.key)
         log.info("binding.deleted", binding=str(stored.key))
         return Done()
+
+    async def _keep_needed(self, user: ResourceBinding) -> None:
+        """What is left in the members for good needs there what it needed before.
+
+        Noted before the user goes: afterwards nobody could tell that there was one.
+        """
+        for key in self._federation.following.needed_by(user.spec):
+            bound = self._federation.bound(key)
+            if bound is None or bound.binding.spec.policy.name or is_kept(bound.binding):
+                continue
+            manifest = copy(bound.stored.manifest)
+            annotations = manifest["metadata"].setdefault("annotations", {})
+            annotations[KEPT_FOR] = user.metadata.name
+            await self._store.update(bound.stored.key, manifest, expected=bound.stored.revision)
 
     # Writing.
 
