@@ -1,6 +1,6 @@
 """The pipeline: a workload and a fleet in, a decision out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
 from services.scheduler.core.workload import Workload
+from shared.api.binding import Eviction
 
 _SETTLING_MAX = 8
 
@@ -105,7 +106,7 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         affinity_name=reach.name,
         clusters=step.clusters,
         evictions=step.evictions,
-        rejections=rejections,
+        rejections={**rejections, **_of_leavers(step.evictions)},
         wake_after=_sooner(standing.wake_after, step.wake_after),
     )
 
@@ -140,6 +141,11 @@ def _of_strangers(rejected: Mapping[str, Rejection], standing: Standing) -> Mapp
     return found
 
 
+def _of_leavers(evictions: Iterable[Eviction]) -> Mapping[str, Rejection]:
+    """Tell why a share leaves in the same words for as long as it does."""
+    return {one.cluster: Rejection(RejectionCode(one.reason), one.message) for one in evictions}
+
+
 def _unschedulable(
     workload: Workload,
     fleet: Fleet,
@@ -154,12 +160,13 @@ def _unschedulable(
         message = shortage
     else:
         message = f"none of {len(fleet.members)} clusters fits"
+    evictions = tuple(one for one in workload.evictions if fleet.holds(one.cluster))
     return Unschedulable(
         reason="Unschedulable" if shortage else "NoClusterFit",
         message=message,
         affinity_name=workload.affinity_name,
         clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
-        evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
-        rejections=rejections,
+        evictions=evictions,
+        rejections={**rejections, **_of_leavers(evictions)},
         wake_after=standing.wake_after,
     )

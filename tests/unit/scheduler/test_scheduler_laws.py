@@ -155,6 +155,8 @@ def test_deciding_on_its_own_result_changes_nothing(workload, found):
     again = schedule(after(workload, first), fleet, NOW)
     assert again.clusters == first.clusters
     assert again.evictions == first.evictions
+    for eviction in again.evictions:
+        assert again.rejections[eviction.cluster].message == eviction.message
 
 
 @settings(max_examples=80)
