@@ -3,11 +3,12 @@
 A server starts in about 20 ms, so every test that asks for one has its own, in its own folder.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from shared.bus.jetstream import connect, ensure_topology, open_bus
@@ -23,6 +24,13 @@ from shared.store.port import ObjectStore
 # No test asserts time: on a machine that is busy with something else anything may be slow.
 settings.register_profile("hanse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hanse")
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_nowhere_stale() -> Iterator[None]:
+    """Undo what a test set up: its streams are closed after it, and who logs later would fail."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ class Prey:
         assert reply.code == 201, reply
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prey]:
     """One gateway for all; in the end it must live, remember little, and have logged no bug."""
     folder = tmp_path_factory.mktemp("prey")
@@ -122,6 +122,8 @@ def prey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prey]:
         found.create("/api/v1/namespaces", namespace)
         found.create(DEFINITIONS, definition())
         yield found
+        # Anew: the gateway may have closed one that lay idle.
+        found.close()
         assert found.send("GET", "/livez").body == b"ok"
         found.close()
         bugs = [line for line in found.log.read_text().splitlines() if ".bug" in line]
