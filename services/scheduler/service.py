@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.federation import Federation, template_keys
+from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.templates import TemplateReconciler
+from services.scheduler.reconcilers.waking import template_keys
 from services.scheduler.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.jetstream import connect, ensure_topology, open_bus

@@ -28,7 +28,6 @@ from services.scheduler.core.triggers import (
     placed_elsewhere,
     policies_changed,
     speak_alike,
-    template_changed,
     waits_for_room,
 )
 from services.scheduler.reconcilers.following import Following, Placed
@@ -82,6 +81,8 @@ class Federation:
         self._binding_of: dict[ObjectKey, ObjectKey] = {}
         self._templates_of: dict[ObjectKey, set[ObjectKey]] = {}
         self._templates_in: dict[str, set[ObjectKey]] = {}
+        # Of those, the ones whose policy names others that they are to be with or away from.
+        self._choosy_in: dict[str, set[ObjectKey]] = {}
         # Our own writes, each with the fleet it was decided on: those that have yet to come back,
         # and those under way.
         self._own: dict[ObjectKey, tuple[Revision, Fleet]] = {}
@@ -332,7 +333,7 @@ class Federation:
         found = set()
         for template in templates:
             mine = self._mirror.get(template)
-            for key in self._templates_in.get(template.namespace, ()):
+            for key in self._choosy_in.get(template.namespace, ()):
                 bound, other = self.bound(key), self._mirror.get(key)
                 rules = bound.binding.spec.placement.workload_affinity if bound else None
                 if rules is None or other is None or key == template:
@@ -377,7 +378,8 @@ class Federation:
             self._binding_of.pop(spec.resource.key, None)
             templates = self._templates_of.get(policy_key(spec.policy), set())
             templates.discard(spec.resource.key)
-            self._templates_in.get(spec.resource.namespace, set()).discard(spec.resource.key)
+            for templates_in in (self._templates_in, self._choosy_in):
+                templates_in.get(spec.resource.namespace, set()).discard(spec.resource.key)
         if after is not None:
             spec = after.binding.spec
             self._bound[key] = after
@@ -385,16 +387,5 @@ class Federation:
             if not after.is_leaving:
                 self._templates_of.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
             self._templates_in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)
-
-
-def template_keys(change: Change) -> Iterable[ObjectKey]:
-    """Name the template that a change of any object wakes: itself, if it may be one."""
-    key = change.stored.key
-    if not may_be_template(key):
-        return ()
-    before = change.previous
-    if change.only_status:
-        return ()
-    if change.type is ChangeType.MODIFIED and before is not None:
-        return (key,) if template_changed(before.manifest, change.stored.manifest) else ()
-    return (key,)
+            if spec.placement.workload_affinity is not None:
+                self._choosy_in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)

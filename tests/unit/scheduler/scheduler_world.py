@@ -6,9 +6,10 @@ import msgspec
 
 from services.scheduler.core.policies import may_be_template
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.federation import Federation, template_keys
+from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.templates import TemplateReconciler
+from services.scheduler.reconcilers.waking import template_keys
 from shared.api.binding import ResourceBinding, binding_key
 from shared.api.meta import API_VERSION, read
 from shared.apimachinery.manifest import ObjectKey, copy
