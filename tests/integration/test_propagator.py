@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.propagator.core.marks import MANAGED_LABEL, work_generation_of
+from services.propagator.dispatch import lingering
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.topology import STREAMS
@@ -452,7 +454,11 @@ async def test_an_order_found_at_the_start_and_delivered_too_holds_nothing_up() 
             await applied(federation, "eu-1", config_map_key("b"))
 
 
-async def test_a_successor_of_dispatch_revokes_what_was_unbound_meanwhile() -> None:
+async def test_a_successor_of_dispatch_revokes_what_was_unbound_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It bears for a while what it did not order itself: shorter here, to wait less.
+    monkeypatch.setattr(lingering, "LINGER", timedelta(seconds=0.3))
     federation = Federation(["eu-1"])
     member = federation.members["eu-1"]
     async with federation.serving(), federation.applying():
