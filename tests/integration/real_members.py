@@ -28,6 +28,7 @@ from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import HttpMemberApi, open_member
 from shared.memberapi.port import ResourceType
 
+EAST, WEST = "real-east", "real-west"
 DEADLINE = 30.0
 NAMESPACE = "default"
 MANAGED = "hanse.dev/managed"

@@ -2,13 +2,9 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import pytest
-
 from shared.apimachinery.manifest import Manifest
-from shared.memberapi.credentials import MemberCredentials
 from tests.integration.either_member import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -17,27 +13,11 @@ from tests.integration.either_member import (
     a_config_map,
     a_deployment,
     managers_of,
-    standing_on,
 )
-from tests.kube_apiserver import find_assets, run_kube_apiserver
 
 ADOPTED = "hanse.dev/adopted"
 OVERWRITE = {"conflictResolution": "Overwrite"}
 IF_NO_DIFF = {"conflictResolution": "IfNoDiff"}
-
-
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemberCredentials]:
-    find_assets()
-    with run_kube_apiserver(tmp_path_factory.mktemp("kube-apiserver")) as found:
-        yield found
-
-
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.kube_apiserver)])
-async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
-    real = request.param == "real"
-    async with standing_on(request.getfixturevalue("credentials") if real else None) as found:
-        yield found
 
 
 def mark_of(live: Manifest) -> dict[str, Any]:

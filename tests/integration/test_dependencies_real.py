@@ -1,7 +1,6 @@
 """What a workload needs, in members that are real kube-apiservers."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,38 +11,28 @@ from shared.memberapi.credentials import MemberCredentials
 from tests.integration.real_members import (
     CONFIG_MAPS,
     DEPLOYMENTS,
+    EAST,
     NAMESPACE,
     SERVICES,
+    WEST,
     Ground,
     kind,
     running,
     until,
 )
-from tests.kube_apiserver import find_assets, run_kube_apiserver
 
 pytestmark = [pytest.mark.kube_apiserver, pytest.mark.asyncio(loop_scope="module")]
 
-EAST, WEST = "real-east", "real-west"
 SECRETS = kind("v1", "Secret", "secrets")
 ACCOUNTS = kind("v1", "ServiceAccount", "serviceaccounts")
 CLAIMS = kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 
 
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, MemberCredentials]]:
-    find_assets()
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(run_kube_apiserver(tmp_path_factory.mktemp(name)))
-            for name in (EAST, WEST)
-        }
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(
-    credentials: dict[str, MemberCredentials], tmp_path_factory: pytest.TempPathFactory
+    kube_apiservers: dict[str, MemberCredentials], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Ground]:
-    async with running(tmp_path_factory.mktemp("federation"), credentials) as found:
+    async with running(tmp_path_factory.mktemp("federation"), kube_apiservers) as found:
         yield found
 
 

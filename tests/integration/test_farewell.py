@@ -1,11 +1,8 @@
 """A binding stays until nothing of it is left in a member, and says what holds it there."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.memberapi.credentials import MemberCredentials
 from tests.federation import config_map, config_map_key, eventually
 from tests.integration.either_member import (
     CONFIG_MAPS,
@@ -16,26 +13,10 @@ from tests.integration.either_member import (
     a_config_map,
     a_deployment,
     managers_of,
-    standing_on,
 )
-from tests.kube_apiserver import find_assets, run_kube_apiserver
 
 HOLD = "example.com/hold"
 SHOP = ObjectKey("", "namespaces", "", "shop")
-
-
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemberCredentials]:
-    find_assets()
-    with run_kube_apiserver(tmp_path_factory.mktemp("kube-apiserver")) as found:
-        yield found
-
-
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.kube_apiserver)])
-async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
-    real = request.param == "real"
-    async with standing_on(request.getfixturevalue("credentials") if real else None) as found:
-        yield found
 
 
 async def test_the_binding_goes_after_what_it_asked_for(ground: Ground) -> None:

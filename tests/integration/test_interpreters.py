@@ -1,7 +1,6 @@
 """A kind that a user declares: judged, divided and added up by what the user says of it."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,7 @@ import pytest
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.assembly import Extensions
 from shared.apiserver.rules.admission import hanse_admission
-from shared.bus.jetstream import connect, ensure_topology, open_bus
-from shared.bus.topology import STREAMS
-from shared.runtime.nats_server import NatsServer
-from shared.store.jetstream import open_store
-from tests.federation import Federation, TestMember, eventually
+from tests.federation import Federation, TestMember, eventually, on_jetstream
 from tests.served_api import served_api
 
 INTERPRETER = ObjectKey("hanse.dev", "resourceinterpreters", "", "widgets")
@@ -68,15 +63,7 @@ def the_definition() -> Manifest:
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
     """Two members that know the kind, dispatch and apply over a real nats-server."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
-        connection = await stack.enter_async_context(connect(server.settings, "test"))
-        await ensure_topology(connection, STREAMS)
-        store = await stack.enter_async_context(open_store(connection))
-        found = Federation(["eu-1", "us-1"], store, open_bus(connection, "propagator"))
-        await stack.enter_async_context(found.serving())
-        await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
+    async with on_jetstream(tmp_path, ["eu-1", "us-1"]) as found:
         await found.write(DEFINITION, the_definition())
         await found.bind(DEFINITION, {"eu-1": None, "us-1": None})
         yield found

@@ -1,18 +1,13 @@
 """Overrides on their way to the members: variables of each, over a real nats-server."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
-from shared.bus.jetstream import connect, ensure_topology, open_bus
-from shared.bus.topology import STREAMS
-from shared.runtime.nats_server import NatsServer
-from shared.store.jetstream import open_store
-from tests.federation import Federation, config_map, config_map_key, eventually
+from tests.federation import Federation, config_map, config_map_key, eventually, on_jetstream
 
 A = config_map_key("a")
 POLICY = ObjectKey("hanse.dev", "overridepolicies", "shop", "p")
@@ -22,15 +17,7 @@ EU = ObjectKey("hanse.dev", "clusters", "", "eu-1")
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
     """Two members, dispatch and apply running."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
-        connection = await stack.enter_async_context(connect(server.settings, "test"))
-        await ensure_topology(connection, STREAMS)
-        store = await stack.enter_async_context(open_store(connection))
-        found = Federation(["eu-1", "us-1"], store, open_bus(connection, "propagator"))
-        await stack.enter_async_context(found.serving())
-        await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
+    async with on_jetstream(tmp_path, ["eu-1", "us-1"]) as found:
         yield found
 
 

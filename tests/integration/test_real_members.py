@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +21,19 @@ from tests.integration.real_members import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     DEPLOYMENTS,
+    EAST,
     MANAGED,
     NAMESPACE,
     SERVICES,
     TABS,
+    WEST,
     Ground,
     running,
     until,
 )
-from tests.kube_apiserver import find_assets, run_kube_apiserver
 
 pytestmark = [pytest.mark.kube_apiserver, pytest.mark.asyncio(loop_scope="module")]
 
-EAST, WEST = "real-east", "real-west"
 POLICY: Manifest = {
     "apiVersion": "hanse.dev/v1alpha1",
     "kind": "ClusterPropagationPolicy",
@@ -44,21 +43,11 @@ POLICY: Manifest = {
 RBAC = "rbac.authorization.k8s.io/v1"
 
 
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, MemberCredentials]]:
-    find_assets()
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(run_kube_apiserver(tmp_path_factory.mktemp(name)))
-            for name in (EAST, WEST)
-        }
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(
-    credentials: dict[str, MemberCredentials], tmp_path_factory: pytest.TempPathFactory
+    kube_apiservers: dict[str, MemberCredentials], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Ground]:
-    async with running(tmp_path_factory.mktemp("federation"), credentials) as found:
+    async with running(tmp_path_factory.mktemp("federation"), kube_apiservers) as found:
         await found.apply(POLICY)
         yield found
 
@@ -92,9 +81,9 @@ def a_service(name: str, **spec: Any) -> Manifest:
 
 
 async def test_what_cannot_join_is_told_why(
-    ground: Ground, credentials: dict[str, MemberCredentials], tmp_path: Path
+    ground: Ground, kube_apiservers: dict[str, MemberCredentials], tmp_path: Path
 ) -> None:
-    access = credentials[EAST]
+    access = kube_apiservers[EAST]
     hub, place = ground.federation.hub.api, Place("another")
     with pytest.raises(JoinRefused, match=f"already, as {EAST}"):
         await join(hub, ground.members[EAST], place, access)

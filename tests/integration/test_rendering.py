@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,12 @@ import pytest
 from hanse.__main__ import main
 from hanse.client import HanseClient
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode
-from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
 from shared.bus.port import RequestError
-from shared.bus.topology import STREAMS
 from shared.events.rendering import RenderRequest
 from shared.events.requests import API_RENDER
-from shared.runtime.nats_server import NatsServer
-from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
-from tests.federation import Federation, deployment, deployment_key, eventually
+from tests.federation import Federation, deployment, deployment_key, eventually, on_jetstream
 from tests.gateway import serving_gateway
 
 WEB = deployment_key("web")
@@ -49,15 +44,8 @@ def policy(value: str = "${cluster.region}", name: str = "p", **metadata: Any) -
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
     """A Deployment divided over two members of three; nobody applies."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
-        connection = await stack.enter_async_context(connect(server.settings, "test"))
-        await ensure_topology(connection, STREAMS)
-        store = await stack.enter_async_context(open_store(connection))
-        names = ["eu-1", "us-1", "ap-1"]
-        found = Federation(names, store, open_bus(connection, "propagator"))
-        await stack.enter_async_context(found.serving())
-        await stack.enter_async_context(found.dispatching())
+    names = ["eu-1", "us-1", "ap-1"]
+    async with on_jetstream(tmp_path, names, applying=False) as found:
         await found.write(WEB, deployment("web", 9))
         at = ObjectKey("hanse.dev", "overridepolicies", "shop", "p")
         await found.write(at, policy(namespace="shop", generation=1))

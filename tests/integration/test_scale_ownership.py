@@ -1,35 +1,14 @@
 """Who owns replicas after a scale: they go from hand to hand, and from nobody to nobody."""
 
-from collections.abc import AsyncIterator, Iterator
-
-import pytest
-
 from shared.apimachinery.manifest import encode
-from shared.memberapi.credentials import MemberCredentials
 from tests.integration.either_member import (
     DEPLOYMENTS,
     NAMESPACE,
     Ground,
     a_deployment,
-    standing_on,
 )
-from tests.kube_apiserver import find_assets, run_kube_apiserver
 
 Owner = tuple[str, str, str, bool]
-
-
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemberCredentials]:
-    find_assets()
-    with run_kube_apiserver(tmp_path_factory.mktemp("kube-apiserver")) as found:
-        yield found
-
-
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.kube_apiserver)])
-async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
-    real = request.param == "real"
-    async with standing_on(request.getfixturevalue("credentials") if real else None) as found:
-        yield found
 
 
 async def applied(ground: Ground, name: str, replicas: int | None) -> None:
