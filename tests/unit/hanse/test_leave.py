@@ -1,6 +1,6 @@
 """How a member leaves: at once, or emptied first, and never later than it may take."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -9,22 +9,7 @@ from hanse.leave import Departure, Objects, leave
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.patch import merge_patch
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
-
-
-class PatientClock:
-    """Time passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
+from tests.clocks import PatientClock
 
 
 class Hub:

@@ -1,6 +1,6 @@
 """What is told of drift that keeps coming back, until the other stops."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -19,33 +19,18 @@ from shared.controller.result import Again, Done
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
 from shared.memberapi.port import ResourceType
+from tests.clocks import PatientClock
 
 KEY = ObjectKey("", "configmaps", "shop", "a")
 KIND = ResourceType(GroupVersionKind("", "v1", "ConfigMap"), "configmaps", namespaced=True)
 FIELD = LostField(".data.a", ("f:data", "f:a"), ("data", "a"), "1", "2", actor="them")
 
 
-class SteppedClock:
-    """Stands still unless told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
 class Fight:
     """Hanse and another over one field."""
 
     def __init__(self) -> None:
-        self.clock, self.bus = SteppedClock(), MemoryBus()
+        self.clock, self.bus = PatientClock(), MemoryBus()
         self.reporter = Reporter("eu-1", self.bus, self.clock, timedelta(0))
         self.corrections = Corrections(
             "eu-1", self.clock, DriftReports("eu-1", self.reporter, self.clock)
