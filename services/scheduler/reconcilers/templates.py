@@ -33,8 +33,9 @@ from services.scheduler.core.policies import is_template, policy_key, select_pol
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.federation import CLUSTERS, POLICIES, Federation
+from services.scheduler.reconcilers.federation import POLICIES, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
+from services.scheduler.reconcilers.members import CLUSTERS
 from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import (
     SCHEDULED,
@@ -288,7 +289,7 @@ class TemplateReconciler:
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
         condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
-        with self._federation.writing(stored.key, spec, fleet):
+        with self._federation.own_writes.writing(stored.key, spec, fleet):
             written = await self._store.update(stored.key, manifest, expected=stored.revision)
             self._federation.wrote(written, fleet)
         return written
@@ -315,7 +316,7 @@ class TemplateReconciler:
             "spec": section(spec),
         }
         self._put_condition(manifest, (), condition_of(decision, 1))
-        with self._federation.writing(place, spec, fleet):
+        with self._federation.own_writes.writing(place, spec, fleet):
             try:
                 written = await self._store.create(place, manifest)
             except AlreadyExists as err:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.core.choice.spread import group_of
+from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.decision import Scheduled, verdicts_of
 from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.core.choice.spread import Candidate, select
+from services.scheduler.core.choice.measure import Candidate
+from services.scheduler.core.choice.spread import select
 from shared.api.placement import SpreadConstraint
 
 KEYS = ("cluster", "region", "zone")

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.scheduler.core.choice.spread import Candidate, group_of, select
+from services.scheduler.core.choice.grouping import group_of
+from services.scheduler.core.choice.measure import Candidate
+from services.scheduler.core.choice.spread import select
 from services.scheduler.core.claims import Candidates, Claims, why_full
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet

@@ -7,7 +7,7 @@ where it is. So it is too where clusters are filled in order, by priority or for
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.scheduler.core.choice.spread import group_of
+from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.claims import (
     Candidates,
     Claims,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from services.scheduler.core.choice.spread import group_of
+from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.claims import Claims
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import Bounds, Division, divide

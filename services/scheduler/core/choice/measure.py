@@ -1,0 +1,111 @@
+"""What a choice of clusters must hold, and what it is worth.
+
+Of all choices that hold, the best is the one that, in this order,
+
+1. has room for the most of the replicas asked for (where room counts),
+2. keeps the most of what runs,
+3. is liked most (the sum of the scores),
+4. is spread over the most groups, and then over the most clusters,
+5. has the most room,
+6. comes first in the workload's own order of clusters.
+
+Each of these can only grow with a choice.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.scheduler.core.choice.grouping import is_by_cluster
+from shared.api.placement import SpreadConstraint
+
+Worth = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cluster that may be chosen; `capacity` is 0 where room does not count."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    capacity: int = 0
+    kept: int = 0
+    score: int = 0
+
+
+class Measure:
+    """The constraints over *candidates*, which come in the workload's own order.
+
+    `most` and `least` say how many clusters there may be. `parted` are the constraints by anything
+    but single clusters, `skewed` those with a skew, each with its place in a candidate's groups.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        constraints: Sequence[SpreadConstraint],
+        needed: int,
+        *,
+        whole: bool,
+    ) -> None:
+        self.needed = needed
+        self.whole = whole
+        self.bits = {one.name: 1 << place for place, one in enumerate(reversed(candidates))}
+        singles = [is_by_cluster(one) for one in constraints]
+        by_cluster = [one for one, single in zip(constraints, singles, strict=True) if single]
+        mosts = [one.max_groups for one in by_cluster if one.max_groups]
+        self.most = min(mosts, default=len(candidates))
+        self.least = max((one.min_groups for one in by_cluster), default=0)
+        self.parted = [
+            (number, one) for number, one in enumerate(constraints) if not singles[number]
+        ]
+        self.skewed = [(number, one) for number, one in enumerate(constraints) if one.max_skew]
+
+    def is_in(self, one: Candidate, chosen: Sequence[frozenset[str]]) -> bool:
+        """Whether a candidate is in the groups that were chosen for each of `parted`."""
+        return all(
+            one.groups[number] in groups
+            for (number, _), groups in zip(self.parted, chosen, strict=True)
+        )
+
+    def holds(self, taken: Sequence[Candidate]) -> bool:
+        if not taken or not self.least <= len(taken) <= self.most:
+            return False
+        for number, constraint in self.parted:
+            groups = len({one.groups[number] for one in taken})
+            if groups < constraint.min_groups or 0 < constraint.max_groups < groups:
+                return False
+        return self.levelled(taken)
+
+    def levelled(self, taken: Sequence[Candidate]) -> bool:
+        if not self.whole:
+            return True
+        for number, constraint in self.skewed:
+            sizes = Counter(one.groups[number] for one in taken).values()
+            if max(sizes) - min(sizes) > constraint.max_skew:
+                return False
+        return True
+
+    def worth(self, taken: Sequence[Candidate]) -> Worth:
+        capacity = sum(one.capacity for one in taken)
+        return (
+            min(self.placeable(taken, capacity), self.needed),
+            sum(one.kept for one in taken),
+            sum(one.score for one in taken),
+            sum(len({one.groups[number] for one in taken}) for number, _ in self.parted),
+            len(taken),
+            capacity,
+            sum(self.bits[one.name] for one in taken),
+        )
+
+    def placeable(self, taken: Sequence[Candidate], capacity: int) -> int:
+        """Return how much room there is when no group may exceed the smallest by the skew."""
+        if self.whole or not self.needed:
+            return capacity
+        for number, constraint in self.skewed:
+            rooms: Counter[str] = Counter()
+            for one in taken:
+                rooms[one.groups[number]] += one.capacity
+            highest = min(rooms.values()) + constraint.max_skew
+            capacity = min(capacity, sum(min(room, highest) for room in rooms.values()))
+        return capacity
