@@ -9,6 +9,8 @@ import structlog
 from services.gateway.composite import CompositeStore
 from services.gateway.core.works import RESOURCES
 from services.gateway.credentials import CredentialsDoor
+from services.gateway.event_view import RESOURCE as EVENTS
+from services.gateway.event_view import EventView
 from services.gateway.request_door import RequestDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
@@ -118,8 +120,10 @@ def assemble(
     # The mirror is as old as this API becomes: nobody need be told when to stop.
     store.mirror.on_change(on_change)
     door = CredentialsDoor(store, bus, key)
+    events = EventView(store, bus, clock)
+    with_works = CompositeStore(store, works, [GroupResource(GROUP, one) for one in RESOURCES])
     api = assemble_api(
-        CompositeStore(store, works, [GroupResource(GROUP, resource) for resource in RESOURCES]),
+        CompositeStore(with_works, events, [EVENTS]),
         Registry(builtin_kinds(), hanse_kinds()),
         tokens,
         server,
@@ -133,4 +137,4 @@ def assemble(
         ),
         clock=clock,
     )
-    return replace(api, tasks={**api.tasks, "works": works.run})
+    return replace(api, tasks={**api.tasks, "works": works.run, "events": events.run})

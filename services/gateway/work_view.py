@@ -8,31 +8,27 @@ process is told to list again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
+from services.gateway.attention import IDLE_SECONDS, Attention
 from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
 from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
-from shared.errors import RevisionAhead, RevisionExpired, StoreUnavailable
+from shared.errors import RevisionAhead, RevisionExpired
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
 from shared.store.mirror import ObjectMirror
 from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
 
 log = structlog.get_logger("hanse.gateway")
-
-IDLE_SECONDS = 300.0
-"""How long the streams are followed after the last look."""
-
-_DEADLINE_SECONDS = 10.0
 
 _Place = tuple[str, ObjectKey]
 
@@ -93,18 +89,13 @@ class WorkView:
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._bus = bus
-        self._clock = clock
-        self._idle_seconds = idle_seconds
         self._mirror = ObjectMirror(limits or StoreLimits())
         self._mirror.start_at(int(clock.now().timestamp() * 1_000))
         self._held: dict[_Place, _Held] = {}
         self._reports: dict[_Place, WorkReport] = {}
         self._places: dict[ObjectKey, _Place] = {}
         self._following: set[str] = set()
-        self._wanted = asyncio.Event()
-        self._complete = asyncio.Event()
-        self._readers = 0
-        self._looked_at = 0.0
+        self._attention = Attention(clock, "works", idle_seconds)
 
     @property
     def following(self) -> bool:
@@ -114,52 +105,21 @@ class WorkView:
     async def run(self) -> None:
         """Follow both streams while somebody looks, until cancelled."""
         while True:
-            await self._wanted.wait()
+            await self._attention.wanted()
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._follow(WORK, subjects.WORK), name="follow-work"),
                     group.create_task(self._follow(STATUS, subjects.STATUS), name="follow-status"),
                 ]
-                await self._until_idle()
+                await self._attention.until_idle()
                 for task in tasks:
                     task.cancel()
             self._forget()
-
-    async def _until_idle(self) -> None:
-        while True:
-            if self._readers:
-                self._looked_at = self._clock.monotonic()
-            left = self._looked_at + self._idle_seconds - self._clock.monotonic()
-            if left <= 0:
-                break
-            await self._clock.sleep(left)
-        self._wanted.clear()
-        self._complete.clear()
 
     def _forget(self) -> None:
         for known in (self._held, self._reports, self._places, self._following):
             known.clear()
         self._mirror.replace((), self._mirror.revision + 1)
-
-    async def _look(self) -> None:
-        """Have both streams followed from now on, and wait until they have been read."""
-        with self._reading():
-            self._wanted.set()
-            try:
-                async with asyncio.timeout(_DEADLINE_SECONDS):
-                    await self._complete.wait()
-            except TimeoutError as err:
-                raise StoreUnavailable("works cannot be shown yet: they are being read") from err
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Within, the view is kept, and for a while afterwards."""
-        self._readers += 1
-        try:
-            yield
-        finally:
-            self._readers -= 1
-            self._looked_at = self._clock.monotonic()
 
     async def _follow(self, stream: Stream, prefix: str) -> None:
         async with self._bus.follow(stream, [f"{prefix}.>"]) as messages:
@@ -167,7 +127,7 @@ class WorkView:
                 if isinstance(message, CaughtUp):
                     self._following.add(stream.name)
                     if self._following == {WORK.name, STATUS.name}:
-                        self._complete.set()
+                        self._attention.satisfy()
                     continue
                 try:
                     place = subjects.parse_member_subject(message.subject)
@@ -234,7 +194,7 @@ class WorkView:
 
     async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
         """Return the work with its manifest."""
-        await self._look()
+        await self._attention.look()
         self._require(not_older_than)
         stored, place = self._mirror.get(key), self._places.get(key)
         if stored is None or place is None:
@@ -245,12 +205,12 @@ class WorkView:
         return Stored(key, stored.revision, with_manifest(stored.manifest, _order(message)))
 
     async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
-        await self._look()
+        await self._attention.look()
         self._require(not_older_than)
         return self._mirror.listing(scope)
 
     async def list_at(self, scope: Scope, revision: Revision) -> Listing:
-        await self._look()
+        await self._attention.look()
         self._require(revision)
         return self._mirror.listing_at(scope, revision)
 
@@ -269,12 +229,12 @@ class WorkView:
 
     @asynccontextmanager
     async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
-        await self._look()
+        await self._attention.look()
         if since > self._mirror.revision:
             raise RevisionExpired(f"revision {since} is of another process; list again")
         watch = self._mirror.open_watch(scope, since)
         try:
-            with self._reading():
+            with self._attention.reading():
                 yield watch
         finally:
             self._mirror.close_watch(watch)

@@ -169,9 +169,9 @@ def expired(message: str, continue_token: str = "") -> ApiFault:
     return ApiFault(410, message, continue_token=continue_token)
 
 
-def method_not_allowed() -> ApiFault:
+def method_not_allowed(why: str = "") -> ApiFault:
     message = "the server does not allow this method on the requested resource"
-    return ApiFault(405, message, details={})
+    return ApiFault(405, f"{message}: {why}" if why else message, details={})
 
 
 def too_large_version(message: str) -> ApiFault:

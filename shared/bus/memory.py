@@ -54,10 +54,10 @@ class MemoryBus:
 
     @asynccontextmanager
     async def follow(
-        self, stream: Stream, filters: Sequence[str]
+        self, stream: Stream, filters: Sequence[str], *, recent: timedelta | None = None
     ) -> AsyncIterator[AsyncIterator[Message | CaughtUp]]:
         log = self._log(stream)
-        follower = log.follow(filters)
+        follower = log.follow(filters, recent)
         try:
             yield follower
         finally:

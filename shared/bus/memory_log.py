@@ -102,10 +102,15 @@ class MemoryLog:
             if matches_any(filters, held.message.subject)
         ]
 
-    def follow(self, filters: Sequence[str]) -> "MemoryFollower":
+    def follow(self, filters: Sequence[str], recent: timedelta | None = None) -> "MemoryFollower":
         follower = MemoryFollower(filters)
+        begin = asyncio.get_running_loop().time() - (recent or timedelta(0)).total_seconds()
         for message in self.all(filters):
-            if self._subjects[message.subject][-1] == message.sequence:
+            if recent is not None:
+                wanted = self._held[message.sequence].at >= begin
+            else:
+                wanted = self._subjects[message.subject][-1] == message.sequence
+            if wanted:
                 follower.queue.put_nowait(message)
         follower.queue.put_nowait(CaughtUp(self.sequence))
         self._followers[follower] = None

@@ -89,10 +89,11 @@ class Publisher(Protocol):
 
 class LogReader(Protocol):
     def follow(
-        self, stream: Stream, filters: Sequence[str]
+        self, stream: Stream, filters: Sequence[str], *, recent: timedelta | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Message | CaughtUp]]:
         """The last message of each subject, then `CaughtUp`, then every later one, in order.
 
+        With *recent* it begins with every message that is no older, instead of the last ones.
         Survives lost connections without gap or repetition.
         """
         ...

@@ -55,6 +55,8 @@ class PlacementDecided(
     clusters: tuple[PlacedShare, ...]
     leaving: tuple[PlacedShare, ...] = ()
     rejected: tuple[ClusterRejected, ...] = ()
+    binding: str = ""
+    """The binding's name."""
     occurred_at: str
 
 

@@ -1,7 +1,8 @@
 """What became of work: facts for other systems and for audit.
 
-Subjects: `hanse.events.work.applied.<key>`, `hanse.events.work.removed.<key>` and
-`hanse.events.override.failed.<key>`, where key is `cluster/resource.group/namespace/name`.
+Subjects: `hanse.events.work.applied.<key>`, `hanse.events.work.refused.<key>`,
+`hanse.events.work.removed.<key>` and `hanse.events.override.failed.<key>`, where key is
+`cluster/resource.group/namespace/name`.
 """
 
 import msgspec
@@ -29,6 +30,13 @@ class WorkFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 class WorkApplied(WorkFact, frozen=True, kw_only=True, tag="work.applied.v1"):
     """The member holds what was ordered."""
+
+
+class WorkRefused(WorkFact, frozen=True, kw_only=True, tag="work.refused.v1"):
+    """The member did not take what was ordered, for `reason` (PascalCase); it is tried again."""
+
+    reason: str
+    message: str = ""
 
 
 class WorkRemoved(WorkFact, frozen=True, kw_only=True, tag="work.removed.v1"):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Delivery, Message
-from shared.bus.topology import DEAD, WORK, worker
+from shared.bus.topology import DEAD, EVENTS, WORK, worker
 from shared.events import subjects
 
 DEADLINE = 20.0
@@ -46,6 +46,23 @@ async def test_a_worker_knows_of_thousands_before_it_has_done_any(bus: Bus) -> N
     async with bus.consume(worker("eu")) as deliveries:
         found = [await delivered(deliveries) for _ in range(count)]
     assert len({each.message.subject for each in found}) == count
+
+
+async def test_a_log_can_be_read_from_what_is_recent_on(bus: Bus) -> None:
+    for body in (b"1", b"2"):
+        await bus.publish(Message(subjects.fact("work", "applied", "a"), body))
+    async with bus.follow(EVENTS, (), recent=timedelta(hours=1)) as facts:
+        found = [await asyncio.wait_for(anext(facts), DEADLINE) for _ in range(3)]
+        assert [one.body if isinstance(one, Message) else None for one in found] == [
+            b"1",
+            b"2",
+            None,
+        ]
+        await bus.publish(Message(subjects.fact("work", "applied", "b"), b"3"))
+        after = await asyncio.wait_for(anext(facts), DEADLINE)
+        assert isinstance(after, Message)
+    async with bus.follow(EVENTS, (), recent=timedelta(0)) as facts:
+        assert isinstance(await asyncio.wait_for(anext(facts), DEADLINE), CaughtUp)
 
 
 async def test_a_forgotten_body_can_be_read_again_and_told_to_the_dead_letters(bus: Bus) -> None:

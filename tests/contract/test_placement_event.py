@@ -25,6 +25,7 @@ DECIDED = PlacementDecided(
     template_generation=4,
     binding_uid="0b7a3a1e-8c0b-5f1c-9f2f-6f7b1f0c2d3e",
     binding_generation=7,
+    binding="web-deployment",
     policy="shop/by-weight",
     scheduled=True,
     reason="Success",

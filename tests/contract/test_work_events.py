@@ -25,7 +25,7 @@ from shared.events.work import (
     encode_order,
     encode_report,
 )
-from shared.events.work_facts import OverrideFailed, WorkApplied, WorkRemoved
+from shared.events.work_facts import OverrideFailed, WorkApplied, WorkRefused, WorkRemoved
 
 EVENTS = Path(__file__).parent / "events"
 AT = "2026-03-01T12:00:00.000000Z"
@@ -93,6 +93,15 @@ DRIFT_FACT = {
 }
 FACTS = [
     WorkApplied(**OBJECT, generation=42, template_uid="u", template_generation=3, occurred_at=AT),
+    WorkRefused(
+        **OBJECT,
+        generation=42,
+        template_uid="u",
+        template_generation=3,
+        reason="Invalid",
+        message="spec.replicas: must not be negative",
+        occurred_at=AT,
+    ),
     WorkRemoved(**OBJECT, generation=43, template_uid="u", preserved=True, occurred_at=AT),
     DriftCorrected(**DRIFT_FACT),
     DriftDetected(**DRIFT_FACT),

@@ -64,8 +64,9 @@ class RemoteBus:
 
     @asynccontextmanager
     async def follow(
-        self, stream: Stream, filters: Sequence[str]
+        self, stream: Stream, filters: Sequence[str], *, recent: timedelta | None = None
     ) -> AsyncIterator[AsyncIterator[Message | CaughtUp]]:
+        assert recent is None, "nobody looks at the past in a simulation"
         follower = RemoteFollower(self._streams._log(stream), filters, self._line)
         await self._attached(f"follow {stream.name}", follower)
         try:

@@ -14,7 +14,7 @@ from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
 from shared.events.work import REMOVING, WorkReport
-from shared.events.work_facts import WorkApplied, WorkRemoved
+from shared.events.work_facts import WorkApplied, WorkRefused, WorkRemoved
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
 from shared.memberapi.faults import shortened
@@ -115,16 +115,34 @@ class Reports:
     def refused(self, tracked: TrackedObject, err: MemberRefused) -> None:
         """The member did not take the order; what it took before runs on, and counts."""
         taken = err.reason == "AlreadyExists"
-        before = tracked.reported if tracked.seen is not None and not taken else None
+        told = tracked.reported
+        before = told if tracked.seen is not None and not taken else None
+        message = shortened(str(err), MESSAGE_CHARACTERS_MAX)
         self._report(
             tracked,
             applied=False,
             present=tracked.seen is not None or taken,
             reason=err.reason,
-            message=shortened(str(err), MESSAGE_CHARACTERS_MAX),
+            message=message,
             health=before.health if before is not None else "Unknown",
             status=before.status if before is not None else None,
         )
+        known = (told.generation, told.reason, told.message) if told is not None else None
+        if known != (tracked.sequence, err.reason, message):
+            self._tell_of_refusal(tracked, err.reason, message)
+
+    def _tell_of_refusal(self, tracked: TrackedObject, reason: str, message: str) -> None:
+        now = format_micro_time(self._clock.now())
+        fact = WorkRefused(
+            **identity_of(self._cluster, tracked),
+            occurred_at=now,
+            generation=tracked.sequence,
+            template_uid=tracked.template_uid,
+            template_generation=tracked.template_generation,
+            reason=reason,
+            message=message,
+        )
+        self._reporter.state(tracked.key, fact, f"{tracked.sequence}/refused/{now}")
 
     def still_refused(self, tracked: TrackedObject, live: LiveObject) -> None:
         """How the object does whose newest order the member did not take."""

@@ -247,6 +247,7 @@ def fact_of(
         template_generation=resource.generation,
         binding_uid=binding.metadata.uid,
         binding_generation=binding.metadata.generation,
+        binding=binding.metadata.name,
         policy=f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name,
         scheduled=condition.status == "True",
         reason=condition.reason,

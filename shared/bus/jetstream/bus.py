@@ -52,9 +52,9 @@ class JetStreamBus:
             raise StoreUnavailable(f"cannot purge {subject}: {err}") from err
 
     def follow(
-        self, stream: Stream, filters: Sequence[str]
+        self, stream: Stream, filters: Sequence[str], *, recent: timedelta | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Message | CaughtUp]]:
-        return follow_log(self._connection, stream, tuple(filters))
+        return follow_log(self._connection, stream, tuple(filters), recent)
 
     @asynccontextmanager
     async def consume(self, consumer: Consumer) -> AsyncIterator[AsyncIterator[Delivery]]:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from shared.bus.boards import decode_board_key, is_gone
@@ -58,7 +59,10 @@ class ReadAhead(Generic[Item]):
 
 @asynccontextmanager
 async def follow_log(
-    connection: Connection, stream: Stream, filters: tuple[str, ...]
+    connection: Connection,
+    stream: Stream,
+    filters: tuple[str, ...],
+    recent: timedelta | None = None,
 ) -> AsyncIterator[AsyncIterator[Message | CaughtUp]]:
     """Implement `LogReader.follow`."""
     found: ReadAhead[Message | CaughtUp] = ReadAhead()
@@ -86,6 +90,7 @@ async def follow_log(
         on_complete=on_complete,
         absence_max=DELETE_MARKER_TTL / 2,
         has_room=found.has_room,
+        recent=recent,
     )
     async with _running(tail, found):
         yield found

@@ -22,6 +22,7 @@ from nats.aio.subscription import Subscription
 from shared.bus.jetstream.connection import RECONNECT_SECONDS, ApiError, Connection
 from shared.bus.jetstream.pipe import STATUS
 from shared.bus.jetstream.streams import nanoseconds
+from shared.clock import SystemClock, format_micro_time
 from shared.errors import StoreUnavailable, TerminalError
 
 log = structlog.get_logger("hanse.bus")
@@ -62,6 +63,7 @@ class Tail:
         on_complete: Callable[[int], None],
         absence_max: timedelta,
         has_room: Callable[[], bool] = lambda: True,
+        recent: timedelta | None = None,
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -70,6 +72,8 @@ class Tail:
         self._on_message = on_message
         self._on_complete = on_complete
         self._has_room = has_room
+        # Begin with all that is no older, instead of the last message of each subject.
+        self._recent = recent
         # Away for longer, delete markers may have expired: only a snapshot tells what is gone.
         self._absence_max = absence_max.total_seconds()
         self._last: int | None = None
@@ -162,11 +166,12 @@ class Tail:
 
     async def _create_consumer(self, inbox: str) -> None:
         self._name = f"tail-{inbox.rsplit('.', 1)[1]}"
-        start: dict[str, Any] = (
-            {"deliver_policy": "last_per_subject"}
-            if self._last is None
-            else {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
-        )
+        start: dict[str, Any] = {"deliver_policy": "last_per_subject"}
+        if self._last is not None:
+            start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
+        elif self._recent is not None:
+            begin = format_micro_time(SystemClock().now() - self._recent)
+            start = {"deliver_policy": "by_start_time", "opt_start_time": begin}
         config = {
             "name": self._name,
             "deliver_subject": inbox,

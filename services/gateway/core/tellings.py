@@ -1,0 +1,237 @@
+"""What a fact of Hanse says to those who look at an object, in the words of an Event. Pure.
+
+One fact may speak of several objects, and several facts may say the same: those with one `about`,
+`reason` and `message` are one Event that counts. Where the clusters alone differ they are gathered,
+so that an object which a hundred clusters hold has one Event that says so.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.api.meta import API_VERSION, GROUP
+from shared.apimachinery.manifest import Manifest, ObjectKey, uid_of
+from shared.events.cluster import (
+    ClusterBecameUnreachable,
+    ClusterFact,
+    ClusterJoined,
+    ClusterLeft,
+    ClusterRecovered,
+)
+from shared.events.drift import (
+    DriftContested,
+    DriftCorrected,
+    DriftDetected,
+    DriftedField,
+    DriftFact,
+    DriftSettled,
+)
+from shared.events.placement import PlacementDecided
+from shared.events.rollout import (
+    AnyRolloutFact,
+    ApprovalRequested,
+    RolloutCompleted,
+    RolloutFact,
+    RolloutFailed,
+    RolloutRolledBack,
+    RolloutStarted,
+    StageReleased,
+)
+from shared.events.work_facts import (
+    OverrideFailed,
+    WorkApplied,
+    WorkFact,
+    WorkRefused,
+    WorkRemoved,
+)
+
+MESSAGE_CHARACTERS_MAX = 1_024
+"""As Kubernetes bounds the message of an Event."""
+
+_FIELDS_TOLD_MAX = 3
+
+Fact = (
+    PlacementDecided
+    | WorkApplied
+    | WorkRefused
+    | WorkRemoved
+    | OverrideFailed
+    | DriftCorrected
+    | DriftDetected
+    | DriftContested
+    | DriftSettled
+    | ClusterJoined
+    | ClusterLeft
+    | ClusterBecameUnreachable
+    | ClusterRecovered
+    | AnyRolloutFact
+)
+
+_decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
+
+
+class About(NamedTuple):
+    """The object of an Event; what is "" is looked up where `key` says the object is."""
+
+    namespace: str
+    name: str
+    api_version: str = ""
+    kind: str = ""
+    uid: str = ""
+    key: ObjectKey | None = None
+
+
+class Telling(NamedTuple):
+    """`cluster`, where it is not "", ends the message, with those of other tellings like it."""
+
+    about: About
+    service: str
+    reason: str
+    message: str
+    cluster: str = ""
+    warning: bool = False
+
+
+def read_fact(body: bytes) -> Fact | None:
+    """Return the fact; None for what is no fact that objects are told of, or a newer one."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError:
+        return None
+
+
+def tellings_of(fact: Fact) -> Iterator[Telling]:
+    """Yield what *fact* says, of one object after the other."""
+    if isinstance(fact, PlacementDecided):
+        yield from _of_placement(fact)
+    elif isinstance(fact, WorkFact):
+        yield _of_work(fact)
+    elif isinstance(fact, DriftFact):
+        yield _of_drift(fact)
+    elif isinstance(fact, RolloutFact):
+        yield _of_rollout(fact)
+    elif isinstance(fact, OverrideFailed):
+        yield _of_override(fact)
+    else:
+        yield _of_cluster(fact)
+
+
+def completed(about: About, found: Manifest | None) -> About | None:
+    """Fill in what *about* leaves out by the object itself; None where nobody knows its kind."""
+    if found is not None and not about.uid:
+        about = about._replace(uid=uid_of(found))
+    if found is not None and not about.kind:
+        about = about._replace(kind=found["kind"], api_version=found["apiVersion"])
+    return about._replace(key=None) if about.kind else None
+
+
+def _of_placement(fact: PlacementDecided) -> Iterator[Telling]:
+    if not fact.scheduled:
+        reason, warning = "FailedScheduling", True
+    else:
+        reason, warning = "Moving" if fact.leaving else "Scheduled", False
+    about = [About(fact.namespace, fact.name, fact.api_version, fact.kind, fact.uid)]
+    if fact.binding:
+        kind = "ResourceBinding" if fact.namespace else "ClusterResourceBinding"
+        about.append(About(fact.namespace, fact.binding, API_VERSION, kind, fact.binding_uid))
+    for one in about:
+        yield Telling(one, "scheduler", reason, fact.message, warning=warning)
+
+
+def _of_work(fact: WorkFact) -> Telling:
+    about = _object(fact)._replace(uid=fact.template_uid)
+    if isinstance(fact, WorkRefused):
+        reason = "Conflict" if fact.reason == "AlreadyExists" else "Refused"
+        message = f"{fact.cluster}: {fact.reason}: {fact.message}"
+        return Telling(about, "propagator", reason, message, warning=True)
+    if isinstance(fact, WorkRemoved):
+        message = "left as the member's own in" if fact.preserved else "removed from"
+        return Telling(about, "propagator", "Removed", message, fact.cluster)
+    message = f"generation {fact.template_generation} applied to"
+    return Telling(about, "propagator", "Applied", message, fact.cluster)
+
+
+def _of_drift(fact: DriftFact) -> Telling:
+    what = "it was deleted there" if fact.change == "Deleted" else _edited(fact.fields)
+    reason, end, warning = {
+        DriftCorrected: ("DriftCorrected", "put right", False),
+        DriftDetected: ("DriftDetected", "left as it is by policy", True),
+        DriftContested: ("DriftContested", "somebody keeps undoing the correction", True),
+        DriftSettled: ("DriftSettled", "over", False),
+    }[type(fact)]
+    return Telling(
+        _object(fact),
+        "propagator",
+        reason,
+        f"{fact.cluster}: {what}; {end}",
+        warning=warning,
+    )
+
+
+def _edited(fields: tuple[DriftedField, ...]) -> str:
+    told = [f"{one.path} by {one.actor}" for one in fields[:_FIELDS_TOLD_MAX]]
+    more = len(fields) - len(told)
+    return ", ".join((*told, *((f"{more} more",) if more else ()))) + " changed"
+
+
+def _of_override(fact: OverrideFailed) -> Telling:
+    resource, _, group = fact.resource.partition(".")
+    place = f"{fact.policy_namespace}/" if fact.policy_namespace else ""
+    return Telling(
+        About(
+            fact.namespace,
+            fact.name,
+            key=ObjectKey(group, resource, fact.namespace, fact.name),
+        ),
+        "propagator",
+        "OverrideFailed",
+        f"{fact.cluster}: override policy {place}{fact.policy}: {fact.message}",
+        warning=True,
+    )
+
+
+def _of_rollout(fact: RolloutFact) -> Telling:
+    warning, what = False, ""
+    match fact:
+        case RolloutStarted():
+            what = f"revision {fact.revision} is on its way"
+        case StageReleased():
+            what = f"stage {fact.stage} may have revision {fact.revision}"
+        case ApprovalRequested():
+            what = f"stage {fact.stage} waits for somebody to approve revision {fact.revision}"
+        case RolloutFailed():
+            warning, what = True, f"revision {fact.revision}: {fact.message}"
+        case RolloutRolledBack():
+            what = f"every cluster holds revision {fact.complete_revision} again"
+        case RolloutCompleted():
+            what = f"every cluster was given revision {fact.revision}"
+    return Telling(_object(fact), "propagator", type(fact).__name__, what, warning=warning)
+
+
+def _of_cluster(fact: ClusterFact) -> Telling:
+    about = About(
+        "", fact.cluster, API_VERSION, "Cluster", key=ObjectKey(GROUP, "clusters", "", fact.cluster)
+    )
+    match fact:
+        case ClusterJoined():
+            message = f"joined the federation with Kubernetes {fact.kubernetes_version}"
+            return Telling(about, "registry", "Joined", message)
+        case ClusterBecameUnreachable():
+            held = "" if fact.tainted else "; nothing is moved: too many seem gone at once"
+            return Telling(about, "health", "Unreachable", f"{fact.message}{held}", warning=True)
+        case ClusterRecovered():
+            return Telling(about, "health", "Recovered", fact.message or "it answers again")
+    return Telling(about, "registry", "Left", "left the federation")
+
+
+def _object(fact: Any) -> About:
+    """The template that a fact about a member's object, or about a rollout, is about."""
+    group, _, _ = fact.api_version.rpartition("/")
+    return About(
+        fact.namespace,
+        fact.name,
+        fact.api_version,
+        fact.kind,
+        key=ObjectKey(group, fact.resource, fact.namespace, fact.name),
+    )
