@@ -37,6 +37,11 @@ class Stream:
     """Readers are told when a message's time is over."""
     replicas: int = 1
 
+    @property
+    def keeps_last_only(self) -> bool:
+        """Whether there is one message of a subject at a time: all of them are the last ones."""
+        return self.rolled_up or self.per_subject_max == 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:

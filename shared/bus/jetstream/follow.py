@@ -89,6 +89,7 @@ async def follow_log(
         on_message=on_message,
         on_complete=on_complete,
         absence_max=DELETE_MARKER_TTL / 2,
+        keeps_last_only=stream.keeps_last_only,
         has_room=found.has_room,
         recent=recent,
     )
@@ -142,6 +143,7 @@ async def follow_board(
         on_message=on_message,
         on_complete=on_complete,
         absence_max=EXPIRY_MARKER / 2,
+        keeps_last_only=stream.keeps_last_only,
         has_room=found.has_room,
     )
     async with _running(tail, found):

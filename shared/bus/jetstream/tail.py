@@ -5,6 +5,11 @@ gap, a silence or a new connection the consumer is thrown away and another one s
 last sequence seen. The snapshot is complete once it has passed the last sequence sampled *after*
 its consumer was created; sampled before, most lists under concurrent writes are wrong. It is
 sampled twice, since a key overwritten away during the first pass comes only with its newer message.
+
+A server (2.15) that was asked for the last message of each subject makes a list of them, and falls
+silent at one that was removed since, though there are more: it looks further when something new
+comes. So streams that hold nothing but last messages are read from their beginning; of the others
+whoever reads makes sure that what was silent had nothing more to say.
 """
 
 import asyncio
@@ -62,9 +67,11 @@ class Tail:
         on_message: Callable[[Entry], None],
         on_complete: Callable[[int], None],
         absence_max: timedelta,
+        keeps_last_only: bool = False,
         has_room: Callable[[], bool] = lambda: True,
         recent: timedelta | None = None,
     ) -> None:
+        """*keeps_last_only*: as `Stream.keeps_last_only`."""
         self._connection = connection
         self._stream = stream
         self._filters = filters or (">",)
@@ -74,6 +81,7 @@ class Tail:
         self._has_room = has_room
         # Begin with all that is no older, instead of the last message of each subject.
         self._recent = recent
+        self._snapshot_policy = "all" if keeps_last_only else "last_per_subject"
         # Away for longer, delete markers may have expired: only a snapshot tells what is gone.
         self._absence_max = absence_max.total_seconds()
         self._last: int | None = None
@@ -166,7 +174,7 @@ class Tail:
 
     async def _create_consumer(self, inbox: str) -> None:
         self._name = f"tail-{inbox.rsplit('.', 1)[1]}"
-        start: dict[str, Any] = {"deliver_policy": "last_per_subject"}
+        start: dict[str, Any] = {"deliver_policy": self._snapshot_policy}
         if self._last is not None:
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
         elif self._recent is not None:
@@ -197,13 +205,23 @@ class Tail:
         """Wait until the last matching message of now has been handed out.
 
         That message may have been removed meanwhile. Heartbeats then say that there is no more:
-        two of them, for one may have been sent before the message came, and arrive late.
+        two of them, for one may have been sent before the message came, and arrive late. Where it
+        is there all the same, they do not say the truth.
         """
         wanted = await self._connection.last_sequence(self._stream, self._filters)
         if wanted <= (self._last or 0):
             return
+        await self._wait_for(wanted)
+        if wanted <= (self._last or 0):
+            return
+        left = await self._connection.last_sequence(self._stream, self._filters)
+        if left > (self._last or 0):
+            raise StoreUnavailable(f"{self._stream} fell silent during the snapshot")
+
+    async def _wait_for(self, sequence: int) -> None:
+        """Return once *sequence* was handed out, or heartbeats said that nothing more comes."""
         self._arrived.clear()
-        self._target, self._heartbeats = wanted, 0
+        self._target, self._heartbeats = sequence, 0
         try:
             while not self._arrived.is_set():
                 with contextlib.suppress(TimeoutError):
