@@ -10,6 +10,10 @@ A server (2.15) that was asked for the last message of each subject makes a list
 silent at one that was removed since, though there are more: it looks further when something new
 comes. So streams that hold nothing but last messages are read from their beginning; of the others
 whoever reads makes sure that what was silent had nothing more to say.
+
+Such a consumer is replaced once the snapshot is there: whenever several messages are removed at
+once, the server counts anew what each consumer has still to read, and for one with that list it
+goes through all subjects.
 """
 
 import asyncio
@@ -88,6 +92,8 @@ class Tail:
         self._was_complete = False
         # Whether the snapshot begun last was handed out to its end; it may be resumed before.
         self._is_whole = False
+        # Whether the consumer in use has such a list.
+        self._is_listing = False
         self._epoch = 0
         self._consumer_sequence = 0
         self._heard_at = 0.0
@@ -141,6 +147,7 @@ class Tail:
             self._last = None
             self._is_whole = False
             self._on_restart()
+        self._is_listing = self._start()["deliver_policy"] == "last_per_subject"
         self._epoch += 1
         self._consumer_sequence = 0
         self._owed = ""
@@ -174,12 +181,6 @@ class Tail:
 
     async def _create_consumer(self, inbox: str) -> None:
         self._name = f"tail-{inbox.rsplit('.', 1)[1]}"
-        start: dict[str, Any] = {"deliver_policy": self._snapshot_policy}
-        if self._last is not None:
-            start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
-        elif self._recent is not None:
-            begin = format_micro_time(SystemClock().now() - self._recent)
-            start = {"deliver_policy": "by_start_time", "opt_start_time": begin}
         config = {
             "name": self._name,
             "deliver_subject": inbox,
@@ -191,7 +192,7 @@ class Tail:
             "mem_storage": True,
             "num_replicas": 1,
             "filter_subjects": list(self._filters),
-            **start,
+            **self._start(),
         }
         body = {"stream_name": self._stream, "config": config, "action": "create"}
         try:
@@ -200,6 +201,15 @@ class Tail:
             if err.status == 400:
                 raise TerminalError(f"{self._stream}: {err}", reason="BadConsumer") from err
             raise StoreUnavailable(f"cannot follow {self._stream}: {err}") from err
+
+    def _start(self) -> dict[str, Any]:
+        """Where the next consumer begins."""
+        if self._last is not None:
+            return {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last + 1}
+        if self._recent is not None:
+            begin = format_micro_time(SystemClock().now() - self._recent)
+            return {"deliver_policy": "by_start_time", "opt_start_time": begin}
+        return {"deliver_policy": self._snapshot_policy}
 
     async def _catch_up(self) -> None:
         """Wait until the last matching message of now has been handed out.
@@ -243,6 +253,9 @@ class Tail:
             self._silent_ticks += 1
             if self._is_silent():
                 log.info("tail.silent", stream=self._stream)
+                return
+            if self._is_listing:
+                # Who wanted no more than the snapshot has left by now.
                 return
 
     def _is_silent(self) -> bool:
