@@ -222,7 +222,8 @@ class Tail:
         if wanted <= (self._last or 0):
             return
         await self._wait_for(wanted)
-        if wanted <= (self._last or 0):
+        if wanted <= (self._last or 0) or (self._recent is not None and self._last is None):
+            # Of what is older than recent nothing comes.
             return
         left = await self._connection.last_sequence(self._stream, self._filters)
         if left > (self._last or 0):
