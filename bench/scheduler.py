@@ -140,10 +140,11 @@ class _Bench:
 
     def _change_room(self) -> None:
         member = self._chance.choice(list(self._fleet.members.values()))
-        if member.nodes:
-            nodes = list(member.nodes)
+        if member.room is not None:
+            nodes = list(member.room.nodes)
             self._chance.shuffle(nodes)
-            self._fleet = self._fleet.with_room_of(replace(member, nodes=tuple(nodes[1:] or nodes)))
+            room = replace(member.room, nodes=tuple(nodes[1:] or nodes))
+            self._fleet = self._fleet.with_rooms_of([replace(member, room=room)])
 
 
 def _measure_floor(bench: _Bench, rounds: int) -> list[float]:

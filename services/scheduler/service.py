@@ -63,6 +63,7 @@ class Scheduler:
         self._federation = Federation(
             store.mirror,
             interpreters=interpreters,
+            clock=clock,
             wake_template=self._wake_template,
             wake_waiting=self._wake_waiting,
             wake_policy=self._wake_policy,

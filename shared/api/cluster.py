@@ -60,16 +60,31 @@ class ApiEnablement(Struct, frozen=True, kw_only=True):
 
 
 class NodeClass(Struct, frozen=True, kw_only=True):
-    """So many ready nodes with (at least) this much free: quantities as Kubernetes writes them."""
+    """So many ready nodes with (at least) this much free: quantities as Kubernetes writes them.
+
+    `labels` are those that not all nodes of the member share, `taints` those that keep pods away
+    which do not tolerate them.
+    """
 
     count: int
+    free: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    taints: tuple[Taint, ...] = ()
+
+
+class NamespaceRoom(Struct, frozen=True, kw_only=True):
+    """What the ResourceQuotas of a namespace leave there, of what pods may ask for."""
+
+    namespace: str
     free: dict[str, str] = {}
 
 
 class Capacity(Struct, frozen=True, kw_only=True):
-    """Sums over ready, schedulable nodes, and the free room by size of node.
+    """Sums over nodes that take any pod, and the free room by size and sort of node.
 
     `allocatable` and `allocated` count every resource the nodes name (cpu, memory, pods, GPUs).
+    `labels` are those that all nodes share; of those in `labelsLeftOut` ("*": of any other) it is
+    not told which node has which. `observedTime` is when this was written.
     """
 
     nodes_total: int = 0
@@ -77,6 +92,10 @@ class Capacity(Struct, frozen=True, kw_only=True):
     allocatable: dict[str, str] = {}
     allocated: dict[str, str] = {}
     node_classes: tuple[NodeClass, ...] = ()
+    labels: dict[str, str] = {}
+    labels_left_out: tuple[str, ...] = ()
+    quotas: tuple[NamespaceRoom, ...] = ()
+    observed_time: str | None = None
 
 
 class ClusterStatus(Struct, frozen=True, kw_only=True):

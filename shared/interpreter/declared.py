@@ -21,7 +21,7 @@ from shared.apimachinery.manifest import Manifest, namespace_of
 from shared.apimachinery.quantity import canonical_quantity
 from shared.errors import FieldError, InvalidObject
 from shared.interpreter.conditions import all_of, any_of, with_conditions
-from shared.interpreter.demand import pod_requests
+from shared.interpreter.demand import ANY_NODE, NodeChoice, pod_choice, pod_requests
 from shared.interpreter.dependencies import Labels, Reference, distinct, labels_at, pod_references
 from shared.interpreter.health import health_by_conditions, is_behind, section_of
 from shared.interpreter.interpreter import Interpreter
@@ -61,6 +61,7 @@ class _Reading:
         return Interpreter(
             replicas=self._place(replicas) if replicas is not None else None,
             needs=self._needs(replicas) if replicas is not None else None,
+            node_choice=self._node_choice(replicas) if replicas is not None else None,
             judge=self._judge(health) if health is not None else None,
             reflection=(
                 _reflection(self._paths(parts.status_reflection.fields, "statusReflection.fields"))
@@ -154,6 +155,18 @@ class _Reading:
             return pod_requests(pod, place) if isinstance(pod, Mapping) else {}
 
         return needs
+
+    def _node_choice(self, declared: ReplicaResource) -> Callable[[Manifest], NodeChoice] | None:
+        if not declared.pod_template_path:
+            return None
+        where = "replicaResource.podTemplatePath"
+        template = self._path(declared.pod_template_path, where, single=True)
+
+        def choice(manifest: Manifest) -> NodeChoice:
+            pod = value_at(manifest, (*template, "spec"))
+            return pod_choice(pod) if isinstance(pod, Mapping) else ANY_NODE
+
+        return choice
 
     def _quantities(self, said: Any, at: str) -> Mapping[str, str]:
         if not isinstance(said, Mapping):

@@ -6,9 +6,13 @@ overhead of its runtime class (KEP-688). Limits stand in for requests that are n
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from shared.api.placement import Toleration
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.quantity import (
     QuantityForm,
@@ -22,6 +26,38 @@ from shared.errors import FieldError, InvalidObject
 _ZERO = Decimal(0)
 
 _Amounts = dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChoice:
+    """Which nodes a pod may be bound to: `selector` is its nodeSelector, in order of the keys."""
+
+    selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+
+
+ANY_NODE = NodeChoice()
+
+
+def template_choice(manifest: Manifest) -> NodeChoice:
+    """Return the choice of a pod made of `spec.template`."""
+    pod = _mapping(_mapping(manifest.get("spec")).get("template")).get("spec")
+    return pod_choice(_mapping(pod))
+
+
+def pod_choice(pod: Mapping[str, Any]) -> NodeChoice:
+    """Return the choice of one pod by its spec; a toleration that cannot be read is none."""
+    selector, tolerations = _mapping(pod.get("nodeSelector")), _sequence(pod.get("tolerations"))
+    if not selector and not tolerations:
+        return ANY_NODE
+    read = []
+    for stated in tolerations:
+        try:
+            read.append(msgspec.convert(stated, Toleration))
+        except msgspec.ValidationError:
+            continue
+    pairs = tuple(sorted((key, str(value)) for key, value in selector.items()))
+    return NodeChoice(pairs, tuple(read))
 
 
 def template_requests(manifest: Manifest) -> dict[str, str]:

@@ -15,6 +15,7 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest, copy
 from shared.errors import FieldError, InvalidObject
 from shared.interpreter.conditions import usual_conditions
+from shared.interpreter.demand import ANY_NODE, NodeChoice
 from shared.interpreter.dependencies import Labels, Reference
 from shared.interpreter.health import health_by_conditions
 from shared.interpreter.paths import Path, put, without
@@ -35,6 +36,7 @@ class Interpreter:
 
     replicas: ReplicaPlace | None = None
     needs: Callable[[Manifest], Mapping[str, str]] | None = None
+    node_choice: Callable[[Manifest], NodeChoice] | None = None
     judge: Callable[[Manifest], Health] | None = None
     reflection: Callable[[Manifest], Status] | None = None
     aggregation: Callable[[Reports], Status] | None = None
@@ -74,6 +76,7 @@ class Interpreter:
         return ReplicaDemand(
             count=place,
             requests=self.needs(manifest) if self.needs is not None else {},
+            nodes=self.node_choice(manifest) if self.node_choice is not None else ANY_NODE,
             completions=portions.completions,
             ordinals_start=portions.ordinals_start,
             indivisible=portions.indivisible,

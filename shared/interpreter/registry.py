@@ -16,7 +16,7 @@ from shared.apimachinery.manifest import GroupVersionKind, Manifest, labels_of
 from shared.apimachinery.selectors import LabelSelector
 from shared.interpreter import aggregate, dependencies, health, reflect, replicas
 from shared.interpreter.declared import declared_interpreter
-from shared.interpreter.demand import template_requests
+from shared.interpreter.demand import template_choice, template_requests
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.known import known_declarations
 
@@ -113,6 +113,7 @@ def _built_in() -> dict[KindName, Interpreter]:
         kind: Interpreter(
             replicas=replicas.BUILT_IN.get(kind),
             needs=template_requests if kind in replicas.BUILT_IN else None,
+            node_choice=template_choice if kind in replicas.BUILT_IN else None,
             judge=health.BUILT_IN.get(kind),
             reflection=reflect.BUILT_IN.get(kind),
             aggregation=aggregate.BUILT_IN.get(kind),

@@ -5,19 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.apimachinery.manifest import Manifest, copy
+from shared.interpreter.demand import ANY_NODE, NodeChoice
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaDemand:
     """So many replicas, each asking for `requests` (resource name -> quantity, as written).
 
-    `requests` sums the containers and takes the largest init container where that is more.
+    `requests` sums the containers and takes the largest init container where that is more; `nodes`
+    says which nodes they may be bound to.
     `completions` of a Job and `ordinals_start` of a StatefulSet are divided with them; what is
     `indivisible` goes to one cluster whole.
     """
 
     count: int
     requests: Mapping[str, str] = field(default_factory=dict)
+    nodes: NodeChoice = ANY_NODE
     completions: int | None = None
     ordinals_start: int | None = None
     indivisible: bool = False

@@ -16,6 +16,7 @@ from services.scheduler.core.company import Peer, company_of
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import groups_of, scopes_of
 from services.scheduler.core.member import Member
+from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.schedule import schedule
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
@@ -24,6 +25,7 @@ from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.interpreter.registry import BUILT_IN
+from shared.interpreter.replicas import ReplicaDemand
 
 FOLDER = Path(__file__).parent / "scheduler"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -45,7 +47,15 @@ def cluster(name, stated):
         ],
     }
     if "room" in stated:
-        status["capacity"] = {"nodeClasses": [room(text) for text in stated["room"]]}
+        status["capacity"] = {
+            "nodeClasses": [room(text) for text in stated["room"]],
+            "labels": stated.get("nodeLabels", {}),
+            "labelsLeftOut": stated.get("nodeLabelsLeftOut", []),
+            "quotas": [
+                {"namespace": namespace, "free": free}
+                for namespace, free in stated.get("quotas", {}).items()
+            ],
+        }
     metadata = {"name": name, "labels": stated.get("labels", {})}
     if stated.get("leaving"):
         metadata["deletionTimestamp"] = f"{DAY}11:59:00Z"
@@ -64,9 +74,19 @@ def taint(text):
 
 
 def room(text):
-    """`2 x cpu=4,memory=8Gi,pods=100`."""
-    count, _, free = text.partition(" x ")
-    return {"count": int(count), "free": dict(one.split("=") for one in free.split(","))}
+    """`2 x cpu=4,memory=8Gi | disk=nvme | gpu=yes:NoSchedule`: free, labels, taints."""
+    count, _, rest = text.partition(" x ")
+    free, labels, taints = (*(part.strip() for part in rest.split("|")), "", "")[:3]
+    return {
+        "count": int(count),
+        "free": pairs(free),
+        "labels": pairs(labels),
+        "taints": [taint(one) for one in taints.split(",") if one],
+    }
+
+
+def pairs(text):
+    return dict(one.rsplit("=", 1) for one in text.split(",") if one)
 
 
 def template(stated):
@@ -75,7 +95,9 @@ def template(stated):
     if kind == "ConfigMap":
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     requests = {name: stated[name] for name in ("cpu", "memory") if name in stated}
+    requests |= stated.get("requests", {})
     pod = {"containers": [{"name": "main", "resources": {"requests": requests}}]}
+    pod |= {name: stated[name] for name in ("nodeSelector", "tolerations") if name in stated}
     spec = {"template": {"spec": pod}, **stated.get("spec", {})}
     if kind == "Job":
         spec["parallelism"] = stated["replicas"]
@@ -171,8 +193,19 @@ def fleet_of(scenario):
         for name, spec in scenario.get("groups", {}).items()
     ]
     clusters = [cluster(name, stated) for name, stated in scenario["clusters"].items()]
-    members = [Member.of(one, groups_of(one, groups)) for one in clusters]
+    members = [
+        Member.of(one, groups_of(one, groups)).without(
+            [taken(one) for one in scenario["clusters"][one.metadata.name].get("underWay", ())]
+        )
+        for one in clusters
+    ]
     return Fleet(members, None, scopes_of(groups))
+
+
+def taken(stated):
+    """Replicas of another workload that are decided and not reported: `{replicas: 2, cpu: 1}`."""
+    namespace, replicas = stated.pop("namespace", "shop"), stated.pop("replicas")
+    return Taken(ask_of(ReplicaDemand(replicas, stated)), namespace, replicas)
 
 
 def written(decision):
@@ -211,4 +244,4 @@ def test_the_scenario_gives_its_decision(path, request):
 
 
 def test_there_are_scenarios():
-    assert len(list(FOLDER.glob("*.yaml"))) >= 110
+    assert len(list(FOLDER.glob("*.yaml"))) >= 140

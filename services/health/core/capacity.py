@@ -1,9 +1,9 @@
 """What room a member has: sums over its usable nodes, and how the free part lies.
 
-Usable is a node that is ready, not cordoned and carries no taint that keeps ordinary pods away.
-Free is what a node offers less what the pods bound to it ask for, whether they run or are still
-starting. Nodes are reported in classes: so many of them have at least this much free. Rounding is
-always downwards, so a promise of room can be kept.
+Open is a node that is ready and not cordoned; usable one that carries no taint that keeps ordinary
+pods away, too. Free is what a node offers less what the pods bound to it ask for, whether they run
+or are still starting. Open nodes are reported in classes: so many of a sort have at least this much
+free. Rounding is always downwards, so a promise of room can be kept.
 """
 
 from collections import Counter
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from services.health.core.node_sorts import Sort, keeps_away, sort_nodes
+from services.health.core.quotas import quota_rooms
 from shared.api.cluster import Capacity, NodeClass
 from shared.apimachinery.manifest import Manifest, name_of
 from shared.apimachinery.quantity import (
@@ -29,7 +31,6 @@ from shared.interpreter.health import conditions_of, is_true, section_of
 CLASSES_MAX = 64
 _PODS = "pods"
 _ZERO = Decimal(0)
-_KEEPS_AWAY = frozenset({"NoSchedule", "NoExecute"})
 # Into how many steps the largest node is divided, tried from fine to coarse.
 _STEPS = (64, 32, 16, 8)
 
@@ -38,39 +39,55 @@ _Free = tuple[tuple[str, Decimal], ...]
 
 
 def capacity_of(
-    nodes: Sequence[Manifest], pods: Iterable[Manifest], *, classes_max: int = CLASSES_MAX
+    nodes: Sequence[Manifest],
+    pods: Iterable[Manifest],
+    quotas: Iterable[Manifest] = (),
+    *,
+    classes_max: int = CLASSES_MAX,
 ) -> Capacity:
-    """Reckon the room of a member from all its nodes and pods; unreadable is nothing."""
-    usable = {name_of(node): node for node in nodes if is_usable(node)}
-    asked: dict[str, list[dict[str, str]]] = {name: [] for name in usable}
+    """Reckon the room of a member from all its nodes, pods and quotas; unreadable is nothing."""
+    open_nodes = {name_of(node): node for node in nodes if is_open(node)}
+    usable = {name: node for name, node in open_nodes.items() if is_usable(node)}
+    asked: dict[str, list[dict[str, str]]] = {name: [] for name in open_nodes}
     for pod in pods:
         place = section_of(pod, "spec").get("nodeName")
         if place in asked and not _is_over(pod):
             asked[place].append(_requests_of(pod))
-    offered = {name: _readable(_allocatable(node)) for name, node in usable.items()}
+    offered = {name: _readable(_allocatable(node)) for name, node in open_nodes.items()}
     forms = _forms(offered.values())
-    free = [_free(offered[name], asked[name]) for name in usable]
+    sorting = sort_nodes(open_nodes)
+    free: dict[Sort, list[_Amounts]] = {}
+    for name, sort in sorting.sorts.items():
+        free.setdefault(sort, []).append(_free(offered[name], asked[name]))
     return Capacity(
         nodes_total=len(nodes),
         nodes_ready=sum(_is_ready(node) for node in nodes),
-        allocatable=_sorted(sum_resources(offered.values())),
+        allocatable=_sorted(sum_resources(offered[name] for name in usable)),
         allocated=_sorted(sum_resources(each for name in usable for each in asked[name])),
         node_classes=tuple(
             NodeClass(
                 count=count,
                 free={name: format_quantity(amount, forms[name]) for name, amount in kind},
+                labels=dict(sort.labels),
+                taints=sort.taints,
             )
-            for kind, count in _classes(free, classes_max)
+            for sort, some in sorted(free.items(), key=lambda item: item[0].order)
+            for kind, count in _classes(some, max(1, classes_max * len(some) // len(open_nodes)))
         ),
+        labels=dict(sorting.labels),
+        labels_left_out=sorting.left_out,
+        quotas=quota_rooms(quotas),
     )
+
+
+def is_open(node: Manifest) -> bool:
+    """Tell whether any pod could be bound to *node*."""
+    return _is_ready(node) and not section_of(node, "spec").get("unschedulable")
 
 
 def is_usable(node: Manifest) -> bool:
     """Tell whether an ordinary pod, which tolerates nothing, could be bound to *node*."""
-    spec = section_of(node, "spec")
-    taints = spec.get("taints") or ()
-    kept_away = any(taint.get("effect") in _KEEPS_AWAY for taint in taints)
-    return _is_ready(node) and not spec.get("unschedulable") and not kept_away
+    return is_open(node) and not keeps_away(node)
 
 
 def _is_ready(node: Manifest) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from services.health.core.room_news import room_to_tell
 from services.health.core.taints import taints_after
 from services.health.core.verdict import Verdict
 from shared.api.cluster import READY, ClusterStatus
@@ -88,7 +89,7 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
         status,
         conditions=conditions,
         taints=taints_after(found.verdict.reach, status.taints, now=moment, held=bool(found.held)),
-        capacity=newest.capacity if newest is not None else status.capacity,
+        capacity=room_to_tell(status.capacity, newest.capacity if newest else None, now=now),
         latency_milliseconds=min(latencies, default=status.latency_milliseconds),
         # The time of the last good look: it stands still while the member is silent.
         observed_time=max((each.observed_time for each in seen), default=status.observed_time),

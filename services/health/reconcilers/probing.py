@@ -5,7 +5,7 @@ this observer believes goes to the board HEALTH; verdicts are passed elsewhere.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from services.health.core.detector import Detector, Outcome, Thresholds, resumed
 from services.health.settings import Settings
 from shared.api.cluster import Capacity, Cluster
 from shared.api.meta import GROUP, read
-from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
 from shared.bus.port import Bus, CaughtUp
 from shared.clock import Clock, format_micro_time
 from shared.errors import (
@@ -45,6 +45,9 @@ SECRETS = "SECRETS"
 HEALTH = "HEALTH"
 _NODES = ResourceType(GroupVersionKind("", "v1", "Node"), "nodes", namespaced=False)
 _PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
+_QUOTAS = ResourceType(
+    GroupVersionKind("", "v1", "ResourceQuota"), "resourcequotas", namespaced=True
+)
 # The newest health endpoint first; /version is there even for those who may read nothing else.
 _PATHS = ("/readyz", "/livez", "/version")
 
@@ -202,8 +205,9 @@ class _Observer:
         try:
             nodes = (await member.list(_NODES)).items
             pods = (await member.list(_PODS)).items
+            quotas = await self._quotas(member)
             # Ten thousand pods take a second to add up: not on the event loop.
-            self._capacity = await asyncio.to_thread(capacity_of, nodes, pods)
+            self._capacity = await asyncio.to_thread(capacity_of, nodes, pods, quotas)
             self._refusal = ""
         except MemberRefused as err:
             self._refusal = f"nodes and pods cannot be read: {err}"
@@ -214,6 +218,13 @@ class _Observer:
         except Exception:
             # What one member lists may make no sense: no reason to lose sight of the others.
             log.exception("member.room_senseless", cluster=self._name)
+
+    async def _quotas(self, member: MemberApi) -> Sequence[Manifest]:
+        """List the member's quotas; none where it does not let us, or does not know the kind."""
+        try:
+            return (await member.list(_QUOTAS)).items
+        except MemberRefused:
+            return ()
 
     async def keep_saying(self, reach: Reach, message: str) -> None:
         while True:

@@ -13,8 +13,8 @@ import msgspec
 from services.scheduler.core.affinity import Reach
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.member import requests_of
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
+from services.scheduler.core.room import ask_of
 from services.scheduler.core.workload import Workload
 from shared.api.placement import Placement, ReplicaLimit, WeightPreference
 
@@ -44,7 +44,8 @@ class Claims:
 
     `weights` names them all. `now` are their shares as they are. `most`, where room counts, is
     what each can hold with what it has; it is missing for those whose room does not count. `tiers`
-    is empty where there is only one. `dynamic`: the weights are the free room.
+    is empty where there is only one. `dynamic`: the weights are the free room. `closed` are those
+    where the namespace's quota leaves nothing.
     """
 
     weights: Mapping[str, int]
@@ -53,6 +54,7 @@ class Claims:
     most: Mapping[str, int] | None = None
     tiers: Mapping[str, int] = field(default_factory=dict)
     dynamic: bool = False
+    closed: frozenset[str] = frozenset()
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
 
     def bound(self, name: str) -> Bounds:
@@ -69,6 +71,9 @@ def why_full(workload: Workload, claims: Claims, name: str) -> Rejection | None:
     if claims.bounds.get(name, UNBOUNDED).most == 0:
         return _LIMIT
     if claims.most is not None and claims.most.get(name) == 0:
+        if name in claims.closed:
+            text = f"the quota of namespace {workload.key.namespace} leaves no room there"
+            return Rejection(RejectionCode.QUOTA, text)
         return Rejection(RejectionCode.NO_ROOM, f"no room for a replica{asking(workload)}")
     return None
 
@@ -77,7 +82,9 @@ def asking(workload: Workload) -> str:
     """Say what a replica asks for: ` asking for cpu 1 each`."""
     assert workload.demand is not None, "divided workloads have a demand"
     stated = [f"{name} {text}" for name, text in workload.demand.requests.items()]
-    return f" asking for {', '.join(stated)} each" if stated else ""
+    asked = f" asking for {', '.join(stated)} each" if stated else ""
+    selector = [f"{key}={value}" for key, value in workload.demand.nodes.selector]
+    return f"{asked} on nodes with {', '.join(selector)}" if selector else asked
 
 
 def by_room(placement: Placement) -> bool:
@@ -88,6 +95,24 @@ def by_room(placement: Placement) -> bool:
     preference = rules.weight_preference
     dynamic = preference is not None and preference.dynamic_weight != ""
     return dynamic or rules.replica_division_preference == "Aggregated"
+
+
+def counts_room(placement: Placement) -> bool:
+    """Whether a decision asks how much room there is."""
+    rules = placement.replica_scheduling
+    ordered = rules is not None and any(one.priority for one in rules.replica_limits)
+    return ordered or bool(placement.cluster_affinities) or by_room(placement)
+
+
+def room_for(workload: Workload, fleet: Fleet) -> Mapping[str, int | None]:
+    """How many replicas of a workload each member has room for; None where that is not known."""
+    assert workload.demand is not None, "what asks for room has replicas"
+    return fleet.room_for(ask_of(workload.demand), workload.key.namespace)
+
+
+def _closed(workload: Workload, fleet: Fleet) -> frozenset[str]:
+    assert workload.demand is not None, "what asks for room has replicas"
+    return fleet.closed_by_quota(ask_of(workload.demand), workload.key.namespace)
 
 
 def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candidates) -> Claims:
@@ -104,13 +129,19 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
         )
         # Only where clusters are filled in order does it matter when one of them is full.
         ordered = tiers or reach.name
-        most = _most(fleet, demand.requests, candidates, now, weights) if ordered else None
+        most = _most(room_for(workload, fleet), candidates, now, weights) if ordered else None
         if most is not None and demand.count:
             rejections |= _drop_too_small(weights, most, now, bounds)
         return Claims(
-            weights=weights, now=now, bounds=bounds, most=most, tiers=tiers, rejections=rejections
+            weights=weights,
+            now=now,
+            bounds=bounds,
+            most=most,
+            tiers=tiers,
+            closed=_closed(workload, fleet) if most is not None else frozenset(),
+            rejections=rejections,
         )
-    rooms = fleet.room_for(requests_of(demand.requests))
+    rooms = room_for(workload, fleet)
     weights, most, rejections = {}, {}, {}
     feasible = set(candidates.feasible)
     for name in candidates.names:
@@ -129,6 +160,7 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
         most=most,
         tiers=tiers,
         dynamic=True,
+        closed=_closed(workload, fleet),
         rejections=rejections,
     )
 
@@ -235,14 +267,12 @@ def _static_weights(
 
 
 def _most(
-    fleet: Fleet,
-    requests: Mapping[str, str],
+    rooms: Mapping[str, int | None],
     candidates: Candidates,
     now: Mapping[str, int],
     weights: Mapping[str, int],
 ) -> dict[str, int]:
     """What each can hold; one whose room is not known holds whatever it is given."""
-    rooms = fleet.room_for(requests_of(requests))
     feasible = set(candidates.feasible)
     found = {}
     for name in weights:

@@ -28,6 +28,7 @@ class RejectionCode(StrEnum):
     NO_WEIGHT = "NoWeight"
     CAPACITY_UNKNOWN = "CapacityUnknown"
     NO_ROOM = "NoRoom"
+    QUOTA = "ResourceQuota"
     REPLICA_LIMIT = "ReplicaLimit"
     NO_REPLICA_LEFT = "NoReplicaLeft"
 

@@ -10,7 +10,9 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from services.scheduler.core.affinity import covers
-from services.scheduler.core.member import Member, Requests
+from services.scheduler.core.member import Member
+from services.scheduler.core.room import Ask
+from services.scheduler.core.rooms import Rooms
 from shared.api.cluster import Cluster
 from shared.api.placement import PlacementAffinity
 
@@ -43,9 +45,7 @@ class Fleet:
         self.scopes: Mapping[str, frozenset[str]] = scopes or {}
         # What does not depend on free room; shared with snapshots that differ in room only.
         self._remembered: dict[Hashable, Any] = {}
-        # Room by member and by request; shared likewise for members that are the same.
-        self._rooms: dict[str, dict[Requests, int | None]] = {name: {} for name in self.members}
-        self._room: dict[Requests, Mapping[str, int | None]] = {}
+        self._rooms = Rooms(self.members)
 
     def holds(self, name: str) -> bool:
         """Whether what is on the member of that name counts."""
@@ -56,18 +56,24 @@ class Fleet:
     def of(cls, clusters: Iterable[Cluster]) -> "Fleet":
         return cls(Member.of(cluster) for cluster in clusters)
 
-    def with_room_of(self, member: Member) -> "Fleet":
-        """Return the snapshot after a change of one member's free room and nothing else.
+    def with_rooms_of(self, changed: Iterable[Member]) -> "Fleet":
+        """Return the snapshot after a change of some members' rooms and of nothing else.
 
         What was worked out without regard to room stays known: room changes all the time.
         """
-        changed = Fleet(())
-        changed.members = {**self.members, member.name: member}
-        changed.arriving, changed.scopes = self.arriving, self.scopes
+        after = {member.name: member for member in changed}
+        found = Fleet(())
+        found.members = {**self.members, **after}
+        found.arriving, found.scopes = self.arriving, self.scopes
         # Another instance of this class: its parts are ours to share.
-        changed._remembered = self._remembered
-        changed._rooms = {**self._rooms, member.name: {}}
-        return changed
+        found._remembered = self._remembered
+        found._rooms = self._rooms.after(found.members, after.values())
+        return found
+
+    @property
+    def lineage(self) -> object:
+        """The same for all snapshots that came from one by changes of room."""
+        return self._remembered
 
     def remember(self, key: Hashable, work_out: Callable[[], Remembered]) -> Remembered:
         """Work something out once; *key* must name all it depends on beside members' rooms."""
@@ -101,16 +107,13 @@ class Fleet:
             return self.covered_by(affinities[0])
         return frozenset().union(*(self.covered_by(one) for one in affinities))
 
-    def room_for(self, requests: Requests) -> Mapping[str, int | None]:
-        """How many such replicas fit in each member; None where that is not known."""
-        found = self._room.get(requests)
-        if found is None:
-            found = {}
-            for name, known in self._rooms.items():
-                if requests not in known:
-                    if len(known) >= _REMEMBERED_MAX:
-                        known.clear()
-                    known[requests] = self.members[name].room_for(requests)
-                found[name] = known[requests]
-            self._room[requests] = found
-        return found
+    def room_for(self, ask: Ask, namespace: str = "") -> Mapping[str, int | None]:
+        """How many such replicas fit in each member; None where that is not known.
+
+        Shared, so never change it. *namespace* is that whose quotas count.
+        """
+        return self._rooms.answer(ask, namespace)
+
+    def closed_by_quota(self, ask: Ask, namespace: str) -> frozenset[str]:
+        """Name the members where the namespace's quota alone leaves no room for a replica."""
+        return self._rooms.closed(ask, namespace)

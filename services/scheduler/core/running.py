@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from services.scheduler.core.workload import Workload
 from shared.api.binding import ClusterReport, TargetCluster, is_built_in
+from shared.apimachinery.manifest import GroupVersionKind
 from shared.clock import parse_time
 
 SETTLING = timedelta(seconds=60)
@@ -40,7 +41,7 @@ def count_missing(
             wanted += share
             # What is ordered only now cannot run yet, whatever an older report says.
             most = share if target is None or target.replicas is None else target.replicas
-            running += min(share, most, _available(workload, known))
+            running += min(share, most, seen_running(workload.gvk, _count_of(workload), known))
     if whole:
         return (0 if running else 1), again
     return wanted - running, again
@@ -66,17 +67,20 @@ def _is_healthy(report: ClusterReport | None) -> bool:
     return report is not None and report.applied and report.health == "Healthy"
 
 
-def _available(workload: Workload, report: ClusterReport | None) -> int:
-    """How many replicas a member is seen to run; a silent one (Unknown) none."""
+def _count_of(workload: Workload) -> int:
+    return workload.demand.count if workload.demand else 0
+
+
+def seen_running(gvk: GroupVersionKind, replicas: int, report: ClusterReport | None) -> int:
+    """How many of all *replicas* a member is seen to run; a silent one (Unknown) none."""
     if report is None or report.health == "Unknown":
         return 0
-    if workload.gvk.kind == "Job":
+    if gvk.kind == "Job":
         # A finished Job counts as running: nothing is missing.
-        enough = workload.demand.count if workload.demand else 0
-        return enough if _is_healthy(report) else _count(report, "ready")
-    if not is_built_in(workload.gvk.group) and not any(name in report.status for name in _COUNTS):
+        return replicas if _is_healthy(report) else _count(report, "ready")
+    if not is_built_in(gvk.group) and not any(name in report.status for name in _COUNTS):
         # A custom kind that counts otherwise, or not at all: its health has the word.
-        return workload.demand.count if workload.demand and _is_healthy(report) else 0
+        return replicas if _is_healthy(report) else 0
     return _count(report, "availableReplicas") or _count(report, "readyReplicas")
 
 

@@ -17,7 +17,7 @@ def differ_in_room_only(before: Member, after: Member) -> bool:
     return all(
         getattr(before, name) == getattr(after, name)
         for name in Member.__dataclass_fields__
-        if name != "nodes"
+        if name != "room"
     )
 
 

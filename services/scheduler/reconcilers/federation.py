@@ -4,10 +4,12 @@ It follows the mirror and wakes only templates that a change may move: a heartbe
 free room only those that wait for it, a taint those that are there or could be.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
+from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import Peer, concerns_company
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
@@ -25,7 +27,6 @@ from services.scheduler.core.triggers import (
     placed_elsewhere,
     policies_changed,
     speak_alike,
-    waits_for_room,
 )
 from services.scheduler.reconcilers.following import Following, Placed
 from services.scheduler.reconcilers.held_revisions import RECORDS
@@ -33,10 +34,13 @@ from services.scheduler.reconcilers.members import CLUSTERS, GROUPS, Members
 from services.scheduler.reconcilers.own_writes import OwnWrites
 from services.scheduler.reconcilers.placed import PlacedTemplates
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
-from shared.api.binding import ResourceBinding
+from services.scheduler.reconcilers.reservations import Reservations
+from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.meta import GROUP, read
+from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey, labels_of
+from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
@@ -58,6 +62,7 @@ class Federation:
         mirror: Mirror,
         *,
         interpreters: InterpreterSource,
+        clock: Clock,
         wake_template: Wake,
         wake_waiting: Wake,
         wake_policy: Wake,
@@ -72,7 +77,14 @@ class Federation:
         self._unreadable_policies: set[ObjectKey] = set()
         self._members = Members(mirror, self._arriving)
         self._placed_templates = PlacedTemplates()
-        self.own_writes = OwnWrites()
+        self._own_writes = OwnWrites()
+        self.reservations = Reservations(
+            mirror,
+            self._placed_templates,
+            interpreters=interpreters,
+            clock=clock,
+            given_back=self._wake_all_waiting,
+        )
         self.following = Following(
             mirror, interpreters, self._placed, wake_follower or wake_template
         )
@@ -95,6 +107,11 @@ class Federation:
     def fleet(self) -> Fleet:
         """Return the snapshot of this moment; the same one until a member changes."""
         return self._members.fleet()
+
+    def fleet_for(self, placement: Placement) -> Fleet:
+        """Return the snapshot to decide on: where room counts, less what is under way."""
+        fleet = self.fleet()
+        return self.reservations.fleet(fleet) if counts_room(placement) else fleet
 
     def policies_for(self, namespace: str) -> list[PropagationPolicy]:
         """Those that may speak for objects of the namespace."""
@@ -136,11 +153,20 @@ class Federation:
         """How many templates are bound under a policy."""
         return len(self._placed_templates.under(policy))
 
+    @contextmanager
+    def writing(self, binding: ObjectKey, spec: BindingSpec, fleet: Fleet) -> Iterator[None]:
+        """Within, the binding is written with *spec*, as decided on *fleet*."""
+        with (
+            self.reservations.writing(binding, spec),
+            self._own_writes.writing(binding, spec, fleet),
+        ):
+            yield
+
     def wrote(self, stored: Stored, fleet: Fleet) -> None:
         """Remember a write of our own, decided on *fleet*, that may still come back."""
         known = self._placed_templates.at(stored.key)
         if known is None or known.stored.revision < stored.revision:
-            self.own_writes.wrote(stored, fleet)
+            self._own_writes.wrote(stored, fleet)
 
     def _arriving(self) -> dict[tuple[str, str], frozenset[str]]:
         found = {}
@@ -192,20 +218,17 @@ class Federation:
         """Return the templates that a change of a member may move."""
         if before == after:
             return ()
+        self.reservations.note_room(name)
         if before is not None and after is not None and differ_in_room_only(before, after):
-            if before.nodes is not None:
-                for template in self._waiting_for_room():
-                    self._wake_waiting(template)
+            if before.room is not None:
+                self._wake_all_waiting()
                 return ()
-            return self._waiting_for_room()
+            return tuple(self._placed_templates.waiting)
         return self._concerned_by(name, before, after)
 
-    def _waiting_for_room(self) -> Iterable[ObjectKey]:
-        return [
-            bound.binding.spec.resource.key
-            for bound in self._placed_templates.all()
-            if waits_for_room(bound.binding)
-        ]
+    def _wake_all_waiting(self) -> None:
+        for template in tuple(self._placed_templates.waiting):
+            self._wake_waiting(template)
 
     def _concerned_by(
         self, name: str, before: Member | None, after: Member | None
@@ -246,6 +269,7 @@ class Federation:
         key = change.stored.key
         after = None if change.type is ChangeType.DELETED else read_binding(change.stored)
         before = self._placed_templates.put(key, after)
+        self.reservations.note(key, before, after)
         if not change.only_status:
             self.following.note_binding(
                 before.binding.spec if before is not None else None,
@@ -287,7 +311,7 @@ class Federation:
 
     def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
         """Whether it is a write of ours, and still what we would decide."""
-        return self._members.is_now(self.own_writes.decided_on(stored, binding))
+        return self._members.is_now(self._own_writes.decided_on(stored, binding))
 
     def _ofkind_defined(self, definition: ObjectKey) -> set[ObjectKey]:
         """Return the placed objects of a kind that a definition brings or takes away."""

@@ -92,7 +92,7 @@ class Members:
         if before is None or after is None or not differ_in_room_only(before, after):
             self._fleet = None
         elif self._fleet is not None:
-            self._fleet = self._fleet.with_room_of(after)
+            self._fleet = self._fleet.with_rooms_of([after])
 
     def _read(self, stored: Stored) -> Member:
         try:

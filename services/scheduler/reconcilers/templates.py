@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from services.scheduler.core.bindings import (
     spec_of,
     workload_of,
 )
+from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.dependencies.dependents import stays
@@ -121,7 +123,7 @@ class TemplateReconciler:
             spec = following_spec(key, template, uses, staying, kept=kept)
             decision: Decision = Scheduled(clusters=spec.clusters, needed_by=names_of(uses))
         else:
-            workload, decision = self._decide(key, template, policy, bound, fleet)
+            workload, decision = self._decide(key, template, policy, bound)
             await self._confirm_departures(workload, fleet)
             spec = spec_of(workload, template, policy, decision, uses)
         if bound is not None and not _differs(bound, spec, decision):
@@ -142,7 +144,6 @@ class TemplateReconciler:
         template: Manifest,
         policy: PropagationPolicy,
         bound: Bound | None,
-        fleet: Fleet,
     ) -> tuple[Workload, Decision]:
         refused, demand = "", None
         try:
@@ -158,7 +159,16 @@ class TemplateReconciler:
         )
         if refused:
             return workload, refusal(workload, refused)
-        return workload, schedule(workload, fleet, self._clock.now())
+        fleet = self._federation.fleet_for(workload.placement)
+        return workload, self._with_look(workload, schedule(workload, fleet, self._clock.now()))
+
+    def _with_look(self, workload: Workload, decision: Decision) -> Decision:
+        """Have it looked at again when room may be given back that nobody tells of."""
+        again = self._federation.reservations.again_after
+        if isinstance(decision, Scheduled) or again is None or not counts_room(workload.placement):
+            return decision
+        soonest = min(again, decision.wake_after or again)
+        return replace(decision, wake_after=soonest)
 
     async def _confirm_departures(self, workload: Workload, fleet: Fleet) -> None:
         """Not seeing a cluster is not the same as its being gone: ask the store itself."""
@@ -289,7 +299,7 @@ class TemplateReconciler:
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
         condition = condition_of(decision, generation)
         self._put_condition(manifest, binding.status.conditions, condition)
-        with self._federation.own_writes.writing(stored.key, spec, fleet):
+        with self._federation.writing(stored.key, spec, fleet):
             written = await self._store.update(stored.key, manifest, expected=stored.revision)
             self._federation.wrote(written, fleet)
         return written
@@ -316,7 +326,7 @@ class TemplateReconciler:
             "spec": section(spec),
         }
         self._put_condition(manifest, (), condition_of(decision, 1))
-        with self._federation.own_writes.writing(place, spec, fleet):
+        with self._federation.writing(place, spec, fleet):
             try:
                 written = await self._store.create(place, manifest)
             except AlreadyExists as err:

@@ -4,7 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.member import Member, NodeRoom
+from services.scheduler.core.member import Member
+from services.scheduler.core.room import NodeRoom, Room
 from services.scheduler.core.workload import Workload, default_tolerations
 from shared.api.binding import ClusterReport, TargetCluster
 from shared.api.cluster import Taint
@@ -59,9 +60,9 @@ def _member(chance, name):
         joined=chance.random() < 0.95,
         ready=chance.random() < 0.9,
         leaving=chance.random() < 0.05,
-        nodes=None
+        room=None
         if chance.random() < 0.2
-        else (NodeRoom(count, {"cpu": cpu, "pods": 50 * NANO}),),
+        else Room((NodeRoom(count, {"cpu": cpu, "pods": 50 * NANO}),)),
     )
 
 

@@ -187,6 +187,7 @@ class SchedulerWorld:
         self.federation = Federation(
             self.store.mirror,
             interpreters=self.interpreters,
+            clock=self.clock,
             wake_template=self.woken.append,
             wake_waiting=self.woken.append,
             wake_policy=self.policies_woken.append,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from services.scheduler.core.decision import Scheduled
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.member import Member, NodeRoom
+from services.scheduler.core.member import Member
+from services.scheduler.core.room import NodeRoom, Room
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload, default_tolerations
 from shared.api.binding import ClusterReport, TargetCluster
@@ -46,7 +47,7 @@ rooms = st.none() | st.lists(
         st.integers(0, 9),
     ),
     max_size=2,
-).map(tuple)
+).map(lambda nodes: Room(tuple(nodes)))
 
 
 def members(name):
@@ -57,7 +58,7 @@ def members(name):
         joined=st.integers(0, 9).map(bool),
         ready=st.integers(0, 5).map(bool),
         leaving=st.integers(0, 9).map(lambda number: number == 0),
-        nodes=rooms,
+        room=rooms,
     )
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from services.scheduler.core.affinity import Reach
-from services.scheduler.core.claims import Candidates
+from services.scheduler.core.claims import Candidates, room_for
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.member import requests_of
 from services.scheduler.core.workload import Workload
 
 _NO_ROOM = Rejection(RejectionCode.NO_ROOM, "no room for all replicas")
@@ -26,7 +25,7 @@ def narrow_copies(
     unfit: dict[str, Rejection] = {}
     feasible = []
     demand = workload.demand
-    rooms = fleet.room_for(requests_of(demand.requests)) if demand is not None else {}
+    rooms = room_for(workload, fleet) if demand is not None else {}
     for name in candidates.feasible:
         room = rooms.get(name)
         if demand is None or room is None or name in candidates.staying or room >= demand.count:
