@@ -4,7 +4,7 @@ Proved equal to the one on JetStream by one contract suite (tests/contract/test_
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -36,10 +36,20 @@ class MemoryBus:
         self._logs = {stream.name: MemoryLog(stream) for stream in streams}
         self._handlers: dict[str, list[Handler]] = {}
         self._turn = 0
+        self._on_return: set[Callable[[], None]] = set()
 
     @property
     def connected(self) -> bool:
         return True
+
+    def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._on_return.add(listener)
+        return lambda: self._on_return.discard(listener)
+
+    def interrupt(self) -> None:
+        """As if the connection had been lost and were back, and nothing was under way."""
+        for listener in tuple(self._on_return):
+            listener()
 
     async def publish(self, message: Message, *, expected: int | None = None) -> int:
         headers = dict(message.headers)

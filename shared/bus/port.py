@@ -169,3 +169,11 @@ class Bus(Publisher, LogReader, Requests, Protocol):
 
     @property
     def connected(self) -> bool: ...
+
+    def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call *listener* after each return of the connection; returns the way to stop.
+
+        What a lost connection had under way to `consume` is handed out again only after the
+        consumer's `ack_wait`.
+        """
+        ...

@@ -128,3 +128,15 @@ async def write_versions(store: JetStreamStore, key: ObjectKey, count: int) -> S
 
 def a_deployment(replicas: int) -> Manifest:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": replicas}}
+
+
+async def test_who_asks_is_told_that_the_connection_is_back(
+    nats_server: NatsServer, connection: Connection, bus: JetStreamBus
+) -> None:
+    returns: list[bool] = []
+    stop = bus.on_return(lambda: returns.append(bus.connected))
+    await crash(nats_server, connection)
+    assert returns == [True]
+    stop()
+    await crash(nats_server, connection)
+    assert returns == [True]

@@ -11,6 +11,7 @@ from services.propagator.core.marks import (
     work_generation_of,
 )
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy, encode
+from shared.bus.memory import MemoryBus
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
 from tests.federation import Federation, TestMember, config_map, config_map_key, eventually
@@ -180,6 +181,25 @@ async def test_a_worker_that_takes_over_cares_for_what_it_was_never_told() -> No
                 assert await api.merge(CONFIG_MAPS, "shop", "a", edit)
             await eventually(lambda: value_in(member) == "1")
             await eventually(lambda: reported(federation))
+
+
+async def test_a_worker_that_stands_by_looks_again_and_does_nothing_twice() -> None:
+    bus = MemoryBus()
+    federation = Federation(["eu-1"], bus=bus)
+    member = federation.members["eu-1"]
+    async with federation.serving(), federation.dispatching(), federation.applying() as first:
+        await eventually(lambda: first.workers)
+        async with federation.applying() as second:
+            await eventually(lambda: second.workers)
+            await share(federation)
+            await eventually(lambda: reported(federation))
+            await eventually(lambda: all(one.idle for one in first.workers.values()))
+            listed, applied = (len(member.written(verb)) for verb in ("GET", "PATCH"))
+            bus.interrupt()
+            # It watches the kind from then on.
+            await eventually(lambda: len(member.written("GET")) > listed)
+            await eventually(lambda: all(one.idle for one in second.workers.values()))
+            assert len(member.written("PATCH")) == applied
 
 
 async def test_what_lost_our_label_is_removed_all_the_same() -> None:

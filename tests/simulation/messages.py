@@ -34,6 +34,9 @@ class RemoteBus:
     def connected(self) -> bool:
         return self._line.whole
 
+    def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return self._line.on_heal(listener)
+
     async def publish(self, message: Message, *, expected: int | None = None) -> int:
         sequence: int = await self._line.request(
             f"publish {message.subject}",

@@ -67,7 +67,7 @@ class TrackedObject:
     contest: Contest = field(default_factory=Contest)
     failures: int = 0
     restored: int = 0
-    """The sequence that was found in WORK at the start, until it is delivered too."""
+    """The sequence that was found in WORK by looking there, until it is delivered too."""
     reported: WorkReport | None = None
 
     async def take_arrived(self) -> None:
@@ -94,6 +94,14 @@ class TrackedObject:
             self.failures, self.drift = 0, ""
         self.sequence, self.received = message.sequence, received
         self.message = message if message.body else None
+
+    def restore(self, message: Message, order: WorkOrder) -> None:
+        """Take note of an *order* that lies in WORK; *message* may be delivered yet."""
+        self.take_up(message, self.received)
+        # Read again when its turn is: most were carried out already.
+        self.message = None
+        self.restored, self.pending = message.sequence, True
+        self.read(order)
 
     @property
     def urgency(self) -> Urgency:

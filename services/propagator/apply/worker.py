@@ -1,17 +1,16 @@
 """The worker of one member: its orders in, its objects watched, its reports out.
 
 It holds one record per object. When it starts, WORK tells what must be and STATUS how far its
-predecessor came; only what differs is done again. Now and then it looks into WORK once more: while
-it stood by, another worker was handed orders that it never saw.
+predecessor came; only what differs is done again. Now and then it looks there once more: while it
+stood by, or NATS was away, orders went past it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-import msgspec
 import structlog
 
 from services.propagator.apply.assembly import build_reconciler
@@ -20,18 +19,18 @@ from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reconciler import is_foundation
 from services.propagator.apply.reporter import Reporter
-from services.propagator.apply.reports import DELETED, Reports
+from services.propagator.apply.reports import Reports
+from services.propagator.apply.standing import StandingOrders
 from services.propagator.apply.watches import KindWatches
 from services.propagator.core.observed import LiveObject, is_newer, read_live
 from services.propagator.core.order import rank_of
 from shared.apimachinery.manifest import ObjectKey, encode
-from shared.bus.port import Bus, CaughtUp, Message
-from shared.bus.topology import STATUS, WORK, Stream, worker
+from shared.bus.port import Bus
+from shared.bus.topology import worker
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.controller.turns import Urgency
 from shared.events import subjects
-from shared.events.work import WorkReport, decode_order, decode_report
 from shared.interpreter.registry import InterpreterSource, KindName
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
@@ -58,6 +57,8 @@ class WorkerSettings:
     """How often WORK is read again for orders that went to another worker."""
 
 
+_BREATH_SECONDS = 0.5
+
 BODIES_MAX = 1_000
 """Orders that are kept whole while they wait; of others only the name, and they are read again."""
 
@@ -81,6 +82,7 @@ class MemberWorker:
         self._clock = clock
         self._settings = settings
         self._objects = Objects()
+        self._standing = StandingOrders(cluster, bus, clock, self._objects)
         self._reporter = Reporter(cluster, bus, clock, settings.report_interval)
         self._reports = Reports(cluster, self._reporter, clock, interpreters)
         # Foundations in hand; whatever arrives meanwhile is parked behind them.
@@ -101,22 +103,18 @@ class MemberWorker:
         )
 
     async def run(self) -> None:
-        await self._restore()
+        await self._standing.read()
         async with asyncio.TaskGroup() as group:
             watches = KindWatches(self._cluster, self._api, self, self._clock, group)
             autoscalers = Autoscalers(
                 self._cluster, self._api, self._clock, group, self._on_autoscaler
             )
             self._controller = self._build(watches, autoscalers)
-            for tracked in sorted(self._objects, key=_rank):
-                if tracked.kind is not None:
-                    watches.ensure(tracked.kind)
-                    autoscalers.ensure(tracked.kind)
-                if tracked.pending or tracked.suspect or tracked.contest.is_on:
-                    self._hand_over(tracked.key)
+            self._take_on(self._objects, watches, autoscalers)
             group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
             group.create_task(self._reporter.run(), name=f"report-{self._cluster}")
-            group.create_task(self._resync(), name=f"resync-{self._cluster}")
+            resync = self._resync(watches, autoscalers)
+            group.create_task(resync, name=f"resync-{self._cluster}")
             await self._consume()
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
@@ -190,82 +188,35 @@ class MemberWorker:
         tracked = self._objects.get(key)
         return tracked.urgency if tracked is not None else Urgency.CHANGE
 
-    async def _restore(self) -> None:
-        """Learn what is ordered and what was reported: the state a predecessor left."""
-        async with self._snapshot(WORK, subjects.WORK) as messages:
-            async for message in messages:
-                self._restore_order(message)
-        async with self._snapshot(STATUS, subjects.STATUS) as messages:
-            async for message in messages:
-                self._restore_report(message)
+    def _take_on(
+        self, found: Iterable[TrackedObject], watches: KindWatches, autoscalers: Autoscalers
+    ) -> None:
+        """Watch what was found in WORK, and begin with what is left to do."""
+        for tracked in sorted(found, key=_rank):
+            if tracked.kind is not None:
+                watches.ensure(tracked.kind)
+                autoscalers.ensure(tracked.kind)
+            if tracked.pending or tracked.suspect or tracked.contest.is_on:
+                self._hand_over(tracked.key)
 
-    @asynccontextmanager
-    async def _snapshot(self, stream: Stream, prefix: str) -> AsyncIterator[AsyncIterator[Message]]:
-        subject = f"{prefix}.{subjects.encode_token(self._cluster)}.>"
-        async with self._bus.follow(stream, [subject]) as messages:
+    async def _resync(self, watches: KindWatches, autoscalers: Autoscalers) -> None:
+        """Look into WORK again now and then, and when the connection was lost.
 
-            async def until_caught_up() -> AsyncIterator[Message]:
-                async for message in messages:
-                    if isinstance(message, CaughtUp):
-                        return
-                    yield message
-
-            yield until_caught_up()
-
-    def _restore_order(self, message: Message) -> None:
+        What was on its way to us then would come only after half a minute.
+        """
+        returned = asyncio.Event()
+        stop = self._bus.on_return(returned.set)
         try:
-            _, key = subjects.parse_member_subject(message.subject)
-            order = decode_order(message.body)
-        except (ValueError, msgspec.DecodeError):
-            # The consumer will hand it out too, and set it aside with the reason.
-            return
-        tracked = self._objects.track(key)
-        tracked.sequence = tracked.restored = message.sequence
-        tracked.read(order)
-
-    def _restore_report(self, message: Message) -> None:
-        try:
-            _, key = subjects.parse_member_subject(message.subject)
-            report = decode_report(message.body)
-        except (ValueError, msgspec.DecodeError):
-            return
-        tracked = self._objects.get(key)
-        if tracked is None:
-            return
-        tracked.reported = report
-        if report.generation == tracked.sequence and (report.applied or report.reason == DELETED):
-            self._restore_done(tracked, report)
-
-    def _restore_done(self, tracked: TrackedObject, report: WorkReport) -> None:
-        if tracked.deleted:
-            if not report.present:
-                self._objects.drop(tracked)
-            return
-        tracked.delegated = report.replicas_owner == "Member"
-        # Whether it still does was not watched meanwhile.
-        tracked.pending = tracked.suspect = tracked.delegated
-        tracked.applied = report.generation
-        tracked.baseline = report.fields_digest
-        if report.drift is not msgspec.UNSET:
-            tracked.resume(report.drift, self._clock.monotonic())
-
-    async def _resync(self) -> None:
-        while True:
-            await self._clock.sleep(self._settings.resync.total_seconds())
-            async with self._snapshot(WORK, subjects.WORK) as messages:
-                async for message in messages:
-                    self._compare(message)
-
-    def _compare(self, message: Message) -> None:
-        """Take up an order that is newer than what is known; it is read again when its turn is."""
-        try:
-            _, key = subjects.parse_member_subject(message.subject)
-        except ValueError:
-            return
-        tracked = self._objects.track(key)
-        if tracked.sequence < message.sequence and not (tracked.arrived or tracked.message):
-            tracked.pending = True
-            self._hand_over(key)
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.resync.total_seconds()):
+                        await returned.wait()
+                returned.clear()
+                # What is delivered now need not be read.
+                await self._clock.sleep(_BREATH_SECONDS)
+                self._take_on(await self._standing.read(), watches, autoscalers)
+        finally:
+            stop()
 
     async def _consume(self) -> None:
         async with self._bus.consume(worker(self._cluster)) as deliveries:

@@ -1,7 +1,7 @@
 """The whole bus on one connection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
@@ -37,6 +37,9 @@ class JetStreamBus:
     @property
     def connected(self) -> bool:
         return self._connection.connected
+
+    def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return self._connection.on_reconnect(listener)
 
     async def publish(self, message: Message, *, expected: int | None = None) -> int:
         return await self._connection.publish(
