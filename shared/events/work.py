@@ -74,7 +74,7 @@ class WorkReport(
 
     `generation` is that of the order it speaks of. `applied` is False with `reason` (PascalCase)
     and `message` while the member does not hold what was ordered; `present` says whether the
-    object exists there at all, so a tombstone is fulfilled when it is False.
+    object exists there, as far as is known: see `is_removed`.
     `status` is the member object's own, as the interpreter reflects it; empty until the member's
     controllers have looked at what was applied. `replicas_owner` is Member where somebody there
     decides how many run. `drift` is what stands of it, and absent where there is none.
@@ -97,6 +97,11 @@ class WorkReport(
     fields_digest: str = ""
     replicas_owner: Literal["Hanse", "Member"] = "Hanse"
     drift: DriftReport | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether it fulfils a tombstone. One that was not carried out knows of nothing gone."""
+        return self.applied and not self.present
 
 
 _decode_order = msgspec.json.Decoder(WorkOrder).decode

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from aiohttp import web
+
 from services.propagator.core.marks import (
     MANAGED_LABEL,
     WORK_GENERATION,
@@ -220,6 +222,28 @@ async def test_what_lost_our_label_is_removed_all_the_same() -> None:
         async with federation.applying():
             await eventually(lambda: not member.get("configmaps", "a"))
             assert member.get("namespaces", "shop", "")
+
+
+async def test_who_may_not_look_says_of_nothing_that_it_is_gone() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+
+    async def fail(_method: str, path: str) -> None:
+        if path.endswith("/a"):
+            raise web.HTTPInternalServerError
+
+    async def refused() -> bool:
+        report = await federation.report("eu-1", A)
+        return report is not None and not report.applied and report.present
+
+    async with federation.serving(), federation.dispatching():
+        async with federation.applying():
+            binding = await share(federation)
+            await eventually(lambda: reported(federation))
+        member.answers_after = fail
+        await federation.delete(binding)
+        async with federation.applying():
+            await eventually(refused)
 
 
 async def test_two_dispatchers_agree_that_nothing_is_left() -> None:

@@ -30,7 +30,7 @@ def is_over(order: WorkOrder, sequence: int, report: WorkReport | None) -> bool:
     """Whether a member was told to drop the object and has done so."""
     if not order.is_tombstone or report is None:
         return False
-    return report.generation == sequence and not report.present
+    return report.generation == sequence and report.is_removed
 
 
 def work_manifest(

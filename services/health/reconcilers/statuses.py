@@ -217,7 +217,7 @@ class ReportTable:
             return
         if headers and TRACEPARENT in headers:
             self._traces[template] = headers
-        if report.applied and not report.present:
+        if report.is_removed:
             # A tombstone fulfilled: there is nothing to report on any more.
             self._reports.get(template, {}).pop(cluster, None)
             if not self._reports.get(template, True):

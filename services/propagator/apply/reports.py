@@ -121,7 +121,8 @@ class Reports:
         self._report(
             tracked,
             applied=False,
-            present=tracked.seen is not None or taken,
+            # Whoever could not look whether there is something to remove says that there is.
+            present=tracked.seen is not None or taken or tracked.deleted,
             reason=err.reason,
             message=message,
             health=before.health if before is not None else "Unknown",

@@ -89,7 +89,7 @@ class StandingOrders:
     def _take_outcome(self, tracked: TrackedObject, report: WorkReport) -> None:
         """The order was carried out, by a predecessor or by whoever is on duty."""
         if tracked.deleted:
-            if not report.present:
+            if report.is_removed:
                 self._objects.drop(tracked)
             return
         tracked.delegated = report.replicas_owner == "Member"

@@ -76,7 +76,7 @@ class WorkPublisher:
                 self._confirmed.pop((key, cluster), None)
             return gone
         report = decode_report(message.body)
-        if report.generation != held.sequence or report.present:
+        if report.generation != held.sequence or not report.is_removed:
             return False
         self._confirmed[key, cluster] = held.sequence
         await self._purge(key, cluster, held.sequence, message)
