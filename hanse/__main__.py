@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, dead_letters, interpreter, render
+from hanse import commands, dead_letters, health, interpreter, render
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
         _add_object,
     )
+    _add_health(subcommands.add_parser("health", help="show members as each observer sees them"))
     dead = subcommands.add_parser("dead", help="see what could not be processed, and why")
     _add_dead(dead.add_subparsers(required=True, metavar="VERB"))
     _add_retry(subcommands.add_parser("retry", help="have it tried again"))
@@ -59,6 +60,13 @@ def _add_retry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     _add_hub(parser)
     parser.set_defaults(run=dead_letters.retry)
+
+
+def _add_health(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("clusters", nargs="*", type=_name, metavar="CLUSTER", help="those alone")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_hub(parser)
+    parser.set_defaults(run=health.run)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

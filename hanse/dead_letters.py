@@ -2,14 +2,12 @@
 
 import argparse
 import sys
-from typing import TypeVar
 
 import msgspec
-import uvloop
 
+from hanse.asking import ask_hub, table_lines
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind
-from shared.errors import HanseError
 from shared.events.dead_letters import (
     DeadLetter,
     DeadLetterList,
@@ -17,10 +15,7 @@ from shared.events.dead_letters import (
     RetriedDeadLetters,
     RetryDeadLetters,
 )
-from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
-from shared.telemetry.setup import configure_logs
 
 _LISTS = ResourceType(
     GroupVersionKind.parse(API_VERSION, "DeadLetterList"), "deadletters", namespaced=False
@@ -29,12 +24,10 @@ _RETRIES = ResourceType(
     GroupVersionKind.parse(API_VERSION, "DeadLetterRetry"), "deadletterretries", namespaced=False
 )
 
-Answer = TypeVar("Answer", bound=msgspec.Struct)
-
 
 def list_letters(options: argparse.Namespace) -> int:
     """Show all letters, or with an id that one whole."""
-    found = _asked(options, _LISTS, ListDeadLetters(id=options.id or ""), DeadLetterList)
+    found = ask_hub(options, _LISTS, ListDeadLetters(id=options.id or ""), DeadLetterList)
     if found is None:
         return 1
     if options.id and not found.letters:
@@ -55,7 +48,7 @@ def retry(options: argparse.Namespace) -> int:
         sys.stderr.write("name the letters to try again, or say --all\n")
         return 2
     asked = RetryDeadLetters(ids=tuple(options.ids), all=options.all)
-    found = _asked(options, _RETRIES, asked, RetriedDeadLetters)
+    found = ask_hub(options, _RETRIES, asked, RetriedDeadLetters)
     if found is None:
         return 1
     if options.json:
@@ -72,36 +65,14 @@ def retry(options: argparse.Namespace) -> int:
     return 1 if found.unknown else 0
 
 
-def _asked(
-    options: argparse.Namespace, kind: ResourceType, asked: msgspec.Struct, answer: type[Answer]
-) -> Answer | None:
-    """None where the hub could not be asked; why is on stderr."""
-    configure_logs("hanse", "error")
-    try:
-        return uvloop.run(_ask(options, kind, asked, answer))
-    except (HanseError, OSError) as err:
-        sys.stderr.write(f"{err}\n")
-        return None
-
-
-async def _ask(
-    options: argparse.Namespace, kind: ResourceType, asked: msgspec.Struct, answer: type[Answer]
-) -> Answer:
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
-        return msgspec.convert(await hub.create(kind, "", msgspec.to_builtins(asked)), answer)
-
-
 def _print_table(found: DeadLetterList) -> None:
     if not found.letters:
         print("there are no dead letters")
         return
     rows = [("ID", "ATTEMPTS", "WHAT", "REASON")]
     rows += [(one.id, str(one.attempts), one.subject, one.reason) for one in found.letters]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        print("  ".join([*cells, row[3]]))
+    for line in table_lines(rows):
+        print(line)
     if found.more:
         print(f"and {found.more} more")
 

@@ -7,6 +7,7 @@ HanseError
 │  ├─ RevisionAhead        a reader asked for a state that nothing has led to yet
 │  ├─ OutcomeUnknown       a write was sent and not answered: it may have happened
 │  ├─ MemberUnreachable    no answer from a member's API in time
+│  │  └─ MemberUntrusted   it answers, and our trust or its certificate is wrong
 │  └─ MemberThrottled      the member asks for patience (429, 503)
 └─ TerminalError           trying again cannot help; carries a PascalCase `reason`
    ├─ AlreadyExists
@@ -58,6 +59,10 @@ class OutcomeUnknown(RetryableError):
 
 class MemberUnreachable(RetryableError):
     """A member's API server could not be reached or did not answer before the deadline."""
+
+
+class MemberUntrusted(MemberUnreachable):
+    """What answers shows no certificate that our credentials trust, or does not take ours."""
 
 
 class MemberThrottled(RetryableError):

@@ -2,6 +2,6 @@
 
 owns: `Cluster` conditions, taints, capacity; status of bindings and templates
 reads: `Cluster`, `ResourceBinding`, templates; sealed credentials
-consumes: STATUS; HEALTH; probes of members
-publishes: HEALTH; facts: cluster became unreachable, cluster recovered
+consumes: STATUS; HEALTH; probes of members; the request `hanse.api.health`
+publishes: HEALTH; facts: every verdict on a cluster, cluster tainted
 """

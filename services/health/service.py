@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 
+from services.health.reconcilers.door import HealthDoor
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.probing import Connect, Probing
 from services.health.reconcilers.statuses import (
@@ -18,6 +19,7 @@ from services.health.reconcilers.verdicts import (
     ObservationFollower,
     ObservationTable,
     VerdictReconciler,
+    brake_of,
 )
 from services.health.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
@@ -39,7 +41,8 @@ from shared.store.port import UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
 # A probe must never wait behind the pages of a large list.
-_LIMITS = MemberLimits(connections=4)
+# Late answers are waited for beside the next probes.
+_LIMITS = MemberLimits(connections=8)
 
 
 async def serve(settings: Settings) -> None:
@@ -111,11 +114,12 @@ class Health:
             bus, store.mirror, key=key, connect=connect, clock=clock, settings=settings
         )
         # 2. Judge: the words of all observers become the status of a Cluster.
-        words = ObservationTable()
+        words = ObservationTable(brake_of(settings))
         self._verdicts: Controller[str] = Controller(
             "verdict", VerdictReconciler(store, bus, words, clock=clock, settings=settings)
         )
         self._words = ObservationFollower(bus, words, store.mirror, self._verdicts.wake)
+        self._door = HealthDoor(bus, store.mirror, words, clock)
         # 3. Fold: the reports of all members become the status of binding and template.
         reports = ReportTable()
         loop = LoopSettings(workers=settings.fold_workers)
@@ -137,6 +141,7 @@ class Health:
             "probing": self._probing.run,
             "observations": lambda: self._words.run(self.observations_known.set),
             "verdicts": self._judge,
+            "door": self._answer,
             "reports": lambda: self._reports.run(self.reports_known.set),
             "statuses": self._fold,
             "resync": self._wake_all_for_ever,
@@ -153,6 +158,10 @@ class Health:
         await self.observations_known.wait()
         self._verdicts.watch(self._store.mirror, CLUSTERS, lambda change: [change.stored.key.name])
         await self._verdicts.run()
+
+    async def _answer(self) -> None:
+        await self.observations_known.wait()
+        await self._door.run()
 
     async def _fold(self) -> None:
         await self.reports_known.wait()

@@ -24,11 +24,24 @@ class Settings:
     observer: str = "hub"
     """By whose eyes this process sees; observers of one name overwrite each other's words."""
 
+    region: str = ""
+    """Where those eyes are; for people."""
+
+    standby_delay: timedelta = timedelta(seconds=3)
+    """How long a verdict may be missing before a process writes it that is not the first by name
+    of those that look."""
+
     probe_interval: timedelta = timedelta(seconds=5)
     """From the start of one probe of a member to the next."""
 
     probe_deadline: timedelta = timedelta(seconds=3)
     """How long a member may take to answer a probe."""
+
+    patience: timedelta = timedelta(seconds=15)
+    """How late an answer may come and still be one: then the member is slow, not silent."""
+
+    slow_limit: timedelta = timedelta(seconds=1)
+    """Of a member whose quickest answer takes so long it is said that it is slow."""
 
     failures: int = 3
     """Probes in a row without an answer before a member counts as unreachable."""

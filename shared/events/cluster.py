@@ -11,11 +11,6 @@ import msgspec
 from shared.api.cluster import Capacity
 from shared.errors import MalformedEvent
 
-JOINED = "joined"
-LEFT = "left"
-BECAME_UNREACHABLE = "became-unreachable"
-RECOVERED = "recovered"
-
 
 class Reach(StrEnum):
     """What an observer, or all of them together, make of a member."""
@@ -37,7 +32,8 @@ class Observation(
 ):
     """`failures` counts probes in a row without a good answer; times are RFC 3339.
 
-    `refusal` says what the member, though reachable, did not let us read.
+    `refusal` says what the member, though reachable, did not let us read. `region` is the
+    observer's. `throttled`: the member asked for fewer requests, which is an answer.
     """
 
     cluster: str
@@ -49,6 +45,17 @@ class Observation(
     latency_milliseconds: int | None = None
     capacity: Capacity | None = None
     refusal: str = ""
+    region: str = ""
+    throttled: bool = False
+
+
+class ObserverWord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one observer said of a member when a verdict was passed: its evidence."""
+
+    observer: str
+    region: str = ""
+    reach: Reach
+    message: str = ""
 
 
 class ClusterFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -71,16 +78,42 @@ class ClusterLeft(ClusterFact, frozen=True, kw_only=True, tag="cluster.left.v1")
     """Its registration and credentials are gone; what runs there runs on."""
 
 
-class ClusterBecameUnreachable(
-    ClusterFact, frozen=True, kw_only=True, tag="cluster.became-unreachable.v1"
-):
+class ClusterVerdict(ClusterFact, frozen=True, kw_only=True):
+    """The verdict on a member changed; `evidence` is what each observer said then."""
+
     message: str = ""
+    evidence: tuple[ObserverWord, ...] = ()
+
+
+class ClusterSuspected(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.suspected.v1"):
+    """Too few observers reach it to be sure, or to be sure that it is gone: nothing moves."""
+
+
+class ClusterBecameNotReady(
+    ClusterVerdict, frozen=True, kw_only=True, tag="cluster.became-not-ready.v1"
+):
+    """It answers, and says that it is not ready: nothing new goes there."""
+
+
+class ClusterRefusedCredentials(
+    ClusterVerdict, frozen=True, kw_only=True, tag="cluster.refused-credentials.v1"
+):
+    """It answers, and does not let us in: nothing new goes there."""
+
+
+class ClusterBecameUnreachable(
+    ClusterVerdict, frozen=True, kw_only=True, tag="cluster.became-unreachable.v1"
+):
     tainted: bool = True
     """False while the brake holds: too much of the fleet seems gone at once."""
 
 
-class ClusterRecovered(ClusterFact, frozen=True, kw_only=True, tag="cluster.recovered.v1"):
-    message: str = ""
+class ClusterTainted(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.tainted.v1"):
+    """It is unreachable and tainted NoExecute: what does not tolerate that leaves."""
+
+
+class ClusterRecovered(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.recovered.v1"):
+    """It was unreachable, and is well again."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -102,3 +135,8 @@ def decode_observation(body: bytes) -> Observation:
 def fact_type(fact: ClusterFact) -> str:
     """Return the type as envelopes write it: `cluster.joined.v1`."""
     return str(fact.__struct_config__.tag)
+
+
+def past_tense_of(fact: ClusterFact) -> str:
+    """`joined`: the third word of the subject."""
+    return fact_type(fact).split(".")[1]

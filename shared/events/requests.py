@@ -18,6 +18,8 @@ API_DELETE = "hanse.api.delete"
 API_DEAD_LIST = "hanse.api.deadletters.list"
 API_DEAD_RETRY = "hanse.api.deadletters.retry"
 """Answered by what `shared/events/dead_letters.py` says."""
+API_HEALTH = "hanse.api.health"
+"""Answered by a `FleetHealth` (`shared/events/fleet_health.py`)."""
 API_RENDER = "hanse.api.render"
 """Answered by a `Rendering` (`shared/events/rendering.py`)."""
 

@@ -7,7 +7,13 @@ from datetime import timedelta
 import aiohttp
 import msgspec
 
-from shared.errors import HanseError, MemberRefused, MemberThrottled, MemberUnreachable
+from shared.errors import (
+    HanseError,
+    MemberRefused,
+    MemberThrottled,
+    MemberUnreachable,
+    MemberUntrusted,
+)
 
 _TEXT_MAX = 200
 _MESSAGE_MAX = 1_000
@@ -47,7 +53,7 @@ class translated:  # noqa: N801 - reads as a statement; a class, for it is on th
                 f"member {self._name} did not answer before the deadline"
             ) from err
         if isinstance(err, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-            raise MemberUnreachable(f"member {self._name}: {_tls_words(err)}") from err
+            raise MemberUntrusted(f"member {self._name}: {_tls_words(err)}") from err
         if isinstance(err, aiohttp.ClientError | OSError):
             raise MemberUnreachable(
                 f"member {self._name} cannot be reached: {_words(err)}"

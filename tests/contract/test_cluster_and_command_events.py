@@ -9,11 +9,16 @@ import pytest
 from shared.api.cluster import Capacity, NodeClass
 from shared.errors import MalformedEvent
 from shared.events.cluster import (
+    ClusterBecameNotReady,
     ClusterBecameUnreachable,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
+    ClusterRefusedCredentials,
+    ClusterSuspected,
+    ClusterTainted,
     Observation,
+    ObserverWord,
     Reach,
     decode_observation,
     encode_event,
@@ -30,6 +35,13 @@ from shared.events.commands import (
 EVENTS = Path(__file__).parent / "events"
 AT = "2026-03-01T12:00:00.000000Z"
 PLACE = {"cluster": "eu-1", "occurred_at": AT, "region": "eu-central", "provider": "hansa"}
+TOLD = {
+    **PLACE,
+    "message": "hub: no answer",
+    "evidence": (
+        ObserverWord(observer="hub", region="eu", reach=Reach.UNREACHABLE, message="no answer"),
+    ),
+}
 ASKED = {
     "id": "0b7a3a1e",
     "source": "ops/release",
@@ -52,11 +64,16 @@ OBSERVED = Observation(
         allocatable={"cpu": "4"},
         node_classes=(NodeClass(count=1, free={"cpu": "3"}),),
     ),
+    region="eu",
 )
 FACTS = [
     ClusterJoined(**PLACE, id="6a0e2f6c-3f52-4d0e-9d58-2a2c0d6f9a10", kubernetes_version="v1.31.2"),
     ClusterLeft(**PLACE),
-    ClusterBecameUnreachable(**PLACE, message="hub: no answer"),
+    ClusterSuspected(**TOLD),
+    ClusterBecameNotReady(**TOLD),
+    ClusterRefusedCredentials(**TOLD),
+    ClusterBecameUnreachable(**TOLD),
+    ClusterTainted(**TOLD),
     ClusterRecovered(**PLACE),
 ]
 ANSWERS = [

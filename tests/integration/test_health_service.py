@@ -57,9 +57,11 @@ async def ground(
 
 
 @asynccontextmanager
-async def running(store: ObjectStore, bus: Bus, members: Members) -> AsyncIterator[None]:
+async def running(
+    store: ObjectStore, bus: Bus, members: Members, settings: Settings = QUICK
+) -> AsyncIterator[None]:
     health = Health(
-        store, bus, key=KEY, connect=members.connect, clock=SystemClock(), settings=QUICK
+        store, bus, key=KEY, connect=members.connect, clock=SystemClock(), settings=settings
     )
     tasks = [asyncio.create_task(run(), name=name) for name, run in health.tasks.items()]
     try:

@@ -10,7 +10,7 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
-from shared.errors import MemberRefused, MemberUnreachable
+from shared.errors import MemberRefused, MemberUnreachable, MemberUntrusted
 from shared.events import subjects
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
@@ -41,6 +41,7 @@ class WatchedMember:
         self.uid = uid
         self.version = version
         self.state = "well"
+        self.answers_after = 0.0
         self.kinds = list(KINDS)
         self.allowed = True
         self.nodes: tuple[Manifest, ...] = (NODE,)
@@ -48,11 +49,14 @@ class WatchedMember:
     def _stand(self) -> None:
         if self.state == "silent":
             raise MemberUnreachable("no answer")
+        if self.state == "untrusted":
+            raise MemberUntrusted("the certificate is another's")
         if self.state == "refusing":
             raise MemberRefused("Unauthorized", reason="Unauthorized", status=401)
 
     async def read(self, path: str, *, deadline_seconds: float) -> bytes:
         assert deadline_seconds > 0
+        await asyncio.sleep(self.answers_after)
         self._stand()
         return b'{"gitVersion": "%s"}' % self.version.encode() if path == "/version" else b"ok"
 

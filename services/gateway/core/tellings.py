@@ -13,11 +13,15 @@ import msgspec
 from shared.api.meta import API_VERSION, GROUP
 from shared.apimachinery.manifest import Manifest, ObjectKey, uid_of
 from shared.events.cluster import (
+    ClusterBecameNotReady,
     ClusterBecameUnreachable,
     ClusterFact,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
+    ClusterRefusedCredentials,
+    ClusterSuspected,
+    ClusterTainted,
 )
 from shared.events.drift import (
     DriftContested,
@@ -63,7 +67,11 @@ Fact = (
     | DriftSettled
     | ClusterJoined
     | ClusterLeft
+    | ClusterSuspected
+    | ClusterBecameNotReady
+    | ClusterRefusedCredentials
     | ClusterBecameUnreachable
+    | ClusterTainted
     | ClusterRecovered
     | AnyRolloutFact
 )
@@ -222,6 +230,16 @@ def _of_cluster(fact: ClusterFact) -> Telling:
             return Telling(about, "health", "Unreachable", f"{fact.message}{held}", warning=True)
         case ClusterRecovered():
             return Telling(about, "health", "Recovered", fact.message or "it answers again")
+        case ClusterSuspected():
+            message = f"{fact.message}; what runs there stays as it is"
+            return Telling(about, "health", "Suspect", message, warning=True)
+        case ClusterBecameNotReady():
+            return Telling(about, "health", "NotReady", fact.message, warning=True)
+        case ClusterRefusedCredentials():
+            return Telling(about, "health", "CredentialsRefused", fact.message, warning=True)
+        case ClusterTainted():
+            message = f"{fact.message}; what does not tolerate that leaves it"
+            return Telling(about, "health", "Tainted", message, warning=True)
     return Telling(about, "registry", "Left", "left the federation")
 
 

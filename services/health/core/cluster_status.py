@@ -1,8 +1,8 @@
 """The part of `Cluster.status` that health writes, and when it is worth writing.
 
-Health owns the conditions Ready, CredentialsAccepted and FailoverHeld, the taints, the capacity,
-`observedTime` and the latency. A time alone, or a latency that moved a little, is no reason to
-write.
+Health owns the conditions Ready, FailoverHeld and those of `side_conditions`, the taints, the
+capacity, `observedTime` and the latency. A time alone, or a latency that moved a little, is no
+reason to write.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from services.health.core.panel import NOBODY, Panel
 from services.health.core.room_news import room_to_tell
+from services.health.core.side_conditions import with_agreement, with_credentials, with_slow
 from services.health.core.taints import taints_after
 from services.health.core.verdict import Verdict
 from shared.api.cluster import READY, ClusterStatus
@@ -21,12 +23,13 @@ from shared.api.meta import Condition, section
 from shared.clock import format_time, parse_time
 from shared.events.cluster import Observation, Reach
 
-CREDENTIALS_ACCEPTED = "CredentialsAccepted"
 FAILOVER_HELD = "FailoverHeld"
 
 REACHABLE = "Reachable"
 RECOVERED = "Recovered"
 """Reason of Ready: it was not reachable before, and is again."""
+RETURNING = "Returning"
+"""Reason of Ready: it was unreachable, and some observers reach it again, but too few."""
 NO_OBSERVATION = "NoObservation"
 
 _READY: dict[Reach, tuple[str, str]] = {
@@ -34,8 +37,10 @@ _READY: dict[Reach, tuple[str, str]] = {
     Reach.NOT_READY: ("False", str(Reach.NOT_READY)),
     Reach.CREDENTIALS_REFUSED: ("False", str(Reach.CREDENTIALS_REFUSED)),
     Reach.UNREACHABLE: ("False", str(Reach.UNREACHABLE)),
+    Reach.SUSPECT: ("Unknown", str(Reach.SUSPECT)),
     Reach.UNKNOWN: ("Unknown", NO_OBSERVATION),
 }
+_GONE = frozenset({str(Reach.UNREACHABLE), RETURNING})
 # A latency is written when it has at least doubled or halved, and by more than this.
 _LATENCY_STEP_MILLISECONDS = 10
 
@@ -46,6 +51,8 @@ class Assessment:
 
     verdict: Verdict
     observations: Sequence[Observation]
+    panel: Panel = NOBODY
+    slow_limit: timedelta = timedelta(seconds=1)
     held: str = ""
     """Why no taint is added; empty while the brake is off."""
 
@@ -58,6 +65,7 @@ def reach_of(status: ClusterStatus) -> Reach:
     if ready.status == "True":
         return Reach.REACHABLE
     known = {reason: reach for reach, (_, reason) in _READY.items()}
+    known[RETURNING] = Reach.SUSPECT
     return known.get(ready.reason, Reach.UNKNOWN)
 
 
@@ -68,10 +76,15 @@ def is_silent(status: ClusterStatus) -> bool:
 def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> ClusterStatus:
     """Return *status* with health's part of it as *found* says."""
     moment = format_time(now)
+    verdict, words = found.verdict, found.observations
+    # One lost probe is no news.
+    reach = Reach.UNKNOWN if _is_passing(verdict) else verdict.reach
     conditions = status.conditions
-    if found.verdict.reach in _READY:
-        conditions = _with_ready(conditions, found.verdict, moment)
-    conditions = _with_credentials(conditions, found, moment)
+    if not _is_passing(verdict):
+        conditions = _with_ready(conditions, verdict, moment)
+    conditions = with_credentials(conditions, words, verdict, now=moment)
+    conditions = with_agreement(conditions, verdict, found.panel, now=moment)
+    conditions = with_slow(conditions, words, found.slow_limit, now=moment)
     if found.held:
         held = Condition(
             type=FAILOVER_HELD, status="True", reason="TooManyMembersGone", message=found.held
@@ -79,21 +92,25 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
         conditions = with_condition(conditions, held, now=moment)
     else:
         conditions = without_condition(conditions, FAILOVER_HELD)
-    seen = [each for each in found.observations if each.reach is Reach.REACHABLE]
+    seen = [each for each in words if each.reach is Reach.REACHABLE]
     latencies = [
         each.latency_milliseconds for each in seen if each.latency_milliseconds is not None
     ]
-    rooms = [each for each in found.observations if each.capacity is not None]
+    rooms = [each for each in words if each.capacity is not None]
     newest = max(rooms, key=lambda each: each.observed_time, default=None)
     return msgspec.structs.replace(
         status,
         conditions=conditions,
-        taints=taints_after(found.verdict.reach, status.taints, now=moment, held=bool(found.held)),
+        taints=taints_after(reach, status.taints, now=moment, held=bool(found.held)),
         capacity=room_to_tell(status.capacity, newest.capacity if newest else None, now=now),
         latency_milliseconds=min(latencies, default=status.latency_milliseconds),
         # The time of the last good look: it stands still while the member is silent.
         observed_time=max((each.observed_time for each in seen), default=status.observed_time),
     )
+
+
+def _is_passing(verdict: Verdict) -> bool:
+    return verdict.reach is Reach.SUSPECT and not verdict.lasting
 
 
 def _with_ready(
@@ -106,7 +123,9 @@ def _with_ready(
         # What an observer says from probe to probe is of no interest while all is well.
         if old.status == "True":
             return conditions
-        reason = RECOVERED if old.reason == Reach.UNREACHABLE else REACHABLE
+        reason = RECOVERED if old.reason in _GONE else REACHABLE
+    if verdict.reach is Reach.SUSPECT and old is not None and old.reason in _GONE:
+        reason = RETURNING
     same = old is not None and (old.status, old.reason) == (status, reason)
     if old is not None and same:
         return conditions
@@ -114,32 +133,6 @@ def _with_ready(
         type=READY, status=status, reason=reason, message=message, last_transition_time=moment
     )
     return (*without_condition(conditions, READY), ready)
-
-
-def _with_credentials(
-    conditions: tuple[Condition, ...], found: Assessment, moment: str
-) -> tuple[Condition, ...]:
-    refusals = [each.refusal for each in found.observations if each.refusal]
-    reach = found.verdict.reach
-    if refusals:
-        new = Condition(
-            type=CREDENTIALS_ACCEPTED, status="False", reason="Forbidden", message=refusals[0]
-        )
-    elif reach is Reach.CREDENTIALS_REFUSED:
-        new = Condition(
-            type=CREDENTIALS_ACCEPTED,
-            status="False",
-            reason="Unauthorized",
-            message=found.verdict.message,
-        )
-    elif reach is Reach.REACHABLE:
-        new = Condition(type=CREDENTIALS_ACCEPTED, status="True", reason="Accepted")
-    else:
-        return conditions
-    old = find_condition(conditions, CREDENTIALS_ACCEPTED)
-    if old is not None and (old.status, old.reason) == (new.status, new.reason):
-        return conditions
-    return with_condition(conditions, new, now=moment)
 
 
 def is_worth_writing(

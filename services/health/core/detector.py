@@ -18,6 +18,8 @@ class Outcome(Enum):
     NOT_READY = auto()
     REFUSED = auto()
     SILENT = auto()
+    OVERDUE = auto()
+    """No answer before the deadline; it is still waited for."""
 
 
 _BELIEF = {
@@ -25,7 +27,9 @@ _BELIEF = {
     Outcome.NOT_READY: Reach.NOT_READY,
     Outcome.REFUSED: Reach.CREDENTIALS_REFUSED,
     Outcome.SILENT: Reach.UNREACHABLE,
+    Outcome.OVERDUE: Reach.UNREACHABLE,
 }
+_NO_ANSWER = (Outcome.SILENT, Outcome.OVERDUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +61,15 @@ class Detector:
 
     def after(self, outcome: Outcome, thresholds: Thresholds) -> "Detector":
         """Return the detector after one more probe."""
-        reached, silent = outcome is Outcome.REACHED, outcome is Outcome.SILENT
+        reached, silent = outcome is Outcome.REACHED, outcome in _NO_ANSWER
+        # Whether it breaks a row is known when the answer comes, or does not.
+        overdue = outcome is Outcome.OVERDUE
         counted = Detector(
             belief=self.belief,
             failures=0 if reached else self.failures + 1,
             silences=self.silences + 1 if silent else 0,
-            answers=0 if silent else self.answers + 1,
-            successes=self.successes + 1 if reached else 0,
+            answers=self.answers if overdue else 0 if silent else self.answers + 1,
+            successes=self.successes if overdue else self.successes + 1 if reached else 0,
         )
         if counted._sure(outcome, thresholds):
             return replace(counted, belief=_BELIEF[outcome])
@@ -73,11 +79,15 @@ class Detector:
         if outcome is Outcome.REACHED:
             # A member never seen before has nothing to come back from.
             return self.belief is Reach.UNKNOWN or self.successes >= thresholds.successes
-        if outcome is Outcome.SILENT:
+        if outcome in _NO_ANSWER:
             return self.silences >= thresholds.failures
         if self.belief is Reach.UNREACHABLE:
             return self.answers >= thresholds.successes
         return self.failures >= thresholds.failures
+
+    def given_up(self) -> "Detector":
+        """Return the detector after an overdue answer did not come."""
+        return replace(self, answers=0, successes=0)
 
 
 def resumed(reach: Reach) -> Detector:

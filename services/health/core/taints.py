@@ -1,7 +1,8 @@
 """Which taints a verdict puts on a member.
 
 Unreachable: nothing new goes there, and what is there may leave once tolerations run out. Not ready
-or refusing us: nothing new, but nobody leaves. Suspect and Unknown change nothing.
+or refusing us: nothing new, but nobody leaves. Suspect: what was on the point of leaving stays.
+Unknown changes nothing.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ def taints_after(
 
     *held*: the brake holds, so being unreachable changes nothing.
     """
+    if reach is Reach.SUSPECT:
+        return tuple(taint for taint in present if taint.effect != "NoExecute")
     if reach not in _TAINTS or (held and reach is Reach.UNREACHABLE):
         return tuple(present)
     known = {(taint.key, taint.effect): taint for taint in present}

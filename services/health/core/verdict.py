@@ -1,73 +1,92 @@
-"""From the words of all observers of a member to one verdict, and from all verdicts to a brake.
+"""From the words of all observers of a member to one verdict.
 
-A verdict needs evidence (invariant 5): a member is unreachable only when every observer that looks
-says so, and one good word outweighs any number of broken links. When too much of the fleet
-seems gone at once, the fault is more likely ours: then nobody is tainted any more.
+A verdict needs evidence (invariant 5). A member is Unreachable when most observers say so and none
+gets an answer. One that some reach and most do not is Suspect: what runs there stays as it is.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.health.core.panel import Panel
 from shared.events.cluster import Observation, Reach
 
-# The best word counts.
-_BEST_FIRST = (
-    Reach.REACHABLE,
-    Reach.NOT_READY,
-    Reach.CREDENTIALS_REFUSED,
-    Reach.SUSPECT,
-    Reach.UNREACHABLE,
-)
-
-SEEMS_GONE = frozenset({Reach.SUSPECT, Reach.UNREACHABLE})
+# Being turned away is an answer; the best one counts.
+_ANSWERS = (Reach.REACHABLE, Reach.NOT_READY, Reach.CREDENTIALS_REFUSED)
+_MISSED_MIN = 2
+"""Probes in a row without an answer before a doubt is worth telling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is believed of a member, and why in one sentence."""
+    """What is believed of a member, and why in one sentence.
+
+    `lasting`, of a Suspect: it is more than one lost probe. `dissent` names those who see it
+    otherwise than the verdict has it, or do not count, and why.
+    """
 
     reach: Reach
     message: str = ""
+    lasting: bool = False
+    dissent: str = ""
 
 
-def judge(observations: Sequence[Observation]) -> Verdict:
-    """Join the observers' words; without any the verdict is Unknown."""
-    for reach in _BEST_FIRST:
-        agreeing = [each for each in observations if each.reach is reach]
-        if agreeing:
-            return Verdict(reach=reach, message=_explain(reach, agreeing, observations))
-    return Verdict(reach=Reach.UNKNOWN, message="no observer has looked")
+def judge(observations: Sequence[Observation], panel: Panel | None = None) -> Verdict:
+    """Join the words of *panel* (default: of those who speak); without any it is Unknown."""
+    if panel is None:
+        panel = Panel(frozenset(each.observer for each in observations))
+    words = [each for each in observations if each.reach is not Reach.UNKNOWN]
+    if not words:
+        return Verdict(reach=Reach.UNKNOWN, message="no observer has looked")
+    counted = [each for each in words if each.observer not in panel.blind]
+    gone = [each for each in counted if each.reach is Reach.UNREACHABLE]
+    doubting = [each for each in counted if each.reach is Reach.SUSPECT]
+    answered = [each for each in counted if each.reach in _ANSWERS]
+    if len(gone) >= panel.quorum:
+        # Who has lost a single probe heard it a moment ago.
+        heard = answered or any(each.failures < _MISSED_MIN for each in doubting)
+        if not heard:
+            return _verdict(Reach.UNREACHABLE, gone, words, panel)
+        return _verdict(Reach.SUSPECT, gone, words, panel, lasting=True)
+    if answered:
+        best = min(answered, key=lambda each: _ANSWERS.index(each.reach)).reach
+        agreeing = [each for each in answered if each.reach is best]
+        return _verdict(best, agreeing, words, panel)
+    lasting = bool(gone) or any(each.failures >= _MISSED_MIN for each in doubting)
+    return _verdict(Reach.SUSPECT, [*gone, *doubting] or words, words, panel, lasting=lasting)
 
 
-def _explain(
-    reach: Reach, agreeing: Sequence[Observation], observations: Sequence[Observation]
-) -> str:
+def _verdict(
+    reach: Reach,
+    agreeing: Sequence[Observation],
+    words: Sequence[Observation],
+    panel: Panel,
+    *,
+    lasting: bool = False,
+) -> Verdict:
     first = min(agreeing, key=lambda each: each.observer)
     text = f"{first.observer}: {first.message}" if first.message else f"seen by {first.observer}"
-    others = sorted(each.observer for each in observations if each.reach is not reach)
-    return f"{text}; seen otherwise by {', '.join(others)}" if others else text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brake:
-    """When to stop tainting: so large a share of so large a fleet, and at least two."""
-
-    share: float = 0.55
-    fleet_min: int = 3
-
-    def holds(self, fleet: Mapping[str, Reach]) -> bool:
-        """Tell whether too many members of *fleet* seem gone at once; Suspects count.
-
-        Those that fail together cross the threshold one after the other; counting Suspects, the
-        first of them is not tainted before the rest is noticed.
-        """
-        gone = sum(reach in SEEMS_GONE for reach in fleet.values())
-        return len(fleet) >= self.fleet_min and gone >= 2 and gone > self.share * len(fleet)
-
-
-def gone_sentence(fleet: Mapping[str, Reach]) -> str:
-    gone: Collection[str] = [name for name, reach in fleet.items() if reach in SEEMS_GONE]
-    return (
-        f"{len(gone)} of {len(fleet)} members seem gone at once: more likely the fault is on this "
-        "side, so nothing is tainted until fewer are"
+    others = sorted(each.observer for each in words if each not in agreeing)
+    return Verdict(
+        reach=reach,
+        message=f"{text}; seen otherwise by {', '.join(others)}" if others else text,
+        lasting=lasting,
+        dissent=_dissent(words, panel),
     )
+
+
+def _dissent(words: Sequence[Observation], panel: Panel) -> str:
+    """Say who sees what, where some reach the member and some do not."""
+    ordered = sorted(words, key=lambda each: each.observer)
+    blind = [each.observer for each in ordered if each.observer in panel.blind]
+    without = [each.observer for each in ordered if each.reach is Reach.UNREACHABLE]
+    with_answer = [each.observer for each in ordered if each.reach in _ANSWERS]
+    parts = []
+    if without and with_answer:
+        parts.append(f"{_names(with_answer)} get an answer, {_names(without)} none")
+    if blind:
+        parts.append(f"{_names(blind)} see most of the fleet gone and do not count")
+    return "; ".join(parts)
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names)

@@ -26,6 +26,7 @@ from shared.errors import (
     MemberRefused,
     MemberThrottled,
     MemberUnreachable,
+    MemberUntrusted,
     RetryableError,
     UnusableCredentials,
 )
@@ -59,6 +60,7 @@ class Probe:
     outcome: Outcome
     message: str = ""
     latency_milliseconds: int | None = None
+    throttled: bool = False
 
 
 async def probe(member: MemberApi, clock: Clock, *, deadline_seconds: float) -> Probe:
@@ -68,10 +70,13 @@ async def probe(member: MemberApi, clock: Clock, *, deadline_seconds: float) -> 
         started = clock.monotonic()
         try:
             await member.read(path, deadline_seconds=deadline_seconds)
+        except MemberUntrusted as err:
+            return Probe(Outcome.REFUSED, str(err))
         except MemberUnreachable as err:
             return Probe(Outcome.SILENT, str(err))
         except MemberThrottled as err:
-            return Probe(Outcome.NOT_READY, str(err))
+            latency = round((clock.monotonic() - started) * 1000)
+            return Probe(Outcome.REACHED, str(err), latency, throttled=True)
         except MemberRefused as err:
             last = f"{path} answered {err.status}"
             if err.status == 401:
@@ -172,23 +177,51 @@ class _Observer:
 
     async def keep_probing(self, member: MemberApi) -> None:
         interval = self._settings.probe_interval.total_seconds()
-        deadline = self._settings.probe_deadline.total_seconds()
-        while True:
-            started = self._clock.monotonic()
-            found = await probe(member, self._clock, deadline_seconds=deadline)
-            metrics.PROBES.labels(self._name, found.outcome.name.lower()).inc()
-            before = self._detector.reach
-            self._detector = self._detector.after(found.outcome, self._thresholds)
-            if self._detector.reach is not before:
-                log.info(
-                    "member.reach",
-                    cluster=self._name,
-                    before=before,
-                    after=self._detector.reach,
-                    message=found.message,
-                )
-            await self._say(self._detector.reach, found.message, latency=found.latency_milliseconds)
-            await self._clock.sleep(max(interval - (self._clock.monotonic() - started), 0.0))
+        async with asyncio.TaskGroup() as late:
+            while True:
+                started = self._clock.monotonic()
+                await self._note(await self._probe(member, late))
+                await self._clock.sleep(max(interval - (self._clock.monotonic() - started), 0.0))
+
+    async def _probe(self, member: MemberApi, late: asyncio.TaskGroup) -> Probe:
+        """Look once; an answer after the deadline is waited for beside what comes next.
+
+        A member that answers late, again and again, is slow and not gone.
+        """
+        patience = self._settings.patience.total_seconds()
+        asked = late.create_task(probe(member, self._clock, deadline_seconds=patience))
+        deadline = late.create_task(
+            self._clock.sleep(self._settings.probe_deadline.total_seconds())
+        )
+        try:
+            await asyncio.wait((asked, deadline), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            deadline.cancel()
+        if asked.done():
+            return asked.result()
+        late.create_task(self._note_late(asked))
+        return Probe(Outcome.OVERDUE, "no answer before the deadline")
+
+    async def _note_late(self, asked: asyncio.Task[Probe]) -> None:
+        found = await asked
+        if found.outcome is Outcome.SILENT:
+            self._detector = self._detector.given_up()
+        else:
+            await self._note(found)
+
+    async def _note(self, found: Probe) -> None:
+        metrics.PROBES.labels(self._name, found.outcome.name.lower()).inc()
+        before = self._detector.reach
+        self._detector = self._detector.after(found.outcome, self._thresholds)
+        if self._detector.reach is not before:
+            log.info(
+                "member.reach",
+                cluster=self._name,
+                before=before,
+                after=self._detector.reach,
+                message=found.message,
+            )
+        await self._say(self._detector.reach, found)
 
     async def keep_reckoning(self, member: MemberApi) -> None:
         """Reckon the member's room for as long as it is reachable."""
@@ -228,10 +261,10 @@ class _Observer:
 
     async def keep_saying(self, reach: Reach, message: str) -> None:
         while True:
-            await self._say(reach, message)
+            await self._say(reach, Probe(Outcome.REFUSED, message))
             await self._clock.sleep(self._settings.observation_ttl.total_seconds() / 3)
 
-    async def _say(self, reach: Reach, message: str, latency: int | None = None) -> None:
+    async def _say(self, reach: Reach, found: Probe) -> None:
         """Publish what is believed, unless it was said lately and nothing but the time changed."""
         word = Observation(
             cluster=self._name,
@@ -239,10 +272,12 @@ class _Observer:
             reach=reach,
             observed_time=format_micro_time(self._clock.now()),
             failures=self._detector.failures,
-            message=message,
-            latency_milliseconds=latency,
+            message=found.message,
+            latency_milliseconds=found.latency_milliseconds,
             capacity=self._capacity,
             refusal=self._refusal,
+            region=self._settings.region,
+            throttled=found.throttled,
         )
         due = self._said_at + self._settings.observation_ttl.total_seconds() / 3
         if self._clock.monotonic() < due and _says_the_same(self._said, word):
@@ -258,5 +293,11 @@ class _Observer:
 
 
 def _says_the_same(old: Observation | None, new: Observation) -> bool:
-    known = None if old is None else (old.reach, old.capacity, old.refusal)
-    return known == (new.reach, new.capacity, new.refusal)
+    return old is not None and _news(old) == _news(new)
+
+
+def _news(word: Observation) -> tuple[object, ...]:
+    """What of a word is told at once, and not with the next that is due."""
+    # The second lost probe in a row makes a doubt of what was an accident.
+    lost = min(word.failures, 2)
+    return word.reach, lost, word.capacity, word.refusal, word.throttled

@@ -5,40 +5,38 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.health.core.brake import Brake, gone_sentence
 from services.health.core.cluster_status import (
-    RECOVERED,
     Assessment,
     is_worth_writing,
     reach_of,
     status_after,
     written_fields,
 )
-from services.health.core.verdict import Brake, Verdict, gone_sentence, judge
+from services.health.core.facts import facts_of
+from services.health.core.panel import Panelists
+from services.health.core.verdict import Verdict, judge
 from services.health.reconcilers.probing import HEALTH
 from services.health.settings import Settings
-from shared.api.cluster import JOINED, READY, Cluster, ClusterStatus
+from shared.api.cluster import JOINED, Cluster, ClusterStatus
 from shared.api.conditions import find_condition
-from shared.api.meta import GROUP, Condition, read
+from shared.api.meta import GROUP, read
 from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
-from shared.clock import Clock, format_time, parse_time
+from shared.clock import Clock, parse_time
 from shared.controller.result import Again, Done, Result
 from shared.errors import InvalidObject, MalformedEvent
 from shared.events import subjects
 from shared.events.cluster import (
-    BECAME_UNREACHABLE,
-    ClusterBecameUnreachable,
-    ClusterFact,
-    ClusterRecovered,
     Observation,
     Reach,
     decode_observation,
     encode_event,
     fact_type,
+    past_tense_of,
 )
-from shared.events.cluster import RECOVERED as RECOVERED_SUBJECT
 from shared.events.envelope import fact_envelope
-from shared.store.port import Mirror, ObjectStore, Scope
+from shared.store.port import Mirror, ObjectStore, Scope, Stored
 
 log = structlog.get_logger("hanse.health")
 
@@ -48,6 +46,10 @@ CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 _FACT_REPEAT = timedelta(minutes=2)
 
 
+def brake_of(settings: Settings) -> Brake:
+    return Brake(share=settings.brake_share, fleet_min=settings.brake_fleet_min)
+
+
 def cluster_key(name: str) -> ObjectKey:
     return ObjectKey(GROUP, "clusters", "", name)
 
@@ -55,20 +57,34 @@ def cluster_key(name: str) -> ObjectKey:
 class ObservationTable:
     """The last word of every observer about every member, as the board HEALTH has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, brake: Brake) -> None:
         self._words: dict[str, dict[str, Observation]] = {}
+        self._panelists = Panelists(brake)
+        self.panel = self._panelists.panel
 
     def put(self, word: Observation) -> None:
-        self._words.setdefault(word.cluster, {})[word.observer] = word
+        self._replace(word.cluster, word.observer, word)
 
     def drop(self, cluster: str, observer: str) -> None:
-        self._words.get(cluster, {}).pop(observer, None)
+        self._replace(cluster, observer, None)
+
+    def _replace(self, cluster: str, observer: str, word: Observation | None) -> None:
+        words = self._words.setdefault(cluster, {})
+        self._panelists.replace(words.pop(observer, None), word)
+        if word is not None:
+            words[observer] = word
+        if not words:
+            del self._words[cluster]
+        self.panel = self._panelists.panel
 
     def of(self, cluster: str) -> list[Observation]:
         return list(self._words.get(cluster, {}).values())
 
+    def clusters(self) -> list[str]:
+        return sorted(self._words)
+
     def verdict(self, cluster: str) -> Verdict:
-        return judge(self.of(cluster))
+        return judge(self.of(cluster), self.panel)
 
 
 class ObservationFollower:
@@ -98,13 +114,17 @@ class ObservationFollower:
         except (ValueError, MalformedEvent) as err:
             log.warning("observation.malformed", key=key, error=str(err))
             return
-        before = self._table.verdict(cluster).reach
+        before, panel = self._table.verdict(cluster).reach, self._table.panel
         if word is None:
             self._table.drop(cluster, observer)
         else:
             self._table.put(word)
         self._wake(cluster)
-        if self._table.verdict(cluster).reach is not before:
+        if self._table.panel != panel:
+            # Another quorum, or other words that count.
+            for name in self._table.clusters():
+                self._wake(name)
+        elif self._table.verdict(cluster).reach is not before:
             # The brake may now hold for others, or no longer.
             for name in cluster_names(self._clusters):
                 if self._table.verdict(name).reach is Reach.UNREACHABLE:
@@ -132,14 +152,17 @@ class VerdictReconciler:
         self._table = table
         self._clock = clock
         self._settings = settings
-        self._brake = Brake(share=settings.brake_share, fleet_min=settings.brake_fleet_min)
+        self._brake = brake_of(settings)
         self._started = clock.monotonic()
-        self._told: dict[str, str] = {}
+        self._told: dict[str, set[str]] = {}
+        # Since when a member's status lacks what another process is to write.
+        self._missing: dict[str, float] = {}
 
     async def reconcile(self, key: str) -> Result:
         stored = self._store.mirror.get(cluster_key(key))
         if stored is None:
             self._told.pop(key, None)
+            self._missing.pop(key, None)
             return Done()
         cluster = read(stored.manifest, Cluster)
         found = self._assess(key)
@@ -150,23 +173,46 @@ class VerdictReconciler:
         now = self._clock.now()
         status = status_after(cluster.status, found, now=now)
         if is_worth_writing(cluster.status, status, now=now, refresh=self._settings.refresh):
-            fields = written_fields(status)
-            merged = {**(stored.manifest.get("status") or {}), **fields}
-            manifest = {
-                **stored.manifest,
-                "status": {name: each for name, each in merged.items() if each is not None},
-            }
-            await self._store.update(stored.key, manifest, expected=stored.revision)
-            if reach_of(status) is not reach_of(cluster.status):
-                log.info(
-                    "cluster.verdict",
-                    cluster=key,
-                    before=reach_of(cluster.status),
-                    after=reach_of(status),
-                    message=found.verdict.message,
-                )
-        await self._tell(cluster, status, now)
+            left = self._others_turn(key)
+            if left is not None:
+                return Again(left)
+            await self._write(stored, cluster, status, found)
+        self._missing.pop(key, None)
+        await self._tell(cluster, status, found, now)
         return Again(self._settings.probe_interval) if found.held else Done()
+
+    def _others_turn(self, key: str) -> timedelta | None:
+        """Return how long to leave the write to the process that speaks for all; None: write.
+
+        Of several processes that judge by the same words one writes, lest they undo each other's
+        verdict whenever one of them has heard a word before the other. Where it does not write
+        for so long, any other does: that is as right.
+        """
+        if self._table.panel.speaker in ("", self._settings.observer):
+            return None
+        now = self._clock.monotonic()
+        since = self._missing.setdefault(key, now)
+        left = since + self._settings.standby_delay.total_seconds() - now
+        return timedelta(seconds=left) if left > 0 else None
+
+    async def _write(
+        self, stored: Stored, cluster: Cluster, status: ClusterStatus, found: Assessment
+    ) -> None:
+        merged = {**(stored.manifest.get("status") or {}), **written_fields(status)}
+        manifest = {
+            **stored.manifest,
+            "status": {name: each for name, each in merged.items() if each is not None},
+        }
+        await self._store.update(stored.key, manifest, expected=stored.revision)
+        before, after = reach_of(cluster.status), reach_of(status)
+        if before is not after:
+            log.info(
+                "cluster.verdict",
+                cluster=stored.key.name,
+                before=before,
+                after=after,
+                message=found.verdict.message,
+            )
 
     def _assess(self, name: str) -> Assessment:
         verdict = self._table.verdict(name)
@@ -174,7 +220,13 @@ class VerdictReconciler:
         if verdict.reach is Reach.UNREACHABLE:
             fleet = self._fleet()
             held = gone_sentence(fleet) if self._brake.holds(fleet) else ""
-        return Assessment(verdict=verdict, observations=self._table.of(name), held=held)
+        return Assessment(
+            verdict=verdict,
+            observations=self._table.of(name),
+            panel=self._table.panel,
+            slow_limit=self._settings.slow_limit,
+            held=held,
+        )
 
     def _fleet(self) -> Mapping[str, Reach]:
         """Return the verdict of every joined member: one that never joined cannot be gone."""
@@ -197,44 +249,20 @@ class VerdictReconciler:
             return timedelta(seconds=left)
         return None
 
-    async def _tell(self, cluster: Cluster, status: ClusterStatus, now: datetime) -> None:
-        """Publish the fact of the last transition; the same one always has the same id."""
-        ready = find_condition(status.conditions, READY)
-        if ready is None or not ready.last_transition_time:
-            return
+    async def _tell(
+        self, cluster: Cluster, status: ClusterStatus, found: Assessment, now: datetime
+    ) -> None:
+        """Publish what lately became of the member; the same fact always has the same id."""
         name = cluster.metadata.name
-        identity = f"{cluster.metadata.uid}/{ready.reason}/{ready.last_transition_time}"
-        fact = _fact_of(cluster, status, ready, format_time(now))
-        recent = now - parse_time(ready.last_transition_time) < _FACT_REPEAT
-        if fact is None or not recent or self._told.get(name) == identity:
-            return
-        envelope = fact_envelope(fact_type(fact), service="health", identity=identity, at=now)
-        verb = (
-            BECAME_UNREACHABLE if isinstance(fact, ClusterBecameUnreachable) else RECOVERED_SUBJECT
-        )
-        subject = subjects.fact("cluster", verb, name)
-        await self._bus.publish(Message(subject, encode_event(fact), envelope.headers()))
-        self._told[name] = identity
-
-
-def _fact_of(
-    cluster: Cluster, status: ClusterStatus, ready: Condition, moment: str
-) -> ClusterFact | None:
-    name, region, provider = cluster.metadata.name, cluster.spec.region, cluster.spec.provider
-    if ready.reason == Reach.UNREACHABLE:
-        return ClusterBecameUnreachable(
-            cluster=name,
-            occurred_at=ready.last_transition_time or moment,
-            region=region,
-            provider=provider,
-            message=ready.message,
-            tainted=bool(status.taints),
-        )
-    if ready.reason == RECOVERED:
-        return ClusterRecovered(
-            cluster=name,
-            occurred_at=ready.last_transition_time or moment,
-            region=region,
-            provider=provider,
-        )
-    return None
+        told = self._told.setdefault(name, set())
+        due = list(facts_of(cluster, status, found.observations))
+        told.intersection_update(one.identity for one in due)
+        for one in due:
+            if one.identity in told or now - parse_time(one.since) >= _FACT_REPEAT:
+                continue
+            envelope = fact_envelope(
+                fact_type(one.fact), service="health", identity=one.identity, at=now
+            )
+            subject = subjects.fact("cluster", past_tense_of(one.fact), name)
+            await self._bus.publish(Message(subject, encode_event(one.fact), envelope.headers()))
+            told.add(one.identity)

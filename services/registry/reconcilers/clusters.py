@@ -192,7 +192,7 @@ class ClusterReconciler:
                 id=identity.id,
                 kubernetes_version=identity.version,
             )
-            await self._publish(events.JOINED, fact, f"{cluster.metadata.uid}/joined")
+            await self._publish(fact, f"{cluster.metadata.uid}/joined")
 
     async def _write(
         self, stored: Stored, cluster: Cluster, status: ClusterStatus, joined: Condition
@@ -235,18 +235,18 @@ class ClusterReconciler:
             provider=last.spec.provider if last is not None else "",
         )
         identity = last.metadata.uid if last is not None else f"{name}/{format_time(now)}"
-        await self._publish(events.LEFT, fact, f"{identity}/left")
+        await self._publish(fact, f"{identity}/left")
         self._known.pop(name, None)
         log.info("cluster.left", cluster=name)
         # Its twin under another name may be a member now.
         for other in self._store.mirror.items(CLUSTERS):
             self._wake(other.key.name)
 
-    async def _publish(self, verb: str, fact: events.ClusterFact, identity: str) -> None:
+    async def _publish(self, fact: events.ClusterFact, identity: str) -> None:
         envelope = fact_envelope(
             events.fact_type(fact), service="registry", identity=identity, at=self._clock.now()
         )
-        subject = subjects.fact("cluster", verb, fact.cluster)
+        subject = subjects.fact("cluster", events.past_tense_of(fact), fact.cluster)
         await self._bus.publish(Message(subject, events.encode_event(fact), envelope.headers()))
 
     def _fleet(self) -> list[Member]:

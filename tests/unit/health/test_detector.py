@@ -7,7 +7,7 @@ from services.health.core.detector import Detector, Outcome, Thresholds, resumed
 from shared.events.cluster import Reach
 
 THREE_TWO = Thresholds(failures=3, successes=2)
-REACHED, SILENT = Outcome.REACHED, Outcome.SILENT
+REACHED, SILENT, OVERDUE = Outcome.REACHED, Outcome.SILENT, Outcome.OVERDUE
 NOT_READY, REFUSED = Outcome.NOT_READY, Outcome.REFUSED
 
 
@@ -59,6 +59,20 @@ def test_a_restart_forgives_nothing() -> None:
     assert again.after(REACHED, THREE_TWO).reach is Reach.UNREACHABLE
 
 
+def test_late_answers_keep_a_slow_member_and_bring_one_back() -> None:
+    slow = after(REACHED, *[OVERDUE, REACHED] * 5)
+    assert slow.reach is Reach.REACHABLE
+    gone = after(REACHED, OVERDUE, OVERDUE, OVERDUE)
+    assert gone.reach is Reach.UNREACHABLE
+    assert after(OVERDUE, REACHED, OVERDUE, REACHED, start=gone).reach is Reach.REACHABLE
+
+
+def test_an_overdue_answer_that_never_comes_breaks_the_row() -> None:
+    gone = after(REACHED, SILENT, SILENT, SILENT)
+    once = after(REACHED, OVERDUE, start=gone).given_up()
+    assert after(REACHED, start=once).reach is Reach.UNREACHABLE
+
+
 @given(st.lists(st.sampled_from(list(Outcome)), max_size=30))
 def test_unreachable_needs_as_many_silences_in_a_row_as_the_threshold(
     outcomes: list[Outcome],
@@ -68,7 +82,7 @@ def test_unreachable_needs_as_many_silences_in_a_row_as_the_threshold(
         before = detector.reach
         detector = detector.after(outcome, THREE_TWO)
         if detector.reach is Reach.UNREACHABLE and before is not Reach.UNREACHABLE:
-            assert outcomes[position - 2 : position + 1] == [SILENT] * 3
+            assert set(outcomes[position - 2 : position + 1]) <= {SILENT, OVERDUE}
 
 
 @given(st.lists(st.sampled_from(list(Outcome)), max_size=30))

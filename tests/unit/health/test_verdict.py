@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.health.core.brake import Brake
 from services.health.core.cluster_status import (
-    CREDENTIALS_ACCEPTED,
     FAILOVER_HELD,
     RECOVERED,
     Assessment,
@@ -15,8 +15,9 @@ from services.health.core.cluster_status import (
     is_worth_writing,
     status_after,
 )
+from services.health.core.side_conditions import CREDENTIALS_ACCEPTED
 from services.health.core.taints import taints_after
-from services.health.core.verdict import Brake, judge
+from services.health.core.verdict import judge
 from shared.api.cluster import READY, UNREACHABLE_TAINT, Capacity, ClusterStatus, Taint
 from shared.api.conditions import find_condition
 from shared.events.cluster import Observation, Reach
@@ -71,7 +72,7 @@ def test_an_unreachable_member_is_tainted_and_keeps_the_time() -> None:
         (UNREACHABLE_TAINT, "NoExecute", "t1"),
     }
     assert taints_after(Reach.UNREACHABLE, first, now="t2", held=False) == first
-    assert taints_after(Reach.SUSPECT, first, now="t2", held=False) == first
+    assert taints_after(Reach.UNKNOWN, first, now="t2", held=False) == first
     assert taints_after(Reach.REACHABLE, first, now="t2", held=False) == ()
 
 
