@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from services.propagator.apply.members import MemberWorkers
+from services.propagator.apply.retries import RetrySettings
 from services.propagator.apply.worker import WorkerSettings
 from services.propagator.dispatch.dispatcher import Dispatcher
 from shared.api.binding import binding_key
@@ -40,6 +41,14 @@ from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore
 
 TOKEN = "member-token-for-tests"
+RETRIES = RetrySettings()
+SOON = RetrySettings(
+    silent_max=timedelta(seconds=1),
+    soon=timedelta(milliseconds=10),
+    slow=timedelta(milliseconds=200),
+    held=timedelta(milliseconds=100),
+)
+"""For tests of what follows when a member is asked again, whenever that is."""
 SEALING = EnvelopeKey(b"k" * 32)
 ADMIN = User("admin", "admin", ("system:masters", "system:authenticated"))
 
@@ -160,6 +169,7 @@ class Federation:
         self,
         resync: timedelta = timedelta(minutes=5),
         foreign_view: timedelta = timedelta(0),
+        retries: RetrySettings = RETRIES,
     ) -> AsyncIterator[MemberWorkers]:
         workers = MemberWorkers(
             store=self.store,
@@ -171,6 +181,7 @@ class Federation:
                 report_interval=timedelta(milliseconds=5),
                 foreign_view=foreign_view,
                 resync=resync,
+                retries=retries,
             ),
         )
         async with running(workers.run):

@@ -23,7 +23,7 @@ from shared.events.work import WorkReport
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import HttpMemberApi, open_member
 from shared.memberapi.port import ResourceType
-from tests.federation import Federation, TestMember, eventually
+from tests.federation import SOON, Federation, TestMember, eventually
 
 MEMBER = "eu-1"
 NAMESPACE = "default"
@@ -175,7 +175,7 @@ async def standing_on(credentials: MemberCredentials | None) -> AsyncIterator[Gr
     federation = Federation([] if credentials else [MEMBER])
     if credentials is not None:
         federation.members[MEMBER] = RealMember(MEMBER, credentials)
-    async with federation.serving(), federation.dispatching(), federation.applying():
+    async with federation.serving(), federation.dispatching(), federation.applying(retries=SOON):
         access = federation.members[MEMBER].credentials()
         async with open_member(access, name="somebody") as api:
             yield Ground(federation, api)

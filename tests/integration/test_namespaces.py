@@ -8,7 +8,7 @@ import pytest
 
 from shared.api.policy import SKIP_LABEL
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from tests.federation import Federation, config_map, config_map_key, eventually
+from tests.federation import SOON, Federation, config_map, config_map_key, eventually
 
 SHOP = ObjectKey("", "namespaces", "", "shop")
 A = config_map_key("a")
@@ -20,7 +20,7 @@ async def federation() -> AsyncIterator[Federation]:
         found = Federation(["eu-1", "us-1"])
         await stack.enter_async_context(found.serving())
         await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
+        await stack.enter_async_context(found.applying(retries=SOON))
         yield found
 
 

@@ -15,7 +15,14 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.topology import STREAMS
 from shared.runtime.nats_server import NatsServer
 from shared.store.jetstream import open_store
-from tests.federation import Federation, TestMember, config_map, config_map_key, eventually
+from tests.federation import (
+    SOON,
+    Federation,
+    TestMember,
+    config_map,
+    config_map_key,
+    eventually,
+)
 
 MANY = int(os.environ.get("HANSE_FLOW_OBJECTS", "240"))
 """10,000 for the night."""
@@ -37,7 +44,7 @@ async def federation_of(*names: str, nats: Path | None = None) -> AsyncIterator[
             found = Federation(names, store, open_bus(connection, "propagator"))
         await stack.enter_async_context(found.serving())
         await stack.enter_async_context(found.dispatching())
-        await stack.enter_async_context(found.applying())
+        await stack.enter_async_context(found.applying(retries=SOON))
         yield found
 
 

@@ -15,6 +15,7 @@ from services.propagator.apply.removal import Remover, Watching
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
 from services.propagator.apply.residents import Residents
+from services.propagator.apply.retries import RetrySettings
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.memberapi.port import MemberApi
@@ -32,11 +33,12 @@ def build_reconciler(
     watches: Watching,
     autoscalers: Autoscalers,
     foreign_view: float,
+    retries: RetrySettings,
     gate: MemberGate,
     settled: Settled,
 ) -> ObjectReconciler:
     """*foreign_view* in seconds: how long one look at the member's own objects serves."""
-    outcomes = Outcomes(cluster, objects, reports, settled)
+    outcomes = Outcomes(cluster, objects, reports, settled, retries)
     newest = NewestOrders(cluster, bus, clock, objects)
     drift = DriftReports(cluster, reporter, clock)
     foreign = ForeignObjects(api, clock, foreign_view)

@@ -6,13 +6,11 @@ One failure speaks for all calls that would follow.
 from datetime import timedelta
 from typing import Protocol
 
+from services.propagator.apply.retries import RetrySettings
 from services.propagator.core.pace import Pace
 from shared.clock import Clock
 from shared.errors import RetryableError
 from shared.telemetry import metrics
-
-PAUSE_FIRST = 0.2
-PAUSE_MAX = 10.0
 
 
 class Driven(Protocol):
@@ -29,9 +27,10 @@ class MemberGate:
     A member that asks for patience gets what it asks for. How much is in hand is up to `Pace`.
     """
 
-    def __init__(self, cluster: str, clock: Clock, most: int) -> None:
+    def __init__(self, cluster: str, clock: Clock, most: int, retries: RetrySettings) -> None:
         self._clock = clock
         self._pace = Pace(most)
+        self._retries = retries
         self._in_hand = 0
         self._failures = 0
         self._until = 0.0
@@ -67,15 +66,16 @@ class MemberGate:
         """Take note of a failed call; returns the pause. Calls that failed together count once."""
         now = self._clock.monotonic()
         if now >= self._until:
-            seconds = min(PAUSE_FIRST * 2 ** min(self._failures, 10), PAUSE_MAX)
+            retries = self._retries
+            pause = min(retries.silent * 2 ** min(self._failures, 10), retries.silent_max)
             if err.retry_after is not None:
-                seconds = max(seconds, err.retry_after.total_seconds())
+                pause = max(pause, err.retry_after)
             self._failures += 1
-            self._until = now + seconds
+            self._until = now + pause.total_seconds()
             self._pace.refused()
             self._adjust()
             if self._driven is not None:
-                self._driven.hold(timedelta(seconds=seconds))
+                self._driven.hold(pause)
         return self.pause
 
     def _adjust(self) -> None:

@@ -9,17 +9,13 @@ from datetime import timedelta
 
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reports import Reports
+from services.propagator.apply.retries import RetrySettings
 from shared.apimachinery.manifest import ObjectKey
 from shared.controller.result import Again, Done, Result
 from shared.errors import MemberRefused
 from shared.telemetry import metrics
 
 SOON_ATTEMPTS = 6
-SOON = timedelta(milliseconds=100)
-SLOW = timedelta(seconds=5)
-SLOW_MAX = timedelta(minutes=5)
-IN_THE_WAY_MAX = timedelta(minutes=1)
-"""An object of the member's own is often taken away by who was just told of it."""
 
 Settled = Callable[[ObjectKey, bool], None]
 """Told when a key is done for now: (key, whether the member obeyed)."""
@@ -28,11 +24,19 @@ Settled = Callable[[ObjectKey, bool], None]
 class Outcomes:
     """Of one member."""
 
-    def __init__(self, cluster: str, objects: Objects, reports: Reports, settled: Settled) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        objects: Objects,
+        reports: Reports,
+        settled: Settled,
+        retries: RetrySettings,
+    ) -> None:
         self._cluster = cluster
         self._objects = objects
         self._reports = reports
         self._settled = settled
+        self._retries = retries
         self._applied = metrics.WORKS_APPLIED.labels(cluster, "applied")
 
     async def obeyed(self, tracked: TrackedObject) -> Result:
@@ -55,11 +59,11 @@ class Outcomes:
         self._objects.bury(tracked, tombstone)
         return Done()
 
-    async def underway(self, tracked: TrackedObject, poll: timedelta) -> Result:
-        """The member agreed, and the end of it may take long: look again after *poll*."""
+    async def underway(self, tracked: TrackedObject) -> Result:
+        """The member agreed, and the end of it may take long: look again after a while."""
         await self.acknowledge(tracked)
         self._settled(tracked.key, True)
-        return Again(poll)
+        return Again(self._retries.held)
 
     def postponed(self, tracked: TrackedObject, delay: timedelta) -> Result:
         self._settled(tracked.key, False)
@@ -75,19 +79,19 @@ class Outcomes:
 
     async def refused(self, tracked: TrackedObject, err: MemberRefused) -> Result:
         tracked.failures += 1
-        soon = err.status in (404, 409) or "being terminated" in str(err)
-        if err.reason == "AlreadyExists":
-            soon = False
+        retries = self._retries
+        in_the_way = err.reason == "AlreadyExists"
+        soon = not in_the_way and (err.status in (404, 409) or "being terminated" in str(err))
         if soon and tracked.failures <= SOON_ATTEMPTS:
-            return self.postponed(tracked, SOON * 2 ** (tracked.failures - 1))
+            return self.postponed(tracked, retries.soon * 2 ** (tracked.failures - 1))
         metrics.WORKS_APPLIED.labels(self._cluster, "refused").inc()
         self._reports.refused(tracked, err)
         await self.acknowledge(tracked)
         tracked.message = None
         self._settled(tracked.key, False)
         excess = tracked.failures - (SOON_ATTEMPTS if soon else 1)
-        most = IN_THE_WAY_MAX if err.reason == "AlreadyExists" else SLOW_MAX
-        return Again(min(SLOW * 2 ** min(max(excess, 0), 10), most))
+        most = retries.in_the_way_max if in_the_way else retries.slow_max
+        return Again(min(retries.slow * 2 ** min(max(excess, 0), 10), most))
 
     async def acknowledge(self, tracked: TrackedObject) -> None:
         if tracked.delivery is not None:

@@ -1,6 +1,5 @@
 """Removing an object from the member, or leaving it there as the member's own."""
 
-from datetime import timedelta
 from typing import Protocol
 
 from services.propagator.apply.looking import look_at
@@ -15,8 +14,6 @@ from shared.apimachinery.manifest import Manifest
 from shared.controller.result import Result
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi, ResourceType
-
-POLL = timedelta(seconds=2)
 
 
 class Watching(Protocol):
@@ -77,7 +74,7 @@ class Remover:
         else:
             self._reports.removing(tracked, held_up(live))
         # Done for now, but pending until it is gone: its finalizers may take long.
-        return await self._outcomes.underway(tracked, POLL)
+        return await self._outcomes.underway(tracked)
 
     async def _give_back(self, tracked: TrackedObject, kind: ResourceType) -> None:
         """Leave it without our marks and our fields; raises where it changed under our hands."""

@@ -8,7 +8,7 @@ stood by, or NATS was away, orders went past it.
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -20,6 +20,7 @@ from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reconciler import is_foundation
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
+from services.propagator.apply.retries import RetrySettings
 from services.propagator.apply.standing import StandingOrders
 from services.propagator.apply.watches import KindWatches
 from services.propagator.core.observed import LiveObject, is_newer, read_live
@@ -55,6 +56,8 @@ class WorkerSettings:
 
     resync: timedelta = timedelta(minutes=5)
     """How often WORK is read again for orders that went to another worker."""
+
+    retries: RetrySettings = field(default_factory=RetrySettings)
 
 
 _BREATH_SECONDS = 0.5
@@ -160,7 +163,9 @@ class MemberWorker:
                 self._doubt(tracked)
 
     def _build(self, watches: KindWatches, autoscalers: Autoscalers) -> Controller[ObjectKey]:
-        gate = MemberGate(self._cluster, self._clock, self._settings.concurrency)
+        gate = MemberGate(
+            self._cluster, self._clock, self._settings.concurrency, self._settings.retries
+        )
         reconciler = build_reconciler(
             self._cluster,
             api=self._api,
@@ -172,6 +177,7 @@ class MemberWorker:
             watches=watches,
             autoscalers=autoscalers,
             foreign_view=self._settings.foreign_view.total_seconds(),
+            retries=self._settings.retries,
             gate=gate,
             settled=self._on_settled,
         )
