@@ -30,6 +30,9 @@ class NatsSettings:
     connect_deadline: timedelta = timedelta(seconds=30)
     """How long a starting process waits for NATS."""
 
+    ping_interval: timedelta = timedelta(seconds=5)
+    """How often a connection is tried; two pings without an answer are its end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:

@@ -25,12 +25,12 @@ async def test_what_a_worker_keeps_does_not_come_again_while_it_lives(
     buses: tuple[Bus, Bus],
 ) -> None:
     one, other = buses
-    keeping = replace(worker("eu"), kept=True, ack_wait=timedelta(seconds=3))
+    keeping = replace(worker("eu"), kept=True, ack_wait=timedelta(seconds=1.5))
     await one.publish(message("kept"))
     async with one.consume(keeping) as deliveries:
         kept = await delivered(deliveries)
         # Longer than the server would wait for a word.
-        await asyncio.sleep(4.5)
+        await asyncio.sleep(2.3)
         await one.publish(message("next"))
         following = await delivered(deliveries)
         assert (following.message.subject, following.attempt) == (message("next").subject, 1)

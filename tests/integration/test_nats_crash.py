@@ -5,6 +5,7 @@ the limit is applied anew, and finds other messages once the last of a subject w
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -93,10 +94,11 @@ async def test_a_deleted_object_does_not_come_back_when_its_marker_expires(
     assert found is None
 
 
-async def test_a_client_that_gave_up_ends_whoever_relies_on_it(
-    nats_server: NatsServer, connection: Connection
-) -> None:
-    async def rely() -> None:
+async def test_a_client_that_gave_up_ends_whoever_relies_on_it(nats_server: NatsServer) -> None:
+    settings = replace(nats_server.settings, ping_interval=timedelta(milliseconds=100))
+
+    async def rely(connection: Connection) -> None:
+        await ensure_topology(connection, STREAMS)
         async with asyncio.timeout(60), open_store(connection):
             await nats_server.kill()
             while not connection.client.is_reconnecting:
@@ -106,7 +108,8 @@ async def test_a_client_that_gave_up_ends_whoever_relies_on_it(
             await asyncio.Event().wait()
 
     with pytest.raises(StoreUnavailable, match="closed"):
-        await rely()
+        async with connect(settings, "test") as connection:
+            await rely(connection)
 
 
 async def test_the_versions_of_an_object_that_are_kept_are_bounded(connection: Connection) -> None:

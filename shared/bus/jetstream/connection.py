@@ -10,6 +10,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -29,7 +30,6 @@ log = structlog.get_logger("hanse.bus")
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 ROLLUP = "Nats-Rollup"
 RECONNECT_SECONDS = 0.25
-PING_SECONDS = 5
 _CLOSE_SECONDS_MAX = 2
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TOO_BIG = 10054
@@ -233,14 +233,16 @@ async def connect(settings: NatsSettings, name: str) -> AsyncIterator[Connection
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_SECONDS,
         "connect_timeout": 2,
-        "ping_interval": PING_SECONDS,
+        "ping_interval": settings.ping_interval.total_seconds(),
         "max_outstanding_pings": 2,
         "pending_size": 64 * MEBIBYTE,
     }
     if settings.ca_file is not None:
         options["tls"] = ssl.create_default_context(cafile=settings.ca_file)
     await _connect(client, options, settings)
-    watching = asyncio.create_task(_close_if_given_up(client), name="nats-watch")
+    watching = asyncio.create_task(
+        _close_if_given_up(client, settings.ping_interval), name="nats-watch"
+    )
     try:
         await connection.pipe.start()
         yield connection
@@ -254,10 +256,10 @@ async def connect(settings: NatsSettings, name: str) -> AsyncIterator[Connection
         await client.close()
 
 
-async def _close_if_given_up(client: QuickClient) -> None:
+async def _close_if_given_up(client: QuickClient, every: timedelta) -> None:
     """Close a client that will never return, so that its process ends and is started anew."""
     while not client.is_closed:
-        await asyncio.sleep(PING_SECONDS)
+        await asyncio.sleep(every.total_seconds())
         if client.is_given_up:
             log.error("nats.given_up")
             await client.close()

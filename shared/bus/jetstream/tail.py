@@ -247,7 +247,7 @@ class Tail:
 
     async def _watch_over(self) -> None:
         """Return when this consumer is of no more use."""
-        while not self._broken.is_set():
+        while not (self._broken.is_set() or self._connection.client.is_closed):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._broken.wait()
