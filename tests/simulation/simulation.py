@@ -26,7 +26,6 @@ from tests.simulation.virtual_time import SkewedClock, Stalled, VirtualLoop
 from tests.simulation.wire import Weather
 
 JOIN_SECONDS = 60.0
-REST_SECONDS_MAX = 1_500.0
 _LOOK_SECONDS = 5.0
 _ENDING_ROUNDS = 50
 _STILL_SECONDS = 40.0
@@ -40,6 +39,8 @@ class Length:
 
     deeds: int = 25
     members: int = 3
+    rest_seconds: float = 1_500.0
+    """Until all must be as it was decided, once the trouble is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class _Run:
             if unfinished:
                 well_since = loop.time()
                 self.rested = loop.time() - began
-                if loop.time() - began > REST_SECONDS_MAX:
+                if loop.time() - began > self._length.rest_seconds:
                     raise Violation(LOSES_NOTHING, "; ".join(unfinished[:5]))
             elif loop.time() - well_since >= _STILL_SECONDS:
                 return
