@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Processes of `make test`; files are handed out whole, for what their tests share.
+JOBS ?= 2
 SEEDS ?= 1000
 DEEDS ?= 25
 
@@ -18,7 +20,7 @@ demo: install
 	$(BIN)/hanse demo
 
 test: install
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Against Hanse, and against a real kube-apiserver where KUBEBUILDER_ASSETS names a folder with one.
 conformance: install
