@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, dead_letters, health, interpreter, render
+from hanse import commands, dead_letters, explain, health, interpreter, render
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     interpreter.add_commands(
         subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     )
+    _add_explain(subcommands.add_parser("explain", help="show why something is where it is"))
     _add_render(subcommands.add_parser("render", help="show what members would hold"))
     rollouts.add_commands(
         subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
@@ -148,6 +149,17 @@ def _add_object(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", "--namespace", default="default", metavar="NS")
     _add_hub(parser)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    _add_object(parser)
+    parser.add_argument(
+        "--at", default="", metavar="TIME", help="the decision that stood then, RFC 3339"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+    parser.set_defaults(run=explain.run)
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:

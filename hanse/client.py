@@ -4,7 +4,8 @@
         await hanse.apply(manifest)
         await hanse.carry_out(hanse.scaling("apps/v1", "Deployment", "web", 5, namespace="shop"))
 
-Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`); commands are kept
+Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`,
+`explain`); commands are kept
 until the hub has carried them out, even if it is away when they are sent (`send`, `carry_out`).
 """
 
@@ -29,10 +30,12 @@ from shared.errors import StoreUnavailable
 from shared.events import commands, subjects
 from shared.events.commands import CommandAnswered, CommandCompleted, CommandRefused
 from shared.events.envelope import Envelope
+from shared.events.explaining import ExplainRequest, Explanation
 from shared.events.rendering import Rendering, RenderRequest
 from shared.events.requests import (
     API_APPLY,
     API_DELETE,
+    API_EXPLAIN,
     API_GET,
     API_LIST,
     API_RENDER,
@@ -146,6 +149,11 @@ class HanseClient:
         """Return what members would hold of a template; nothing is written by asking."""
         answer = await self._ask(API_RENDER, asked)
         return msgspec.convert(answer, Rendering)
+
+    async def explain(self, asked: ExplainRequest) -> Explanation:
+        """Return why a template is where it is, now or at an earlier time."""
+        answer = await self._ask(API_EXPLAIN, asked)
+        return msgspec.convert(answer, Explanation)
 
     def applying(self, *manifests: Manifest) -> Command:
         """Return the command that makes the hub hold *manifests*."""

@@ -1,7 +1,7 @@
 """Scheduler: which clusters, how many replicas each, and why.
 
 owns: `ResourceBinding.spec`, its condition Scheduled; policy status
-reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions
-consumes: the watch of the store
+reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS
+consumes: the watch of the store; the request `hanse.api.explain`
 publishes: facts: placement decided
 """

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from services.scheduler.reconcilers.announcements import Announcements
+from services.scheduler.reconcilers.deciding import Deciding
+from services.scheduler.reconcilers.explain_door import ExplainDoor
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.policies import PolicyReconciler
@@ -12,7 +14,7 @@ from services.scheduler.reconcilers.waking import template_keys
 from services.scheduler.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.jetstream import connect, ensure_topology, open_bus
-from shared.bus.port import Publisher
+from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
@@ -42,18 +44,16 @@ async def serve(settings: Settings) -> None:
 
 
 def assemble(
-    settings: Settings, store: ObjectStore, publisher: Publisher, *, clock: Clock
+    settings: Settings, store: ObjectStore, bus: Bus, *, clock: Clock
 ) -> Mapping[str, Runnable]:
     """Wire the scheduler over any ports; what is returned runs for as long as it lives."""
-    return Scheduler(store, publisher, clock=clock, settings=settings).tasks
+    return Scheduler(store, bus, clock=clock, settings=settings).tasks
 
 
 class Scheduler:
     """The scheduler's parts, wired over any store and bus; `tasks` run for as long as it lives."""
 
-    def __init__(
-        self, store: ObjectStore, publisher: Publisher, *, clock: Clock, settings: Settings
-    ) -> None:
+    def __init__(self, store: ObjectStore, bus: Bus, *, clock: Clock, settings: Settings) -> None:
         self._store = store
         interpreters = LiveInterpreters(store.mirror)
         interpreters.on_change(self._wake_kinds)
@@ -74,13 +74,15 @@ class Scheduler:
             TemplateReconciler(
                 store,
                 self._federation,
-                Announcements(publisher, clock),
+                Announcements(bus, clock),
                 clock,
                 settings.toleration,
                 interpreters=interpreters,
             ),
             settings.loop,
         )
+        deciding = Deciding(self._federation, clock, settings.toleration, interpreters=interpreters)
+        self._explain = ExplainDoor(bus, store.mirror, self._federation, deciding)
         self.policies: Controller[ObjectKey] = Controller(
             "policy", PolicyReconciler(store, self._federation, clock), settings.loop
         )
@@ -94,6 +96,7 @@ class Scheduler:
             "templates": self._decide,
             "policies": self.policies.run,
             "interpreters": self._tell_of_interpreters,
+            "explain": self._explain.run,
         }
 
     def _wake_template(self, key: ObjectKey) -> None:

@@ -27,6 +27,15 @@ class ClusterRejected(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class RejectedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Clusters that are out for the same reason, in order; `clusters` may name fewer."""
+
+    code: str
+    message: str
+    count: int
+    clusters: tuple[str, ...] = ()
+
+
 class PlacementDecided(
     msgspec.Struct,
     frozen=True,
@@ -36,7 +45,12 @@ class PlacementDecided(
 ):
     """Where one template shall be. `scheduled` False: it does not fit, and `clusters` is kept.
 
-    `leaving` are shares that stay until their substitutes are healthy.
+    `leaving` are shares that stay until their substitutes are healthy. `rejected` names the first
+    hundred, `reasons` all of them. `trigger` says what led to the decision: Created,
+    TemplateChanged, PolicyChanged, UsersChanged, ClusterChanged, MoveWentOn or FleetChanged.
+    `scores` are there where clusters were not all liked alike. `affinity` is the group of clusters
+    that was chosen, `passed_over` why not those before it. `revision` is the store's: what was
+    decided on is as of it.
     """
 
     api_version: str
@@ -58,6 +72,14 @@ class PlacementDecided(
     binding: str = ""
     """The binding's name."""
     occurred_at: str
+    policy_generation: int = 0
+    trigger: str = ""
+    trigger_message: str = ""
+    affinity: str = ""
+    passed_over: dict[str, str] = {}
+    reasons: tuple[RejectedGroup, ...] = ()
+    scores: dict[str, int] = {}
+    revision: int = 0
 
 
 TYPE = "placement.decided.v1"

@@ -22,6 +22,8 @@ API_HEALTH = "hanse.api.health"
 """Answered by a `FleetHealth` (`shared/events/fleet_health.py`)."""
 API_RENDER = "hanse.api.render"
 """Answered by a `Rendering` (`shared/events/rendering.py`)."""
+API_EXPLAIN = "hanse.api.explain"
+"""Answered by an `Explanation` (`shared/events/explaining.py`)."""
 
 
 class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):

@@ -10,6 +10,7 @@ from shared.events.placement import (
     ClusterRejected,
     PlacedShare,
     PlacementDecided,
+    RejectedGroup,
     decode_placement,
     encode_placement,
 )
@@ -35,6 +36,16 @@ DECIDED = PlacementDecided(
     leaving=(PlacedShare(cluster="eu-1", replicas=2),),
     rejected=(ClusterRejected(cluster="ap-1", code="NotReady", message="it is not ready"),),
     occurred_at="2026-03-01T12:00:00.000000Z",
+    policy_generation=3,
+    trigger="ClusterChanged",
+    trigger_message="eu-1: its taint lost:NoExecute is not tolerated",
+    affinity="near",
+    passed_over={"own": "none of 3 clusters fits"},
+    reasons=(
+        RejectedGroup(code="NotReady", message="it is not ready", count=1, clusters=("ap-1",)),
+    ),
+    scores={"us-1": 51},
+    revision=1234,
 )
 
 
@@ -47,7 +58,7 @@ def test_the_golden_is_read_back():
 
 
 def test_a_field_from_a_newer_sender_is_passed_over():
-    newer = {**json.loads(GOLDEN.read_text()), "scores": {"us-1": 3}}
+    newer = {**json.loads(GOLDEN.read_text()), "costs": {"us-1": 3}}
     assert decode_placement(json.dumps(newer).encode()) == DECIDED
 
 

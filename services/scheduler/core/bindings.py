@@ -18,6 +18,7 @@ from services.scheduler.core.dependencies.dependents import (
     with_required,
 )
 from services.scheduler.core.policies import reference_to
+from services.scheduler.core.reasons import REJECTED_MAX, Basis, rejected_groups
 from services.scheduler.core.workload import NOBODY, Company, Workload, default_tolerations
 from shared.api.binding import (
     SCHEDULED,
@@ -233,7 +234,7 @@ def refusal(workload: Workload, message: str) -> Unschedulable:
 
 
 def fact_of(
-    binding: ResourceBinding, decision: Decision, condition: Condition, at: str
+    binding: ResourceBinding, decision: Decision, condition: Condition, basis: Basis, at: str
 ) -> PlacementDecided:
     """Tell others of the decision that *binding* carries since *at* (RFC 3339)."""
     spec, resource = binding.spec, binding.spec.resource
@@ -257,9 +258,17 @@ def fact_of(
         leaving=tuple(PlacedShare(cluster=e.cluster, replicas=e.replicas) for e in spec.evictions),
         rejected=tuple(
             ClusterRejected(cluster=name, code=why.code, message=why.message)
-            for name, why in sorted(decision.rejections.items())
+            for name, why in sorted(decision.rejections.items())[:REJECTED_MAX]
         ),
         occurred_at=at,
+        policy_generation=policy.generation,
+        trigger=basis.trigger.code,
+        trigger_message=basis.trigger.message,
+        affinity=decision.affinity_name,
+        passed_over=dict(decision.passed_over) if isinstance(decision, Scheduled) else {},
+        reasons=tuple(rejected_groups(decision)),
+        scores=dict(basis.scores),
+        revision=basis.revision,
     )
 
 

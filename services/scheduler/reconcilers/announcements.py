@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from services.scheduler.core.bindings import DECIDED_AT, fact_of
 from services.scheduler.core.decision import Decision
+from services.scheduler.core.reasons import Basis
 from shared.api.binding import SCHEDULED, ResourceBinding
 from shared.api.conditions import find_condition
 from shared.api.meta import read
@@ -18,6 +19,13 @@ from shared.events import subjects
 from shared.events.envelope import fact_envelope
 from shared.events.placement import DECIDED, NOUN, TYPE, encode_placement
 from shared.store.port import Stored
+
+
+def fact_subject(template: ObjectKey) -> str:
+    """Where the decisions about a template are told."""
+    parts = (template.group, template.resource, template.namespace, template.name)
+    return subjects.fact(NOUN, DECIDED, "/".join(part for part in parts if part))
+
 
 _LATELY = timedelta(minutes=10)
 
@@ -30,7 +38,7 @@ class Announcements:
         self._clock = clock
         self._told: dict[ObjectKey, str] = {}
 
-    async def tell(self, stored: Stored, decision: Decision) -> None:
+    async def tell(self, stored: Stored, decision: Decision, basis: Basis) -> None:
         """Publish the decision that the binding carries, unless that has been done."""
         binding = read(stored.manifest, ResourceBinding)
         condition = find_condition(binding.status.conditions, SCHEDULED)
@@ -44,15 +52,9 @@ class Announcements:
         if told is not None or self._is_recent(decided_at):
             now = self._clock.now()
             at = decided_at or format_micro_time(now)
-            fact = fact_of(binding, decision, condition, at)
+            fact = fact_of(binding, decision, condition, basis, at)
             envelope = fact_envelope(TYPE, service="scheduler", identity=identity, at=now)
-            resource = binding.spec.resource.key
-            name = "/".join(
-                part
-                for part in (resource.group, resource.resource, resource.namespace, resource.name)
-                if part
-            )
-            subject = subjects.fact(NOUN, DECIDED, name)
+            subject = fact_subject(binding.spec.resource.key)
             await self._publisher.publish(
                 Message(subject, encode_placement(fact), envelope.headers())
             )

@@ -1,0 +1,89 @@
+"""Explanations for people: a line for each cluster that has a share, one for each reason."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanation
+
+_NAMES_MAX = 8
+_EARLIER_SHOWN = 5
+
+
+def as_text(found: Explanation) -> str:
+    return "".join(f"{line}\n" for line in _lines(found))
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    yield _headline(found)
+    if found.recorded:
+        why = f", because {found.trigger_message}" if found.trigger_message else ""
+        yield f"decided {found.decided_at}{why}"
+    else:
+        yield "when it was decided is no longer known; by what is there now:"
+    for name, why_not in found.passed_over.items():
+        yield f"  not group {name}: {why_not}"
+    if not found.scheduled:
+        yield f"  {found.reason}: {found.message.partition('; it stays in ')[0]}"
+    yield from _verdicts(found.clusters, found.replicas)
+    if found.now:
+        yield "today it would be:"
+        yield from _verdicts(found.now, found.replicas)
+    if found.earlier:
+        yield "before:"
+        for one in found.earlier[:_EARLIER_SHOWN]:
+            yield f"  {_earlier(one)}"
+
+
+def _headline(found: Explanation) -> str:
+    name = f"{found.about} {found.namespace}/{found.name}" if found.namespace else found.name
+    count = "" if found.replicas is None else f": {_replicas(found.replicas)}"
+    policy = f", by policy {found.policy}" if found.policy else ", for the sake of others"
+    group = f", group {found.affinity}" if found.affinity else ""
+    return f"{name}{count}{policy}{group}"
+
+
+def _verdicts(verdicts: Iterable[ClusterVerdict], whole: int | None) -> Iterator[str]:
+    out: dict[str, list[str]] = {}
+    placed, leaving = [], []
+    for one in verdicts:
+        if one.standing == "Placed":
+            placed.append(f"  {one.cluster}: {_share(one.replicas, whole)}{_liked(one)}")
+        elif one.standing == "Leaving":
+            why = f": {one.message}" if one.message else ""
+            leaving.append(f"  leaving {one.cluster}: {_share(one.replicas, whole)}{why}")
+        else:
+            out.setdefault(one.message or one.code, []).append(one.cluster)
+    yield from placed
+    yield from leaving
+    for message, names in out.items():
+        yield f"  not {_names(names)}: {message}"
+
+
+def _share(replicas: int | None, whole: int | None) -> str:
+    if replicas is None:
+        return "the whole"
+    return str(replicas) if whole is None else f"{replicas} of {whole}"
+
+
+def _liked(one: ClusterVerdict) -> str:
+    return "" if one.score is None else f" (score {one.score})"
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_MAX])
+    more = len(names) - _NAMES_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _earlier(one: EarlierDecision) -> str:
+    shares = [
+        each.cluster if each.replicas is None else f"{each.cluster} {each.replicas}"
+        for each in one.clusters
+    ]
+    where = _names(shares) or "nowhere"
+    why = f" ({one.trigger_message})" if one.trigger_message else ""
+    failed = "" if one.scheduled else ", not as asked for"
+    return f"{one.decided_at}: {where}{failed}{why}"

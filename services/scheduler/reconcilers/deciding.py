@@ -1,0 +1,71 @@
+"""What would be decided of a template now: read what counts, and run the pure function."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.scheduler.core.bindings import refusal, workload_of
+from services.scheduler.core.claims import counts_room
+from services.scheduler.core.company import company_of
+from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.schedule import schedule
+from services.scheduler.core.workload import Workload
+from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.reading import Bound
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
+from shared.clock import Clock
+from shared.errors import InvalidObject
+from shared.interpreter.registry import InterpreterSource
+
+
+class Deciding:
+    """Writes nothing and changes nothing."""
+
+    def __init__(
+        self,
+        federation: Federation,
+        clock: Clock,
+        grace: timedelta,
+        *,
+        interpreters: InterpreterSource,
+    ) -> None:
+        self._federation = federation
+        self._clock = clock
+        self._grace = grace
+        self._interpreters = interpreters
+
+    def decide(
+        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+    ) -> tuple[Workload, Decision]:
+        """Decide for the fleet of this moment."""
+        workload, refused = self.workload(key, template, policy, bound)
+        if refused:
+            return workload, refusal(workload, refused)
+        fleet = self._federation.fleet_for(workload.placement)
+        return workload, self._with_look(workload, schedule(workload, fleet, self._clock.now()))
+
+    def workload(
+        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+    ) -> tuple[Workload, str]:
+        """Return what is to be placed, and why it cannot be read where that is so."""
+        refused, demand = "", None
+        try:
+            demand = self._interpreters.of(template).demand(template)
+        except InvalidObject as err:
+            refused = str(err)
+        binding = bound.binding if bound is not None else None
+        rules = policy.spec.placement.workload_affinity
+        peers = self._federation.peers_of(key.namespace) if rules is not None else ()
+        company = company_of(key, labels_of(template), rules, peers)
+        workload = workload_of(
+            key, template, demand, policy, binding, grace=self._grace, company=company
+        )
+        return workload, refused
+
+    def _with_look(self, workload: Workload, decision: Decision) -> Decision:
+        """Have it looked at again when room may be given back that nobody tells of."""
+        again = self._federation.reservations.again_after
+        if isinstance(decision, Scheduled) or again is None or not counts_room(workload.placement):
+            return decision
+        soonest = min(again, decision.wake_after or again)
+        return replace(decision, wake_after=soonest)

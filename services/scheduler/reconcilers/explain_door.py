@@ -1,0 +1,153 @@
+"""The endpoint `explain` of the micro service `hanse`: why a template is where it is."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from services.scheduler.core.bindings import condition_of
+from services.scheduler.core.decision import Decision
+from services.scheduler.core.explaining import explanation_of, verdicts_now
+from services.scheduler.core.policies import is_template, select_policy
+from services.scheduler.core.reasons import telling_scores
+from services.scheduler.core.workload import Workload
+from services.scheduler.reconcilers.announcements import fact_subject
+from services.scheduler.reconcilers.deciding import Deciding
+from services.scheduler.reconcilers.federation import Federation
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import ObjectKey, generation_of, namespace_of
+from shared.apiserver.answers.requests import answering, read_request
+from shared.apiserver.status_errors import ApiFault, bad_request, not_found
+from shared.bus.port import Bus, CaughtUp
+from shared.bus.topology import EVENTS
+from shared.clock import parse_time
+from shared.errors import MalformedEvent
+from shared.events.explaining import ClusterVerdict, ExplainRequest, Explanation
+from shared.events.placement import PlacementDecided, decode_placement
+from shared.events.requests import API_EXPLAIN, SERVICE, VERSION
+from shared.store.port import Mirror, Stored
+
+_encode = msgspec.json.Encoder().encode
+_DECISIONS_MAX = 1_000
+_READING = timedelta(seconds=8)
+"""How long facts are read before what was found is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What would be decided at this moment."""
+
+    policy: PropagationPolicy
+    workload: Workload
+    decision: Decision
+    verdicts: Sequence[ClusterVerdict]
+
+
+class ExplainDoor:
+    """Reads what was told, and decides again by what decides."""
+
+    def __init__(
+        self, bus: Bus, mirror: Mirror, federation: Federation, deciding: Deciding
+    ) -> None:
+        self._bus = bus
+        self._mirror = mirror
+        self._federation = federation
+        self._deciding = deciding
+
+    async def run(self) -> None:
+        """Offer the endpoint until cancelled."""
+        async with self._bus.serve(SERVICE, VERSION, {API_EXPLAIN: answering(self._answer)}):
+            await asyncio.Event().wait()
+
+    async def _answer(self, body: bytes) -> bytes:
+        return _encode(await self.explain(read_request(body, ExplainRequest)))
+
+    async def explain(self, asked: ExplainRequest) -> Explanation:
+        """Raise `ApiFault` where there is nothing to be explained."""
+        at = _read_time(asked.at)
+        stored = self._mirror.get(asked.key)
+        facts = await self._told(asked.key)
+        if at is not None:
+            facts = [one for one in facts if _is_by(one, at)]
+            if not facts:
+                raise ApiFault(404, f"no decision about {asked.name} is known from then or before")
+            return explanation_of(facts)
+        if stored is None:
+            raise not_found(asked.key.group_resource, asked.key.name)
+        found = self._decide_now(asked.key, stored)
+        bound = self._federation.bound(asked.key)
+        if bound is not None and facts and facts[-1].binding_uid == bound.binding.metadata.uid:
+            return explanation_of(facts, found.verdicts if found is not None else ())
+        if found is None:
+            raise ApiFault(404, f"no policy selects {asked.name}, and nothing needs it")
+        return self._unrecorded(asked, stored, found)
+
+    async def _told(self, key: ObjectKey) -> list[PlacementDecided]:
+        """Return the decisions that are still known, in order of time."""
+        found: list[PlacementDecided] = []
+        try:
+            async with (
+                asyncio.timeout(_READING.total_seconds()),
+                self._bus.follow(EVENTS, [fact_subject(key)], recent=EVENTS.age_max) as messages,
+            ):
+                async for message in messages:
+                    if isinstance(message, CaughtUp):
+                        break
+                    try:
+                        found.append(decode_placement(message.body))
+                    except MalformedEvent:
+                        continue
+                    del found[:-_DECISIONS_MAX]
+        except TimeoutError:
+            return found
+        return found
+
+    def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
+        template = stored.manifest
+        if not is_template(key, template):
+            raise bad_request(f"{key.name} is not propagated")
+        policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
+        if policy is None:
+            return None
+        bound = self._federation.bound(key)
+        workload, decision = self._deciding.decide(key, template, policy, bound)
+        scores = telling_scores(workload, self._federation.fleet(), decision)
+        return _Now(policy, workload, decision, verdicts_now(decision, scores))
+
+    def _unrecorded(self, asked: ExplainRequest, stored: Stored, now: "_Now") -> Explanation:
+        condition, demand = condition_of(now.decision, 0), now.workload.demand
+        name, namespace = now.policy.metadata.name, now.policy.metadata.namespace
+        return Explanation(
+            about=asked.kind,
+            namespace=asked.namespace,
+            name=asked.name,
+            recorded=False,
+            policy=f"{namespace}/{name}" if namespace else name,
+            policy_generation=now.policy.metadata.generation,
+            template_generation=generation_of(stored.manifest),
+            revision=self._mirror.revision,
+            scheduled=condition.status == "True",
+            reason=condition.reason,
+            message=condition.message,
+            replicas=demand.count if demand is not None else None,
+            affinity=now.decision.affinity_name,
+            clusters=tuple(now.verdicts),
+        )
+
+
+def _read_time(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as err:
+        raise bad_request(f"at: {text!r} is no time in RFC 3339") from err
+
+
+def _is_by(fact: PlacementDecided, at: datetime) -> bool:
+    try:
+        return parse_time(fact.occurred_at) <= at
+    except ValueError:
+        return False
