@@ -61,6 +61,16 @@ class Settings:
     brake_fleet_min: int = 3
     """Below this number of members there is no brake."""
 
+    eviction_share: float = 0.25
+    """Of the fleet so large a share, two members at least, is given up within one window."""
+
+    eviction_window: timedelta = timedelta(minutes=1)
+    """Of a region of which most seem gone one member is given up in five of them."""
+
+    settle_base: timedelta = timedelta(minutes=1)
+    """How long a member that failed twice within an hour has to be well before new shares come;
+    twice as long with each time more."""
+
     refresh: timedelta = timedelta(minutes=5)
     """How old `observedTime` of a quiet member may become before it is written again."""
 

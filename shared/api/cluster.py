@@ -16,6 +16,8 @@ READY = "Ready"
 JOINED = "Joined"
 UNREACHABLE_TAINT = "cluster.hanse.dev/unreachable"
 NOT_READY_TAINT = "cluster.hanse.dev/not-ready"
+RETURNING_TAINT = "cluster.hanse.dev/returning"
+"""Of a member that failed more than once of late, until it has been well for a while."""
 
 
 class Taint(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,8 @@ class ClusterStatus(Struct, frozen=True, kw_only=True):
     capacity: Capacity | None = None
     observed_time: str | None = None
     latency_milliseconds: int | None = None
+    outages: tuple[str, ...] = ()
+    """When it was given up, the last times within an hour (RFC 3339)."""
 
 
 class Cluster(Kind, frozen=True, kw_only=True):

@@ -108,6 +108,14 @@ class ClusterBecameUnreachable(
     """False while the brake holds: too much of the fleet seems gone at once."""
 
 
+class ClusterFailoverHeld(
+    ClusterVerdict, frozen=True, kw_only=True, tag="cluster.failover-held.v1"
+):
+    """It is unreachable, and not given up for now, for `reason` (PascalCase)."""
+
+    reason: str = ""
+
+
 class ClusterTainted(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.tainted.v1"):
     """It is unreachable and tainted NoExecute: what does not tolerate that leaves."""
 

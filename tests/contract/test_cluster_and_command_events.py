@@ -11,6 +11,7 @@ from shared.errors import MalformedEvent
 from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
+    ClusterFailoverHeld,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
@@ -73,6 +74,7 @@ FACTS = [
     ClusterBecameNotReady(**TOLD),
     ClusterRefusedCredentials(**TOLD),
     ClusterBecameUnreachable(**TOLD),
+    ClusterFailoverHeld(**TOLD, reason="EvictionRate"),
     ClusterTainted(**TOLD),
     ClusterRecovered(**PLACE),
 ]

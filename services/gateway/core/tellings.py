@@ -16,6 +16,7 @@ from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
     ClusterFact,
+    ClusterFailoverHeld,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
@@ -71,6 +72,7 @@ Fact = (
     | ClusterBecameNotReady
     | ClusterRefusedCredentials
     | ClusterBecameUnreachable
+    | ClusterFailoverHeld
     | ClusterTainted
     | ClusterRecovered
     | AnyRolloutFact
@@ -237,6 +239,8 @@ def _of_cluster(fact: ClusterFact) -> Telling:
             return Telling(about, "health", "NotReady", fact.message, warning=True)
         case ClusterRefusedCredentials():
             return Telling(about, "health", "CredentialsRefused", fact.message, warning=True)
+        case ClusterFailoverHeld():
+            return Telling(about, "health", "FailoverHeld", fact.message, warning=True)
         case ClusterTainted():
             message = f"{fact.message}; what does not tolerate that leaves it"
             return Telling(about, "health", "Tainted", message, warning=True)

@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from services.health.core.brake import Held
 from services.health.core.panel import NOBODY, Panel
+from services.health.core.returning import outages_with, settling_of
 from services.health.core.room_news import room_to_tell
 from services.health.core.side_conditions import with_agreement, with_credentials, with_slow
-from services.health.core.taints import taints_after
+from services.health.core.taints import given_up_at, taints_after
 from services.health.core.verdict import Verdict
-from shared.api.cluster import READY, ClusterStatus
+from shared.api.cluster import READY, ClusterStatus, Taint
 from shared.api.conditions import find_condition, with_condition, without_condition
 from shared.api.meta import Condition, section
 from shared.clock import format_time, parse_time
@@ -53,8 +55,10 @@ class Assessment:
     observations: Sequence[Observation]
     panel: Panel = NOBODY
     slow_limit: timedelta = timedelta(seconds=1)
-    held: str = ""
-    """Why no taint is added; empty while the brake is off."""
+    held: Held | None = None
+    """Why no taint is added; None while the brake is off."""
+    settle_base: timedelta = timedelta(minutes=1)
+    """How long a member settles after its second outage within an hour."""
 
 
 def reach_of(status: ClusterStatus) -> Reach:
@@ -85,13 +89,11 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
     conditions = with_credentials(conditions, words, verdict, now=moment)
     conditions = with_agreement(conditions, verdict, found.panel, now=moment)
     conditions = with_slow(conditions, words, found.slow_limit, now=moment)
-    if found.held:
-        held = Condition(
-            type=FAILOVER_HELD, status="True", reason="TooManyMembersGone", message=found.held
-        )
-        conditions = with_condition(conditions, held, now=moment)
-    else:
-        conditions = without_condition(conditions, FAILOVER_HELD)
+    conditions = _with_held(conditions, found.held, moment)
+    settling = settling_of(status.outages, found.settle_base, now)
+    taints = taints_after(
+        reach, status.taints, now=now, held=found.held is not None, settling=settling
+    )
     seen = [each for each in words if each.reach is Reach.REACHABLE]
     latencies = [
         each.latency_milliseconds for each in seen if each.latency_milliseconds is not None
@@ -101,12 +103,30 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
     return msgspec.structs.replace(
         status,
         conditions=conditions,
-        taints=taints_after(reach, status.taints, now=moment, held=bool(found.held)),
+        taints=taints,
+        outages=_outages(status, taints, now),
         capacity=room_to_tell(status.capacity, newest.capacity if newest else None, now=now),
         latency_milliseconds=min(latencies, default=status.latency_milliseconds),
         # The time of the last good look: it stands still while the member is silent.
         observed_time=max((each.observed_time for each in seen), default=status.observed_time),
     )
+
+
+def _outages(status: ClusterStatus, taints: Sequence[Taint], now: datetime) -> tuple[str, ...]:
+    """One that a doubt interrupts is the same outage still."""
+    begins = given_up_at(taints) is not None and given_up_at(status.taints) is None
+    ready = find_condition(status.conditions, READY)
+    interrupted = ready is not None and ready.reason == RETURNING
+    return outages_with(status.outages, now) if begins and not interrupted else status.outages
+
+
+def _with_held(
+    conditions: tuple[Condition, ...], held: Held | None, moment: str
+) -> tuple[Condition, ...]:
+    if held is None:
+        return without_condition(conditions, FAILOVER_HELD)
+    new = Condition(type=FAILOVER_HELD, status="True", reason=held.reason, message=held.message)
+    return with_condition(conditions, new, now=moment)
 
 
 def _is_passing(verdict: Verdict) -> bool:
@@ -165,4 +185,5 @@ def written_fields(status: ClusterStatus) -> dict[str, Any]:
         "capacity": section(status.capacity),
         "observedTime": status.observed_time,
         "latencyMilliseconds": status.latency_milliseconds,
+        "outages": section(status.outages) or None,
     }

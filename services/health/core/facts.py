@@ -5,13 +5,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.health.core.cluster_status import RECOVERED, RETURNING
+from services.health.core.cluster_status import FAILOVER_HELD, RECOVERED, RETURNING
+from services.health.core.taints import given_up_at
 from shared.api.cluster import READY, UNREACHABLE_TAINT, Cluster, ClusterStatus
 from shared.api.conditions import find_condition
 from shared.apimachinery.taints import NO_EXECUTE
 from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
+    ClusterFailoverHeld,
     ClusterRecovered,
     ClusterRefusedCredentials,
     ClusterSuspected,
@@ -59,6 +61,17 @@ def facts_of(
         if isinstance(verdict, ClusterBecameUnreachable):
             verdict = msgspec.structs.replace(verdict, tainted=bool(status.taints))
         yield Due(verdict, f"{cluster.metadata.uid}/{ready.reason}/{since}", since)
+    held = find_condition(status.conditions, FAILOVER_HELD)
+    if held is not None and given_up_at(status.taints) is None:
+        since = held.last_transition_time
+        waits = ClusterFailoverHeld(
+            **place,
+            occurred_at=since,
+            reason=held.reason,
+            message=held.message,
+            evidence=evidence,
+        )
+        yield Due(waits, f"{cluster.metadata.uid}/held/{held.reason}/{since}", since)
     for taint in status.taints:
         if (taint.key, taint.effect) == (UNREACHABLE_TAINT, NO_EXECUTE) and taint.time_added:
             fact = ClusterTainted(

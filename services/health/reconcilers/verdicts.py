@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.health.core.brake import Brake, gone_sentence
+from services.health.core.brake import Brake, Standing
 from services.health.core.cluster_status import (
     Assessment,
     is_worth_writing,
@@ -15,6 +15,8 @@ from services.health.core.cluster_status import (
 )
 from services.health.core.facts import facts_of
 from services.health.core.panel import Panelists
+from services.health.core.returning import settling_of
+from services.health.core.taints import given_up_at, settling_left
 from services.health.core.verdict import Verdict, judge
 from services.health.reconcilers.probing import HEALTH
 from services.health.settings import Settings
@@ -47,7 +49,12 @@ _FACT_REPEAT = timedelta(minutes=2)
 
 
 def brake_of(settings: Settings) -> Brake:
-    return Brake(share=settings.brake_share, fleet_min=settings.brake_fleet_min)
+    return Brake(
+        share=settings.brake_share,
+        fleet_min=settings.brake_fleet_min,
+        rate_share=settings.eviction_share,
+        window=settings.eviction_window,
+    )
 
 
 def cluster_key(name: str) -> ObjectKey:
@@ -155,6 +162,7 @@ class VerdictReconciler:
         self._brake = brake_of(settings)
         self._started = clock.monotonic()
         self._told: dict[str, set[str]] = {}
+        self._giving_up: dict[str, datetime] = {}
         # Since when a member's status lacks what another process is to write.
         self._missing: dict[str, float] = {}
 
@@ -163,14 +171,15 @@ class VerdictReconciler:
         if stored is None:
             self._told.pop(key, None)
             self._missing.pop(key, None)
+            self._giving_up.pop(key, None)
             return Done()
         cluster = read(stored.manifest, Cluster)
-        found = self._assess(key)
+        now = self._clock.now()
+        found = self._assess(key, now)
         waiting = self._silence_left(found)
         if waiting:
             return Again(waiting)
 
-        now = self._clock.now()
         status = status_after(cluster.status, found, now=now)
         if is_worth_writing(cluster.status, status, now=now, refresh=self._settings.refresh):
             left = self._others_turn(key)
@@ -179,7 +188,11 @@ class VerdictReconciler:
             await self._write(stored, cluster, status, found)
         self._missing.pop(key, None)
         await self._tell(cluster, status, found, now)
-        return Again(self._settings.probe_interval) if found.held else Done()
+        if found.held is not None:
+            return Again(self._settings.probe_interval)
+        settling = settling_of(status.outages, found.settle_base, now)
+        left = settling_left(status.taints, settling, now)
+        return Again(left) if left is not None else Done()
 
     def _others_turn(self, key: str) -> timedelta | None:
         """Return how long to leave the write to the process that speaks for all; None: write.
@@ -214,31 +227,42 @@ class VerdictReconciler:
                 message=found.verdict.message,
             )
 
-    def _assess(self, name: str) -> Assessment:
+    def _assess(self, name: str, now: datetime) -> Assessment:
         verdict = self._table.verdict(name)
-        held = ""
+        held = None
         if verdict.reach is Reach.UNREACHABLE:
-            fleet = self._fleet()
-            held = gone_sentence(fleet) if self._brake.holds(fleet) else ""
+            held = self._brake.why_held(name, self._fleet(), now)
+            if held is None:
+                # Counted before it is written: others are judged at the same moment.
+                self._giving_up.setdefault(name, now)
+        else:
+            self._giving_up.pop(name, None)
         return Assessment(
             verdict=verdict,
             observations=self._table.of(name),
             panel=self._table.panel,
             slow_limit=self._settings.slow_limit,
+            settle_base=self._settings.settle_base,
             held=held,
         )
 
-    def _fleet(self) -> Mapping[str, Reach]:
-        """Return the verdict of every joined member: one that never joined cannot be gone."""
+    def _fleet(self) -> Mapping[str, Standing]:
+        """Return how every joined member stands: one that never joined cannot be gone."""
         found = {}
         for stored in self._store.mirror.items(CLUSTERS):
+            name = stored.key.name
             try:
-                status = read(stored.manifest, Cluster).status
-            except InvalidObject:
+                cluster = read(stored.manifest, Cluster)
+                given_up = given_up_at(cluster.status.taints)
+            except (InvalidObject, ValueError):
                 continue
-            joined = find_condition(status.conditions, JOINED)
+            joined = find_condition(cluster.status.conditions, JOINED)
             if joined is not None and joined.status == "True":
-                found[stored.key.name] = self._table.verdict(stored.key.name).reach
+                found[name] = Standing(
+                    reach=self._table.verdict(name).reach,
+                    region=cluster.spec.region,
+                    given_up=given_up or self._giving_up.get(name),
+                )
         return found
 
     def _silence_left(self, found: Assessment) -> timedelta | None:

@@ -118,6 +118,10 @@ class MicroService:
         await self._client.request(
             f"$SRV.PING.{self._identity['name']}.{self._identity['id']}", timeout=_START_SECONDS
         )
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # The client waits with wait_for, which before 3.12 may swallow a cancellation.
+            raise asyncio.CancelledError
 
     async def stop(self) -> None:
         """Take no more requests; let those under way finish within a limit."""

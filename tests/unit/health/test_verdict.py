@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.health.core.brake import Brake
+from services.health.core.brake import TOO_MANY_GONE, Brake, Held
 from services.health.core.cluster_status import (
     FAILOVER_HELD,
     RECOVERED,
@@ -33,7 +33,7 @@ def a_word(reach: Reach, observer: str = "hub", **known: Any) -> Observation:
 
 
 def after(
-    status: ClusterStatus, *words: Observation, at: datetime = NOW, held: str = ""
+    status: ClusterStatus, *words: Observation, at: datetime = NOW, held: Held | None = None
 ) -> ClusterStatus:
     found = Assessment(verdict=judge(words), observations=words, held=held)
     return status_after(status, found, now=at)
@@ -66,24 +66,25 @@ def test_the_brake_never_holds_for_a_single_member(reaches: list[Reach]) -> None
 
 
 def test_an_unreachable_member_is_tainted_and_keeps_the_time() -> None:
-    first = taints_after(Reach.UNREACHABLE, (), now="t1", held=False)
+    first = taints_after(Reach.UNREACHABLE, (), now=NOW, held=False)
+    at = "2026-01-01T12:00:00Z"
     assert {(t.key, t.effect, t.time_added) for t in first} == {
-        (UNREACHABLE_TAINT, "NoSchedule", "t1"),
-        (UNREACHABLE_TAINT, "NoExecute", "t1"),
+        (UNREACHABLE_TAINT, "NoSchedule", at),
+        (UNREACHABLE_TAINT, "NoExecute", at),
     }
-    assert taints_after(Reach.UNREACHABLE, first, now="t2", held=False) == first
-    assert taints_after(Reach.UNKNOWN, first, now="t2", held=False) == first
-    assert taints_after(Reach.REACHABLE, first, now="t2", held=False) == ()
+    assert taints_after(Reach.UNREACHABLE, first, now=LATER, held=False) == first
+    assert taints_after(Reach.UNKNOWN, first, now=LATER, held=False) == first
+    assert taints_after(Reach.REACHABLE, first, now=LATER, held=False) == ()
 
 
 def test_refused_credentials_never_evict() -> None:
     for reach in (Reach.CREDENTIALS_REFUSED, Reach.NOT_READY):
-        found = taints_after(reach, (), now="t", held=False)
+        found = taints_after(reach, (), now=NOW, held=False)
         assert [taint.effect for taint in found] == ["NoSchedule"]
 
 
 def test_while_the_brake_holds_nothing_is_tainted_and_the_status_says_so() -> None:
-    status = after(ClusterStatus(), a_word(Reach.UNREACHABLE), held="2 of 3")
+    status = after(ClusterStatus(), a_word(Reach.UNREACHABLE), held=Held(TOO_MANY_GONE, "2 of 3"))
     assert status.taints == ()
     held = find_condition(status.conditions, FAILOVER_HELD)
     assert held is not None
