@@ -61,6 +61,7 @@ class Watcher:
         self._members = members
         self._disturbed = disturbed
         self._carried_out: dict[tuple[str, ObjectKey], set[int]] = {}
+        self._reported: dict[tuple[str, ObjectKey], int] = {}
         self._refused: dict[tuple[str, ObjectKey], float] = {}
         self._tombstones: dict[tuple[str, ObjectKey], int] = {}
         self._ordered_at: dict[tuple[str, ObjectKey], deque[float]] = {}
@@ -172,6 +173,14 @@ class Watcher:
             self._history.violated(TELLS_AGE, f"{where} does not say when")
         if report.generation < 1 or report.generation > self._work.sequence:
             self._history.violated(TELLS_AGE, f"{where} is of no order: {report.generation}")
+        known = self._reported.get((cluster, key), 0)
+        if report.generation < known:
+            last = self._work.last(subjects.work(cluster, key))
+            if last is not None and last.sequence >= known:
+                self._history.violated(
+                    TELLS_AGE, f"{where}: order {report.generation}, after one of {known}"
+                )
+        self._reported[cluster, key] = report.generation
         held = report.applied and report.present
         if held and report.generation not in self._carried_out.get((cluster, key), ()):
             self._history.violated(

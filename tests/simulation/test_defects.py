@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.propagator.apply import gate, holding, objects, outcomes, removal
+from services.propagator.apply import gate, holding, objects, outcomes, removal, status_log
 from services.propagator.dispatch import publisher
 from services.scheduler.core.division import shares
 from tests.simulation import invariants
@@ -94,6 +94,15 @@ def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(publisher.WorkPublisher, "settle", settle)
 
 
+def report_over_others(patch: pytest.MonkeyPatch) -> None:
+    """A worker that is late takes the place of what was reported since."""
+
+    async def write(self: status_log.StatusLog, key: Any, report: Any, trace: Any) -> None:
+        await self._bus.publish(self._message(key, report, trace))
+
+    patch.setattr(status_log.StatusLog, "write", write)
+
+
 @pytest.mark.parametrize(
     ("defect", "invariant"),
     [
@@ -104,6 +113,7 @@ def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
         (lose_a_replica, invariants.CONSERVES),
         (share_one_gate, invariants.ISOLATES),
         (forget_tombstones_early, invariants.LOSES_NOTHING),
+        (report_over_others, invariants.TELLS_AGE),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

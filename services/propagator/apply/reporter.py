@@ -15,6 +15,8 @@ import msgspec
 import structlog
 
 from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.status_log import StatusLog
+from services.propagator.core.overtaking import says_the_same
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
 from shared.clock import Clock, format_micro_time
@@ -22,7 +24,7 @@ from shared.errors import RetryableError, TerminalError
 from shared.events import subjects
 from shared.events.drift import DriftFact
 from shared.events.envelope import Envelope
-from shared.events.work import WorkReport, encode_report
+from shared.events.work import WorkReport
 from shared.events.work_facts import WorkFact, fact_key
 from shared.telemetry.propagation import TRACEPARENT, current_traceparent
 
@@ -54,6 +56,7 @@ class Reporter:
         self._bus = bus
         self._clock = clock
         self._interval = interval.total_seconds()
+        self.status = StatusLog(cluster, bus)
         self._news: Pending = {}
         self._changes: Pending = {}
         # What becomes a report when changes are sent next; only the last look at an object counts.
@@ -69,7 +72,7 @@ class Reporter:
     def report(self, tracked: TrackedObject, report: WorkReport) -> None:
         """Send *report* soon, unless nothing but its time is new."""
         before = tracked.reported
-        if before is not None and _same(before, report):
+        if before is not None and says_the_same(before, report):
             return
         tracked.reported = report
         key = tracked.key
@@ -171,7 +174,7 @@ class Reporter:
         while pairs:
             batch, pairs = pairs[:_BATCH], pairs[_BATCH:]
             outcomes = await asyncio.gather(
-                *(self._publish(key, report, trace) for key, (report, trace) in batch),
+                *(self.status.write(key, report, trace) for key, (report, trace) in batch),
                 return_exceptions=True,
             )
             failed = []
@@ -207,29 +210,10 @@ class Reporter:
                 return False
         return True
 
-    async def _publish(self, key: ObjectKey, report: WorkReport, trace: str | None) -> None:
-        headers = {
-            "ce-specversion": "1.0",
-            "ce-type": "dev.hanse.work.reported.v1",
-            "ce-source": "hanse/propagator",
-            "ce-id": f"{self._cluster}-{report.generation}-{report.resource_version}",
-            "content-type": "application/json",
-        }
-        if trace is not None:
-            headers[TRACEPARENT] = trace
-        subject = subjects.status(self._cluster, key)
-        await self._bus.publish(Message(subject, encode_report(report), headers))
-
 
 def _burst(reports: Pending) -> float:
     """Seconds to wait after *reports* until the next are sent."""
     return min(len(reports) / _PER_SECOND, _INTERVAL_MAX_SECONDS)
-
-
-def _same(old: WorkReport, new: WorkReport) -> bool:
-    return old == msgspec.structs.replace(
-        new, observed_time=old.observed_time, resource_version=old.resource_version
-    )
 
 
 def _outcome(report: WorkReport) -> tuple[object, ...]:

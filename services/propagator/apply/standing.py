@@ -11,6 +11,7 @@ import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reports import DELETED
+from services.propagator.apply.status_log import StatusLog
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
@@ -22,11 +23,14 @@ from shared.events.work import WorkReport, decode_order, decode_report
 class StandingOrders:
     """Of one member."""
 
-    def __init__(self, cluster: str, bus: Bus, clock: Clock, objects: Objects) -> None:
+    def __init__(
+        self, cluster: str, bus: Bus, clock: Clock, objects: Objects, status: StatusLog
+    ) -> None:
         self._cluster = cluster
         self._bus = bus
         self._clock = clock
         self._objects = objects
+        self._status = status
 
     async def read(self) -> list[TrackedObject]:
         """Take note of every order that is newer than what is known of its object.
@@ -83,6 +87,7 @@ class StandingOrders:
         if tracked is None or report is None:
             return
         tracked.reported = report
+        self._status.found(key, message.sequence)
         if report.generation == tracked.sequence and (report.applied or report.reason == DELETED):
             self._take_outcome(tracked, report)
 

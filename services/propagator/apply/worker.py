@@ -32,6 +32,7 @@ from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.controller.turns import Urgency
 from shared.events import subjects
+from shared.events.work import WorkReport
 from shared.interpreter.registry import InterpreterSource, KindName
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
@@ -85,8 +86,9 @@ class MemberWorker:
         self._clock = clock
         self._settings = settings
         self._objects = Objects()
-        self._standing = StandingOrders(cluster, bus, clock, self._objects)
         self._reporter = Reporter(cluster, bus, clock, settings.report_interval)
+        self._reporter.status.overtaken = self._on_overtaken
+        self._standing = StandingOrders(cluster, bus, clock, self._objects, self._reporter.status)
         self._reports = Reports(cluster, self._reporter, clock, interpreters)
         # Foundations in hand; whatever arrives meanwhile is parked behind them.
         self._foundations: set[ObjectKey] = set()
@@ -309,6 +311,15 @@ class MemberWorker:
         if tracked is not None and not tracked.deleted:
             tracked.suspect = True
             self._wake(tracked)
+
+    def _on_overtaken(self, key: ObjectKey, theirs: WorkReport, is_open: bool) -> None:  # noqa: FBT001
+        """Another worker reported meanwhile."""
+        tracked = self._objects.get(key)
+        if tracked is None:
+            return
+        tracked.reported = theirs
+        if is_open:
+            self._doubt(tracked)
 
     def _doubt(self, tracked: TrackedObject) -> None:
         if not tracked.deleted or tracked.removing:
