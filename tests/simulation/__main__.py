@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 from tests.simulation.simulation import Length, Outcome, simulate
@@ -49,10 +49,10 @@ def _replay(seed: int, length: Length) -> int:
 def _run_many(seeds: range, length: Length, arguments: argparse.Namespace) -> int:
     started, failed, slowest = time.perf_counter(), 0, Outcome(0, "", 0, "", 0.0, ())
     # Fresh processes now and then: caches of a process fill with the objects of many hubs.
-    with ProcessPoolExecutor(
-        arguments.jobs, get_context("spawn"), max_tasks_per_child=_CHUNKS_PER_PROCESS
-    ) as pool:
-        for outcome in pool.map(simulate, seeds, [length] * len(seeds), chunksize=_CHUNK):
+    # Not the pool of concurrent.futures: replacing its processes, it may wait for ever (gh-115634).
+    pool = get_context("spawn").Pool(arguments.jobs, maxtasksperchild=_CHUNKS_PER_PROCESS)
+    with pool:
+        for outcome in pool.imap(partial(simulate, length=length), seeds, chunksize=_CHUNK):
             slowest = max(slowest, outcome, key=lambda one: one.rested)
             if outcome.violation:
                 failed += 1
