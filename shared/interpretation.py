@@ -33,15 +33,23 @@ class LiveInterpreters:
         for stored in mirror.items(INTERPRETERS):
             self._take(stored)
         self._current = ready_made().with_declared(self._declared.values())
-        mirror.on_change(self._on_change)
+        self._stop = mirror.on_change(self._on_change)
 
     def of(self, manifest: Manifest) -> Interpreter:
         """Return the interpreter of *manifest*, by its kind and labels."""
         return self._current.of(manifest)
 
-    def on_change(self, listener: KindsChanged) -> None:
-        """Call *listener* with the kinds that another interpreter speaks for from now on."""
+    def on_change(self, listener: KindsChanged) -> Callable[[], None]:
+        """Call *listener* with the kinds that another interpreter speaks for from now on.
+
+        Returns the way to stop.
+        """
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def close(self) -> None:
+        """Follow the store no longer."""
+        self._stop()
 
     def _on_change(self, change: Change) -> None:
         stored, before = change.stored, change.previous
@@ -59,7 +67,7 @@ class LiveInterpreters:
         new = self._declared.get(stored.key)
         self._current = ready_made().with_declared(self._declared.values())
         kinds = frozenset(one.kind for one in (old, new) if one is not None)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(kinds)
 
     def _take(self, stored: Stored) -> None:

@@ -159,7 +159,7 @@ class Federation:
             dispatcher.run,
             dispatcher.run_status,
             dispatcher.run_facts,
-            dispatcher.run_requests,
+            dispatcher.view.run_requests,
         ]
         async with running(*tasks):
             yield dispatcher

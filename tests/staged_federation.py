@@ -266,7 +266,11 @@ async def staged_federation(
         for name in names:
             await stack.enter_async_context(federation.join(name, folder))
         await stack.enter_async_context(
-            _running(assemble_scheduler(scheduler, store, bus, clock=SystemClock()))
+            _running(
+                assemble_scheduler(
+                    scheduler, store, bus, clock=SystemClock(), readiness=Readiness()
+                )
+            )
         )
         await stack.enter_async_context(_running(health))
 

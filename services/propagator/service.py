@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.propagator.apply.members import CLUSTERS, MemberWorkers, OpenMember
 from services.propagator.dispatch.dispatcher import Dispatcher
+from services.propagator.dispatch.view import DispatchView
 from services.propagator.settings import Settings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
@@ -13,6 +14,8 @@ from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import LoopSettings
 from shared.interpretation import INTERPRETERS
+from shared.lease.duty import held
+from shared.lease.lease import Lease
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -78,14 +81,23 @@ def _dispatch(
     settings: Settings, store: ObjectStore, bus: Bus, clock: Clock, readiness: Readiness
 ) -> Mapping[str, Runnable]:
     loop = LoopSettings(workers=settings.dispatch_workers, resync=settings.resync)
-    dispatcher = Dispatcher(store, bus, clock, loop)
-    readiness.checks["work"] = dispatcher.log.caught_up.is_set
+    view = DispatchView(store, bus)
+    lease = Lease("dispatch", bus, clock, settings.lease)
+    readiness.checks["work"] = view.log.caught_up.is_set
+    readiness.notes["lease dispatch"] = lambda: lease.standing
+
+    def begin() -> Mapping[str, Runnable]:
+        dispatcher = Dispatcher(store, bus, clock, loop, view)
+        return {
+            "dispatch": dispatcher.run,
+            "override-status": dispatcher.run_status,
+            "override-facts": dispatcher.run_facts,
+        }
+
     return {
-        "work-log": dispatcher.log.run,
-        "dispatch": dispatcher.run,
-        "override-status": dispatcher.run_status,
-        "override-facts": dispatcher.run_facts,
-        "requests": dispatcher.run_requests,
+        "work-log": view.log.run,
+        "requests": view.run_requests,
+        "lease": held(lease, store, clock, begin),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from services.propagator.apply.worker import WorkerSettings
 from shared.bus.settings import NatsSettings
+from shared.lease.settings import LeaseSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
@@ -36,6 +37,9 @@ class Settings:
     """How long one call to a member may take."""
 
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Of the one process that dispatches; the others stand by."""
+
     nats: NatsSettings = field(default_factory=NatsSettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -29,6 +29,8 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller, LoopSettings
+from shared.lease.duty import held
+from shared.lease.lease import Lease
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -58,7 +60,15 @@ async def serve(settings: Settings) -> None:
         store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = await stack.enter_async_context(
-            assembled(settings, store, bus, clock=SystemClock(), key=key, connect=_connect)
+            assembled(
+                settings,
+                store,
+                bus,
+                clock=SystemClock(),
+                key=key,
+                connect=_connect,
+                readiness=readiness,
+            )
         )
         await run_until_stopped(tasks, readiness)
 
@@ -72,17 +82,25 @@ async def assembled(
     clock: Clock,
     key: EnvelopeKey,
     connect: Connect,
+    readiness: Readiness,
 ) -> AsyncIterator[Mapping[str, Runnable]]:
     """Wire the registry over any ports; what is given runs for as long as this is entered.
 
     Within, requests are answered.
     """
-    memberships = Memberships(store, bus, key=key, connect=connect, clock=clock, settings=settings)
+    lease = Lease("registry", bus, clock, settings.lease)
+    readiness.notes["lease registry"] = lambda: lease.standing
+
+    def begin() -> Mapping[str, Runnable]:
+        return Memberships(
+            store, bus, key=key, connect=connect, clock=clock, settings=settings
+        ).tasks
+
     async with AsyncExitStack() as stack:
         door = open_door(store, clock, stack)
         commands = CommandDoor(bus, door, clock, attempts_max=settings.command_attempts)
         await stack.enter_async_context(RequestDoor(bus, door).serving())
-        yield {**memberships.tasks, "commands": commands.run}
+        yield {"commands": commands.run, "lease": held(lease, store, clock, begin)}
 
 
 def _connect(name: str, credentials: MemberCredentials) -> AbstractAsyncContextManager[MemberApi]:
@@ -102,7 +120,7 @@ def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
 
 
 class Memberships:
-    """The parts that keep memberships, wired over any store and bus."""
+    """The parts that keep memberships, wired over any store and bus, for one term of the lease."""
 
     def __init__(
         self,

@@ -5,12 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.bus.settings import NatsSettings
+from shared.lease.settings import LeaseSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Of the one process that keeps the memberships; all of them answer requests and commands."""
+
     nats: NatsSettings = field(default_factory=NatsSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)

@@ -20,6 +20,8 @@ from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
 from shared.interpretation import INTERPRETERS, LiveInterpreters, objects_of
 from shared.interpreter.registry import KindName
+from shared.lease.duty import held
+from shared.lease.lease import Lease
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -39,23 +41,32 @@ async def serve(settings: Settings) -> None:
         bus = open_bus(connection, "scheduler")
         store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
-        tasks = assemble(settings, store, bus, clock=SystemClock())
+        tasks = assemble(settings, store, bus, clock=SystemClock(), readiness=readiness)
         await run_until_stopped(tasks, readiness)
 
 
 def assemble(
-    settings: Settings, store: ObjectStore, bus: Bus, *, clock: Clock
+    settings: Settings, store: ObjectStore, bus: Bus, *, clock: Clock, readiness: Readiness
 ) -> Mapping[str, Runnable]:
     """Wire the scheduler over any ports; what is returned runs for as long as it lives."""
-    return Scheduler(store, bus, clock=clock, settings=settings).tasks
+    lease = Lease("scheduler", bus, clock, settings.lease)
+    readiness.notes["lease scheduler"] = lambda: lease.standing
+
+    def begin() -> Mapping[str, Runnable]:
+        return Scheduler(store, bus, clock=clock, settings=settings).tasks
+
+    return {"lease": held(lease, store, clock, begin)}
 
 
 class Scheduler:
-    """The scheduler's parts, wired over any store and bus; `tasks` run for as long as it lives."""
+    """The scheduler's parts, wired over any store and bus; `tasks` run for one term of its lease.
+
+    None runs twice.
+    """
 
     def __init__(self, store: ObjectStore, bus: Bus, *, clock: Clock, settings: Settings) -> None:
         self._store = store
-        interpreters = LiveInterpreters(store.mirror)
+        self._interpreters = interpreters = LiveInterpreters(store.mirror)
         interpreters.on_change(self._wake_kinds)
         self._room_delay = settings.room_delay
         self._policy_delay = settings.policy_delay
@@ -134,3 +145,4 @@ class Scheduler:
             await self.templates.run()
         finally:
             stop()
+            self._interpreters.close()

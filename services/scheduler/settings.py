@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from shared.bus.settings import NatsSettings
 from shared.controller.loop import LoopSettings
+from shared.lease.settings import LeaseSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
@@ -15,6 +16,9 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
+
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Of the one process that decides; the others stand by."""
 
     toleration: timedelta = timedelta(seconds=30)
     """How long work stays on a member tainted as unreachable or not ready, in whole seconds, where

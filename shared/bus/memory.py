@@ -192,9 +192,16 @@ class MemoryBoard:
         self._name = name
         self._log = log
 
-    async def put(self, key: str, value: bytes, *, ttl: timedelta | None = None) -> int:
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        ttl: timedelta | None = None,
+        expected: int | None = None,
+    ) -> int:
         subject = encode_board_key(self._name, key)
-        sequence = self._log.append(Message(subject, value), None)
+        sequence = self._log.append(Message(subject, value), expected)
         seconds = whole_ttl(self._log.stream, ttl)
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, self._expire, subject, sequence)
@@ -212,6 +219,13 @@ class MemoryBoard:
     async def get(self, key: str) -> bytes | None:
         found = self._log.last(encode_board_key(self._name, key))
         return None if found is None else found.body
+
+    async def entry(self, key: str) -> BoardEntry:
+        found = self._log.last(encode_board_key(self._name, key))
+        # The marker of an end is dropped at once, so what is there is a value.
+        return (
+            BoardEntry(key, None) if found is None else BoardEntry(key, found.body, found.sequence)
+        )
 
     async def delete(self, key: str) -> None:
         self._mark_gone(encode_board_key(self._name, key))
@@ -233,4 +247,8 @@ class MemoryBoard:
             else:
                 gone = MARKER in message.headers
                 key = decode_board_key(self._name, message.subject)
-                yield BoardEntry(key, None if gone else message.body)
+                yield (
+                    BoardEntry(key, None)
+                    if gone
+                    else BoardEntry(key, message.body, message.sequence)
+                )

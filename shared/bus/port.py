@@ -117,9 +117,25 @@ class LogReader(Protocol):
 class Board(Protocol):
     """The last value per key, each with a time to live."""
 
-    async def put(self, key: str, value: bytes, *, ttl: timedelta | None = None) -> int: ...
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        ttl: timedelta | None = None,
+        expected: int | None = None,
+    ) -> int:
+        """Put *value*, return its sequence.
+
+        *expected*: the sequence of the entry that must lie there (0: none), else `StaleRevision`.
+        """
+        ...
 
     async def get(self, key: str) -> bytes | None: ...
+
+    async def entry(self, key: str) -> "BoardEntry":
+        """Return what lies under *key* now, as every acknowledged write left it."""
+        ...
 
     async def delete(self, key: str) -> None: ...
 
@@ -132,8 +148,11 @@ class Board(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BoardEntry:
+    """`sequence` is that of the value, or of the marker of its end; 0 where nothing lies there."""
+
     key: str
     value: bytes | None
+    sequence: int = field(default=0, compare=False)
 
 
 Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]

@@ -73,6 +73,7 @@ HEALTH = Stream(
     message_ttl=True,
     expiry_markers=True,
 )
+LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True)
 STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True)
 EVENTS = Stream(
@@ -95,7 +96,7 @@ DEAD = Stream(
     bytes_max=256 * MEBIBYTE,
 )
 
-STREAMS = (OBJECTS, SECRETS, HEALTH, WORK, STATUS, EVENTS, COMMANDS, DEAD)
+STREAMS = (OBJECTS, SECRETS, HEALTH, LEASES, WORK, STATUS, EVENTS, COMMANDS, DEAD)
 
 _ROLLED_UP = tuple(
     subject.removesuffix(">")

@@ -22,10 +22,14 @@ class ProbeSettings:
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether a service may be sent work; `checks` name what must hold beside `started`."""
+    """Whether a service may be sent work; `checks` name what must hold beside `started`.
+
+    `notes` are told beside it by /readyz?verbose, and decide nothing.
+    """
 
     started: bool = False
     checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    notes: dict[str, Callable[[], str]] = field(default_factory=dict)
 
     def failing(self) -> list[str]:
         failed = [name for name, check in self.checks.items() if not check()]
@@ -39,11 +43,14 @@ async def serve_probes(settings: ProbeSettings, readiness: Readiness) -> AsyncIt
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
-    async def readyz(_request: web.Request) -> web.Response:
+    async def readyz(request: web.Request) -> web.Response:
         failing = readiness.failing()
-        if failing:
-            return web.Response(status=503, text="not ready: " + ", ".join(failing))
-        return web.Response(text="ok")
+        verdict = "not ready: " + ", ".join(failing) if failing else "ok"
+        if "verbose" in request.query:
+            verdict = "\n".join(
+                [verdict, *(f"{k}: {tell()}" for k, tell in readiness.notes.items())]
+            )
+        return web.Response(status=503 if failing else 200, text=verdict)
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

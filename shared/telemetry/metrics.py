@@ -27,3 +27,5 @@ MEMBER_CONCURRENCY = Gauge(
 WORKS_APPLIED = Counter("hanse_works_applied_total", "Orders carried out", ["cluster", "outcome"])
 DRIFT_CORRECTED = Counter("hanse_drift_corrected_total", "Drift corrected", ["cluster"])
 PROBES = Counter("hanse_probes_total", "Probes of members", ["cluster", "outcome"])
+LEASE_HELD = Gauge("hanse_lease_held", "Whether this process carries out a duty now", ["lease"])
+LEASES_TAKEN = Counter("hanse_leases_taken_total", "How often this process took it over", ["lease"])

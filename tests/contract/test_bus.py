@@ -336,6 +336,37 @@ async def test_a_board_keeps_the_last_value_per_key(buses: Buses) -> None:
         assert isinstance(await entry(entries), CaughtUp)
 
 
+async def test_of_two_who_write_over_the_same_entry_of_a_board_the_second_loses(
+    buses: Buses,
+) -> None:
+    one, other = (bus.board("LEASES") for bus in buses)
+    assert (await other.entry("duty")).sequence == 0
+    first = await one.put("duty", b"1", expected=0)
+    with pytest.raises(StaleRevision):
+        await other.put("duty", b"2", expected=0)
+    found = await other.entry("duty")
+    assert (found.value, found.sequence) == (b"1", first)
+    second = await other.put("duty", b"2", expected=first)
+    with pytest.raises(StaleRevision):
+        await one.put("duty", b"3", expected=first)
+    async with one.follow() as entries:
+        seen = await entry(entries)
+        assert isinstance(seen, BoardEntry)
+        assert (seen.value, seen.sequence) == (b"2", second)
+
+
+async def test_an_entry_that_was_deleted_can_be_put_anew_by_what_is_seen_of_it(
+    buses: Buses,
+) -> None:
+    one, other = (bus.board("LEASES") for bus in buses)
+    await one.put("duty", b"1")
+    await one.delete("duty")
+    gone = await other.entry("duty")
+    assert gone.value is None
+    await other.put("duty", b"2", expected=gone.sequence)
+    assert await one.get("duty") == b"2"
+
+
 async def test_a_value_on_a_board_expires_unless_it_is_renewed(buses: Buses) -> None:
     one, other = buses
     board = one.board("HEALTH")

@@ -81,7 +81,7 @@ def test_every_rendering_is_answered(asked: list[bytes]) -> None:
         bus, store = MemoryBus("tests"), MemoryStore()
         await store.create(ObjectKey("hanse.dev", "clusters", "", "eu-1"), _CLUSTER)
         dispatcher = Dispatcher(store, bus, SystemClock())
-        serving = asyncio.create_task(dispatcher.run_requests())
+        serving = asyncio.create_task(dispatcher.view.run_requests())
         await asyncio.sleep(0)
         try:
             for body in asked:

@@ -17,6 +17,7 @@ from services.scheduler.settings import Settings as SchedulerSettings
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.server import ServerSettings
 from shared.apiserver.serving import Serving
+from shared.lease.settings import LeaseSettings
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import EnvelopeKey
@@ -97,19 +98,22 @@ def _connecting(ports: Ports) -> Callable[..., AbstractAsyncContextManager[Membe
 
 def _registry(ports: Ports) -> AbstractAsyncContextManager[Tasks]:
     return registry.assembled(
-        RegistrySettings(),
+        RegistrySettings(lease=LeaseSettings(name=ports.name)),
         ports.store,
         ports.bus,
         clock=ports.clock,
         key=SEALING,
         connect=_connecting(ports),
+        readiness=Readiness(),
     )
 
 
 @asynccontextmanager
 async def _scheduler(ports: Ports) -> AsyncIterator[Tasks]:
-    settings = SchedulerSettings(loop=FAIL_FAST)
-    yield scheduler.assemble(settings, ports.store, ports.bus, clock=ports.clock)
+    settings = SchedulerSettings(loop=FAIL_FAST, lease=LeaseSettings(name=ports.name))
+    yield scheduler.assemble(
+        settings, ports.store, ports.bus, clock=ports.clock, readiness=Readiness()
+    )
 
 
 @asynccontextmanager
@@ -133,7 +137,7 @@ async def _propagator(ports: Ports) -> AsyncIterator[Tasks]:
         return ports.connect(member_of(credentials))
 
     yield propagator.assemble(
-        PropagatorSettings(),
+        PropagatorSettings(lease=LeaseSettings(name=ports.name)),
         ports.store,
         ports.bus,
         clock=ports.clock,

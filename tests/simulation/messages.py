@@ -323,11 +323,25 @@ class RemoteBoard:
         self._log = streams._log(board_stream(name))
         self._bus = bus
 
-    async def put(self, key: str, value: bytes, *, ttl: timedelta | None = None) -> int:
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        ttl: timedelta | None = None,
+        expected: int | None = None,
+    ) -> int:
         sequence: int = await self._write(
-            f"put {self._name} {key}", lambda: self._board.put(key, value, ttl=ttl)
+            f"put {self._name} {key}",
+            lambda: self._board.put(key, value, ttl=ttl, expected=expected),
         )
         return sequence
+
+    async def entry(self, key: str) -> BoardEntry:
+        found: BoardEntry = await self._bus._ask(
+            f"get {self._name} {key}", lambda: self._board.entry(key)
+        )
+        return found
 
     async def get(self, key: str) -> bytes | None:
         found: bytes | None = await self._bus._ask(
@@ -361,4 +375,6 @@ class RemoteBoard:
             else:
                 key = decode_board_key(self._name, message.subject)
                 gone = MARKER in message.headers
-                yield BoardEntry(key, None if gone else message.body)
+                yield BoardEntry(
+                    key, None if gone else message.body, 0 if gone else message.sequence
+                )

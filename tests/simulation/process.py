@@ -42,6 +42,7 @@ class Shared:
 class Ports:
     """What one life of a process is wired from."""
 
+    name: str
     store: RemoteStore
     bus: RemoteBus
     clock: Clock
@@ -117,7 +118,9 @@ class Process:
             store = RemoteStore(self._shared.bucket, nats, self._scopes, self._limits)
             await store.open()
             bus = RemoteBus(self._shared.streams, nats)
-            ports = Ports(store, bus, self._clock, lambda name: self._connect(name, life))
+            ports = Ports(
+                self.name, store, bus, self._clock, lambda name: self._connect(name, life)
+            )
             async with self._body(ports) as tasks, asyncio.TaskGroup() as group:
                 for name, run in tasks.items():
                     group.create_task(run(), name=f"{self.name}/{name}")

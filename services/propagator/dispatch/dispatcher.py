@@ -1,8 +1,7 @@
-"""Dispatch wired up: the log of WORK, the reconcilers, and what wakes them."""
+"""Dispatch wired up: the reconcilers, and what wakes them. For one term of the lease."""
 
 from datetime import timedelta
 
-from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects
 from services.propagator.dispatch.override_status import (
     SETTLE,
@@ -11,11 +10,11 @@ from services.propagator.dispatch.override_status import (
 )
 from services.propagator.dispatch.publisher import WorkPublisher
 from services.propagator.dispatch.reconciler import DispatchReconciler
-from services.propagator.dispatch.render_door import RenderDoor
 from services.propagator.dispatch.rollouts.announcements import RolloutAnnouncements
 from services.propagator.dispatch.rollouts.director import RolloutDirector
 from services.propagator.dispatch.rollouts.records import RolloutRecords
 from services.propagator.dispatch.rollouts.writing import RolloutWriter
+from services.propagator.dispatch.view import DispatchView
 from services.propagator.dispatch.wakes import Wakes, work_keys
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
@@ -23,13 +22,13 @@ from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
-from shared.interpretation import LiveInterpreters, objects_of
+from shared.interpretation import objects_of
 from shared.interpreter.registry import KindName
 from shared.store.port import EVERYTHING, Change, ObjectStore, Scope
 
 
 class Dispatcher:
-    """Every task of dispatch by name, for the process to run."""
+    """Every task of dispatch by name, for the process to run; none runs twice."""
 
     def __init__(
         self,
@@ -37,19 +36,19 @@ class Dispatcher:
         bus: Bus,
         clock: Clock,
         settings: LoopSettings | None = None,
+        view: DispatchView | None = None,
     ) -> None:
+        """*view*: kept by the process, over the same store and bus; None for one of its own."""
         self._store = store
-        self.log = WorkLog(bus)
-        interpreters = LiveInterpreters(store.mirror)
-        interpreters.on_change(self._wake_kinds)
-        # First: the index must have seen a change before a key it wakes is reconciled.
-        self._bindings = BindingIndex(store)
-        parsed = ParsedObjects(store.mirror)
+        self.view = view if view is not None else DispatchView(store, bus)
+        self._stops = [] if view is not None else [self.view.close]
+        self._stops.append(self.view.interpreters.on_change(self._wake_kinds))
+        self._bindings, parsed = self.view.bindings, self.view.parsed
         self._status = OverrideStatusReconciler(store, clock)
         self._status_controller = Controller[ObjectKey]("override-status", self._status, settings)
         self._failures = OverrideFailures(bus, clock, self._wake_status)
         self._status.failures = self._failures
-        self._records = RolloutRecords(store)
+        self._records = RolloutRecords(store, self._wake)
         self._controller = Controller[ObjectKey](
             "dispatch",
             DispatchReconciler(
@@ -58,16 +57,14 @@ class Dispatcher:
                 log=self.log,
                 publisher=WorkPublisher(bus, self.log),
                 parsed=parsed,
-                interpreters=interpreters,
+                interpreters=self.view.interpreters,
                 failures=self._failures,
                 rollouts=self._direct(parsed, bus, clock),
                 wake=self._wake,
             ),
             settings,
         )
-        self._door = RenderDoor(bus, store.mirror, self._bindings, parsed, interpreters)
         self._wakes = Wakes(store.mirror, self._bindings, self.log, parsed)
-        self.log.on_change(self._wake_work)
 
     def _direct(self, parsed: ParsedObjects, bus: Bus, clock: Clock) -> RolloutDirector:
         return RolloutDirector(
@@ -81,18 +78,24 @@ class Dispatcher:
         )
 
     @property
+    def log(self) -> WorkLog:
+        return self.view.log
+
+    @property
     def idle(self) -> bool:
         return self._controller.idle
 
     async def run(self) -> None:
         """Reconcile until cancelled; begins once the log of WORK is complete."""
-        await self.log.caught_up.wait()
-        self._controller.watch(self._store.mirror, EVERYTHING, self._wakes.keys)
         try:
+            await self.log.caught_up.wait()
+            self._stops.append(self.log.on_change(self._wake_work))
+            self._controller.watch(self._store.mirror, EVERYTHING, self._wakes.keys)
             await self._controller.run()
         finally:
             self._records.close()
-            self._bindings.close()
+            for stop in self._stops:
+                stop()
 
     async def run_status(self) -> None:
         """Write the conditions of override policies until cancelled."""
@@ -100,10 +103,6 @@ class Dispatcher:
             scope = Scope.of(GroupResource(GROUP, resource))
             self._status_controller.watch(self._store.mirror, scope, self._status_keys)
         await self._status_controller.run()
-
-    async def run_requests(self) -> None:
-        """Answer what members would hold until cancelled."""
-        await self._door.run()
 
     async def run_facts(self) -> None:
         await self._failures.publish()

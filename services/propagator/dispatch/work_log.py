@@ -55,9 +55,15 @@ class WorkLog:
     def held_in(self, cluster: str) -> set[ObjectKey]:
         return set(self._by_cluster.get(cluster) or ())
 
-    def on_change(self, listener: Listener) -> None:
-        """Call *listener* for what others wrote, and for what is found at the start."""
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* for what is known, and for what others write from now on.
+
+        Returns the way to stop.
+        """
         self._listeners.append(listener)
+        for key in tuple(self._held):
+            listener(key)
+        return lambda: self._listeners.remove(listener)
 
     async def run(self) -> None:
         async with self._bus.follow(WORK, [f"{subjects.WORK}.>"]) as messages:
@@ -100,7 +106,7 @@ class WorkLog:
             log.warning("work.undecodable", subject=message.subject, sequence=message.sequence)
             return
         self._put(key, cluster, held_by(order, message.sequence))
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(key)
 
     def _is_known(self, key: ObjectKey, cluster: str, sequence: int) -> bool:

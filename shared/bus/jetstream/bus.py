@@ -125,16 +125,31 @@ class JetStreamBoard:
         self._name = name
         self._stream = board_stream(name)
 
-    async def put(self, key: str, value: bytes, *, ttl: timedelta | None = None) -> int:
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        ttl: timedelta | None = None,
+        expected: int | None = None,
+    ) -> int:
         seconds = whole_ttl(self._stream, ttl)
         headers = {} if seconds is None else {"Nats-TTL": str(seconds)}
-        return await self._connection.publish(encode_board_key(self._name, key), value, headers)
+        return await self._connection.publish(
+            encode_board_key(self._name, key), value, headers, expected=expected
+        )
 
     async def get(self, key: str) -> bytes | None:
+        return (await self.entry(key)).value
+
+    async def entry(self, key: str) -> BoardEntry:
         found = await self._connection.last_message(
             self._stream.name, encode_board_key(self._name, key)
         )
-        return None if found is None or is_gone(found.headers) else found.body
+        if found is None:
+            return BoardEntry(key, None)
+        value = None if is_gone(found.headers) else found.body
+        return BoardEntry(key, value, int(found.headers["Nats-Sequence"]))
 
     async def delete(self, key: str) -> None:
         # The bucket keeps one message per key, so the marker takes the value's place.

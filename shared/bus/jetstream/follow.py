@@ -118,10 +118,10 @@ async def follow_board(
             seen.add(key)
         if not is_gone(entry.headers):
             known.add(key)
-            found.put(BoardEntry(key, entry.body))
+            found.put(BoardEntry(key, entry.body, entry.sequence))
         elif seen is None or key in known:
             known.discard(key)
-            found.put(BoardEntry(key, None))
+            found.put(BoardEntry(key, None, entry.sequence))
 
     def on_complete(sequence: int) -> None:
         nonlocal seen, first

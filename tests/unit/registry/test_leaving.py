@@ -34,6 +34,7 @@ class CrowdedBoard:
     def __init__(self, bus: CrowdedBus, board: Board) -> None:
         self._bus = bus
         self.put, self.delete, self.follow = board.put, board.delete, board.follow
+        self.entry = board.entry
         self._get = board.get
 
     async def get(self, key: str) -> bytes | None:

@@ -1,6 +1,6 @@
 """Rollouts and revisions in the store's mirror, by the template they are about."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.propagator.core.rollout.revisions import Recorded
@@ -30,8 +30,10 @@ class Kept:
 class RolloutRecords:
     """Follows the mirror; what this process wrote it knows before the mirror does."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, wake: Callable[[ObjectKey], None]) -> None:
+        """*wake* is called with the template of what others wrote: a predecessor that is late."""
         self._store = store
+        self._wake = wake
         self._rollouts: dict[ObjectKey, ObjectKey] = {}
         self._revisions: dict[ObjectKey, set[ObjectKey]] = {}
         self._written: dict[ObjectKey, Stored] = {}
@@ -104,8 +106,12 @@ class RolloutRecords:
         if key.group != GROUP or key.resource not in _SECTIONS:
             return
         written = self._written.get(key)
+        ours = written is not None and change.stored.revision <= written.revision
         if written is not None and change.stored.revision >= written.revision:
             del self._written[key]
+        template = template_of(change.stored)
+        if template is not None and not ours:
+            self._wake(template)
         if change.type is ChangeType.DELETED:
             self._forget(change.stored)
         else:
