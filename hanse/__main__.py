@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, dead_letters, explain, health, interpreter, render
+from hanse import commands, dead_letters, explain, health, interpreter, plan, render
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     )
     _add_explain(subcommands.add_parser("explain", help="show why something is where it is"))
+    _add_plan(subcommands.add_parser("plan", help="show what would move if"))
     _add_render(subcommands.add_parser("render", help="show what members would hold"))
     rollouts.add_commands(
         subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
@@ -160,6 +161,47 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print one JSON object and nothing else"
     )
     parser.set_defaults(run=explain.run)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="policies, clusters, groups and templates as they would be; - is standard input",
+    )
+    parser.add_argument(
+        "--lose",
+        action="append",
+        default=[],
+        type=_name,
+        metavar="CLUSTER",
+        help="gone, with all that runs there; may be repeated",
+    )
+    parser.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a Cluster that joins, ready, with the room that its status tells",
+    )
+    parser.add_argument(
+        "-n", "--namespace", default="", metavar="NS", help="look at this one only (default: all)"
+    )
+    _add_hub(parser)
+    parser.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="exit status 2 where something moves and everything has its place",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+    parser.set_defaults(run=plan.run)
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@
         await hanse.carry_out(hanse.scaling("apps/v1", "Deployment", "web", 5, namespace="shop"))
 
 Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`,
-`explain`); commands are kept
+`explain`, `plan`); commands are kept
 until the hub has carried them out, even if it is away when they are sent (`send`, `carry_out`).
 """
 
@@ -31,6 +31,7 @@ from shared.events import commands, subjects
 from shared.events.commands import CommandAnswered, CommandCompleted, CommandRefused
 from shared.events.envelope import Envelope
 from shared.events.explaining import ExplainRequest, Explanation
+from shared.events.planning import Plan, PlanRequest
 from shared.events.rendering import Rendering, RenderRequest
 from shared.events.requests import (
     API_APPLY,
@@ -38,6 +39,7 @@ from shared.events.requests import (
     API_EXPLAIN,
     API_GET,
     API_LIST,
+    API_PLAN,
     API_RENDER,
     ApplyRequest,
     DeleteRequest,
@@ -154,6 +156,11 @@ class HanseClient:
         """Return why a template is where it is, now or at an earlier time."""
         answer = await self._ask(API_EXPLAIN, asked)
         return msgspec.convert(answer, Explanation)
+
+    async def plan(self, asked: PlanRequest) -> Plan:
+        """Return what would move, and what would have no place; nothing is written by asking."""
+        answer = await self._ask(API_PLAN, asked)
+        return msgspec.convert(answer, Plan)
 
     def applying(self, *manifests: Manifest) -> Command:
         """Return the command that makes the hub hold *manifests*."""

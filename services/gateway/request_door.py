@@ -1,8 +1,8 @@
 """The doors to what other services answer over NATS: `POST /apis/hanse.dev/v1alpha1/renderings`.
 
 Body and answer are those of the request: what members would hold (`hanse.api.render`), how each
-observer sees them (`hanse.api.health`), why something is where it is (`hanse.api.explain`), and
-what could not be processed (`hanse.api.deadletters.*`).
+observer sees them (`hanse.api.health`), why something is where it is (`hanse.api.explain`), what
+would happen if (`hanse.api.plan`), and what could not be processed (`hanse.api.deadletters.*`).
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from shared.events.requests import (
     API_DEAD_RETRY,
     API_EXPLAIN,
     API_HEALTH,
+    API_PLAN,
     API_RENDER,
 )
 
@@ -28,6 +29,7 @@ REQUESTS = {
     PATH: (API_RENDER, "propagator"),
     f"/apis/{API_VERSION}/fleethealth": (API_HEALTH, "health"),
     f"/apis/{API_VERSION}/explanations": (API_EXPLAIN, "scheduler"),
+    f"/apis/{API_VERSION}/plans": (API_PLAN, "scheduler"),
     f"/apis/{API_VERSION}/deadletters": (API_DEAD_LIST, "registry"),
     f"/apis/{API_VERSION}/deadletterretries": (API_DEAD_RETRY, "registry"),
 }

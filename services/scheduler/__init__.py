@@ -2,6 +2,6 @@
 
 owns: `ResourceBinding.spec`, its condition Scheduled; policy status
 reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS
-consumes: the watch of the store; the request `hanse.api.explain`
+consumes: the watch of the store; requests `hanse.api.explain`, `.plan`
 publishes: facts: placement decided
 """

@@ -8,6 +8,7 @@ from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.explain_door import ExplainDoor
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
+from services.scheduler.reconcilers.plan_door import PlanDoor
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
@@ -94,6 +95,7 @@ class Scheduler:
         )
         deciding = Deciding(self._federation, clock, settings.toleration, interpreters=interpreters)
         self._explain = ExplainDoor(bus, store.mirror, self._federation, deciding)
+        self._plan = PlanDoor(bus, store.mirror, self._federation, deciding, clock)
         self.policies: Controller[ObjectKey] = Controller(
             "policy", PolicyReconciler(store, self._federation, clock), settings.loop
         )
@@ -108,6 +110,7 @@ class Scheduler:
             "policies": self.policies.run,
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
+            "plan": self._plan.run,
         }
 
     def _wake_template(self, key: ObjectKey) -> None:

@@ -24,6 +24,8 @@ API_RENDER = "hanse.api.render"
 """Answered by a `Rendering` (`shared/events/rendering.py`)."""
 API_EXPLAIN = "hanse.api.explain"
 """Answered by an `Explanation` (`shared/events/explaining.py`)."""
+API_PLAN = "hanse.api.plan"
+"""Answered by a `Plan` (`shared/events/planning.py`)."""
 
 
 class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):

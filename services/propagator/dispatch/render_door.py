@@ -18,7 +18,6 @@ from shared.api.binding import Share
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, Kind, read
 from shared.api.override import OverridePolicy
-from shared.api.scheme import kind_named
 from shared.apimachinery.manifest import (
     DEPTH_MAX,
     GroupResource,
@@ -31,14 +30,12 @@ from shared.apimachinery.manifest import (
     namespace_of,
     uid_of,
 )
-from shared.apimachinery.schema import node
-from shared.apimachinery.validation import validate
 from shared.apiserver.answers.requests import answering, read_request
+from shared.apiserver.rules.judging import read_judged
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.status_errors import ApiFault, bad_request, not_found
 from shared.bus.port import Bus
 from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX
-from shared.errors import FieldError, InvalidObject
 from shared.events.rendering import ClusterRendering, Rendering, RenderRequest
 from shared.events.requests import API_RENDER, SERVICE, VERSION
 from shared.interpreter.interpreter import Interpreter
@@ -158,7 +155,8 @@ def _read_given(asked: RenderRequest) -> _Given:
                 (namespace or asked.namespace or "default") if gvk.kind == "OverridePolicy" else ""
             )
             key = ObjectKey(GROUP, _POLICIES[gvk.kind], scope, name)
-            given.policies[key] = _read_policy(key, gvk.kind, manifest)
+            policy = read_judged(manifest, OverridePolicy, check_override)
+            given.policies[key] = rules_of(key, policy)
         elif gvk.group == GROUP and gvk.kind == "Cluster":
             given.clusters[name] = read(manifest, Cluster)
         elif (gvk.group, gvk.kind, name) == (asked.key.group, asked.kind, asked.name):
@@ -168,23 +166,6 @@ def _read_given(asked: RenderRequest) -> _Given:
                 f"{gvk.kind} {name} has no part in rendering {asked.kind} {asked.name}"
             )
     return given
-
-
-def _read_policy(key: ObjectKey, kind: str, manifest: Manifest) -> PolicyRules:
-    """Judge a policy as the gateway does when it is written."""
-    entry = kind_named(kind)
-    assert entry is not None, "the caller knows the kind"
-    findings = validate({"spec": manifest.get("spec")}, node(entry.schema))
-    faults = findings.faults + [
-        FieldError(path, "Forbidden: unknown field", "FieldValueForbidden")
-        for path in findings.unknown
-    ]
-    policy = read(manifest, OverridePolicy) if not faults else None
-    faults += check_override(policy) if policy is not None else ()
-    if policy is None or faults:
-        words = "; ".join(map(str, faults))
-        raise InvalidObject(f"{kind} {key.name} breaks its rules: {words}", faults)
-    return rules_of(key, policy)
 
 
 def _placed(template: Manifest, namespace: str) -> Manifest:

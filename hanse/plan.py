@@ -1,0 +1,90 @@
+"""`hanse plan`: what would move if a change were made or a cluster lost, before it happens.
+
+The hub decides by the function that decides; here it is asked and shown. Exit status: 0 where
+everything has a place afterwards, 3 where something would have none that has one today, 1 where the
+plan could not be made; with `--detailed-exitcode` 2 where something moves and all has its place.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterable
+
+import msgspec
+import uvloop
+
+from hanse.planning_text import as_text
+from hanse.render import read_files
+from shared.api.meta import API_VERSION, GROUP
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, namespace_of
+from shared.errors import HanseError, InvalidObject
+from shared.events.planning import Plan, PlanRequest, SupposedTemplate
+from shared.memberapi.credentials import read_kubeconfig
+from shared.memberapi.http import open_member
+from shared.memberapi.port import MemberApi, ResourceType
+from shared.telemetry.setup import configure_logs
+
+CHANGES, UNPLACED = 2, 3
+_PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
+_OTHERS = ("OverridePolicy", "ClusterOverridePolicy", "ResourceInterpreter")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask for the plan, show it, and return the exit status."""
+    configure_logs("hanse", "error")
+    try:
+        found = uvloop.run(_plan(options))
+    except (HanseError, OSError) as err:
+        sys.stderr.write(f"{err}\n")
+        return 1
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        sys.stdout.write(as_text(found))
+    if found.unplaced:
+        return UNPLACED
+    return CHANGES if found.changes and options.detailed_exitcode else 0
+
+
+async def _plan(options: argparse.Namespace) -> Plan:
+    paths = [*options.filename, *options.add]
+    if not (paths or options.lose):
+        raise InvalidObject("nothing is supposed: give -f, --add or --lose")
+    objects = await asyncio.to_thread(read_files, paths)
+    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
+    async with open_member(access, name="hub") as hub:
+        own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
+        others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
+        asked = PlanRequest(
+            # What has no part in where things run may stand in the same file.
+            objects=tuple(_placed(one, options) for one in own if one.get("kind") not in _OTHERS),
+            templates=await _templates(hub, others, options.namespace or "default"),
+            lose=tuple(dict.fromkeys(options.lose)),
+            namespace=options.namespace,
+        )
+        return msgspec.convert(await hub.create(_PLANS, "", msgspec.to_builtins(asked)), Plan)
+
+
+def _placed(manifest: Manifest, options: argparse.Namespace) -> Manifest:
+    if manifest.get("kind") != "PropagationPolicy" or namespace_of(manifest):
+        return manifest
+    metadata = {**manifest.get("metadata", {}), "namespace": options.namespace or "default"}
+    return {**manifest, "metadata": metadata}
+
+
+async def _templates(
+    hub: MemberApi, manifests: Iterable[Manifest], namespace: str
+) -> tuple[SupposedTemplate, ...]:
+    """Find out by which resource the hub serves each kind, and whether it has a namespace."""
+    found = []
+    kinds: dict[tuple[str, str], ResourceType] = {}
+    for manifest in manifests:
+        gvk = GroupVersionKind.of(manifest)
+        if not kinds:
+            kinds = {(one.gvk.group, one.gvk.kind): one for one in await hub.discover()}
+        kind = kinds.get((gvk.group, gvk.kind))
+        if kind is None:
+            raise InvalidObject(f"the hub serves no kind {gvk.kind} of {gvk.api_version}")
+        within = (namespace_of(manifest) or namespace) if kind.namespaced else ""
+        found.append(SupposedTemplate(resource=kind.resource, namespace=within, manifest=manifest))
+    return tuple(found)

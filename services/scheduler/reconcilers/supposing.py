@@ -1,0 +1,134 @@
+"""What is supposed in a plan: objects in place of those there are, and clusters that are lost.
+
+The supposed fleet is that of this moment, less what decisions under way take of its room, with some
+members changed; policies and templates are those there are, with some replaced.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.member import Member
+from services.scheduler.core.policies import CLUSTER_WIDE, NAMESPACED
+from services.scheduler.core.policies import check_policy as check_selectors
+from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
+from shared.api.meta import GROUP, Kind, read
+from shared.api.policy import PropagationPolicy
+from shared.apimachinery.manifest import (
+    DEPTH_MAX,
+    GroupVersionKind,
+    Manifest,
+    ObjectKey,
+    is_too_deep,
+)
+from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.groups import check_group
+from shared.apiserver.rules.judging import read_judged
+from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.status_errors import bad_request
+from shared.events.planning import PlanRequest, SupposedTemplate
+
+_DEFAULT = "default"
+
+
+@dataclass(slots=True)
+class Supposition:
+    policies: dict[ObjectKey, PropagationPolicy] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    groups: dict[str, ClusterGroup] = field(default_factory=dict)
+    templates: dict[ObjectKey, Manifest] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+
+
+def read_supposition(asked: PlanRequest) -> Supposition:
+    """Judge what is supposed as the gateway would; raises `ApiFault` and `InvalidObject`."""
+    found = Supposition(lost=frozenset(asked.lose))
+    for template in asked.templates:
+        found.templates |= [_read_template(template)]
+    for manifest in asked.objects:
+        gvk, name = _head(manifest)
+        if gvk.group == GROUP and gvk.kind in ("PropagationPolicy", "ClusterPropagationPolicy"):
+            _put_policy(found, manifest, asked.namespace)
+        elif gvk.group == GROUP and gvk.kind == "Cluster":
+            found.clusters[name] = read_judged(manifest, Cluster, check_cluster)
+        elif gvk.group == GROUP and gvk.kind == "ClusterGroup":
+            found.groups[name] = read_judged(manifest, ClusterGroup, check_group)
+        else:
+            raise bad_request(f"{gvk.kind} {name} has no part in a plan")
+    return found
+
+
+def _head(manifest: Manifest) -> tuple[GroupVersionKind, str]:
+    if is_too_deep(manifest):
+        raise bad_request(f"a manifest is nested deeper than {DEPTH_MAX}")
+    return GroupVersionKind.of(manifest), read(manifest, Kind).metadata.name
+
+
+def _read_template(template: SupposedTemplate) -> tuple[ObjectKey, Manifest]:
+    gvk, name = _head(template.manifest)
+    if gvk.group == GROUP:
+        raise bad_request(f"{gvk.kind} {name} is not propagated")
+    key = ObjectKey(gvk.group, template.resource, template.namespace, name)
+    metadata = dict(template.manifest["metadata"])
+    if metadata.setdefault("namespace", template.namespace) != template.namespace:
+        raise bad_request(f"{gvk.kind} {name} is of another namespace")
+    if not template.namespace:
+        del metadata["namespace"]
+    return key, {**template.manifest, "metadata": metadata}
+
+
+def _put_policy(found: Supposition, manifest: Manifest, namespace: str) -> None:
+    metadata = manifest["metadata"]
+    namespaced = manifest["kind"] == "PropagationPolicy"
+    within = metadata.get("namespace") or namespace or _DEFAULT
+    stated = {**metadata, "namespace": within if namespaced else ""}
+    policy = read_judged({**manifest, "metadata": stated}, PropagationPolicy, check_policy)
+    check_selectors(policy)
+    resource = NAMESPACED if namespaced else CLUSTER_WIDE
+    found.policies[ObjectKey(GROUP, resource, stated["namespace"], metadata["name"])] = policy
+
+
+def supposed_fleet(
+    today: Fleet,
+    clusters: Mapping[str, Cluster],
+    groups: Mapping[str, ClusterGroup],
+    supposed: Supposition,
+) -> Fleet:
+    """*clusters* and *groups* are those there are; *today* has their rooms as they are left."""
+    changed = {**groups, **supposed.groups}
+    members = []
+    for name in sorted({*today.members, *supposed.clusters} - supposed.lost):
+        known, stated = clusters.get(name), supposed.clusters.get(name)
+        cluster = _merged(known, stated) if stated is not None else known
+        if cluster is None:
+            members.append(today.members[name])
+            continue
+        member = Member.of(cluster, groups_of(cluster, changed.values()))
+        if name not in clusters:
+            member = replace(member, joined=True, ready=True)
+        elif name in today.members:
+            member = replace(member, room=today.members[name].room)
+        members.append(member)
+    return Fleet(members, today.arriving, scopes_of(changed.values()))
+
+
+def _merged(known: Cluster | None, stated: Cluster) -> Cluster:
+    """A cluster that is there keeps what it reports; no user says that."""
+    if known is None:
+        return stated
+    return msgspec.structs.replace(stated, status=known.status)
+
+
+def changed_policies(
+    policies: Iterable[PropagationPolicy], supposed: Supposition, namespace: str
+) -> Sequence[PropagationPolicy]:
+    """Return the policies for *namespace*, with those that are supposed in their places."""
+    there = {(one.metadata.namespace, one.metadata.name): one for one in policies}
+    for key, policy in supposed.policies.items():
+        if key.namespace in ("", namespace):
+            there[key.namespace, key.name] = policy
+    return list(there.values())

@@ -1,0 +1,76 @@
+"""What would happen if: the request `hanse.api.plan` and its answer.
+
+Nothing is written by asking. The answer comes from the scheduler, by the function that decides,
+over the fleet and the bindings of this moment and what is supposed to change.
+"""
+
+import msgspec
+
+from shared.apimachinery.manifest import Manifest
+from shared.events.placement import PlacedShare
+
+
+class SupposedTemplate(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
+):
+    """A template as it would be, by its resource (`deployments`)."""
+
+    resource: str
+    namespace: str = ""
+    manifest: Manifest
+
+
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What is supposed to be otherwise; without `namespace` all namespaces are looked at.
+
+    `objects` are policies, clusters and groups of clusters. They and `templates` stand in for those
+    of the same name, or are new. `lose` names clusters that are gone, with all that runs there. A
+    cluster that is new counts as joined and ready, with the room that its status tells.
+    """
+
+    objects: tuple[Manifest, ...] = ()
+    templates: tuple[SupposedTemplate, ...] = ()
+    lose: tuple[str, ...] = ()
+    namespace: str = ""
+
+
+class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One template that would be elsewhere, or has no place as it is asked for.
+
+    `before` and `after` are shares when all has settled; `fits` says whether it has its place then,
+    `fitted` whether it has today. `moved` replicas stop in one cluster and start in another;
+    `interrupted` of them stop before others run. What is whole in a cluster counts as all replicas.
+    """
+
+    kind: str
+    namespace: str = ""
+    name: str
+    policy: str = ""
+    replicas: int | None = None
+    before: tuple[PlacedShare, ...] = ()
+    after: tuple[PlacedShare, ...] = ()
+    fits: bool = True
+    fitted: bool = True
+    reason: str = ""
+    message: str = ""
+    moved: int = 0
+    interrupted: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`examined` templates were decided anew, of `templates` there are; fewer where time ran out.
+
+    `interrupted` is the upper bound of the replicas that stop before others run in their place.
+    """
+
+    api_version: str = "hanse.dev/v1alpha1"
+    kind: str = "Plan"
+    templates: int = 0
+    examined: int = 0
+    changes: tuple[PlannedChange, ...] = ()
+    moved: int = 0
+    interrupted: int = 0
+    unplaced: int = 0
+    """Templates that have their place today and would have none as they ask for."""
+    revision: int = 0
+    message: str = ""
