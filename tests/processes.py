@@ -1,11 +1,12 @@
 """Child processes and loopback ports for tests that need a program of their own."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from hanse.layout import free_port
 
 
 @contextmanager
@@ -33,12 +34,8 @@ def child(
 
 
 def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Return loopback ports that nobody listens on now; no other process of the suite gets them."""
+    found: list[int] = []
+    while len(found) < count:
+        found.append(free_port(found))
+    return found

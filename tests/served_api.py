@@ -116,7 +116,7 @@ class WatchLines:
 
     async def next(self) -> Any:
         """Return the next event; None when the server ended the watch."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             line = await self.response.content.readline()
         return json.loads(line) if line else None
 

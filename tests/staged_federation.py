@@ -112,7 +112,7 @@ class StagedFederation:
 
     async def say(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the spec of the rollout, as `hanse rollout` does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while True:
                 stored = await self.store.get(ROLLOUT)
                 assert stored is not None

@@ -525,7 +525,7 @@ async def test_a_mirror_that_cannot_be_kept_ends_its_user(nats_settings: NatsSet
     async def use() -> None:
         async with connect(nats_settings, "test") as connection:
             await ensure_topology(connection, STREAMS)
-            async with asyncio.timeout(10), open_store(connection) as store:
+            async with asyncio.timeout(20), open_store(connection) as store:
                 store.mirror.on_change(stumble)
                 await store.create(key(), manifest())
                 await asyncio.Event().wait()

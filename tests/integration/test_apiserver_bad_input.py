@@ -87,7 +87,7 @@ async def test_a_body_too_large_is_refused_without_being_read(served):
         f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n".encode()
     )
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         status = await reader.readline()
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
@@ -230,7 +230,7 @@ async def test_a_body_that_never_comes_does_not_hold_the_server():
             f"POST {MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
             f"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode()
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             status = await reader.readline()
         writer.close()
         await writer.wait_closed()

@@ -152,7 +152,7 @@ async def test_watchers_leave_nothing_behind(served):
         async with client.watch(MAPS, timeoutSeconds="60"):
             pass
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while served.api.server.watches_open:
             await asyncio.sleep(0.05)
 

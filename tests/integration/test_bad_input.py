@@ -29,7 +29,7 @@ async def spoken(served: Served, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
         writer.write(text)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             return await reader.readline()
     finally:
         writer.close()
@@ -48,7 +48,7 @@ async def sent(
     lines += [f"Content-Length: {len(body)}", "", ""]
     try:
         writer.write("\r\n".join(lines).encode() + body)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             answer = await reader.read()
     finally:
         writer.close()

@@ -138,7 +138,7 @@ async def test_a_silent_member_is_tainted_and_the_taint_goes_when_it_is_back(
         members["eu-1"].state = "well"
         await until(lambda: ready(store, "eu-1") == ("True", "Recovered"))
         assert taints(store, "eu-1") == set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await facts(bus, "cluster.recovered.*"):
                 await asyncio.sleep(0.01)
     (gone,) = await facts(bus, "cluster.became-unreachable.*")
@@ -286,7 +286,7 @@ async def test_reports_become_the_status_of_binding_and_template(
         assert template()["metadata"]["managedFields"] == [{"manager": "kubectl"}]
 
         # Once all is said, nothing is written, not even for the same report made later.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (before := store.mirror.revision) != await revision_after(store, 0.1):
                 continue
         await report(bus, "us-1")

@@ -52,7 +52,7 @@ async def delete_seen_by_watchers(member: TestMember) -> None:
         stored = await member.store.get(A)
         assert stored is not None
         watch = api.watch(CONFIG_MAPS, resource_version=str(stored.revision))
-        async with watch as events, asyncio.timeout(10):
+        async with watch as events, asyncio.timeout(20):
             await member.store.delete(A, stored.manifest, expected=stored.revision)
             async for event in events:
                 if event.type == "DELETED":

@@ -45,7 +45,7 @@ async def test_a_status_shown_before_the_answer_to_an_apply_is_reported() -> Non
             stored = await member.store.get(second)
             assert stored is not None
             watch = api.watch(DEPLOYMENTS, resource_version=str(stored.revision))
-            async with watch as events, asyncio.timeout(10):
+            async with watch as events, asyncio.timeout(20):
                 await set_status(member, second)
                 async for _ in events:
                     break

@@ -61,7 +61,7 @@ async def run_until(
     for key in keys:
         controller.wake(key)
     running = asyncio.create_task(controller.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await recorder.finished.wait()
         while not controller.idle:
             await asyncio.sleep(0)
@@ -150,7 +150,7 @@ async def test_an_object_that_brings_out_a_bug_wakes_nobody_and_harms_no_other()
     controller.watch(store.mirror, EVERYTHING, keys)
     running = asyncio.create_task(controller.run())
     await store.create(ObjectKey("", "configmaps", "shop", "second"), {"metadata": {}})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         await recorder.finished.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -38,7 +38,7 @@ async def test_the_earliest_of_two_delays_wins_and_a_change_beats_both() -> None
     queue: KeyQueue[str] = KeyQueue()
     queue.add_after("late", 60)
     queue.add_after("late", 0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await queue.take() == "late"
     queue.finish("late")
 
@@ -55,7 +55,7 @@ async def test_every_waiting_worker_gets_a_key() -> None:
     await asyncio.sleep(0)
     for key in range(5):
         queue.add(key)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         taken = await asyncio.gather(*workers)
     assert sorted(taken) == [0, 1, 2, 3, 4]
 
@@ -67,7 +67,7 @@ async def test_a_worker_that_leaves_while_it_is_woken_leaves_the_key_to_another(
     await asyncio.sleep(0)
     queue.add("a")
     leaving.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await staying == "a"
 
 
@@ -77,7 +77,7 @@ async def test_a_shorter_delay_does_not_wait_for_a_longer_one() -> None:
     queue.add_after("late", 60)
     await asyncio.sleep(0)
     queue.add_after("soon", 0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await worker == "soon"
     assert len(queue) == 1
 
@@ -87,7 +87,7 @@ def test_delays_of_nothing_are_delays_in_either_event_loop() -> None:
         queue: KeyQueue[str] = KeyQueue()
         queue.add_after("one", 0)
         queue.add_after("other", 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return {await queue.take(), await queue.take()}
 
     assert uvloop.run(take_both()) == asyncio.run(take_both()) == {"one", "other"}
@@ -133,7 +133,7 @@ async def test_workers_that_wait_are_woken_by_a_greater_limit() -> None:
         queue.add(key)
     await asyncio.sleep(0)
     queue.limit(3)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert sorted(await asyncio.gather(*workers)) == [0, 1, 2]
 
 
@@ -146,7 +146,7 @@ async def test_nothing_is_handed_out_while_it_is_held_and_everything_afterwards(
     queue.add(1)
     queue.add(2)
     assert not any(worker.done() for worker in workers)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert sorted(await asyncio.gather(*workers)) == [1, 2]
 
 

@@ -121,7 +121,7 @@ async def test_a_watch_shows_both_as_they_come() -> None:
     store, bus = MemoryStore(), MemoryBus()
     async with kept(store, bus) as view:
         revision = (await view.list(EVENTS)).revision
-        async with view.watch(EVENTS, since=revision) as changes, asyncio.timeout(5):
+        async with view.watch(EVENTS, since=revision) as changes, asyncio.timeout(20):
             await store.create(KEY, OWN)
             await bus.publish(applied("eu-1"))
             await bus.publish(applied("us-1"))

@@ -90,7 +90,7 @@ async def test_a_watch_keeps_the_view():
         async with view.watch(WORKS, since=revision) as changes:
             await asyncio.sleep(0.05)
             await bus.publish(order("one"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 change = await anext(changes)
             assert change.stored.key.name == "eu-1.one-configmap"
         await rest(view)

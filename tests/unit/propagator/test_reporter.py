@@ -43,7 +43,7 @@ class Reported:
         """Let it work until the last report says *health*; returns how many there were."""
         task = asyncio.create_task(self.reporter.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while True:
                     last = await self.bus.last(STATUS, subjects.status("eu-1", KEY))
                     if last is not None and decode_report(last.body).health == health:
