@@ -109,7 +109,7 @@ class Case:
         return f"{self.file}: {self.name}"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with the tags of expectations. Times stay text, as they travel."""
 
 
