@@ -25,6 +25,13 @@ from shared.store.port import ObjectStore
 settings.register_profile("hanse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hanse")
 
+LONG = ("simulation", "conformance", "chaos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: of several processes none should be left alone with it."""
+    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+
 
 @pytest.fixture(autouse=True)
 def _logs_go_nowhere_stale() -> Iterator[None]:
