@@ -9,10 +9,11 @@ import re
 from typing import Any, Literal, NamedTuple
 
 from shared.api.drift import DriftReport
+from shared.api.failover import Failover
 from shared.api.meta import GROUP, Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.api.placement import Placement
-from shared.api.policy import ConflictResolution, Failover
+from shared.api.policy import ConflictResolution
 from shared.api.staging import RolloutStrategy
 from shared.apimachinery.manifest import ObjectKey
 
@@ -63,6 +64,8 @@ class Share(NamedTuple):
     replicas: int | None = None
     completions: int | None = None
     ordinals_start: int | None = None
+    preserved: tuple[tuple[str, str], ...] = ()
+    """Labels that say what state it had where it was before."""
 
 
 class TargetCluster(Struct, frozen=True, kw_only=True):
@@ -71,7 +74,8 @@ class TargetCluster(Struct, frozen=True, kw_only=True):
     `completions` is the share of a Job's completions, `ordinalsStart` the first number of a
     StatefulSet's pods there; None where the object is as its template has it.
     `since`, while something moves: when this share last grew. An older report says nothing of it.
-    `required`: it is there for the sake of those in `requiredBy` alone.
+    `required`: it is there for the sake of those in `requiredBy` alone. `preserved` are labels
+    with the state that it had in the cluster it came from.
     """
 
     name: str
@@ -80,14 +84,19 @@ class TargetCluster(Struct, frozen=True, kw_only=True):
     ordinals_start: int | None = None
     since: str = ""
     required: bool = False
+    preserved: dict[str, str] = {}
 
     @property
     def share(self) -> Share:
-        return Share(self.replicas, self.completions, self.ordinals_start)
+        preserved = tuple(sorted(self.preserved.items()))
+        return Share(self.replicas, self.completions, self.ordinals_start, preserved)
 
 
 class Eviction(Struct, frozen=True, kw_only=True):
-    """A share that is leaving *cluster*: it stays there until its substitute is healthy."""
+    """A share that is leaving *cluster*: it stays there until its substitute is healthy.
+
+    `preserved` is what its substitute is told of its state.
+    """
 
     cluster: str
     replicas: int | None = None
@@ -96,10 +105,23 @@ class Eviction(Struct, frozen=True, kw_only=True):
     reason: str
     message: str = ""
     since: str
+    preserved: dict[str, str] = {}
 
     @property
     def share(self) -> Share:
         return Share(self.replicas, self.completions, self.ordinals_start)
+
+
+class ApplicationFailure(Struct, frozen=True, kw_only=True):
+    """A cluster that the object left because it was not healthy there, `times` so far.
+
+    It may come back after `until`; times are RFC 3339.
+    """
+
+    cluster: str
+    since: str
+    until: str
+    times: int = 1
 
 
 class BindingSnapshot(Struct, frozen=True, kw_only=True):
@@ -130,6 +152,7 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     """Which of the placement's `clusterAffinities` was chosen."""
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
+    application_failures: tuple[ApplicationFailure, ...] = ()
     rollout: RolloutStrategy | None = None
     propagate_deps: bool | None = None
     required_by: tuple[BindingSnapshot, ...] = ()
@@ -147,13 +170,15 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     """What one member holds of it, and as of when.
 
     `replicasOwner` is Member where somebody there decides how many run.
-    `generation` is that of the order it speaks of: its sequence in WORK.
+    `generation` is that of the order it speaks of: its sequence in WORK. `unhealthySince` is kept
+    where the policy has application failover.
     """
 
     cluster: str
     applied: bool = False
     message: str = ""
     health: Health = "Unknown"
+    unhealthy_since: str = ""
     generation: int = 0
     template_generation: int = 0
     observed_time: str = ""

@@ -8,31 +8,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from shared.api.failover import Failover
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.placement import Placement
 from shared.api.selection import ResourceSelector
 from shared.api.staging import RolloutStrategy
 from shared.apimachinery.manifest import Manifest, labels_of
-
-
-class ClusterFailover(Struct, frozen=True, kw_only=True):
-    """What happens to the share of a cluster that is gone."""
-
-    purge_mode: Annotated[
-        Literal["Directly", "Gracefully", "Never"],
-        Meta(
-            description="Gracefully (default): the old share goes once the new one is healthy."
-            " Directly: at once. Never: it stays."
-        ),
-    ] = "Gracefully"
-
-
-class Failover(Struct, frozen=True, kw_only=True):
-    """What follows when something that runs is lost."""
-
-    cluster: ClusterFailover = ClusterFailover()
-
 
 ConflictResolution = Literal["Abort", "Overwrite", "IfNoDiff"]
 """What to do with an object of the member's own that bears the name of one to be applied.

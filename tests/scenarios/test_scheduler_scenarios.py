@@ -122,6 +122,10 @@ def binding(stated):
         {"cluster": name, "applied": True, "health": "Healthy"}
         for name in stated.get("healthy", ())
     ]
+    reports += [
+        {"cluster": name, "applied": True, "health": "Degraded", **rest}
+        for name, rest in stated.get("unhealthy", {}).items()
+    ]
     leaving = {"reason": "TaintToleration", "message": "lost", "since": f"{DAY}11:59:40Z"}
     spec = {
         "resource": {"apiVersion": "v1", "kind": "X", "resource": "xs", "name": "web"},
@@ -133,7 +137,9 @@ def binding(stated):
         "evictions": [
             {"cluster": name, "replicas": replicas, **leaving}
             for name, replicas in stated.get("leaving", {}).items()
-        ],
+        ]
+        + stated.get("evictions", []),
+        "applicationFailures": stated.get("applicationFailures", []),
     }
     return read({"spec": spec, "status": {"aggregatedStatus": reports}}, ResourceBinding)
 
@@ -143,11 +149,11 @@ def target(name, stated):
     return {"name": name, **(stated if isinstance(stated, dict) else {"replicas": stated})}
 
 
-def policy(stated, purge_mode):
+def policy(stated, failover):
     spec = {
         "resourceSelectors": [{"apiVersion": "*", "kind": "*"}],
         "placement": stated,
-        "failover": {"cluster": {"purgeMode": purge_mode}},
+        "failover": failover,
     }
     return read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
 
@@ -159,7 +165,8 @@ def decide(scenario):
         scenario["binding"].setdefault("placement", rules)
     found = binding(scenario["binding"]) if "binding" in scenario else None
     key = ObjectKey("apps", "deployments", "shop", "web")
-    spoken = policy(rules, scenario.get("purgeMode", "Gracefully"))
+    purge = {"cluster": {"purgeMode": scenario.get("purgeMode", "Gracefully")}}
+    spoken = policy(rules, {**purge, **scenario.get("failover", {})})
     labels = scenario["workload"].get("labels", {})
     workload = workload_of(
         key,
@@ -224,6 +231,12 @@ def written(decision):
             found[shown] = portions
     if decision.evictions:
         found["leaving"] = {one.cluster: one.replicas for one in decision.evictions}
+    if preserved := {one.name: one.preserved for one in decision.clusters if one.preserved}:
+        found["preserved"] = preserved
+    if decision.failures:
+        found["failures"] = {
+            one.cluster: f"until {one.until}, {one.times} so far" for one in decision.failures
+        }
     if decision.rejections:
         found["rejected"] = {name: str(why.code) for name, why in decision.rejections.items()}
     if decision.wake_after is not None:

@@ -23,6 +23,7 @@ from services.health.core.fold import (
     template_status,
 )
 from services.health.core.removing import held_up, with_removing
+from services.health.core.unhealthy import with_unhealthy
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.verdicts import CLUSTERS
 from shared.api.binding import ResourceBinding
@@ -306,6 +307,7 @@ class StatusReconciler:
         silent = {name for name in targets_of(stored.manifest) if self._index.is_silent(name)}
         silent |= self._index.away(key)
         folded = fold(binding, self._reports.of(key), silent)
+        folded = with_unhealthy(folded, binding, now=format_time(self._clock.now()))
         summed, trouble = self._sum(key, binding, folded)
         written = await self._write_binding(stored, binding, folded, trouble)
         written = await self._write_sum(summed) or written

@@ -1,6 +1,6 @@
 """The manifest of one member, from a template: for dispatch, and for who wants to see it first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.propagator.core.overrides import Override, OverrideFailure, apply_overrides
 from services.propagator.core.render import render, stamp
@@ -14,7 +14,16 @@ from shared.interpreter.portions import with_portions
 def render_share(template: Manifest, interpreter: Interpreter, share: Share) -> Manifest:
     """What a member is to hold of *template* by its share alone, before any override."""
     rendered = render(template, interpreter, share.replicas)
-    return with_portions(rendered, share.completions, share.ordinals_start)
+    divided = with_portions(rendered, share.completions, share.ordinals_start)
+    return _with_labels(divided, dict(share.preserved)) if share.preserved else divided
+
+
+def _with_labels(manifest: Manifest, labels: Mapping[str, str]) -> Manifest:
+    metadata = manifest["metadata"]
+    return {
+        **manifest,
+        "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}},
+    }
 
 
 def render_for(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
-from shared.api.binding import Eviction, TargetCluster
+from shared.api.binding import ApplicationFailure, Eviction, TargetCluster
 
 _MESSAGE_MAX = 1_000
 
@@ -23,6 +23,7 @@ class RejectionCode(StrEnum):
     WORKLOAD_AFFINITY = "WorkloadAffinity"
     WORKLOAD_ANTI_AFFINITY = "WorkloadAntiAffinity"
     TAINT_TOLERATION = "TaintToleration"
+    APPLICATION_UNHEALTHY = "ApplicationUnhealthy"
     API_ENABLEMENT = "ApiEnablement"
     SPREAD_CONSTRAINT = "SpreadConstraint"
     NO_WEIGHT = "NoWeight"
@@ -56,6 +57,7 @@ class Scheduled:
     passed_over: Mapping[str, str] = field(default_factory=dict)
     clusters: tuple[TargetCluster, ...]
     evictions: tuple[Eviction, ...] = ()
+    failures: tuple[ApplicationFailure, ...] = ()
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
     needed_by: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Unschedulable:
     affinity_name: str = ""
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
+    failures: tuple[ApplicationFailure, ...] = ()
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
 

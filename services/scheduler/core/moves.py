@@ -5,9 +5,10 @@ never when nothing can replace it. In between the total exceeds the wish by at m
 All that is remembered between two decisions is in the binding: targets, evictions, replicas.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.scheduler.core.affinity import Reach
 from services.scheduler.core.decision import Rejection, RejectionCode
@@ -16,10 +17,12 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
 from services.scheduler.core.running import count_missing
+from services.scheduler.core.state import carried, preserve
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction, TargetCluster
+from shared.api.failover import PurgeMode, StatePreservation
 from shared.apimachinery.taints import NO_EXECUTE, time_left
-from shared.clock import format_micro_time, format_time
+from shared.clock import format_micro_time, format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime)
         why, left = None, None
         if member.readable:
             why = _why_it_is_not_wanted(workload, member, scope, covered)
+            if why is None and target.name in workload.failing:
+                why = RejectionCode.APPLICATION_UNHEALTHY, workload.failing[target.name]
             if why is None:
                 why, left = _why_it_is_not_borne(workload, member, now)
         if why is None:
@@ -52,20 +57,37 @@ def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime)
                 wake = left if wake is None else min(wake, left)
         else:
             code, message = why
-            standing.going[target.name] = _eviction(target, code, message, now)
+            standing.going[target.name] = _eviction(workload, target, code, message, now)
     return Standing(standing.staying, standing.going, wake)
 
 
-def _eviction(target: TargetCluster, code: str, message: str, now: datetime) -> Eviction:
+def _eviction(
+    workload: Workload, target: TargetCluster, code: str, message: str, now: datetime
+) -> Eviction:
+    preserved, lost = preserve(_state_rules(workload, code), _last_status(workload, target.name))
     return Eviction(
         cluster=target.name,
         replicas=target.replicas,
         completions=target.completions,
         ordinals_start=target.ordinals_start,
         reason=code,
-        message=message,
+        message=f"{message}; {lost}" if lost else message,
         since=format_time(now),
+        preserved=preserved,
     )
+
+
+def _state_rules(workload: Workload, code: str) -> StatePreservation | None:
+    if code == RejectionCode.TAINT_TOLERATION:
+        return workload.failover.cluster.state_preservation
+    application = workload.failover.application
+    if code == RejectionCode.APPLICATION_UNHEALTHY and application is not None:
+        return application.state_preservation
+    return None
+
+
+def _last_status(workload: Workload, cluster: str) -> Mapping[str, Any]:
+    return next((one.status for one in workload.reports if one.cluster == cluster), {})
 
 
 def leave_out(
@@ -79,7 +101,7 @@ def leave_out(
     for target in workload.current:
         if target.name in standing.staying and target.name in names:
             why = names[target.name]
-            going[target.name] = _eviction(target, why.code, why.message, now)
+            going[target.name] = _eviction(workload, target, why.code, why.message, now)
     return Standing(staying, going, standing.wake_after)
 
 
@@ -140,8 +162,9 @@ def step_towards(
 ) -> Step:
     """Grow at once; shrink and leave as far as what grew is seen running."""
     missing, wake = count_missing(workload, desired, now)
+    told = carried((*workload.evictions, *standing.going.values()))
     held = _held_back(workload, standing, desired, bounds, missing)
-    evictions = _evictions(workload, fleet, standing, desired, substituted=not missing)
+    evictions = _evictions(workload, fleet, standing, desired, now, substituted=not missing)
     shares = {**desired, **held}
     before = {target.name: target for target in workload.current}
     targets = []
@@ -150,9 +173,13 @@ def step_towards(
         if held or evictions:
             grew = old is None or (old.replicas or 0) < (shares[name] or 0)
             since = format_micro_time(now) if grew or old is None else old.since
-        targets.append(TargetCluster(name=name, replicas=shares[name], since=since))
+        preserved = old.preserved if old is not None else told
+        targets.append(
+            TargetCluster(name=name, replicas=shares[name], since=since, preserved=preserved)
+        )
     clusters = with_portions(workload, targets, evictions)
-    return Step(clusters, evictions, wake if held or evictions else None)
+    wakes = [wake if held or evictions else None, _grace_left(workload, evictions, now)]
+    return Step(clusters, evictions, min((one for one in wakes if one is not None), default=None))
 
 
 def _held_back(
@@ -196,6 +223,7 @@ def _evictions(
     fleet: Fleet,
     standing: Standing,
     desired: Mapping[str, int | None],
+    now: datetime,
     *,
     substituted: bool,
 ) -> tuple[Eviction, ...]:
@@ -208,20 +236,49 @@ def _evictions(
         for name, eviction in sorted(known.items())
         # A target again: its share is in the clusters, there is nothing to leave.
         if name not in desired
-        and _stays_for_now(workload, eviction, fleet.members[name], substituted=substituted)
+        and _stays_for_now(workload, eviction, fleet.members[name], now, substituted=substituted)
     )
 
 
 def _stays_for_now(
-    workload: Workload, eviction: Eviction, member: Member, *, substituted: bool
+    workload: Workload, eviction: Eviction, member: Member, now: datetime, *, substituted: bool
 ) -> bool:
+    mode = _purge_mode(workload, eviction)
+    if mode == "Never":
+        return True
+    if mode == "Directly":
+        return False
+    by_taint = eviction.reason == RejectionCode.TAINT_TOLERATION
+    if by_taint and eviction.replicas is None and not member.ready:
+        # Nothing replaces a whole copy, and nothing can be removed there now. An order to do
+        # so would meet a member that is well again: its volume claims would be lost.
+        return True
+    left = _grace(workload, eviction, now)
+    return not substituted and (left is None or left > timedelta(0))
+
+
+def _purge_mode(workload: Workload, eviction: Eviction) -> PurgeMode:
+    application = workload.failover.application
     if eviction.reason == RejectionCode.TAINT_TOLERATION:
-        if workload.purge_mode == "Never":
-            return True
-        if workload.purge_mode == "Directly":
-            return False
-        if eviction.replicas is None and not member.ready:
-            # Nothing replaces a whole copy, and nothing can be removed there now. An order to do
-            # so would meet a member that is well again: its volume claims would be lost.
-            return True
-    return not substituted
+        return workload.failover.cluster.purge_mode
+    if eviction.reason == RejectionCode.APPLICATION_UNHEALTHY and application is not None:
+        return application.purge_mode
+    return "Gracefully"
+
+
+def _grace(workload: Workload, eviction: Eviction, now: datetime) -> timedelta | None:
+    """How long the policy waits for the substitute; None: as long as it takes."""
+    application = workload.failover.application
+    if eviction.reason != RejectionCode.APPLICATION_UNHEALTHY or application is None:
+        return None
+    seconds = application.grace_period_seconds
+    if seconds is None:
+        return None
+    return parse_time(eviction.since) + timedelta(seconds=seconds) - now
+
+
+def _grace_left(
+    workload: Workload, evictions: Iterable[Eviction], now: datetime
+) -> timedelta | None:
+    left = (_grace(workload, one, now) for one in evictions)
+    return min((one for one in left if one is not None), default=None)

@@ -5,6 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.affinity import Reach, reaches
+from services.scheduler.core.application import (
+    due_again,
+    failures_after,
+    find_failing,
+    is_elsewhere,
+    kept_away,
+    still_known,
+)
 from services.scheduler.core.choice.copies import narrow_copies
 from services.scheduler.core.choice.selection import Chosen, choose
 from services.scheduler.core.claims import Candidates, claims_of, limits_of
@@ -28,9 +36,28 @@ _SETTLING_MAX = 8
 def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     """Place *workload* on *fleet*. "It does not fit" is an answer, not an error.
 
+    Where it is not healthy it is left, if another place takes it, and stays where none does.
+    Raises `InvalidObject` for a placement whose selectors are malformed.
+    """
+    failing = find_failing(workload, now)
+    wake = _sooner(failing.wake_after, due_again(workload, now))
+    if failing.clusters:
+        leaving = replace(workload, failing=failing.clusters)
+        moved = _schedule(leaving, fleet, now)
+        if isinstance(moved, Scheduled) and is_elsewhere(workload, moved.clusters):
+            failures = failures_after(leaving, moved.clusters, now)
+            soon = _sooner(moved.wake_after, due_again(replace(leaving, failures=failures), now))
+            return replace(moved, failures=failures, wake_after=soon)
+    found = _schedule(workload, fleet, now)
+    failures = still_known(workload, now)
+    return replace(found, failures=failures, wake_after=_sooner(found.wake_after, wake))
+
+
+def _schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
+    """Place it as its clusters and the policy have it.
+
     Where the placement has ordered groups of clusters, the first one that holds everything is
-    taken, beginning with the one it is in. Raises `InvalidObject` for a placement whose selectors
-    are malformed.
+    taken, beginning with the one it is in.
     """
     passed_over: dict[str, str] = {}
     first: Unschedulable | None = None
@@ -82,6 +109,9 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
 
     # 2. Keep the members that may take it; remember why the others may not.
     feasible, rejected = filter_members(workload, fleet, reach)
+    if away := kept_away(workload, now):
+        feasible = tuple(name for name in feasible if name not in away)
+        rejected = {**away, **rejected}
     candidates = Candidates(feasible, standing.staying)
     if reach.name and not workload.divided:
         candidates, unfit = narrow_copies(workload, fleet, reach, candidates)

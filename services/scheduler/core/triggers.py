@@ -86,8 +86,15 @@ def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) 
     scheduled = find_condition(before.status.conditions, SCHEDULED)
     if scheduled != find_condition(after.status.conditions, SCHEDULED):
         return True
+    if after.spec.failover.application is not None and _ailing(before) != _ailing(after):
+        return True
     moving = bool(after.spec.evictions) or any(target.since for target in after.spec.clusters)
     return moving and before.status.aggregated_status != after.status.aggregated_status
+
+
+def _ailing(binding: ResourceBinding) -> set[tuple[str, str]]:
+    reports = binding.status.aggregated_status
+    return {(one.cluster, one.unhealthy_since) for one in reports if one.unhealthy_since}
 
 
 def template_changed(before: Manifest, after: Manifest) -> bool:

@@ -1,13 +1,13 @@
 """One thing to be placed: what it asks for, the rules, and where it is now."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 
-from shared.api.binding import ClusterReport, Eviction, TargetCluster
+from shared.api.binding import ApplicationFailure, ClusterReport, Eviction, TargetCluster
 from shared.api.cluster import NOT_READY_TAINT, UNREACHABLE_TAINT
+from shared.api.failover import Failover
 from shared.api.placement import Placement, Toleration
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.apimachinery.taints import NO_EXECUTE
@@ -36,7 +36,8 @@ class Workload:
     """`demand` None is a kind without replicas. `tolerations` are all that count, defaults too.
 
     `current`, `evictions`, `previous_replicas` and `affinity_name` are what the last decision
-    said; `reports` is what the members have said since. `company` is where others are.
+    said, as do `failures`; `reports` is what the members have said since. `company` is where
+    others are. `failing`: the clusters it leaves now since it is not healthy there, and why.
     """
 
     key: ObjectKey
@@ -44,12 +45,14 @@ class Workload:
     demand: ReplicaDemand | None = None
     placement: Placement = field(default_factory=Placement)
     tolerations: tuple[Toleration, ...] = ()
-    purge_mode: Literal["Directly", "Gracefully", "Never"] = "Gracefully"
+    failover: Failover = field(default_factory=Failover)
     current: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     reports: tuple[ClusterReport, ...] = ()
     previous_replicas: int | None = None
     affinity_name: str = ""
+    failures: tuple[ApplicationFailure, ...] = ()
+    failing: Mapping[str, str] = field(default_factory=dict)
     company: Company = NOBODY
 
     @property

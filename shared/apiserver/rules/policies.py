@@ -1,6 +1,7 @@
 """Rules for PropagationPolicy and ClusterPropagationPolicy beyond their schema. Pure."""
 
 from shared.api.policy import PropagationPolicy
+from shared.apiserver.rules.failover import check_failover
 from shared.apiserver.rules.ownership import check_drift, check_replica_ownership
 from shared.apiserver.rules.placements import check_placement
 from shared.apiserver.rules.rollouts import check_strategy
@@ -16,6 +17,7 @@ def check_policy(policy: PropagationPolicy) -> list[FieldError]:
     faults += check_resource_selectors(
         spec.resource_selectors, "spec.resourceSelectors", policy.metadata.namespace
     )
+    faults += check_failover(spec.failover, "spec.failover")
     faults += check_placement(spec.placement, "spec.placement")
     faults += check_replica_ownership(spec.replica_ownership, "spec.replicaOwnership")
     faults += check_drift(spec.drift, "spec.drift")

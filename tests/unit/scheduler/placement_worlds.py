@@ -9,6 +9,7 @@ from services.scheduler.core.room import NodeRoom, Room
 from services.scheduler.core.workload import Workload, default_tolerations
 from shared.api.binding import ClusterReport, TargetCluster
 from shared.api.cluster import Taint
+from shared.api.failover import ClusterFailover, Failover
 from shared.api.placement import (
     ClusterAffinityTerm,
     OverflowAffinity,
@@ -168,7 +169,9 @@ def _workload(chance):
         demand=demand if divided or chance.random() < 0.8 else None,
         placement=placement,
         tolerations=default_tolerations(placement, timedelta(seconds=30)),
-        purge_mode=chance.choice(["Directly", "Gracefully", "Never"]),
+        failover=Failover(
+            cluster=ClusterFailover(purge_mode=chance.choice(["Directly", "Gracefully", "Never"]))
+        ),
         current=targets,
         reports=tuple(_report(chance, name) for name in NAMES if chance.random() < 0.7),
         previous_replicas=sum(one.replicas or 0 for one in targets) if divided else count,

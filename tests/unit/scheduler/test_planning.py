@@ -41,7 +41,7 @@ def test_a_rehearsal_ends_where_nothing_moves(seed):
         total = sum(one.replicas or 0 for one in found.last.clusters)
         assert total == workload.demand.count
         # What never leaves is what the policy keeps there.
-        assert not leaving or workload.purge_mode == "Never"
+        assert not leaving or workload.failover.cluster.purge_mode == "Never"
 
 
 def test_what_a_plan_takes_is_taken_from_those_that_come_after():

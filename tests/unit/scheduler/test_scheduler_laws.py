@@ -14,6 +14,12 @@ from services.scheduler.core.schedule import schedule
 from services.scheduler.core.workload import Workload, default_tolerations
 from shared.api.binding import ClusterReport, TargetCluster
 from shared.api.cluster import UNREACHABLE_TAINT, Taint
+from shared.api.failover import (
+    ApplicationFailover,
+    ClusterFailover,
+    DecisionConditions,
+    Failover,
+)
 from shared.api.placement import (
     Placement,
     PlacementAffinity,
@@ -107,6 +113,22 @@ placements = st.builds(
 targets = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9), max_size=4)
 
 
+purge_modes = st.sampled_from(["Directly", "Gracefully", "Never"])
+failovers = st.builds(
+    Failover,
+    cluster=st.builds(ClusterFailover, purge_mode=purge_modes),
+    application=st.none()
+    | st.builds(
+        ApplicationFailover,
+        decision_conditions=st.builds(
+            DecisionConditions, toleration_seconds=st.sampled_from([0, 60, 300])
+        ),
+        purge_mode=purge_modes,
+    ),
+)
+ailments = st.sampled_from(["", "", "2026-03-01T11:50:00Z", "2026-03-01T11:59:30Z"])
+
+
 @st.composite
 def workloads(draw):
     placement = draw(placements)
@@ -118,7 +140,7 @@ def workloads(draw):
         demand=ReplicaDemand(draw(st.integers(0, 12)), {"cpu": "1"}),
         placement=placement,
         tolerations=default_tolerations(placement, timedelta(seconds=30)),
-        purge_mode=draw(st.sampled_from(["Directly", "Gracefully", "Never"])),
+        failover=draw(failovers),
         current=tuple(TargetCluster(name=n, replicas=r) for n, r in sorted(held.items())),
         reports=tuple(
             ClusterReport(
@@ -127,6 +149,7 @@ def workloads(draw):
                 health="Healthy",
                 observed_time="2026-03-01T11:59:59Z",
                 status={"availableReplicas": count},
+                unhealthy_since=draw(ailments),
             )
             for name, count in sorted(available.items())
         ),
@@ -140,6 +163,7 @@ def after(workload, decision):
         workload,
         current=decision.clusters,
         evictions=decision.evictions,
+        failures=decision.failures,
         previous_replicas=workload.demand.count,
     )
 
