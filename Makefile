@@ -7,7 +7,7 @@ JOBS ?= 2
 SEEDS ?= 1000
 DEEDS ?= 25
 
-.PHONY: install demo test conformance fuzz simulate check bench format lock clean
+.PHONY: install demo test conformance fuzz simulate chaos check bench format lock clean
 
 install: .venv/installed
 .venv/installed: requirements-dev.lock pyproject.toml
@@ -33,6 +33,10 @@ fuzz: install
 # Many histories of the whole hub (docs/simulation.md), or with SEED one of them line by line.
 simulate: install
 	$(BIN)/python -m tests.simulation --deeds $(DEEDS) --jobs 2 $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# Breaks a real federation in every way there is (docs/chaos.md), or in those that SCENARIO names.
+chaos: install
+	$(BIN)/python -m tests.chaos $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHANGES),--changes $(CHANGES))
 
 check: install
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hanse.hub import Hub
@@ -17,6 +18,7 @@ from hanse.join import Place, register
 from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
 from hanse.layout import Layout, Ports, is_free
 from hanse.lock import DirectoryInUse, hold
+from hanse.nats_nodes import nats_nodes, settings_of, take_requests
 from hanse.supervisor import Command, Supervisor
 from shared.bus.settings import NatsSettings
 from shared.errors import RetryableError, TerminalError
@@ -26,7 +28,6 @@ from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.last_words import last_words
-from shared.runtime.nats_server import NatsServer
 from shared.runtime.tokens import ensure_token
 
 SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
@@ -66,6 +67,8 @@ class FederationSettings:
     """Written for kubectl; None writes `kubeconfig` in the data directory."""
     service_environment: Mapping[str, str] = field(default_factory=dict)
     """Settings beside the ones made here, for every service."""
+    nats_nodes: int = 1
+    """Servers of NATS; three are a cluster that goes on without one of them."""
     simulator_environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -87,6 +90,7 @@ class Federation:
         self.layout.prepare()
         self._ports = Ports(self.layout.ports)
         self._gateway_port = self._ports.of("gateway", settings.port)
+        self._nats = nats_nodes(self.layout, self._ports, settings.nats_nodes)
 
     @property
     def kubeconfig(self) -> Path:
@@ -100,7 +104,7 @@ class Federation:
     @property
     def nats(self) -> NatsSettings:
         """How other systems reach its NATS."""
-        return NatsServer(self.layout.nats, port=self._ports.of("nats")).settings
+        return settings_of(self._nats)
 
     def probes_port(self, service: str) -> int:
         """Where *service* answers /readyz and /metrics."""
@@ -119,14 +123,16 @@ class Federation:
         self._stack.push_async_callback(self.supervisor.stop)
         self._require_kubeconfig()
         await self._require_ports()
-        nats = NatsServer(self.layout.nats, port=self._ports.of("nats"))
-        nats.prepare()
         ensure_key(self.layout.envelope_key)
-        self._start_child("nats", nats.arguments, {})
-        await self._until("nats", lambda: _connects(self._ports.of("nats")))
+        for name, server in self._nats.items():
+            server.prepare()
+            self._start_child(name, server.arguments, {})
+        for name in self._nats:
+            await self._until(name, partial(_connects, self._ports.of(name)))
+        await self._until(next(iter(self._nats)), lambda: take_requests(self.nats))
         self._write_hub_access()
         for service in SERVICES:
-            self._start_service(service, nats.settings)
+            self._start_service(service, self.nats)
         for place in self.places:
             self._start_member(place)
         access = read_kubeconfig(self.kubeconfig)
@@ -145,7 +151,8 @@ class Federation:
 
     async def _require_ports(self) -> None:
         """Say at once what would otherwise be a minute of children that die."""
-        for purpose, port in (("gateway", self._gateway_port), ("nats", self._ports.of("nats"))):
+        for purpose in ("gateway", *self._nats):
+            port = self._ports.of(purpose)
             try:
                 # One that was killed a moment ago may be about to let go.
                 async with asyncio.timeout(PORT_DEADLINE_SECONDS):
@@ -172,6 +179,7 @@ class Federation:
     def _start_service(self, service: str, nats: NatsSettings) -> None:
         environment = {
             "HANSE_NATS_URL": nats.url,
+            "HANSE_NATS_REPLICAS": str(nats.replicas),
             "HANSE_NATS_CREDENTIALS_FILE": str(nats.credentials_file),
             "HANSE_ENVELOPE_KEY_FILE": str(self.layout.envelope_key),
             "HANSE_PROBES_PORT": str(self.probes_port(service)),
@@ -241,8 +249,8 @@ class Federation:
     def _obituary(self, child: str, reason: str) -> str:
         """What is known of a child that did not come up."""
         files = [self.layout.logs / f"{child}.log"]
-        if child == "nats":
-            files.append(NatsServer(self.layout.nats).log_file)
+        if child in self._nats:
+            files.append(self._nats[child].log_file)
         known = [reason, self.supervisor.child(child).last_end]
         told = "; ".join([f"{child} did not come up", *filter(None, known)])
         words = [line for file in files for line in last_words(file, lines=_LAST_LINES)]

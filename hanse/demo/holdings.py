@@ -4,7 +4,7 @@ Hanse's own word (bindings) is only the expectation; every answer here comes fro
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hanse.hub import Hub
@@ -83,8 +83,16 @@ async def read_member(
 
 async def compare(hub: Hub, members: Mapping[str, MemberApi]) -> Comparison:
     """Compare decisions with all that *members* (those that can be asked) hold of any kind."""
+    bindings = await read_bindings(hub)
+    return difference(bindings, await read_fleet(members), members)
+
+
+def difference(
+    bindings: Sequence[ResourceBinding], found: Mapping[Held, Manifest], members: Collection[str]
+) -> Comparison:
+    """Compare decisions about *members* with what was *found* in them."""
     expected: dict[Held, int | None] = {}
-    for binding in await read_bindings(hub):
+    for binding in bindings:
         resource = binding.spec.resource
         for target in binding.spec.clusters:
             if target.name in members:
@@ -96,7 +104,6 @@ async def compare(hub: Hub, members: Mapping[str, MemberApi]) -> Comparison:
                     resource.name,
                 )
                 expected[held] = target.replicas
-    found = await read_fleet(members)
     lost = [str(held) for held in sorted(expected) if held not in found]
     lost += [
         f"{held}: {_replicas(found[held])} of {replicas} replicas asked for"
@@ -134,11 +141,11 @@ async def ready_pods(members: Mapping[str, MemberApi], selector: str) -> dict[st
         *(api.list(pods, label_selector=selector) for api in members.values())
     )
     return {
-        name: sum(_is_ready(pod) for pod in listing.items)
+        name: sum(is_ready(pod) for pod in listing.items)
         for name, listing in zip(members, listings, strict=True)
     }
 
 
-def _is_ready(pod: Manifest) -> bool:
+def is_ready(pod: Manifest) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -1,7 +1,8 @@
 """An embedded `nats-server` as a child process: JetStream on disk, closed by default.
 
 It listens on loopback, asks for a password made at the first start (kept with mode 0600), opens no
-monitoring port, and ends with this process. The same folder resumes the same server.
+monitoring port, and ends with this process. The same folder resumes the same server. Several may
+be the nodes of one cluster.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,17 +51,42 @@ def find_binary() -> Path:
     return Path(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """A server's place among the nodes of a cluster on this machine."""
+
+    name: str
+    """Its own; what JetStream knows the node by, so it stays the same over restarts."""
+
+    port: int
+    """Where the other nodes find it."""
+
+    peers: Sequence[int]
+    """Where it finds them."""
+
+    credentials_file: Path
+    """One for all nodes: of clients, who may come to any of them, and of each other."""
+
+
 class NatsServer:
     """One server and its folder; `async with` starts and stops it.
 
     Port 0 takes a free one at the first start and keeps it over later starts of this object.
-    Without *log_to_file* it logs to standard error, as a container should.
+    Without *log_to_file* it logs to standard error, as a container should. With *membership* it
+    is a node of a cluster; `start` does not wait for the others.
     """
 
     def __init__(
-        self, data_dir: Path, *, port: int = 0, host: str = "127.0.0.1", log_to_file: bool = True
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        log_to_file: bool = True,
+        membership: Membership | None = None,
     ) -> None:
         self._data_dir = data_dir
+        self._membership = membership
         self._host = host
         self._port = port
         self._log_to_file = log_to_file
@@ -66,6 +94,8 @@ class NatsServer:
 
     @property
     def credentials_file(self) -> Path:
+        if self._membership is not None:
+            return self._membership.credentials_file
         return self._data_dir / "credentials.json"
 
     @property
@@ -124,7 +154,7 @@ authorization {{
   user: {quoted(credentials.user)}
   password: {quoted(credentials.password)}
 }}
-"""
+{_cluster(self._membership, self._host, credentials) if self._membership else ""}"""
 
     async def start(self) -> None:
         """Return once clients can connect; raises `NatsServerFailed`."""
@@ -203,3 +233,24 @@ authorization {{
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+def _cluster(membership: Membership, host: str, credentials: Credentials) -> str:
+    quoted = json.dumps
+    # Made of letters, digits, - and _ (see `generate_credentials`), so it may stand in an address.
+    access = f"{credentials.user}:{credentials.password}"
+    routes = [f"nats://{access}@{host}:{port}" for port in membership.peers]
+    return f"""\
+server_name: {quoted(membership.name)}
+cluster {{
+  name: hanse
+  listen: {quoted(f"{host}:{membership.port}")}
+  routes: {quoted(routes)}
+  # Clients know the nodes by their settings, and may reach them by other addresses than these.
+  no_advertise: true
+  authorization {{
+    user: {quoted(credentials.user)}
+    password: {quoted(credentials.password)}
+  }}
+}}
+"""

@@ -31,6 +31,9 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 ROLLUP = "Nats-Rollup"
 RECONNECT_SECONDS = 0.25
 _CLOSE_SECONDS_MAX = 2
+_ELECTION_LOOK_SECONDS = 0.1
+_ASK_AGAIN_SECONDS = 2.0
+_ASKED_MORE_OFTEN = 2
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TOO_BIG = 10054
 _NO_RESPONDERS = 503
@@ -74,6 +77,11 @@ class Connection:
         self._on_reconnect: set[Listener] = set()
 
     @property
+    def in_copies(self) -> bool:
+        """Whether NATS is a cluster, which goes on without a node."""
+        return self.settings.replicas > 1
+
+    @property
     def connected(self) -> bool:
         return bool(self.client.is_connected)
 
@@ -103,7 +111,10 @@ class Connection:
         if expected is not None:
             sent[EXPECTED] = str(expected)
         try:
-            reply = await self.pipe.request(subject, body, sent or None)
+            if expected is None or not self.in_copies:
+                reply = await self.pipe.request(subject, body, sent or None)
+            else:
+                reply = await self._request_leader(subject, body, sent or None)
         except Unanswered as err:
             raise OutcomeUnknown(f"write of {subject}: {err}") from err
         if reply.status == _NO_RESPONDERS:
@@ -115,6 +126,26 @@ class Connection:
         if answer.error is not None:
             raise _write_error(subject, answer.error)
         return answer.seq
+
+    async def _request_leader(
+        self, subject: str, body: bytes, headers: dict[str, str] | None
+    ) -> Reply:
+        """Send a request; while the nodes choose who leads the stream, wait until they have.
+
+        Of writes only those that say what they expect: another to the same subject may overtake.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.deadline.total_seconds()
+        while True:
+            try:
+                reply = await self.pipe.request(subject, body, headers)
+                if reply.status != _NO_RESPONDERS or loop.time() > end:
+                    return reply
+            except StoreUnavailable:
+                # Nothing was sent: the next node is being connected to.
+                if loop.time() > end:
+                    raise
+            await asyncio.sleep(_ELECTION_LOOK_SECONDS)
 
     async def api(self, operation: str, body: Any = None) -> dict[str, Any]:
         """One call of the JetStream API; raises `ApiError`, `StoreUnavailable`."""
@@ -144,14 +175,21 @@ class Connection:
     ) -> Reply:
         """Send a request that changes nothing, or may be repeated; raises `StoreUnavailable`."""
         try:
-            return await self.pipe.request(subject, body, headers)
+            if not self.in_copies:
+                return await self.pipe.request(subject, body, headers)
+            # A node that was killed says nothing any more to what it was asked.
+            for _ in range(_ASKED_MORE_OFTEN):
+                with contextlib.suppress(TimeoutError, Unanswered):
+                    async with asyncio.timeout(_ASK_AGAIN_SECONDS):
+                        return await self._request_leader(subject, body, headers)
+            return await self._request_leader(subject, body, headers)
         except Unanswered as err:
             raise StoreUnavailable(f"{subject}: {err}") from err
 
     async def last_message(self, stream: str, subject: str) -> Reply | None:
         """The last message of *subject* as every acknowledged write left it."""
         # Followers answer direct reads too, and may be behind: with copies ask the leader.
-        if self.settings.replicas > 1:
+        if self.in_copies:
             return await self._last_from_leader(stream, subject)
         reply = await self.ask(f"$JS.API.DIRECT.GET.{stream}.{subject}")
         if reply.status == 404:

@@ -1,0 +1,191 @@
+"""The troubles: what is broken, while people change what they run."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.ground import Ground, Shape
+from tests.chaos.link import Direction, Link
+from tests.chaos.load import Load
+
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Trouble:
+    """One scenario under way."""
+
+    ground: Ground
+    load: Load
+    chance: random.Random
+    changes: int
+    """How many changes are made meanwhile."""
+
+    broken: Counter[str] = field(default_factory=Counter)
+    """What was broken, and how often."""
+
+    async def meanwhile(self, breaking: Callable[[], Awaitable[None]]) -> None:
+        """Do all changes, *breaking* again and again until they are done."""
+
+        async def for_ever() -> None:
+            while True:
+                await breaking()
+
+        troubling = asyncio.create_task(for_ever())
+        changing = asyncio.create_task(self.load.change(self.changes, PAUSE_SECONDS))
+        try:
+            await asyncio.wait((troubling, changing), return_when=asyncio.FIRST_COMPLETED)
+            # Nothing ends it but what went wrong in it.
+            if troubling.done():
+                await troubling
+            await changing
+        finally:
+            for task in (troubling, changing):
+                task.cancel()
+            await asyncio.gather(troubling, changing, return_exceptions=True)
+
+    async def wait(self, least: float, most: float) -> None:
+        await asyncio.sleep(self.chance.uniform(least, most))
+
+    def kill(self, child: str) -> None:
+        """SIGKILL a process, which its supervisor starts again."""
+        running = self.ground.federation.supervisor.child(child)
+        if running.pid is not None:
+            running.kill()
+            self.broken[f"{child} killed"] += 1
+
+
+Breaking = Callable[[Trouble], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    what: str
+    """One sentence for the report."""
+
+    run: Breaking
+    shape: Shape = field(default_factory=Shape)
+    changes: int = 300
+
+
+async def kill_one(trouble: Trouble) -> None:
+    """Kill a service or NATS."""
+    children = trouble.ground.federation.supervisor.children()
+    # A member that is killed forgets what it held, which is another trouble.
+    names = [each.command.name for each in children]
+    victims = [name for name in names if not name.startswith("member-")]
+    await trouble.wait(0.5, 2.5)
+    trouble.kill(trouble.chance.choice(victims))
+
+
+async def lose_nats(trouble: Trouble) -> None:
+    """Kill NATS, and let it be away for up to some seconds."""
+    nats = trouble.ground.federation.supervisor.child("nats")
+    await trouble.wait(1.0, 5.0)
+    nats.hold()
+    trouble.broken["nats away"] += 1
+    await trouble.wait(0.0, 4.0)
+    nats.release()
+    # It is not away for longer than it is there.
+    await trouble.wait(4.0, 6.0)
+
+
+async def sour_link(trouble: Trouble) -> None:
+    """Let a link be slow, reset, cut or silent in one direction or both, for some seconds."""
+    ground = trouble.ground
+    links = {"nats": ground.nats, **ground.members}
+    name = trouble.chance.choice(sorted(links))
+    await trouble.wait(0.0, 1.0)
+    what = _fault(links[name], trouble.chance)
+    trouble.broken[f"link to {'nats' if name == 'nats' else 'a member'} {what}"] += 1
+    await trouble.wait(0.5, 4.0)
+    links[name].heal()
+
+
+def _fault(link: Link, chance: random.Random) -> str:
+    what = chance.choice(("reset", "cut", "slow", "silent forth", "silent back", "silent"))
+    match what:
+        case "reset":
+            link.reset()
+        case "cut":
+            link.cut()
+        case "slow":
+            link.delay = chance.uniform(0.05, 0.5)
+        case "silent forth":
+            link.silence(Direction.FORTH)
+        case "silent back":
+            link.silence(Direction.BACK)
+        case _:
+            link.silence()
+    return what
+
+
+def again_and_again(breaking: Breaking) -> Breaking:
+    """Break that while people change things."""
+
+    async def run(trouble: Trouble) -> None:
+        await trouble.meanwhile(lambda: breaking(trouble))
+
+    return run
+
+
+async def break_any(trouble: Trouble) -> None:
+    """Break one thing or another."""
+    await trouble.chance.choice((kill_one, lose_nats, sour_link))(trouble)
+
+
+async def _cut_meanwhile(trouble: Trouble, names: Sequence[str], seconds: float) -> None:
+    """Cut *names* off for the time of the changes, *seconds* at least."""
+    for name in names:
+        trouble.ground.members[name].cut()
+        trouble.broken["a member cut off"] += 1
+    await asyncio.gather(
+        trouble.load.change(trouble.changes, PAUSE_SECONDS), asyncio.sleep(seconds)
+    )
+
+
+async def cut_one(trouble: Trouble) -> None:
+    """Cut one member off for long."""
+    name = trouble.chance.choice(sorted(trouble.ground.members))
+    await _cut_meanwhile(trouble, [name], 60.0)
+
+
+async def cut_many(trouble: Trouble) -> None:
+    """Cut three in ten members off at once."""
+    names = sorted(trouble.ground.members)
+    await _cut_meanwhile(trouble, trouble.chance.sample(names, round(0.3 * len(names))), 60.0)
+
+
+SCENARIOS = (
+    Scenario(
+        "kills",
+        "Every service and NATS are killed at random",
+        again_and_again(kill_one),
+        changes=1_000,
+    ),
+    Scenario(
+        "nats",
+        "NATS is killed and away for up to some seconds, again and again",
+        again_and_again(lose_nats),
+    ),
+    Scenario(
+        "links",
+        "Links are slow, reset, cut, or silent in one direction or both",
+        again_and_again(sour_link),
+    ),
+    Scenario("mix", "All of these at random", again_and_again(break_any)),
+    Scenario("cut", "One of three members is cut off for a minute or more", cut_one),
+    Scenario(
+        "fleet",
+        "Three of ten members are cut off at once for a minute or more",
+        cut_many,
+        Shape(members=10),
+    ),
+)
+
+
+def scenario(name: str) -> Scenario:
+    return next(each for each in SCENARIOS if each.name == name)
