@@ -53,9 +53,18 @@ def text_of(found: FleetHealth) -> Iterator[str]:
 
 def _rows(cluster: ClusterHealth) -> Iterator[tuple[str, ...]]:
     if not cluster.observers:
-        yield (cluster.cluster, cluster.reach, "-", "-", "-", "-", "-", "nobody has looked")
+        yield (
+            cluster.cluster,
+            _verdict(cluster.reach),
+            "-",
+            "-",
+            "-",
+            "-",
+            "-",
+            "nobody has looked",
+        )
     for place, one in enumerate(cluster.observers):
-        shown = (cluster.cluster, str(cluster.reach)) if place == 0 else ("", "")
+        shown = (cluster.cluster, _verdict(cluster.reach)) if place == 0 else ("", "")
         yield (
             *shown,
             one.observer,
@@ -65,6 +74,10 @@ def _rows(cluster: ClusterHealth) -> Iterator[tuple[str, ...]]:
             f"{one.latency_milliseconds}ms" if one.latency_milliseconds is not None else "-",
             one.message,
         )
+
+
+def _verdict(reach: Reach) -> str:
+    return "Healthy" if reach is Reach.REACHABLE else str(reach)
 
 
 def _sees(one: SeenBy) -> str:

@@ -34,6 +34,9 @@ class Settings:
     probe_interval: timedelta = timedelta(seconds=5)
     """From the start of one probe of a member to the next."""
 
+    probe_again: timedelta = timedelta(seconds=2)
+    """The same while it is in doubt whether the member is there, or is back."""
+
     probe_deadline: timedelta = timedelta(seconds=3)
     """How long a member may take to answer a probe."""
 

@@ -59,6 +59,13 @@ class Detector:
             return Reach.SUSPECT
         return self.belief
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the next probes may change the belief, so that it is worth looking sooner."""
+        if self.belief is Reach.UNREACHABLE:
+            return bool(self.answers)
+        return self.belief is Reach.REACHABLE and bool(self.failures)
+
     def after(self, outcome: Outcome, thresholds: Thresholds) -> "Detector":
         """Return the detector after one more probe."""
         reached, silent = outcome is Outcome.REACHED, outcome in _NO_ANSWER

@@ -176,12 +176,19 @@ class _Observer:
         self._thresholds = Thresholds(failures=settings.failures, successes=settings.successes)
 
     async def keep_probing(self, member: MemberApi) -> None:
-        interval = self._settings.probe_interval.total_seconds()
         async with asyncio.TaskGroup() as late:
             while True:
                 started = self._clock.monotonic()
                 await self._note(await self._probe(member, late))
-                await self._clock.sleep(max(interval - (self._clock.monotonic() - started), 0.0))
+                spent = self._clock.monotonic() - started
+                await self._clock.sleep(max(self._interval - spent, 0.0))
+
+    @property
+    def _interval(self) -> float:
+        settings = self._settings
+        usual = settings.probe_interval
+        sooner = min(settings.probe_again, usual) if self._detector.is_in_doubt else usual
+        return sooner.total_seconds()
 
     async def _probe(self, member: MemberApi, late: asyncio.TaskGroup) -> Probe:
         """Look once; an answer after the deadline is waited for beside what comes next.

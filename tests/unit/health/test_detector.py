@@ -59,6 +59,15 @@ def test_a_restart_forgives_nothing() -> None:
     assert again.after(REACHED, THREE_TWO).reach is Reach.UNREACHABLE
 
 
+def test_a_doubt_is_looked_into_sooner() -> None:
+    assert not after(REACHED).is_in_doubt
+    assert after(REACHED, SILENT).is_in_doubt
+    gone = after(REACHED, SILENT, SILENT, SILENT)
+    assert not gone.is_in_doubt
+    assert after(REACHED, start=gone).is_in_doubt
+    assert not after(REACHED, REACHED, start=gone).is_in_doubt
+
+
 def test_late_answers_keep_a_slow_member_and_bring_one_back() -> None:
     slow = after(REACHED, *[OVERDUE, REACHED] * 5)
     assert slow.reach is Reach.REACHABLE
