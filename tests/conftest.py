@@ -25,12 +25,16 @@ from shared.store.port import ObjectStore
 settings.register_profile("hanse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hanse")
 
-LONG = ("simulation", "conformance", "chaos")
+LONG = ("simulation", "chaos", "conformance")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long: of several processes none should be left alone with it."""
-    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((turn for turn, name in enumerate(LONG) if name in item.path.parts), len(LONG))
 
 
 @pytest.fixture(autouse=True)
