@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ import uvloop
 from shared.errors import HanseError
 from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.http import open_member
-from shared.memberapi.port import ResourceType
+from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
@@ -21,20 +21,46 @@ def ask_hub(
     options: argparse.Namespace, kind: ResourceType, asked: msgspec.Struct, answer: type[Answer]
 ) -> Answer | None:
     """None where the hub could not be asked; why is on stderr."""
+
+    async def ask(hub: MemberApi) -> Answer:
+        return await answered(hub, kind, asked, answer)
+
+    return ask_by(options, ask)
+
+
+def ask_by(
+    options: argparse.Namespace, ask: Callable[[MemberApi], Awaitable[Answer]]
+) -> Answer | None:
+    """Ask the hub in several steps; None where it could not be asked, why is on stderr."""
     configure_logs("hanse", "error")
     try:
-        return uvloop.run(_ask(options, kind, asked, answer))
+        return uvloop.run(_asked(options, ask))
     except (HanseError, OSError) as err:
         sys.stderr.write(f"{err}\n")
         return None
 
 
-async def _ask(
-    options: argparse.Namespace, kind: ResourceType, asked: msgspec.Struct, answer: type[Answer]
+async def _asked(
+    options: argparse.Namespace, ask: Callable[[MemberApi], Awaitable[Answer]]
 ) -> Answer:
     access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
     async with open_member(access, name="hub") as hub:
-        return msgspec.convert(await hub.create(kind, "", msgspec.to_builtins(asked)), answer)
+        return await ask(hub)
+
+
+async def answered(
+    hub: MemberApi, kind: ResourceType, asked: msgspec.Struct, answer: type[Answer]
+) -> Answer:
+    """Send one request to the path of its *kind*."""
+    return msgspec.convert(await hub.create(kind, "", msgspec.to_builtins(asked)), answer)
+
+
+def show(found: Answer, options: argparse.Namespace, as_text: Callable[[Answer], str]) -> None:
+    """Print for people, or with `--json` one object."""
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        sys.stdout.write(as_text(found))
 
 
 def table_lines(rows: Sequence[Sequence[str]]) -> Iterable[str]:

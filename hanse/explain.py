@@ -1,21 +1,14 @@
 """`hanse explain KIND/NAME`: where it runs and why, where it does not and why not."""
 
 import argparse
-import sys
 
-import msgspec
-import uvloop
-
+from hanse.asking import answered, ask_by, show
 from hanse.explaining_text import as_text
 from hanse.kind_names import find_kind
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind
-from shared.errors import HanseError
 from shared.events.explaining import ExplainRequest, Explanation
-from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
-from shared.memberapi.port import ResourceType
-from shared.telemetry.setup import configure_logs
+from shared.memberapi.port import MemberApi, ResourceType
 
 _EXPLANATIONS = ResourceType(
     GroupVersionKind.parse(API_VERSION, "Explanation"), "explanations", namespaced=False
@@ -24,31 +17,22 @@ _EXPLANATIONS = ResourceType(
 
 def run(options: argparse.Namespace) -> int:
     """Return 0 where it has a place."""
-    configure_logs("hanse", "error")
-    try:
-        found = uvloop.run(_explain(options))
-    except (HanseError, OSError) as err:
-        sys.stderr.write(f"{err}\n")
+    found = ask_by(options, lambda hub: _explain(hub, options))
+    if found is None:
         return 1
-    if options.json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    else:
-        sys.stdout.write(as_text(found))
+    show(found, options, as_text)
     return 0 if found.scheduled else 1
 
 
-async def _explain(options: argparse.Namespace) -> Explanation:
+async def _explain(hub: MemberApi, options: argparse.Namespace) -> Explanation:
     kind_word, _, name = options.object.partition("/")
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
-        kind = await find_kind(hub, kind_word)
-        asked = ExplainRequest(
-            api_version=kind.gvk.api_version,
-            kind=kind.gvk.kind,
-            resource=kind.resource,
-            namespace=options.namespace if kind.namespaced else "",
-            name=name,
-            at=options.at,
-        )
-        answer = await hub.create(_EXPLANATIONS, "", msgspec.to_builtins(asked))
-        return msgspec.convert(answer, Explanation)
+    kind = await find_kind(hub, kind_word)
+    asked = ExplainRequest(
+        api_version=kind.gvk.api_version,
+        kind=kind.gvk.kind,
+        resource=kind.resource,
+        namespace=options.namespace if kind.namespaced else "",
+        name=name,
+        at=options.at,
+    )
+    return await answered(hub, _EXPLANATIONS, asked, Explanation)

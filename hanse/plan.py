@@ -7,22 +7,16 @@ plan could not be made; with `--detailed-exitcode` 2 where something moves and a
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Iterable
 
-import msgspec
-import uvloop
-
+from hanse.asking import answered, ask_by, show
 from hanse.planning_text import as_text
 from hanse.render import read_files
 from shared.api.meta import API_VERSION, GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, namespace_of
-from shared.errors import HanseError, InvalidObject
+from shared.errors import InvalidObject
 from shared.events.planning import Plan, PlanRequest, SupposedTemplate
-from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi, ResourceType
-from shared.telemetry.setup import configure_logs
 
 CHANGES, UNPLACED = 2, 3
 _PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
@@ -31,38 +25,30 @@ _OTHERS = ("OverridePolicy", "ClusterOverridePolicy", "ResourceInterpreter")
 
 def run(options: argparse.Namespace) -> int:
     """Ask for the plan, show it, and return the exit status."""
-    configure_logs("hanse", "error")
-    try:
-        found = uvloop.run(_plan(options))
-    except (HanseError, OSError) as err:
-        sys.stderr.write(f"{err}\n")
+    found = ask_by(options, lambda hub: _plan(hub, options))
+    if found is None:
         return 1
-    if options.json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    else:
-        sys.stdout.write(as_text(found))
+    show(found, options, as_text)
     if found.unplaced:
         return UNPLACED
     return CHANGES if found.changes and options.detailed_exitcode else 0
 
 
-async def _plan(options: argparse.Namespace) -> Plan:
+async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
     paths = [*options.filename, *options.add]
     if not (paths or options.lose):
         raise InvalidObject("nothing is supposed: give -f, --add or --lose")
     objects = await asyncio.to_thread(read_files, paths)
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
-        own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
-        others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
-        asked = PlanRequest(
-            # What has no part in where things run may stand in the same file.
-            objects=tuple(_placed(one, options) for one in own if one.get("kind") not in _OTHERS),
-            templates=await _templates(hub, others, options.namespace or "default"),
-            lose=tuple(dict.fromkeys(options.lose)),
-            namespace=options.namespace,
-        )
-        return msgspec.convert(await hub.create(_PLANS, "", msgspec.to_builtins(asked)), Plan)
+    own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
+    others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
+    asked = PlanRequest(
+        # What has no part in where things run may stand in the same file.
+        objects=tuple(_placed(one, options) for one in own if one.get("kind") not in _OTHERS),
+        templates=await _templates(hub, others, options.namespace or "default"),
+        lose=tuple(dict.fromkeys(options.lose)),
+        namespace=options.namespace,
+    )
+    return await answered(hub, _PLANS, asked, Plan)
 
 
 def _placed(manifest: Manifest, options: argparse.Namespace) -> Manifest:

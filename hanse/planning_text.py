@@ -19,15 +19,15 @@ def _lines(found: Plan) -> Iterator[str]:
         if not one.fits:
             yield f"  {'has' if not one.fitted else 'would have'} no place: {_why(one)}"
         if one.interrupted:
-            yield f"  {_replicas(one.interrupted)} stop before others run"
+            yield f"  {_stopping(one.interrupted)} before others run"
     if len(found.changes) > _SHOWN_MAX:
         yield f"... and {len(found.changes) - _SHOWN_MAX} more"
     if not found.changes:
         yield "nothing moves"
     yield (
-        f"{len(found.changes)} of {found.examined} objects change: {_replicas(found.moved)} move,"
-        f" at most {_replicas(found.interrupted)} stop before others run,"
-        f" {found.unplaced} would lose their place"
+        f"{len(found.changes)} of {found.examined} objects change; replicas that move:"
+        f" {found.moved}, that stop before others run: {found.interrupted} at most; objects that"
+        f" would lose their place: {found.unplaced}"
     )
     if found.message:
         yield found.message
@@ -74,5 +74,5 @@ def _share(name: str, shares: Mapping[str, int | None]) -> str:
     return "whole" if share is None else str(share)
 
 
-def _replicas(count: int) -> str:
-    return "1 replica" if count == 1 else f"{count} replicas"
+def _stopping(count: int) -> str:
+    return "1 replica stops" if count == 1 else f"{count} replicas stop"

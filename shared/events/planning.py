@@ -39,7 +39,8 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `before` and `after` are shares when all has settled; `fits` says whether it has its place then,
     `fitted` whether it has today. `moved` replicas stop in one cluster and start in another;
-    `interrupted` of them stop before others run. What is whole in a cluster counts as all replicas.
+    `interrupted` of them stop before others run. What is whole in a cluster counts as all replicas,
+    and what has no replicas as none.
     """
 
     kind: str

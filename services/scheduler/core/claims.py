@@ -59,7 +59,7 @@ class Claims:
 
     def bound(self, name: str) -> Bounds:
         """Return the limits of the policy and of the room together."""
-        bound = self.bounds.get(name, UNBOUNDED)
+        bound = self.bounds.get(name, UNBOUNDED) if self.bounds else UNBOUNDED
         room = self.most.get(name) if self.most is not None else None
         if room is None:
             return bound

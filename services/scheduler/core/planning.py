@@ -82,11 +82,8 @@ def after_growth(
 
 
 def counted(clusters: Sequence[TargetCluster], whole: int | None) -> dict[str, int]:
-    """How many replicas each cluster runs; *whole* those of one that has all of them."""
-    return {
-        one.name: (1 if whole is None else whole) if one.replicas is None else one.replicas
-        for one in clusters
-    }
+    """How many replicas each cluster runs; *whole* those of one that has all of them, if any."""
+    return {one.name: (whole or 0) if one.replicas is None else one.replicas for one in clusters}
 
 
 def placed(clusters: Sequence[TargetCluster]) -> tuple[PlacedShare, ...]:

@@ -63,7 +63,7 @@ def targets(**shares):
 
 def test_what_is_whole_counts_as_all_replicas():
     assert counted(targets(a=None, b=2), 3) == {"a": 3, "b": 2}
-    assert counted(targets(a=None), None) == {"a": 1}
+    assert counted(targets(a=None), None) == {"a": 0}
 
 
 def test_moves_are_what_stops_here_and_starts_there():
@@ -104,8 +104,8 @@ def test_a_whole_copy_is_interrupted_where_its_cluster_is_gone():
 
 
 SUMS = (
-    "3 of 9 objects change: 3 replicas move, at most 3 replicas stop before others run,"
-    " 1 would lose their place"
+    "3 of 9 objects change; replicas that move: 3, that stop before others run: 3 at most;"
+    " objects that would lose their place: 1"
 )
 
 

@@ -5,9 +5,9 @@ combined.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 from math import comb
+from typing import NamedTuple
 
 from services.scheduler.core.choice.measure import Candidate, Measure, Worth
 
@@ -36,11 +36,14 @@ def group_choices(
     options = _options(measure, sums)
     found = []
     for chosen in product(*options):
-        within = [
-            groups
-            for groups in sums
-            if all(one in some for one, some in zip(groups, chosen, strict=True))
-        ]
+        if len(chosen) == 1:
+            within: list[tuple[str, ...]] = [(group,) for group in chosen[0]]
+        else:
+            within = [
+                groups
+                for groups in sums
+                if all(one in some for one, some in zip(groups, chosen, strict=True))
+            ]
         if within:
             found.append((_bound(measure, greatest, within, sums), chosen))
     found.sort(key=lambda one: one[0], reverse=True)
@@ -56,7 +59,7 @@ def _options(
     for place, (_, constraint) in enumerate(measure.parted):
         groups: dict[str, _Sum] = {}
         for names, one in sums.items():
-            groups[names[place]] = groups.get(names[place], _Sum()) + one
+            groups[names[place]] = groups.get(names[place], _Sum()).beside(one)
         listed.append(sorted(groups, key=lambda name: groups[name].value, reverse=True))
         most = min(constraint.max_groups or len(groups), len(groups))
         # A greater choice is never worse, unless its smallest group sets the size of all.
@@ -86,57 +89,64 @@ def _bound(
     within: Sequence[tuple[str, ...]],
     sums: Mapping[tuple[str, ...], "_Sum"],
 ) -> Worth:
-    total = _Sum()
+    capacity = kept = score = count = order = 0
     for groups in within:
-        total = total + sums[groups]
-    spread = sum(len({groups[place] for groups in within}) for place in range(len(measure.parted)))
-    capacity, kept, score = (
-        min(found, most)
-        for found, most in zip((total.capacity, total.kept, total.score), greatest, strict=True)
-    )
+        one = sums[groups]
+        capacity += one.capacity
+        kept += one.kept
+        score += one.score
+        count += one.clusters
+        order += one.bits
+    if len(measure.parted) == 1:
+        spread = len(within)
+    else:
+        spread = sum(
+            len({groups[place] for groups in within}) for place in range(len(measure.parted))
+        )
+    most_capacity, most_kept, most_score = greatest
+    capacity = min(capacity, most_capacity)
     return (
         min(capacity, measure.needed),
-        kept,
-        score,
+        min(kept, most_kept),
+        min(score, most_score),
         spread,
-        min(total.count, measure.most),
+        min(count, measure.most),
         capacity,
-        total.bits,
+        order,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
+class _Sum(NamedTuple):
     """What clusters are worth together."""
 
     capacity: int = 0
     kept: int = 0
     score: int = 0
-    count: int = 0
+    clusters: int = 0
     bits: int = 0
 
-    def __add__(self, other: "_Sum") -> "_Sum":
+    def beside(self, other: "_Sum") -> "_Sum":
         return _Sum(
             self.capacity + other.capacity,
             self.kept + other.kept,
             self.score + other.score,
-            self.count + other.count,
+            self.clusters + other.clusters,
             self.bits + other.bits,
         )
 
     @property
     def value(self) -> Worth:
-        return self.kept, self.score, self.capacity, self.count, self.bits
+        return self.kept, self.score, self.capacity, self.clusters, self.bits
 
 
 def _sum(some: Sequence[Candidate], bits: Mapping[str, int]) -> _Sum:
-    return _Sum(
-        sum(one.capacity for one in some),
-        sum(one.kept for one in some),
-        sum(one.score for one in some),
-        len(some),
-        sum(bits[one.name] for one in some),
-    )
+    capacity = kept = score = order = 0
+    for one in some:
+        capacity += one.capacity
+        kept += one.kept
+        score += one.score
+        order |= bits[one.name]
+    return _Sum(capacity, kept, score, len(some), order)
 
 
 def _number(counts: Sequence[int], sizes: Sequence[Sequence[int]]) -> int:

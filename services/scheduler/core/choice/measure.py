@@ -14,7 +14,7 @@ Each of these can only grow with a choice.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.scheduler.core.choice.grouping import is_by_cluster
 from shared.api.placement import SpreadConstraint
@@ -22,8 +22,7 @@ from shared.api.placement import SpreadConstraint
 Worth = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A cluster that may be chosen; `capacity` is 0 where room does not count."""
 
     name: str
@@ -61,12 +60,14 @@ class Measure:
         ]
         self.skewed = [(number, one) for number, one in enumerate(constraints) if one.max_skew]
 
-    def is_in(self, one: Candidate, chosen: Sequence[frozenset[str]]) -> bool:
-        """Whether a candidate is in the groups that were chosen for each of `parted`."""
-        return all(
-            one.groups[number] in groups
-            for (number, _), groups in zip(self.parted, chosen, strict=True)
-        )
+    def within(
+        self, candidates: Sequence[Candidate], chosen: Sequence[frozenset[str]]
+    ) -> list[Candidate]:
+        """Return those that are in the groups that were chosen for each of `parted`."""
+        found = list(candidates)
+        for (number, _), groups in zip(self.parted, chosen, strict=True):
+            found = [one for one in found if one.groups[number] in groups]
+        return found
 
     def holds(self, taken: Sequence[Candidate]) -> bool:
         if not taken or not self.least <= len(taken) <= self.most:

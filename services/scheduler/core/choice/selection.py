@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.choice.measure import Candidate
 from services.scheduler.core.choice.spread import select
@@ -13,6 +15,7 @@ from services.scheduler.core.scores import scores_of
 from services.scheduler.core.workload import Workload
 from shared.api.placement import SpreadConstraint
 
+_encode = msgspec.json.Encoder().encode
 _ONE_CLUSTER = SpreadConstraint(spread_by_field="cluster", max_groups=1)
 
 
@@ -43,14 +46,14 @@ def choose(
         names = [name for name in names if name not in full]
     # Of what is scaled to zero there are only the places to be kept.
     divided = claims if workload.demand is not None and workload.demand.count else None
-    scores = scores_of(workload, fleet)
+    scores, groups = scores_of(workload, fleet), _groups(fleet, constraints)
     counts = claims is not None and claims.most is not None
     needed = workload.demand.count if counts and workload.demand is not None else 0
     found = select(
         [
             Candidate(
                 name,
-                tuple(group_of(one, fleet.members[name]) for one in constraints),
+                groups[name],
                 _capacity(claims, name, needed),
                 _kept(candidates, divided, name),
                 scores[name],
@@ -70,6 +73,17 @@ def choose(
     )
     rejections |= dict.fromkeys(found.left_out, left_out)
     return Chosen(found.names, _narrowed(claims, found.names), rejections, found.unmet)
+
+
+def _groups(fleet: Fleet, constraints: Sequence[SpreadConstraint]) -> Mapping[str, tuple[str, ...]]:
+    """Return the group of each constraint that every member is in."""
+    return fleet.remember(
+        ("groups", _encode(constraints)),
+        lambda: {
+            name: tuple(group_of(one, member) for one in constraints)
+            for name, member in fleet.members.items()
+        },
+    )
 
 
 def _capacity(claims: Claims | None, name: str, needed: int) -> int:

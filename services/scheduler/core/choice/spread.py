@@ -43,6 +43,7 @@ def select(
     ungrouped = {
         one.name: what_it_spreads_by(constraint)
         for one in candidates
+        if "" in one.groups
         for constraint, group in zip(reversed(constraints), reversed(one.groups), strict=True)
         if not group
     }
@@ -75,7 +76,7 @@ def _best(measure: Measure, candidates: Sequence[Candidate]) -> Sequence[Candida
     for looked_at, (bound, chosen) in enumerate(group_choices(measure, best_first)):
         if looked_at >= looks_max or (found is not None and bound[:steps] <= worth[:steps]):
             break
-        allowed = [one for one in best_first if measure.is_in(one, chosen)]
+        allowed = measure.within(best_first, chosen)
         taken = take(measure, allowed)
         if taken is not None and (found is None or measure.worth(taken) > worth):
             found, worth = taken, measure.worth(taken)

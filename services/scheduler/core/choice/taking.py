@@ -1,5 +1,6 @@
 """Taking clusters within chosen groups: all of them, or the best that may be."""
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from itertools import combinations
 from math import comb
@@ -32,19 +33,41 @@ def take(measure: Measure, allowed: Sequence[Candidate]) -> Sequence[Candidate] 
 def _take_step_by_step(
     measure: Measure, allowed: Sequence[Candidate]
 ) -> Sequence[Candidate] | None:
-    """Take the most urgent again and again, then trade some of them for room."""
+    """Take the most urgent again and again, then trade some of them for room.
+
+    *allowed* are in order of how well they are liked, so of those in the same groups the first is
+    the most urgent: only the first of each sort are compared.
+    """
     taken: list[Candidate] = []
-    rest = list(allowed)
+    sorts: dict[tuple[str, ...], deque[tuple[int, Candidate]]] = {}
+    for place, one in enumerate(allowed):
+        groups = tuple(one.groups[number] for number, _ in measure.parted)
+        sorts.setdefault(groups, deque()).append((place, one))
+    seen: list[set[str]] = [set() for _ in measure.parted]
     skewed = bool(measure.skewed) and measure.whole
-    while len(taken) < measure.most and rest:
-        able = [one for one in rest if measure.levelled([*taken, one])] if skewed else rest
-        seen = [{one.groups[number] for one in taken} for number, _ in measure.parted]
-        best = max(able or rest, key=lambda one: _urgency(measure, seen, one))
+    while len(taken) < measure.most and sorts:
+        heads = [some[0] for some in sorts.values()]
+        if skewed:
+            heads = [one for one in heads if measure.levelled([*taken, one[1]])] or heads
+        _, best = max(heads, key=lambda one: (_urgency(measure, seen, one[1]), -one[0]))
+        groups = tuple(best.groups[number] for number, _ in measure.parted)
+        sorts[groups].popleft()
+        if not sorts[groups]:
+            del sorts[groups]
         taken.append(best)
-        rest.remove(best)
+        for known, group in zip(seen, groups, strict=True):
+            known.add(group)
         if skewed and not measure.levelled(taken) and measure.holds(taken[:-1]):
             taken.pop()
             break
+    left = sorted((place, one) for some in sorts.values() for place, one in some)
+    return _trade(measure, taken, [one for _, one in left])
+
+
+def _trade(
+    measure: Measure, taken: Sequence[Candidate], rest: list[Candidate]
+) -> Sequence[Candidate] | None:
+    """Put roomier ones in the place of others for as long as room is missing."""
     while rest and sum(one.capacity for one in taken) < measure.needed:
         incoming = max(rest, key=lambda one: one.capacity)
         traded = [[one for one in taken if one is not leaving] + [incoming] for leaving in taken]
