@@ -124,6 +124,7 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
     now = shares_now(workload, candidates)
     tiers = _tiers(fleet, reach, candidates.names, priorities)
     if not by_room(workload.placement):
+        bounds = _with_frozen(bounds, fleet, now, demand.count)
         weights, rejections = _static_weights(
             _all_weights(fleet, rules.weight_preference), bounds, candidates.names
         )
@@ -163,6 +164,26 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
         closed=_closed(workload, fleet),
         rejections=rejections,
     )
+
+
+def _with_frozen(
+    bounds: Mapping[str, Bounds], fleet: Fleet, now: Mapping[str, int], count: int
+) -> Mapping[str, Bounds]:
+    """Have the shares of members that are not ready stay as they are, whatever their weights.
+
+    More would not begin there, and less could not be seen to end. Who asks for fewer replicas than
+    there are gets fewer, there too.
+    """
+    frozen = {}
+    fewer = count < sum(now.values())
+    for name, share in now.items():
+        member = fleet.members.get(name)
+        if member is None or member.ready:
+            continue
+        bound = bounds.get(name, UNBOUNDED)
+        most = share if bound.most is None else min(share, bound.most)
+        frozen[name] = Bounds(min(bound.least, most) if fewer else most, most)
+    return {**bounds, **frozen} if frozen else bounds
 
 
 def _drop_too_small(
