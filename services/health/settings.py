@@ -46,6 +46,9 @@ class Settings:
     slow_limit: timedelta = timedelta(seconds=1)
     """Of a member whose quickest answer takes so long it is said that it is slow."""
 
+    expiry_warning: timedelta = timedelta(days=7)
+    """How long before credentials end it is said that they do."""
+
     failures: int = 3
     """Probes in a row without an answer before a member counts as unreachable."""
 

@@ -34,6 +34,7 @@ class Observation(
 
     `refusal` says what the member, though reachable, did not let us read. `region` is the
     observer's. `throttled`: the member asked for fewer requests, which is an answer.
+    `credentials_expire` is empty where they do not say when they end.
     """
 
     cluster: str
@@ -47,6 +48,7 @@ class Observation(
     refusal: str = ""
     region: str = ""
     throttled: bool = False
+    credentials_expire: str = ""
 
 
 class ObserverWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,14 @@ class ClusterBecameUnreachable(
 ):
     tainted: bool = True
     """False while the brake holds: too much of the fleet seems gone at once."""
+
+
+class ClusterCredentialsExpiring(
+    ClusterVerdict, frozen=True, kw_only=True, tag="cluster.credentials-expiring.v1"
+):
+    """What Hanse calls the member with ends soon, at `expires_at`, and has to be given anew."""
+
+    expires_at: str = ""
 
 
 class ClusterFailoverHeld(

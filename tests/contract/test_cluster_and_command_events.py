@@ -11,6 +11,7 @@ from shared.errors import MalformedEvent
 from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
+    ClusterCredentialsExpiring,
     ClusterFailoverHeld,
     ClusterJoined,
     ClusterLeft,
@@ -74,6 +75,7 @@ FACTS = [
     ClusterBecameNotReady(**TOLD),
     ClusterRefusedCredentials(**TOLD),
     ClusterBecameUnreachable(**TOLD),
+    ClusterCredentialsExpiring(**TOLD, expires_at=AT),
     ClusterFailoverHeld(**TOLD, reason="EvictionRate"),
     ClusterTainted(**TOLD),
     ClusterRecovered(**PLACE),

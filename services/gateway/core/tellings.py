@@ -15,6 +15,7 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, uid_of
 from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
+    ClusterCredentialsExpiring,
     ClusterFact,
     ClusterFailoverHeld,
     ClusterJoined,
@@ -72,6 +73,7 @@ Fact = (
     | ClusterBecameNotReady
     | ClusterRefusedCredentials
     | ClusterBecameUnreachable
+    | ClusterCredentialsExpiring
     | ClusterFailoverHeld
     | ClusterTainted
     | ClusterRecovered
@@ -239,6 +241,9 @@ def _of_cluster(fact: ClusterFact) -> Telling:
             return Telling(about, "health", "NotReady", fact.message, warning=True)
         case ClusterRefusedCredentials():
             return Telling(about, "health", "CredentialsRefused", fact.message, warning=True)
+        case ClusterCredentialsExpiring():
+            message = f"credentials: {fact.message}; give new ones with hanse join"
+            return Telling(about, "health", "CredentialsExpiring", message, warning=True)
         case ClusterFailoverHeld():
             return Telling(about, "health", "FailoverHeld", fact.message, warning=True)
         case ClusterTainted():

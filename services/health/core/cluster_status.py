@@ -16,7 +16,12 @@ from services.health.core.brake import Held
 from services.health.core.panel import NOBODY, Panel
 from services.health.core.returning import outages_with, settling_of
 from services.health.core.room_news import room_to_tell
-from services.health.core.side_conditions import with_agreement, with_credentials, with_slow
+from services.health.core.side_conditions import (
+    with_agreement,
+    with_credentials,
+    with_expiry,
+    with_slow,
+)
 from services.health.core.taints import given_up_at, taints_after
 from services.health.core.verdict import Verdict
 from shared.api.cluster import READY, ClusterStatus, Taint
@@ -55,6 +60,7 @@ class Assessment:
     observations: Sequence[Observation]
     panel: Panel = NOBODY
     slow_limit: timedelta = timedelta(seconds=1)
+    expiry_warning: timedelta = timedelta(days=7)
     held: Held | None = None
     """Why no taint is added; None while the brake is off."""
     settle_base: timedelta = timedelta(minutes=1)
@@ -87,6 +93,7 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
     if not _is_passing(verdict):
         conditions = _with_ready(conditions, verdict, moment)
     conditions = with_credentials(conditions, words, verdict, now=moment)
+    conditions = with_expiry(conditions, words, found.expiry_warning, now)
     conditions = with_agreement(conditions, verdict, found.panel, now=moment)
     conditions = with_slow(conditions, words, found.slow_limit, now=moment)
     conditions = _with_held(conditions, found.held, moment)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.health.core.cluster_status import FAILOVER_HELD, RECOVERED, RETURNING
+from services.health.core.side_conditions import CREDENTIALS_EXPIRING
 from services.health.core.taints import given_up_at
 from shared.api.cluster import READY, UNREACHABLE_TAINT, Cluster, ClusterStatus
 from shared.api.conditions import find_condition
@@ -13,6 +14,7 @@ from shared.apimachinery.taints import NO_EXECUTE
 from shared.events.cluster import (
     ClusterBecameNotReady,
     ClusterBecameUnreachable,
+    ClusterCredentialsExpiring,
     ClusterFailoverHeld,
     ClusterRecovered,
     ClusterRefusedCredentials,
@@ -61,6 +63,14 @@ def facts_of(
         if isinstance(verdict, ClusterBecameUnreachable):
             verdict = msgspec.structs.replace(verdict, tainted=bool(status.taints))
         yield Due(verdict, f"{cluster.metadata.uid}/{ready.reason}/{since}", since)
+    expiring = find_condition(status.conditions, CREDENTIALS_EXPIRING)
+    if expiring is not None and expiring.status == "True":
+        ends = next((word.credentials_expire for word in words if word.credentials_expire), "")
+        since = expiring.last_transition_time
+        ending = ClusterCredentialsExpiring(
+            **place, occurred_at=since, message=expiring.message, evidence=evidence, expires_at=ends
+        )
+        yield Due(ending, f"{cluster.metadata.uid}/expiring/{expiring.message}", since)
     held = find_condition(status.conditions, FAILOVER_HELD)
     if held is not None and given_up_at(status.taints) is None:
         since = held.last_transition_time

@@ -13,7 +13,7 @@ from shared.events.cluster import Observation
 from shared.events.fleet_health import ClusterHealth, SeenBy
 
 # Of these it is the rule that they are False, or not there.
-_WELL_WHEN_FALSE = frozenset({"Slow", "FailoverHeld", "Returning"})
+_WELL_WHEN_FALSE = frozenset({"Slow", "FailoverHeld", "CredentialsExpiring"})
 
 
 def overview_of(

@@ -5,17 +5,20 @@ their own: none of them fails a cluster over.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.health.core.panel import Panel
 from services.health.core.verdict import Verdict
 from shared.api.conditions import find_condition, with_condition, without_condition
 from shared.api.meta import Condition
+from shared.clock import format_time, parse_time
 from shared.events.cluster import Observation, Reach
 
 CREDENTIALS_ACCEPTED = "CredentialsAccepted"
 OBSERVERS_AGREE = "ObserversAgree"
 """There where there are several; False while some reach the member and others do not."""
+CREDENTIALS_EXPIRING = "CredentialsExpiring"
+"""There where credentials end some day; True when that is soon."""
 SLOW = "Slow"
 """There once the member answered slowly or asked for fewer requests."""
 
@@ -35,6 +38,29 @@ def with_credentials(
     else:
         return conditions
     return _unless_known(conditions, new, now)
+
+
+def with_expiry(
+    conditions: Conditions, observations: Sequence[Observation], warning: timedelta, now: datetime
+) -> Conditions:
+    """The observers use the same credentials; the newest word counts, while they are changed."""
+    newest = max(observations, key=lambda each: each.observed_time, default=None)
+    if newest is None:
+        return conditions
+    if not newest.credentials_expire:
+        return without_condition(conditions, CREDENTIALS_EXPIRING)
+    ends = newest.credentials_expire
+    left = parse_time(ends) - now
+    if left <= timedelta(0):
+        new = _condition(CREDENTIALS_EXPIRING, "True", "Expired", f"they ended at {ends}")
+    elif left < warning:
+        new = _condition(CREDENTIALS_EXPIRING, "True", "ExpireSoon", f"they end at {ends}")
+    else:
+        new = _condition(CREDENTIALS_EXPIRING, "False", "ExpireLater", f"they end at {ends}")
+    old = find_condition(conditions, CREDENTIALS_EXPIRING)
+    if old is not None and old.message == new.message:
+        return _unless_known(conditions, new, format_time(now))
+    return with_condition(conditions, new, now=format_time(now))
 
 
 def with_agreement(

@@ -19,7 +19,7 @@ from shared.api.cluster import Capacity, Cluster
 from shared.api.meta import GROUP, read
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
 from shared.bus.port import Bus, CaughtUp
-from shared.clock import Clock, format_micro_time
+from shared.clock import Clock, format_micro_time, format_time
 from shared.errors import (
     HanseError,
     InvalidObject,
@@ -33,6 +33,7 @@ from shared.errors import (
 from shared.events import subjects
 from shared.events.cluster import Observation, Reach, encode_event
 from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.lifetime import expiry_of
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, unseal
 from shared.store.port import Mirror
@@ -141,6 +142,8 @@ class Probing:
         observer = _Observer(self._bus, self._clock, self._settings, name, self._remembered(name))
         try:
             credentials = unseal(self._key, name, sealed)
+            ends = expiry_of(credentials)
+            observer.credentials_expire = format_time(ends) if ends is not None else ""
             async with self._connect(name, credentials) as member, asyncio.TaskGroup() as tasks:
                 tasks.create_task(observer.keep_probing(member), name=f"reach-{name}")
                 tasks.create_task(observer.keep_reckoning(member), name=f"room-{name}")
@@ -171,6 +174,7 @@ class _Observer:
         self._detector = detector
         self._capacity: Capacity | None = None
         self._refusal = ""
+        self.credentials_expire = ""
         self._said: Observation | None = None
         self._said_at = float("-inf")
         self._thresholds = Thresholds(failures=settings.failures, successes=settings.successes)
@@ -285,6 +289,7 @@ class _Observer:
             refusal=self._refusal,
             region=self._settings.region,
             throttled=found.throttled,
+            credentials_expire=self.credentials_expire,
         )
         due = self._said_at + self._settings.observation_ttl.total_seconds() / 3
         if self._clock.monotonic() < due and _says_the_same(self._said, word):

@@ -242,6 +242,7 @@ class VerdictReconciler:
             observations=self._table.of(name),
             panel=self._table.panel,
             slow_limit=self._settings.slow_limit,
+            expiry_warning=self._settings.expiry_warning,
             settle_base=self._settings.settle_base,
             held=held,
         )
