@@ -31,10 +31,10 @@ class Settings:
     """How long a verdict may be missing before a process writes it that is not the first by name
     of those that look."""
 
-    probe_interval: timedelta = timedelta(seconds=5)
+    probe_interval: timedelta = timedelta(seconds=2)
     """From the start of one probe of a member to the next."""
 
-    probe_again: timedelta = timedelta(seconds=2)
+    probe_again: timedelta = timedelta(seconds=1.5)
     """The same while it is in doubt whether the member is there, or is back."""
 
     probe_deadline: timedelta = timedelta(seconds=3)

@@ -175,24 +175,31 @@ class _Observer:
         self._capacity: Capacity | None = None
         self._refusal = ""
         self.credentials_expire = ""
+        self._seen = Probe(Outcome.SILENT)
         self._said: Observation | None = None
         self._said_at = float("-inf")
         self._thresholds = Thresholds(failures=settings.failures, successes=settings.successes)
 
     async def keep_probing(self, member: MemberApi) -> None:
-        async with asyncio.TaskGroup() as late:
-            while True:
-                started = self._clock.monotonic()
-                await self._note(await self._probe(member, late))
-                spent = self._clock.monotonic() - started
-                await self._clock.sleep(max(self._interval - spent, 0.0))
+        """Look at intervals, and more often while it is in doubt what the member does.
 
-    @property
-    def _interval(self) -> float:
-        settings = self._settings
-        usual = settings.probe_interval
-        sooner = min(settings.probe_again, usual) if self._detector.is_in_doubt else usual
-        return sooner.total_seconds()
+        An answer that is late is not waited for until the next look then, so that a silence is
+        known for one by several probes at the same time.
+        """
+        settled = self._settings.probe_interval.total_seconds()
+        doubtful = min(settled, self._settings.probe_again.total_seconds())
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                look = looks.create_task(self._look(member, looks))
+                pause = looks.create_task(self._clock.sleep(doubtful))
+                await asyncio.wait((look, pause), return_when=asyncio.FIRST_COMPLETED)
+                waits = not look.done() and self._detector.belief is not Reach.UNREACHABLE
+                if not (waits or self._detector.is_in_doubt):
+                    await self._clock.sleep(settled - doubtful)
+                await pause
+
+    async def _look(self, member: MemberApi, late: asyncio.TaskGroup) -> None:
+        await self._note(await self._probe(member, late))
 
     async def _probe(self, member: MemberApi, late: asyncio.TaskGroup) -> Probe:
         """Look once; an answer after the deadline is waited for beside what comes next.
@@ -222,6 +229,7 @@ class _Observer:
 
     async def _note(self, found: Probe) -> None:
         metrics.PROBES.labels(self._name, found.outcome.name.lower()).inc()
+        self._seen = found
         before = self._detector.reach
         self._detector = self._detector.after(found.outcome, self._thresholds)
         if self._detector.reach is not before:
@@ -240,6 +248,7 @@ class _Observer:
         while True:
             if self._detector.reach in (Reach.REACHABLE, Reach.SUSPECT):
                 await self._reckon(member)
+                await self._say_room()
                 await self._clock.sleep(interval)
             else:
                 # Look soon once the member answers: its room decides what may go there.
@@ -262,6 +271,11 @@ class _Observer:
         except Exception:
             # What one member lists may make no sense: no reason to lose sight of the others.
             log.exception("member.room_senseless", cluster=self._name)
+
+    async def _say_room(self) -> None:
+        """Tell the first that is known at once: until then nothing is placed by room."""
+        if self._said is not None and self._said.capacity is None and self._capacity is not None:
+            await self._say(self._detector.reach, self._seen)
 
     async def _quotas(self, member: MemberApi) -> Sequence[Manifest]:
         """List the member's quotas; none where it does not let us, or does not know the kind."""
