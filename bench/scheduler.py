@@ -28,7 +28,7 @@ from services.scheduler.core.member import Member
 from services.scheduler.core.policies import select_policy
 from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.schedule import schedule
-from services.scheduler.core.workload import Workload
+from services.scheduler.core.workload import Grace, Workload
 from shared.api.binding import BindingStatus, ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import read, section
@@ -37,7 +37,7 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, decode, encode
 from shared.interpreter.registry import BUILT_IN
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_GRACE = timedelta(seconds=30)
+_GRACE = Grace(unreachable=timedelta(seconds=1), not_ready=timedelta(seconds=30))
 _NAMESPACES = 40
 _DECISIONS_PER_CHANGE = 20
 """Decisions between two changes of the fleet's free room."""

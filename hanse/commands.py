@@ -45,15 +45,7 @@ async def _demo(*, quiet: bool) -> Report:
     screen = Screen(quiet=quiet)
     screen.step("start NATS, five services and three simulated members, each a process")
     with tempfile.TemporaryDirectory(prefix="hanse-demo-") as folder:
-        # Everything that waits, waits less here than by default: a demo is watched.
-        settings = FederationSettings(
-            data_dir=Path(folder),
-            service_environment={
-                "HANSE_PROBE_INTERVAL": "1",
-                "HANSE_TOLERATION": "3",
-            },
-        )
-        async with start_federation(settings) as federation:
+        async with start_federation(FederationSettings(data_dir=Path(folder))) as federation:
             return await Demo(federation, screen, EXAMPLES).run()
 
 

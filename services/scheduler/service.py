@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from services.scheduler.core.workload import Grace
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.explain_door import ExplainDoor
@@ -81,6 +82,7 @@ class Scheduler:
             wake_policy=self._wake_policy,
             wake_follower=self._wake_follower,
         )
+        grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
         self.templates: Controller[ObjectKey] = Controller(
             "template",
             TemplateReconciler(
@@ -88,12 +90,12 @@ class Scheduler:
                 self._federation,
                 Announcements(bus, clock),
                 clock,
-                settings.toleration,
+                grace,
                 interpreters=interpreters,
             ),
             settings.loop,
         )
-        deciding = Deciding(self._federation, clock, settings.toleration, interpreters=interpreters)
+        deciding = Deciding(self._federation, clock, grace, interpreters=interpreters)
         self._explain = ExplainDoor(bus, store.mirror, self._federation, deciding)
         self._plan = PlanDoor(bus, store.mirror, self._federation, deciding, clock)
         self.policies: Controller[ObjectKey] = Controller(

@@ -20,9 +20,12 @@ class Settings:
     lease: LeaseSettings = field(default_factory=LeaseSettings)
     """Of the one process that decides; the others stand by."""
 
-    toleration: timedelta = timedelta(seconds=30)
-    """How long work stays on a member tainted as unreachable or not ready, in whole seconds, where
-    its policy does not say itself."""
+    toleration: timedelta = timedelta(seconds=1)
+    """How long work stays on a member tainted as unreachable, in whole seconds, where its policy
+    does not say itself."""
+
+    toleration_not_ready: timedelta = timedelta(seconds=30)
+    """The same where the member answers that it is not ready."""
 
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""

@@ -5,7 +5,7 @@ decision said and what members report. `pytest tests/scenarios --update-golden` 
 decision anew; the diff is what is to be judged.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.interpreter.registry import BUILT_IN
 from shared.interpreter.replicas import ReplicaDemand
+from tests.unit.scheduler.placement_worlds import GRACE
 
 FOLDER = Path(__file__).parent / "scheduler"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -174,7 +175,7 @@ def decide(scenario):
         BUILT_IN.of(manifest).demand(manifest),
         spoken,
         found,
-        grace=timedelta(seconds=30),
+        grace=GRACE,
         company=company_of(
             key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
         ),

@@ -1,7 +1,6 @@
 """The binding that says a decision: its spec, its condition, and the fact for others."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import msgspec
 
@@ -19,7 +18,7 @@ from services.scheduler.core.dependencies.dependents import (
 )
 from services.scheduler.core.policies import reference_to
 from services.scheduler.core.reasons import REJECTED_MAX, Basis, rejected_groups
-from services.scheduler.core.workload import NOBODY, Company, Workload, default_tolerations
+from services.scheduler.core.workload import NOBODY, Company, Grace, Workload, default_tolerations
 from shared.api.binding import (
     SCHEDULED,
     BindingSpec,
@@ -97,10 +96,10 @@ def workload_of(
     policy: PropagationPolicy,
     binding: ResourceBinding | None,
     *,
-    grace: timedelta,
+    grace: Grace,
     company: Company = NOBODY,
 ) -> Workload:
-    """Put together what a decision needs; *grace* is Hanse's own toleration of silent members."""
+    """Put together what a decision needs; *grace* is Hanse's own toleration of its taints."""
     placement = policy.spec.placement
     return Workload(
         key=key,

@@ -77,7 +77,19 @@ class Workload:
         return sorted(names, key=lambda name: (zlib.crc32(name.encode(), seed), name))
 
 
-def default_tolerations(placement: Placement, grace: timedelta) -> tuple[Toleration, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grace:
+    """How long work stays on a tainted member whose taint its policy does not speak of.
+
+    In whole seconds, as tolerations have it. A silent member was asked several times before it was
+    tainted; one that says it is not ready most likely runs what it runs.
+    """
+
+    unreachable: timedelta
+    not_ready: timedelta
+
+
+def default_tolerations(placement: Placement, grace: Grace) -> tuple[Toleration, ...]:
     """Return the placement's tolerations and Hanse's own for a silent or failing member.
 
     As Kubernetes' DefaultTolerationSeconds does for nodes: only where the policy says nothing
@@ -89,9 +101,12 @@ def default_tolerations(placement: Placement, grace: timedelta) -> tuple[Tolerat
             key=key,
             operator="Exists",
             effect="NoExecute",
-            toleration_seconds=int(grace.total_seconds()),
+            toleration_seconds=int(time.total_seconds()),
         )
-        for key in (UNREACHABLE_TAINT, NOT_READY_TAINT)
+        for key, time in (
+            (UNREACHABLE_TAINT, grace.unreachable),
+            (NOT_READY_TAINT, grace.not_ready),
+        )
         if not any(_speaks_of(one, key) for one in stated)
     )
     return stated + own

@@ -1,14 +1,13 @@
 """What would be decided of a template now: read what counts, and run the pure function."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from services.scheduler.core.bindings import refusal, workload_of
 from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.schedule import schedule
-from services.scheduler.core.workload import Workload
+from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import Bound
 from shared.api.policy import PropagationPolicy
@@ -25,7 +24,7 @@ class Deciding:
         self,
         federation: Federation,
         clock: Clock,
-        grace: timedelta,
+        grace: Grace,
         *,
         interpreters: InterpreterSource,
     ) -> None:

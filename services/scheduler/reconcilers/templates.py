@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 
 import structlog
 from opentelemetry import trace
@@ -22,7 +21,7 @@ from services.scheduler.core.dependencies.dependents import stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.reasons import Basis, telling_scores, trigger_of
-from services.scheduler.core.workload import Workload
+from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
 from services.scheduler.reconcilers.deciding import Deciding
@@ -64,7 +63,7 @@ class TemplateReconciler:
         federation: Federation,
         announcements: Announcements,
         clock: Clock,
-        grace: timedelta,
+        grace: Grace,
         *,
         interpreters: InterpreterSource,
     ) -> None:

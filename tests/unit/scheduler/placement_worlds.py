@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.room import NodeRoom, Room
-from services.scheduler.core.workload import Workload, default_tolerations
+from services.scheduler.core.workload import Grace, Workload, default_tolerations
 from shared.api.binding import ClusterReport, TargetCluster
 from shared.api.cluster import Taint
 from shared.api.failover import ClusterFailover, Failover
@@ -26,6 +26,7 @@ from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.interpreter.replicas import ReplicaDemand
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+GRACE = Grace(unreachable=timedelta(seconds=30), not_ready=timedelta(seconds=30))
 NAMES = "abcdef"
 NANO = 10**9
 
@@ -168,7 +169,7 @@ def _workload(chance):
         gvk=GroupVersionKind("apps", "v1", kind),
         demand=demand if divided or chance.random() < 0.8 else None,
         placement=placement,
-        tolerations=default_tolerations(placement, timedelta(seconds=30)),
+        tolerations=default_tolerations(placement, GRACE),
         failover=Failover(
             cluster=ClusterFailover(purge_mode=chance.choice(["Directly", "Gracefully", "Never"]))
         ),

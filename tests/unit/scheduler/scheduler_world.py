@@ -18,6 +18,7 @@ from shared.errors import RetryableError
 from shared.events.placement import decode_placement
 from shared.interpreter.registry import BUILT_IN
 from shared.store.memory import MemoryStore
+from tests.unit.scheduler.placement_worlds import GRACE
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -193,13 +194,12 @@ class SchedulerWorld:
             wake_policy=self.policies_woken.append,
         )
         announcements = Announcements(self.outbox, self.clock)
-        grace = timedelta(seconds=30)
         self.templates = TemplateReconciler(
             self.store,
             self.federation,
             announcements,
             self.clock,
-            grace,
+            GRACE,
             interpreters=self.interpreters,
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)

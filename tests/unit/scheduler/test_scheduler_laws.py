@@ -1,7 +1,7 @@
 """What must hold of every decision, whatever the fleet, the policy and the history."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +32,7 @@ from shared.api.placement import (
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.apimachinery.taints import tolerates
 from shared.interpreter.replicas import ReplicaDemand
+from tests.unit.scheduler.placement_worlds import GRACE
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -139,7 +140,7 @@ def workloads(draw):
         gvk=GroupVersionKind("apps", "v1", "Deployment"),
         demand=ReplicaDemand(draw(st.integers(0, 12)), {"cpu": "1"}),
         placement=placement,
-        tolerations=default_tolerations(placement, timedelta(seconds=30)),
+        tolerations=default_tolerations(placement, GRACE),
         failover=draw(failovers),
         current=tuple(TargetCluster(name=n, replicas=r) for n, r in sorted(held.items())),
         reports=tuple(
