@@ -190,6 +190,8 @@ class Federation:
                 "HANSE_TLS_FOLDER": str(self.layout.tls),
                 "HANSE_TOKENS_FILE": str(self.layout.tokens),
             }
+        if service == "health":
+            environment["HANSE_OBSERVER"] = "hub"
         environment |= self.settings.service_environment
         self._start_child(service, [sys.executable, "-m", f"services.{service}"], environment)
 

@@ -1,5 +1,7 @@
 """Settings of health: how often it looks, when it believes, how much it writes."""
 
+import os
+import socket
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +9,12 @@ from pathlib import Path
 from shared.bus.settings import NatsSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
+
+
+def _place() -> str:
+    """A name that no other process has: that of the machine, or container, and more if need be."""
+    # The first process of a container is alone in it, and has the same name when it starts anew.
+    return socket.gethostname() if os.getpid() == 1 else f"{socket.gethostname()}-{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +29,7 @@ class Settings:
     envelope_key: str = field(default="", repr=False)
     """The same key itself, base64; wins over the file."""
 
-    observer: str = "hub"
+    observer: str = field(default_factory=_place)
     """By whose eyes this process sees; observers of one name overwrite each other's words."""
 
     region: str = ""

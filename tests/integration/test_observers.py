@@ -12,7 +12,7 @@ import pytest
 
 from services.health.service import Health
 from shared.apimachinery.manifest import Manifest
-from shared.bus.port import Bus, RequestError
+from shared.bus.port import BoardEntry, Bus, CaughtUp, RequestError
 from shared.clock import SystemClock
 from shared.events import subjects
 from shared.events.fleet_health import FleetHealth, HealthRequest
@@ -189,6 +189,30 @@ async def test_each_member_is_told_as_each_observer_sees_it(
         with pytest.raises(RequestError) as refused:
             await bus.request(API_HEALTH, body, deadline=timedelta(seconds=5))
         assert refused.value.code == 404
+
+
+async def test_an_observer_that_is_stopped_takes_its_words_back_and_no_verdict_with_them(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    await register(store, bus, "eu-1", **JOINED)
+    async with running(store, bus, Members(eu_1=WatchedMember())):
+        await until(lambda: ready(store, "eu-1")[0] == "True")
+        board = bus.board("HEALTH")
+        async with board.follow() as entries:
+            words = [one async for one in _until_caught_up(entries)]
+        assert len(words) == 1
+    assert await board.get(words[0].key) is None
+    assert ready(store, "eu-1") == ("True", "Reachable")
+
+
+async def _until_caught_up(
+    entries: AsyncIterator[BoardEntry | CaughtUp],
+) -> AsyncIterator[BoardEntry]:
+    async for entry in entries:
+        if isinstance(entry, CaughtUp):
+            return
+        yield entry
 
 
 async def test_one_process_with_one_observer_says_nothing_of_others(

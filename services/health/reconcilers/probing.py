@@ -5,6 +5,7 @@ this observer believes goes to the board HEALTH; verdicts are passed elsewhere.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ Connect = Callable[[str, MemberCredentials], AbstractAsyncContextManager[MemberA
 
 SECRETS = "SECRETS"
 HEALTH = "HEALTH"
+_FAREWELL_SECONDS = 2.0
 _NODES = ResourceType(GroupVersionKind("", "v1", "Node"), "nodes", namespaced=False)
 _PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
 _QUOTAS = ResourceType(
@@ -117,18 +119,25 @@ class Probing:
 
     async def run(self) -> None:
         """Follow the credentials until cancelled."""
-        async with asyncio.TaskGroup() as tasks, self._bus.board(SECRETS).follow() as entries:
-            async for entry in entries:
-                if isinstance(entry, CaughtUp):
-                    continue
-                name = subjects.decode_token(entry.key)
-                if running := self._loops.pop(name, None):
-                    running.cancel()
-                if entry.value is None:
-                    await self._unsay(name)
-                else:
-                    looking = self._look_at(name, entry.value)
-                    self._loops[name] = tasks.create_task(looking, name=f"probe-{name}")
+        try:
+            async with asyncio.TaskGroup() as tasks, self._bus.board(SECRETS).follow() as entries:
+                async for entry in entries:
+                    if not isinstance(entry, CaughtUp):
+                        await self._note(subjects.decode_token(entry.key), entry.value, tasks)
+        finally:
+            # Who looks no more has no say any more, either way.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await asyncio.gather(*(self._unsay(name) for name in self._loops))
+
+    async def _note(self, name: str, sealed: bytes | None, tasks: asyncio.TaskGroup) -> None:
+        if running := self._loops.pop(name, None):
+            running.cancel()
+        if sealed is None:
+            await self._unsay(name)
+        else:
+            looking = self._look_at(name, sealed)
+            self._loops[name] = tasks.create_task(looking, name=f"probe-{name}")
 
     async def _unsay(self, name: str) -> None:
         try:

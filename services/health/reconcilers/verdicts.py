@@ -160,7 +160,7 @@ class VerdictReconciler:
         self._clock = clock
         self._settings = settings
         self._brake = brake_of(settings)
-        self._started = clock.monotonic()
+        self._unknown_since: dict[str, float] = {}
         self._told: dict[str, set[str]] = {}
         self._giving_up: dict[str, datetime] = {}
         # Since when a member's status lacks what another process is to write.
@@ -172,11 +172,12 @@ class VerdictReconciler:
             self._told.pop(key, None)
             self._missing.pop(key, None)
             self._giving_up.pop(key, None)
+            self._unknown_since.pop(key, None)
             return Done()
         cluster = read(stored.manifest, Cluster)
         now = self._clock.now()
         found = self._assess(key, now)
-        waiting = self._silence_left(found)
+        waiting = self._silence_left(key, found)
         if waiting:
             return Again(waiting)
 
@@ -266,13 +267,15 @@ class VerdictReconciler:
                 )
         return found
 
-    def _silence_left(self, found: Assessment) -> timedelta | None:
-        """Return how long to wait for observers that have just started too."""
-        grace = self._settings.observation_ttl.total_seconds()
-        left = self._started + grace - self._clock.monotonic()
-        if found.verdict.reach is Reach.UNKNOWN and left > 0:
-            return timedelta(seconds=left)
-        return None
+    def _silence_left(self, name: str, found: Assessment) -> timedelta | None:
+        """Return how long to wait for observers that have just started, or lost NATS for long."""
+        if found.verdict.reach is not Reach.UNKNOWN:
+            self._unknown_since.pop(name, None)
+            return None
+        now = self._clock.monotonic()
+        since = self._unknown_since.setdefault(name, now)
+        left = since + self._settings.observation_ttl.total_seconds() - now
+        return timedelta(seconds=left) if left > 0 else None
 
     async def _tell(
         self, cluster: Cluster, status: ClusterStatus, found: Assessment, now: datetime
