@@ -2,6 +2,7 @@
 
     GET, POST, DELETE /simulator/faults
     GET, POST         /simulator/nodes
+    GET               /simulator/backup
 
 Callers authenticate as for the Kubernetes API, of which a real server has no such paths.
 """
@@ -12,6 +13,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
+from services.simulator.backup import encode_backup
 from services.simulator.core.faults import Faults, read_faults
 from services.simulator.core.fields import section
 from services.simulator.core.placement import is_node_ready
@@ -49,6 +51,7 @@ class Control:
             web.delete(faults, self._clear_faults),
             web.get(nodes, self._show_nodes),
             web.post(nodes, self._change_nodes),
+            web.get(f"{CONTROL_PREFIX}/backup", self._back_up),
         ]
 
     async def _show_faults(self, _request: web.Request) -> web.StreamResponse:
@@ -66,6 +69,11 @@ class Control:
     async def _clear_faults(self, _request: web.Request) -> web.StreamResponse:
         self._gate.set(Faults())
         return _json(self._gate.faults)
+
+    async def _back_up(self, _request: web.Request) -> web.StreamResponse:
+        """All objects as they are now; in the folder as `backup.json` the next start has them."""
+        body = encode_backup(self._cluster.store.mirror.items())
+        return web.Response(body=body, content_type="application/json")
 
     async def _show_nodes(self, _request: web.Request) -> web.StreamResponse:
         return self._nodes()

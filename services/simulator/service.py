@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from services.simulator.backup import read_backup
 from services.simulator.control import Control
 from services.simulator.faults import FaultGate, Handler
 from services.simulator.identity import Identity, ensure_identity
@@ -72,7 +73,7 @@ async def open_cluster(
         hosts = tuple(dict.fromkeys((advertised, "127.0.0.1", "localhost")))
         identity = ensure_identity(folder, hosts)
         cluster = SimulatedCluster(settings, identity.uid, identity.authority, clock)
-        await cluster.furnish(settings.port or 443)
+        await _begin(cluster, folder / "backup.json", settings)
         api = _assemble(settings, cluster, identity, gate, readiness)
         listening = await stack.enter_async_context(api.listen())
         kubeconfig = folder / "kubeconfig"
@@ -86,6 +87,15 @@ async def open_cluster(
         )
         tasks = {**api.tasks, **cluster.tasks}
         yield Member(cluster, identity, gate, listening, kubeconfig, tasks)
+
+
+async def _begin(cluster: SimulatedCluster, backup: Path, settings: Settings) -> None:
+    """Give the cluster its first objects: those of a backup, once, where there is one."""
+    if not backup.exists():  # noqa: ASYNC240 - one look at a local file, before anybody calls.
+        await cluster.furnish(settings.port or 443)
+        return
+    await cluster.restore(read_backup(backup.read_bytes()))  # noqa: ASYNC240
+    backup.unlink()  # noqa: ASYNC240
 
 
 def _assemble(

@@ -37,8 +37,9 @@ class Settings:
     """How others reach this cluster, for certificate and kubeconfig; empty is `host`."""
 
     folder: Path | None = None
-    """Keeps certificate, token, identity and kubeconfig over restarts; never objects. None makes a
-    folder that is gone afterwards."""
+    """Keeps certificate, token, identity and kubeconfig over restarts; never objects, but that a
+    `backup.json` there (see GET /simulator/backup) is what the cluster begins with, once. None
+    makes a folder that is gone afterwards."""
 
     nodes: int = 3
     """How many nodes there are at the start."""

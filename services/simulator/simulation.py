@@ -1,9 +1,10 @@
 """One simulated cluster, put together: store, controllers, nodes. No network here."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from services.simulator.admission import MemberAdmission
+from services.simulator.backup import BackedUp
 from services.simulator.core.cluster import first_objects
 from services.simulator.core.nodes import (
     NodeShape,
@@ -103,6 +104,12 @@ class SimulatedCluster:
         nodes = [self._new_node() for _ in range(self.settings.nodes)]
         writes = first_objects(nodes, self._identity, API_ADDRESS, api_port)
         await self._writer.carry_out(Plan(tuple(writes)))
+
+    async def restore(self, objects: Iterable[BackedUp]) -> None:
+        """Begin with what was backed up, instead of `furnish`."""
+        for one in objects:
+            await self.store.create(one.key, one.manifest)
+        self._nodes_made = len(self.view.all(NODES))
 
     # Nodes on request.
 

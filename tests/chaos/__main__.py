@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.chaos.disk import enter_namespace, may_mount
 from tests.chaos.run import Result, run
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.table import table
@@ -18,9 +19,13 @@ _SHOWN = 10
 
 def main() -> int:
     arguments = _parse()
+    enter_namespace("tests.chaos", sys.argv[1:])
     results = []
     for scenario in SCENARIOS:
         if arguments.scenario and scenario.name not in arguments.scenario:
+            continue
+        if scenario.shape.small_disk and not may_mount():
+            print(f"{scenario.name}: left out, nothing may be mounted here", file=sys.stderr)
             continue
         print(f"{scenario.name}: {scenario.what} ...", file=sys.stderr, flush=True)
         folder = (

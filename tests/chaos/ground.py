@@ -3,6 +3,8 @@
 Hanse reaches its members and NATS through links. Who looks at the members here does so past them.
 """
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,11 +16,16 @@ import msgspec
 from hanse.federation import Federation, FederationSettings, start_federation
 from hanse.join import register
 from hanse.layout import Layout, Ports
+from hanse.nats_nodes import nats_nodes
 from shared.memberapi.credentials import read_kubeconfig
+from shared.memberapi.http import open_member
+from tests.chaos.disk import Disk, open_disk
 from tests.chaos.link import Link, open_link
 
 # A pod's own start is not what is tried here.
 SIMULATOR = {"HANSE_POD_READY": "0.05", "HANSE_NODE_CPU": "64"}
+_BACKUP_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +33,25 @@ class Shape:
     """What federation to start."""
 
     members: int = 3
+    nats_nodes: int = 1
+    small_disk: bool = False
+    """Whether NATS has a disk of its own, which can be filled."""
     service_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`nats` is the link between Hanse and NATS, `members` those between Hanse and each member."""
+    """`nats` has the links between Hanse and each node, `members` those to each member."""
 
     federation: Federation
-    nats: Link
+    nats: Mapping[str, Link]
     members: Mapping[str, Link]
+    disk: Disk | None
+    stack: AsyncExitStack
 
     def heal(self) -> None:
         """End every fault of links, and let every process run that was held."""
-        for link in (self.nats, *self.members.values()):
+        for link in (*self.nats.values(), *self.members.values()):
             link.heal()
         for child in self.federation.supervisor.children():
             child.release()
@@ -54,6 +66,35 @@ class Ground:
             federation.hub.api, place, msgspec.structs.replace(credentials, server=server)
         )
 
+    async def back_up(self, name: str) -> bytes:
+        """What a member holds now."""
+        member = self.federation.members[name]
+        return await member.read("/simulator/backup", deadline_seconds=_BACKUP_SECONDS)
+
+    async def restore(self, name: str, backup: bytes, *, new_token: bool = False) -> None:
+        """Start a member anew with what it held then; with *new_token* the old one is no good."""
+        federation = self.federation
+        folder = federation.layout.member(name)
+        child = federation.supervisor.child(f"member-{name}")
+        child.hold()
+        (folder / "backup.json").write_bytes(backup)
+        if new_token:
+            (folder / "token").write_text(secrets.token_urlsafe(32))
+            (folder / "kubeconfig").unlink()
+        child.release()
+        if new_token:
+            await self._look_anew(name)
+
+    async def _look_anew(self, name: str) -> None:
+        """Look at a member with the credentials it has now, once it has said which."""
+        kubeconfig = self.federation.layout.member(name) / "kubeconfig"
+        async with asyncio.timeout(_START_SECONDS):
+            while not kubeconfig.exists():
+                await asyncio.sleep(0.05)
+        access = read_kubeconfig(kubeconfig)
+        api = await self.stack.enter_async_context(open_member(access, name=name))
+        self.federation.members[name] = api
+
 
 @asynccontextmanager
 async def open_ground(folder: Path, shape: Shape) -> AsyncIterator[Ground]:
@@ -61,23 +102,32 @@ async def open_ground(folder: Path, shape: Shape) -> AsyncIterator[Ground]:
     async with AsyncExitStack() as stack:
         layout = Layout(folder)
         layout.prepare()
-        # Chosen now, so that services can be told of the link before NATS is there.
-        nats = await stack.enter_async_context(open_link(Ports(layout.ports).of("nats")))
-        url = {"HANSE_NATS_URL": f"nats://127.0.0.1:{nats.port}"}
+        disk = stack.enter_context(open_disk(layout.nats)) if shape.small_disk else None
+        # Their ports are chosen now, so that services can be told of links before there is NATS.
+        nats = {
+            name: await stack.enter_async_context(open_link(_port(server.url)))
+            for name, server in nats_nodes(layout, Ports(layout.ports), shape.nats_nodes).items()
+        }
+        url = ",".join(f"nats://127.0.0.1:{link.port}" for link in nats.values())
         settings = FederationSettings(
             data_dir=folder,
             clusters=shape.members,
-            service_environment={**shape.service_environment, **url},
+            nats_nodes=shape.nats_nodes,
+            service_environment={**shape.service_environment, "HANSE_NATS_URL": url},
             simulator_environment=SIMULATOR,
         )
         federation = await stack.enter_async_context(start_federation(settings))
         members = {}
         for name in federation.members:
             server = read_kubeconfig(layout.member(name) / "kubeconfig").server
-            port = urlsplit(server).port
-            assert port is not None
-            members[name] = await stack.enter_async_context(open_link(port))
-        ground = Ground(federation, nats, members)
+            members[name] = await stack.enter_async_context(open_link(_port(server)))
+        ground = Ground(federation, nats, members, disk, stack)
         for name in members:
             await ground.hand_over(name)
         yield ground
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port

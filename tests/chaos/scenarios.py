@@ -83,7 +83,8 @@ async def kill_one(trouble: Trouble) -> None:
 
 async def lose_nats(trouble: Trouble) -> None:
     """Kill NATS, and let it be away for up to some seconds."""
-    nats = trouble.ground.federation.supervisor.child("nats")
+    federation = trouble.ground.federation
+    nats = federation.supervisor.child(trouble.chance.choice(sorted(trouble.ground.nats)))
     await trouble.wait(1.0, 5.0)
     nats.hold()
     trouble.broken["nats away"] += 1
@@ -96,11 +97,11 @@ async def lose_nats(trouble: Trouble) -> None:
 async def sour_link(trouble: Trouble) -> None:
     """Let a link be slow, reset, cut or silent in one direction or both, for some seconds."""
     ground = trouble.ground
-    links = {"nats": ground.nats, **ground.members}
+    links = {**ground.nats, **ground.members}
     name = trouble.chance.choice(sorted(links))
     await trouble.wait(0.0, 1.0)
     what = _fault(links[name], trouble.chance)
-    trouble.broken[f"link to {'nats' if name == 'nats' else 'a member'} {what}"] += 1
+    trouble.broken[f"link to {'nats' if name in ground.nats else 'a member'} {what}"] += 1
     await trouble.wait(0.5, 4.0)
     links[name].heal()
 
@@ -159,6 +160,61 @@ async def cut_many(trouble: Trouble) -> None:
     await _cut_meanwhile(trouble, trouble.chance.sample(names, round(0.3 * len(names))), 60.0)
 
 
+async def lose_node(trouble: Trouble) -> None:
+    """Let one node of NATS' cluster be away for some seconds, and catch up when it is back."""
+    await trouble.wait(2.0, 6.0)
+    name = trouble.chance.choice(sorted(trouble.ground.nats))
+    node = trouble.ground.federation.supervisor.child(name)
+    node.hold()
+    trouble.broken["a node of three away"] += 1
+    await trouble.wait(5.0, 15.0)
+    node.release()
+    # While it catches up another must not be lost: two of three are needed.
+    await trouble.wait(10.0, 15.0)
+
+
+async def restore_old(trouble: Trouble) -> None:
+    """Let a member come back as it was half of the changes ago."""
+    name = trouble.chance.choice(sorted(trouble.ground.members))
+    backup = await trouble.ground.back_up(name)
+    await trouble.load.change(trouble.changes // 2, PAUSE_SECONDS)
+    await trouble.ground.restore(name, backup)
+    trouble.broken["a member restored from an old backup"] += 1
+    await trouble.load.change(trouble.changes - trouble.changes // 2, PAUSE_SECONDS)
+
+
+async def expire_credentials(trouble: Trouble) -> None:
+    """Let a member turn Hanse away for half of the changes, until it has new credentials."""
+    name = trouble.chance.choice(sorted(trouble.ground.members))
+    backup = await trouble.ground.back_up(name)
+    await trouble.ground.restore(name, backup, new_token=True)
+    trouble.broken["credentials expired"] += 1
+    half = trouble.load.change(trouble.changes // 2, PAUSE_SECONDS)
+    await asyncio.gather(half, asyncio.sleep(30.0))
+    await trouble.ground.hand_over(name)
+    await trouble.load.change(trouble.changes - trouble.changes // 2, PAUSE_SECONDS)
+
+
+async def fill_disk(trouble: Trouble) -> None:
+    """Leave NATS no byte to write for some seconds, and start it anew as who frees it would."""
+    disk = trouble.ground.disk
+    assert disk is not None
+
+    async def fill() -> None:
+        await trouble.wait(1.0, 3.0)
+        disk.fill()
+        trouble.broken["disk full"] += 1
+        await trouble.wait(5.0, 10.0)
+        disk.free()
+        trouble.kill("nats")
+        await trouble.wait(5.0, 8.0)
+
+    try:
+        await trouble.meanwhile(fill)
+    finally:
+        disk.free()
+
+
 SCENARIOS = (
     Scenario(
         "kills",
@@ -183,6 +239,21 @@ SCENARIOS = (
         "Three of ten members are cut off at once for a minute or more",
         cut_many,
         Shape(members=10),
+    ),
+    Scenario(
+        "node",
+        "One node of three of NATS is killed and away for some seconds, again and again",
+        again_and_again(lose_node),
+        Shape(nats_nodes=3),
+        changes=600,
+    ),
+    Scenario("backup", "A member comes back from an old backup", restore_old),
+    Scenario("token", "A member turns Hanse away for half a minute", expire_credentials),
+    Scenario(
+        "disk",
+        "The disk of NATS is full for some seconds, again and again",
+        fill_disk,
+        Shape(small_disk=True),
     ),
 )
 

@@ -42,6 +42,9 @@ STATEFUL_SETS = ResourceType(
 JOBS = ResourceType(GroupVersionKind("batch", "v1", "Job"), "jobs", namespaced=True)
 
 
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
+
+
 class Site:
     """One running member and a client of it."""
 
@@ -420,3 +423,31 @@ async def test_a_restarted_cluster_is_the_same_one_and_empty(tmp_path: Path) -> 
         assert await second.get(DEPLOYMENTS, "web") is None
         for name in ("token", "kubeconfig"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+
+
+async def test_a_cluster_begins_with_a_backup_as_it_was_then(tmp_path: Path) -> None:
+    folder = tmp_path / "eu-1"
+    async with open_site(folder) as site:
+        await site.apply(DEPLOYMENTS, deployment())
+        await until(lambda: is_rolled_out(site, 2))
+        then = await site.get(DEPLOYMENTS, "web")
+        pods = {pod["metadata"]["uid"] for pod in await site.pods()}
+        backup = await site.api.read("/simulator/backup", deadline_seconds=DEADLINE_SECONDS)
+        await site.apply(DEPLOYMENTS, deployment(image="web:2"))
+        await site.apply(CONFIG_MAPS, CONFIG_MAP)
+
+    (folder / "backup.json").write_bytes(backup)
+    async with open_site(folder) as site:
+        now = await site.get(DEPLOYMENTS, "web")
+        assert then is not None
+        assert now is not None
+        assert now["metadata"]["uid"] == then["metadata"]["uid"]
+        assert now["spec"] == then["spec"]
+        assert {pod["metadata"]["uid"] for pod in await site.pods()} == pods
+        assert await site.get(CONFIG_MAPS, "settings") is None
+        # It is alive: controllers go on from there.
+        await site.apply(DEPLOYMENTS, deployment(3))
+        await until(lambda: is_rolled_out(site, 3))
+
+    async with open_site(folder) as site:
+        assert await site.get(DEPLOYMENTS, "web") is None

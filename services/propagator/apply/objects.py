@@ -200,7 +200,8 @@ class Objects:
     """All of a member's, by key, and by kind for what a list does not show.
 
     Of what was removed lately the order is kept. A request that was given up may be carried out
-    long after, and bring an object back when WORK no longer speaks of it.
+    long after, or a member be restored from a backup, and bring an object back when WORK no longer
+    speaks of it.
     """
 
     def __init__(self) -> None:
@@ -238,10 +239,16 @@ class Objects:
         known = grave is not None and tracked.sequence <= grave.tombstone.sequence
         return grave.tombstone if grave is not None and known else None
 
-    def rise(self, key: ObjectKey, live: LiveObject) -> TrackedObject | None:
-        """Take up what was removed, and is there again as an older order had it."""
+    def rise(self, key: ObjectKey, live: LiveObject, *, listed: bool) -> TrackedObject | None:
+        """Take up what was removed, and is there again as an older order had it.
+
+        The very object that was removed is an echo in a watch; in a list, where nobody *listed*
+        what is gone, it came back with a member that was restored from a backup.
+        """
         grave = self._graves.get(key)
-        if grave is None or key in self._by_key or live.metadata.uid == grave.uid:
+        if grave is None or key in self._by_key:
+            return None
+        if live.metadata.uid == grave.uid and not listed:
             return None
         older = 0 < live.observe().work_generation < grave.tombstone.sequence
         return self.track(key) if older else None

@@ -126,7 +126,7 @@ class MemberWorker:
         shown = set()
         for manifest in listing.items:
             live = read_live(encode(manifest))
-            tracked = self._find(kind, live) or self._rise(kind, live)
+            tracked = self._find(kind, live) or self._rise(kind, live, listed=True)
             if tracked is None:
                 continue
             shown.add(tracked.key)
@@ -144,7 +144,7 @@ class MemberWorker:
     def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
         tracked = self._find(kind, live)
         if tracked is None and event != "DELETED":
-            tracked = self._rise(kind, live)
+            tracked = self._rise(kind, live, listed=False)
         if tracked is None:
             return
         if event != "DELETED":
@@ -277,9 +277,9 @@ class MemberWorker:
     def _find(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
         return self._objects.get(_key_of(kind, live))
 
-    def _rise(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
+    def _rise(self, kind: ResourceType, live: LiveObject, *, listed: bool) -> TrackedObject | None:
         key = _key_of(kind, live)
-        tracked = self._objects.rise(key, live)
+        tracked = self._objects.rise(key, live, listed=listed)
         if tracked is not None:
             log.warning("work.risen", cluster=self._cluster, key=str(key))
             self._hand_over(key)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.bus.jetstream.connection import ApiError, Connection
-from shared.bus.topology import MESSAGE_BYTES_MAX, Consumer, Stream
+from shared.bus.topology import MEBIBYTE, MESSAGE_BYTES_MAX, Consumer, Stream
 from shared.errors import StoreUnavailable, TerminalError
 
 PIN_GROUP = "pinned"
@@ -15,7 +15,10 @@ PIN_SECONDS = 2
 
 DUPLICATE_WINDOW = timedelta(minutes=2)
 EXPIRY_MARKER = timedelta(minutes=1)
+_NOT_FOUND = 404
 _NAME_IN_USE = 10058
+# What a stream may grow to is set aside, and asked for once more of one that is there already.
+_NO_ROOM = 10047
 
 
 def nanoseconds(span: timedelta) -> int:
@@ -81,11 +84,24 @@ async def _ensure(connection: Connection, stream: Stream, replicas: int) -> None
         try:
             await connection.api(f"STREAM.CREATE.{stream.name}", config)
         except ApiError as err:
-            if err.code != _NAME_IN_USE:
+            if err.code not in (_NAME_IN_USE, _NO_ROOM):
                 raise
-            await connection.api(f"STREAM.UPDATE.{stream.name}", config)
+            await _update(connection, stream, config, instead=err)
     except ApiError as err:
-        raise StoreUnavailable(f"stream {stream.name} cannot be made: {err}") from err
+        room = (
+            f", with {stream.bytes_max // MEBIBYTE} MiB set aside" if err.code == _NO_ROOM else ""
+        )
+        raise StoreUnavailable(f"stream {stream.name} cannot be made{room}: {err}") from err
+
+
+async def _update(
+    connection: Connection, stream: Stream, config: dict[str, Any], *, instead: ApiError
+) -> None:
+    """Bring a stream to its declaration; raises *instead* where there is none."""
+    try:
+        await connection.api(f"STREAM.UPDATE.{stream.name}", config)
+    except ApiError as err:
+        raise (instead if err.status == _NOT_FOUND else err) from None
 
 
 async def ensure_consumer(connection: Connection, consumer: Consumer) -> None:

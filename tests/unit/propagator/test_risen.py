@@ -27,7 +27,7 @@ def removed(uid: str = "first", sequence: int = 7) -> Objects:
 
 def test_what_a_late_request_brought_back_is_removed_by_the_order_it_was_removed_by() -> None:
     objects = removed()
-    risen = objects.rise(KEY, live("second", 5))
+    risen = objects.rise(KEY, live("second", 5), listed=False)
     assert risen is not None
     tombstone = objects.tombstone_of(risen)
     assert tombstone is not None
@@ -35,15 +35,15 @@ def test_what_a_late_request_brought_back_is_removed_by_the_order_it_was_removed
 
 
 def test_an_echo_of_the_object_that_was_removed_raises_nothing() -> None:
-    assert removed().rise(KEY, live("first", 5)) is None
+    assert removed().rise(KEY, live("first", 5), listed=False) is None
 
 
 def test_a_newer_order_than_the_tombstone_is_another_workers() -> None:
-    assert removed().rise(KEY, live("second", 8)) is None
+    assert removed().rise(KEY, live("second", 8), listed=False) is None
 
 
 def test_an_object_without_our_mark_is_not_ours() -> None:
-    assert removed().rise(KEY, live("second", 0)) is None
+    assert removed().rise(KEY, live("second", 0), listed=True) is None
 
 
 def test_an_old_tombstone_says_nothing_of_a_newer_order() -> None:
@@ -60,3 +60,7 @@ def test_a_newer_order_is_asked_about_once() -> None:
     tracked.borne = 9
     assert tracked.outrun
     assert not tracked.outrun_anew
+
+
+def test_the_very_object_is_taken_up_where_a_list_shows_it_again() -> None:
+    assert removed().rise(KEY, live("first", 5), listed=True) is not None
