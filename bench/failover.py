@@ -23,6 +23,7 @@ import uvloop
 from bench import load
 from bench.observer import DEPLOYMENTS, NAMESPACES
 from bench.processes import cpu_seconds
+from bench.status_writes import status_writes
 from bench.verbs import by_writers
 from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
 from shared.api.meta import API_VERSION
@@ -127,11 +128,19 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             (f"{head}: last moved", f"{each['last_seconds']:.1f} s", floor),
             (f"{head}: CPU of all services", f"{each['cpu_seconds']:.1f} s", "-"),
         ]
+    lines.append(
+        (
+            "status writes per 1,000 pods becoming ready",
+            f"{figures['status_writes_per_1000_pods']:.0f}",
+            f"{figures['member_status_writes_per_1000_pods']:.0f}",
+        )
+    )
     return lines
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
-    runs = []
+    runs: list[dict[str, Any]] = []
+    writes: dict[str, Any] = {}
     for workloads in arguments.workloads:
         with tempfile.TemporaryDirectory(prefix="hanse-bench-") as folder:
             settings = FederationSettings(
@@ -140,14 +149,15 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
                 simulator_environment=_ROOMY,
             )
             async with start_federation(settings) as federation:
+                await _until_all_take_part(federation)
+                writes = writes or await status_writes(federation, DEADLINE)
                 runs.append(await _lose_one(federation, workloads, killed=arguments.killed))
-    return {"clusters": arguments.clusters, "killed": arguments.killed, "runs": runs}
+    return {"clusters": arguments.clusters, "killed": arguments.killed, "runs": runs, **writes}
 
 
 async def _lose_one(federation: Federation, workloads: int, *, killed: bool) -> dict[str, Any]:
     lost, *others = federation.members
     hub = federation.hub
-    await _until_all_take_part(federation)
     bodies = load.encoded_deployments(workloads, namespace=NAMESPACE)
     await hub.apply(load.namespace(NAMESPACE))
     await hub.apply(_policy(lost))
