@@ -25,13 +25,13 @@ from shared.apiserver.registry import Registry
 from shared.apiserver.server import ServerSettings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
-from shared.bus.port import Bus
+from shared.bus.port import Bus, CaughtUp
 from shared.bus.topology import EVENTS, STATUS, STREAMS, WORK
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
+from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
 from shared.memberapi.sealing import EnvelopeKey, seal
@@ -159,6 +159,7 @@ class Federation:
             dispatcher.run,
             dispatcher.run_status,
             dispatcher.run_facts,
+            dispatcher.run_confirmations,
             dispatcher.view.run_requests,
         ]
         async with running(*tasks):
@@ -263,11 +264,15 @@ class Federation:
 
     async def order(self, cluster: str, key: ObjectKey) -> WorkOrder | None:
         message = await self.bus.last(WORK, subjects.work(cluster, key))
-        return decode_order(message.body) if message is not None else None
+        if message is None or is_end(message.headers):
+            return None
+        return decode_order(message.body)
 
     async def report(self, cluster: str, key: ObjectKey) -> WorkReport | None:
+        """What STATUS says of it; None for nothing, or that it is over."""
         message = await self.bus.last(STATUS, subjects.status(cluster, key))
-        return decode_report(message.body) if message is not None else None
+        found = decode_report(message.body) if message is not None and message.body else None
+        return None if found is None or found.is_removed else found
 
     async def facts(self, noun: str, past_tense: str) -> list[bytes]:
         """Bodies of the facts of one type, the last of each key."""
@@ -280,14 +285,18 @@ class Federation:
         return found
 
     async def stored_works(self) -> int:
-        """How many messages lie in WORK and STATUS together."""
+        """How many works WORK and STATUS together speak of, but for saying that they are over."""
         count = 0
         for stream, prefix in ((WORK, subjects.WORK), (STATUS, subjects.STATUS)):
             async with self.bus.follow(stream, [f"{prefix}.>"]) as messages:
                 async for message in messages:
-                    if not hasattr(message, "body"):
+                    if isinstance(message, CaughtUp):
                         break
-                    count += 1
+                    if stream is WORK:
+                        over = is_end(message.headers)
+                    else:
+                        over = not message.body or decode_report(message.body).is_removed
+                    count += not over
         return count
 
 

@@ -36,12 +36,10 @@ from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import run_until_stopped
 from shared.runtime.tokens import ensure_token
 from shared.store.jetstream import open_store
-from shared.store.port import Change, ChangeType, ObjectStore, Scope
+from shared.store.port import ObjectStore
 from shared.telemetry.setup import telemetry
 
 log = structlog.get_logger("hanse.gateway")
-
-_CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +110,6 @@ def assemble(
 ) -> Api:
     """Wire the Federated API over any ports; it does not listen yet."""
     works = WorkView(bus, clock)
-
-    def on_change(change: Change) -> None:
-        if _CLUSTERS.covers(change.stored.key) and change.type is ChangeType.DELETED:
-            works.forget_member(change.stored.key.name)
-
-    # The mirror is as old as this API becomes: nobody need be told when to stop.
-    store.mirror.on_change(on_change)
     door = CredentialsDoor(store, bus, key)
     events = EventView(store, bus, clock)
     with_works = CompositeStore(store, works, [GroupResource(GROUP, one) for one in RESOURCES])

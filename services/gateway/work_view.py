@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from services.gateway.attention import IDLE_SECONDS, Attention
-from services.gateway.core.works import is_over, with_manifest, work_key, work_manifest
+from services.gateway.core.works import with_manifest, work_key, work_manifest
 from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
@@ -24,7 +24,7 @@ from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
 from shared.errors import RevisionAhead, RevisionExpired
 from shared.events import subjects
-from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
+from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.store.mirror import ObjectMirror
 from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
 
@@ -125,6 +125,7 @@ class WorkView:
         async with self._bus.follow(stream, [f"{prefix}.>"]) as messages:
             async for message in messages:
                 if isinstance(message, CaughtUp):
+                    self._forget_beside(stream, message)
                     self._following.add(stream.name)
                     if self._following == {WORK.name, STATUS.name}:
                         self._attention.satisfy()
@@ -139,6 +140,9 @@ class WorkView:
                     log.warning("work.unreadable", subject=message.subject, error=str(err))
 
     def _take_order(self, place: _Place, message: Message) -> None:
+        if is_end(message.headers):
+            self._remove(place)
+            return
         order = decode_order(message.body)
         if not order.is_tombstone:
             # Read again when asked for.
@@ -158,18 +162,30 @@ class WorkView:
             # Its order may still come; of what is gone nothing is kept.
             self._reports[place] = report
 
-    def forget_member(self, cluster: str) -> None:
-        """Drop what is shown of a member that left: of the purge of its orders no message tells."""
-        for place in [one for one in self._held if one[0] == cluster]:
-            held = self._held.pop(place)
-            key = work_key(*place, held.order.kind)
-            self._places.pop(key, None)
-            shown = self._mirror.get(key)
-            if shown is not None:
-                revision = Revision(self._mirror.revision + 1)
-                self._mirror.remove(Stored(key, revision, shown.manifest))
-        for place in [one for one in self._reports if one[0] == cluster]:
-            del self._reports[place]
+    def _remove(self, place: _Place) -> None:
+        held = self._held.pop(place, None)
+        self._reports.pop(place, None)
+        if held is None:
+            return
+        key = work_key(*place, held.order.kind)
+        self._places.pop(key, None)
+        shown = self._mirror.get(key)
+        if shown is not None:
+            revision = Revision(self._mirror.revision + 1)
+            self._mirror.remove(Stored(key, revision, shown.manifest))
+
+    def _forget_beside(self, stream: Stream, caught_up: CaughtUp) -> None:
+        """Remove what ended while nobody listened, and whose end expired meanwhile."""
+        if caught_up.shown is None:
+            return
+        if stream is WORK:
+            for place in list(self._held):
+                if subjects.work(*place) not in caught_up.shown:
+                    self._remove(place)
+        else:
+            for place in list(self._reports):
+                if subjects.status(*place) not in caught_up.shown:
+                    del self._reports[place]
 
     def _show(self, place: _Place) -> None:
         held, report = self._held[place], self._reports.get(place)
@@ -177,14 +193,8 @@ class WorkView:
         key = work_key(cluster, template, held.order.kind)
         revision = Revision(self._mirror.revision + 1)
         stored = _ShownWork(key, revision, cluster, held, report)
-        if is_over(held.order, held.sequence, report):
-            del self._held[place]
-            self._reports.pop(place, None)
-            self._places.pop(key, None)
-            self._mirror.remove(stored)
-        else:
-            self._places[key] = place
-            self._mirror.put(stored)
+        self._places[key] = place
+        self._mirror.put(stored)
 
     # The store.
 

@@ -2,6 +2,6 @@
 
 owns: WORK, `OverridesApplied`, revisions, status of rollouts (dispatch); members and STATUS (apply)
 reads: bindings, rollouts, templates, override policies, `Cluster`; sealed credentials
-consumes: the watch of the store; WORK; STATUS of removals; the request `hanse.api.render`
+consumes: the watch of the store; WORK; STATUS and facts of removals; the request `hanse.api.render`
 publishes: facts: work applied, work removed, drift and its end, override failed, how rollouts go
 """

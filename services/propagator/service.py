@@ -92,6 +92,7 @@ def _dispatch(
             "dispatch": dispatcher.run,
             "override-status": dispatcher.run_status,
             "override-facts": dispatcher.run_facts,
+            "confirmations": dispatcher.run_confirmations,
         }
 
     return {

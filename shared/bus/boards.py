@@ -1,16 +1,15 @@
 """How a board lies in its bucket: subjects for keys, markers for what is gone, whole seconds."""
 
-import math
 from collections.abc import Mapping
 from datetime import timedelta
 
+from shared.bus.lifetimes import whole_seconds
 from shared.bus.topology import STREAMS, Stream
 from shared.events.subjects import decode_token, encode_token
 
 MARKER = "KV-Operation"
 EXPIRED = "Nats-Marker-Reason"
 _STREAM_PREFIX = "KV_"
-_TTL_SECONDS_MIN = 1
 
 
 def board_stream(name: str) -> Stream:
@@ -37,8 +36,8 @@ def is_gone(headers: Mapping[str, str]) -> bool:
 
 
 def whole_ttl(stream: Stream, ttl: timedelta | None) -> int | None:
-    """The time to live in seconds: NATS knows whole ones, at least one."""
+    """The time to live in seconds."""
     if ttl is None:
         return None
     assert stream.message_ttl, f"{stream.name} was not declared to forget"
-    return max(_TTL_SECONDS_MIN, math.ceil(ttl.total_seconds()))
+    return whole_seconds(ttl)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from shared.bus.boards import MARKER, board_stream, decode_board_key, encode_board_key, whole_ttl
 from shared.bus.dead_letters import dead_letter
 from shared.bus.endpoints import answer
+from shared.bus.lifetimes import whole_seconds
 from shared.bus.matching import matches_any
 from shared.bus.memory_log import Handout, MemoryLog, MemoryPosition, MemoryWorker
 from shared.bus.port import (
@@ -51,12 +52,18 @@ class MemoryBus:
         for listener in tuple(self._on_return):
             listener()
 
-    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+    async def publish(
+        self, message: Message, *, expected: int | None = None, ttl: timedelta | None = None
+    ) -> int:
         headers = dict(message.headers)
         inject(headers)
         for log in self._logs.values():
             if matches_any(log.stream.subjects, message.subject):
-                return log.append(Message(message.subject, message.body, headers), expected)
+                sequence = log.append(Message(message.subject, message.body, headers), expected)
+                if ttl is not None:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(whole_seconds(ttl), log.drop, sequence)
+                return sequence
         raise StoreUnavailable(f"no stream takes {message.subject}")
 
     async def purge(self, stream: Stream, subject: str, *, up_to: int) -> None:

@@ -102,16 +102,18 @@ class MemoryLog:
             if matches_any(filters, held.message.subject)
         ]
 
+    def past(self, filters: Sequence[str], recent: timedelta | None = None) -> list[Message]:
+        """The last message of each subject; with *recent* all that are no older."""
+        found = self.all(filters)
+        if recent is None:
+            return [one for one in found if self._subjects[one.subject][-1] == one.sequence]
+        begin = asyncio.get_running_loop().time() - recent.total_seconds()
+        return [one for one in found if self._held[one.sequence].at >= begin]
+
     def follow(self, filters: Sequence[str], recent: timedelta | None = None) -> "MemoryFollower":
         follower = MemoryFollower(filters)
-        begin = asyncio.get_running_loop().time() - (recent or timedelta(0)).total_seconds()
-        for message in self.all(filters):
-            if recent is not None:
-                wanted = self._held[message.sequence].at >= begin
-            else:
-                wanted = self._subjects[message.subject][-1] == message.sequence
-            if wanted:
-                follower.queue.put_nowait(message)
+        for message in self.past(filters, recent):
+            follower.queue.put_nowait(message)
         follower.queue.put_nowait(CaughtUp(self.sequence))
         self._followers[follower] = None
         return follower

@@ -66,17 +66,27 @@ class Delivery(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """In a followed log: everything stored when following began has been handed out."""
+    """In a followed log: everything stored when following began has been handed out.
+
+    It comes again when the reader was away for so long that ends may have been missed: then all
+    was handed out anew, and what is not on one of the subjects *shown* is gone.
+    """
 
     sequence: int
+    shown: frozenset[str] | None = None
 
 
 class Publisher(Protocol):
-    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+    async def publish(
+        self, message: Message, *, expected: int | None = None, ttl: timedelta | None = None
+    ) -> int:
         """Store *message*, return its sequence.
 
         *expected*: the sequence that must be the subject's last (0: it has none), else
-        `StaleRevision`. A `Nats-Msg-Id` header makes repeats within two minutes harmless.
+        `StaleRevision`. *ttl*, in whole seconds, on a stream with `message_ttl`: when it is over
+        the subject holds nothing, and nobody is told.
+
+        A `Nats-Msg-Id` header makes repeats within two minutes harmless.
         Many calls may be in flight at once (they are pipelined); order is kept per caller.
         Raises `StoreUnavailable`, `OutcomeUnknown`.
         """

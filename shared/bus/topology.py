@@ -74,8 +74,9 @@ HEALTH = Stream(
     expiry_markers=True,
 )
 LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
-WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True)
-STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True)
+# What is over is told by a last message, which expires.
+WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True, message_ttl=True)
+STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True, message_ttl=True)
 EVENTS = Stream(
     name="EVENTS",
     subjects=(f"{subjects.EVENTS}.>",),
@@ -117,6 +118,11 @@ overwritten away during it."""
 
 DELETE_MARKER_TTL = timedelta(days=1)
 """How long OBJECTS remembers that a key was deleted; a process away for longer starts afresh."""
+
+
+ENDS_KEPT = timedelta(hours=1)
+"""How long WORK and STATUS tell that an object is nobody's matter any more; a reader that was away
+for half as long reads everything anew."""
 
 
 WORKS_PENDING_MAX = 20_000

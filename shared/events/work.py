@@ -3,8 +3,12 @@
 Both are the last word on their subject: `hanse.work.<cluster>.<object>` and
 `hanse.status.<cluster>.<object>`. The generation of a `WorkOrder` is the sequence of its message
 in WORK, so it rises with every order for that object and needs no counter of its own.
+
+A subject ends in words too, which expire after a while (`ENDS_KEPT`): in WORK a tombstone that is
+marked as carried out, in STATUS the report that it was, or one that says nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +20,10 @@ from shared.api.policy import ConflictResolution
 
 URGENT = "Hanse-Urgent"
 """The header of orders that are not to wait behind others; its value says why."""
+
+ENDED = "Hanse-Ended"
+"""The header of a tombstone of which nothing is left to do; its value says why. Who does not know
+it, as an older worker, looks once more whether the object is gone."""
 
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
@@ -102,6 +110,11 @@ class WorkReport(
     def is_removed(self) -> bool:
         """Whether it fulfils a tombstone. One that was not carried out knows of nothing gone."""
         return self.applied and not self.present
+
+
+def is_end(headers: Mapping[str, str]) -> bool:
+    """Whether an order with these headers asks for nothing: it is said once all is done."""
+    return ENDED in headers
 
 
 _decode_order = msgspec.json.Decoder(WorkOrder).decode

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Delivery, Message
 from shared.bus.topology import DEAD, EVENTS, WORK, worker
+from shared.errors import StaleRevision
 from shared.events import subjects
 
 DEADLINE = 20.0
@@ -79,3 +82,41 @@ async def test_a_forgotten_body_can_be_read_again_and_told_to_the_dead_letters(b
         letter = await asyncio.wait_for(anext(letters), DEADLINE)
     assert not isinstance(letter, CaughtUp)
     assert letter.body == b"what it said"
+
+
+async def test_a_message_whose_time_is_over_leaves_an_empty_subject(bus: Bus) -> None:
+    last = message("a", b"the end")
+    ended = await bus.publish(message("a"))
+    async with bus.follow(WORK, ()) as log, bus.consume(worker("eu")) as deliveries:
+        while not isinstance(await anext(log), CaughtUp):
+            pass
+        await (await delivered(deliveries)).acknowledge()
+        ended = await bus.publish(last, expected=ended, ttl=timedelta(milliseconds=200))
+        found = await anext(log)
+        assert not isinstance(found, CaughtUp)
+        assert (found.body, found.sequence) == (b"the end", ended)
+        held = await delivered(deliveries)
+        async with asyncio.timeout(DEADLINE):
+            while await bus.last(WORK, last.subject) is not None:
+                await asyncio.sleep(0.1)
+        # Too late, and harmless.
+        await held.acknowledge()
+        with pytest.raises(StaleRevision):
+            await bus.publish(message("a"), expected=ended)
+        again = await bus.publish(message("a"), expected=0)
+        found = await anext(log)
+        assert not isinstance(found, CaughtUp)
+        assert found.sequence == again
+        assert (await delivered(deliveries)).message.sequence == again
+
+
+async def test_a_message_that_takes_the_place_of_one_that_expires_stays(bus: Bus) -> None:
+    ended = await bus.publish(message("a"), ttl=timedelta(seconds=1))
+    await bus.publish(message("b"), ttl=timedelta(seconds=1))
+    kept = await bus.publish(message("a"), expected=ended)
+    async with asyncio.timeout(DEADLINE):
+        while await bus.last(WORK, message("b").subject) is not None:
+            await asyncio.sleep(0.1)
+    found = await bus.last(WORK, message("a").subject)
+    assert found is not None
+    assert found.sequence == kept

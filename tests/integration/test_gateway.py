@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -22,7 +23,14 @@ from shared.bus.settings import NatsSettings
 from shared.bus.topology import STREAMS
 from shared.clock import SystemClock
 from shared.events import subjects
-from shared.events.work import TOMBSTONE, WorkOrder, WorkReport, encode_order, encode_report
+from shared.events.work import (
+    ENDED,
+    TOMBSTONE,
+    WorkOrder,
+    WorkReport,
+    encode_order,
+    encode_report,
+)
 from shared.memberapi.sealing import EnvelopeKey, unseal
 from shared.runtime.probes import Readiness
 from shared.runtime.tokens import ensure_token
@@ -245,6 +253,10 @@ def report(generation: int, *, applied: bool = True, present: bool = True) -> Me
     return Message(subjects.status("eu-1", WEB), encode_report(found))
 
 
+def end(why: str = "removed") -> Message:
+    return replace(order(TOMBSTONE), headers={ENDED: why})
+
+
 async def test_works_show_what_members_hold_and_report(client, bus):
     async with client.watch(WORKS) as lines:
         sequence = await bus.publish(order())
@@ -254,10 +266,13 @@ async def test_works_show_what_members_hold_and_report(client, bus):
         await bus.publish(order(TOMBSTONE))
         told = await lines.next()
         await bus.publish(report(told["object"]["metadata"]["generation"], present=False))
+        done = await lines.next()
+        await bus.publish(end())
         gone = await lines.next()
 
-    assert [one["type"] for one in (added, reported, told, gone)] == [
+    assert [one["type"] for one in (added, reported, told, done, gone)] == [
         "ADDED",
+        "MODIFIED",
         "MODIFIED",
         "MODIFIED",
         "DELETED",
@@ -270,11 +285,11 @@ async def test_works_show_what_members_hold_and_report(client, bus):
 
 
 async def test_the_works_of_a_member_that_left_are_shown_no_more(client, bus):
-    await client.post(CLUSTERS, cluster("eu-1"))
     async with client.watch(WORKS) as lines:
         await bus.publish(order())
         assert (await lines.next())["type"] == "ADDED"
-        await client.delete(f"{CLUSTERS}/eu-1")
+        # By dispatch, whatever the last order was.
+        await bus.publish(end("left"))
         assert (await lines.next())["type"] == "DELETED"
     assert (await client.get(WORKS)).body["items"] == []
 

@@ -77,6 +77,36 @@ async def test_an_order_or_report_that_was_removed_does_not_come_back(
     assert found.body == b"2"
 
 
+@pytest.mark.parametrize("killed", ["before it expires", "afterwards"])
+@pytest.mark.parametrize(
+    ("stream", "of"), [(WORK, subjects.work), (STATUS, subjects.status)], ids=["WORK", "STATUS"]
+)
+async def test_what_ended_does_not_come_back_when_the_word_of_that_expires(
+    nats_server: NatsServer,
+    connection: Connection,
+    bus: JetStreamBus,
+    stream: Stream,
+    of,
+    *,
+    killed: str,
+) -> None:
+    ended, kept = of("eu-1", KEY), of("eu-1", OTHER)
+    last = await write(bus, ended, 3)
+    await write(bus, kept, 3)
+    await bus.publish(Message(ended, b""), expected=last, ttl=timedelta(seconds=1))
+    if killed == "before it expires":
+        await crash(nats_server, connection)
+    async with asyncio.timeout(20):
+        while (found := await bus.last(stream, ended)) is not None:
+            assert found.body == b""
+            await asyncio.sleep(0.1)
+    await crash(nats_server, connection)
+    assert await bus.last(stream, ended) is None
+    found = await bus.last(stream, kept)
+    assert found is not None
+    assert found.body == b"2"
+
+
 async def test_a_deleted_object_does_not_come_back_when_its_marker_expires(
     nats_server: NatsServer, connection: Connection
 ) -> None:

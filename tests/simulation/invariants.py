@@ -20,7 +20,7 @@ from shared.bus.port import Message
 from shared.bus.topology import STATUS, WORK
 from shared.clock import parse_time
 from shared.events import subjects
-from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report
+from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.store.port import Change, ChangeType, Scope, Stored
 from tests.simulation.history import History
 from tests.simulation.member import Member
@@ -117,6 +117,9 @@ class Watcher:
 
     def _on_order(self, message: Message) -> None:
         cluster, key = subjects.parse_member_subject(message.subject)
+        if is_end(message.headers):
+            self._history.note(f"order {message.sequence}: {_path(key)} in {cluster} is over")
+            return
         order = decode_order(message.body)
         if order.is_tombstone:
             self._tombstones[cluster, key] = message.sequence
@@ -164,6 +167,9 @@ class Watcher:
 
     def _on_report(self, message: Message) -> None:
         cluster, key = subjects.parse_member_subject(message.subject)
+        if not message.body:
+            self._history.note(f"report on {_path(key)} in {cluster}: over")
+            return
         report = decode_report(message.body)
         where = f"report on {_path(key)} in {cluster}"
         self._history.note(f"{where}: {report.generation} {_outcome(report)}")
@@ -290,7 +296,7 @@ class Watcher:
                     expected[name, key] = spec.resource.generation
         orders = {
             subjects.parse_member_subject(message.subject): decode_order(message.body)
-            for message in self._work.all(())
+            for message in self._standing()
         }
         for (cluster, key), generation in expected.items():
             order = orders.get((cluster, key))
@@ -309,7 +315,7 @@ class Watcher:
     def _unheld(self) -> Iterable[str]:
         fleet = self._fleet()
         ordered: dict[str, set[ObjectKey]] = {}
-        for message in self._work.all(()):
+        for message in self._standing():
             cluster, key = subjects.parse_member_subject(message.subject)
             order = decode_order(message.body)
             ordered.setdefault(cluster, set()).add(key)
@@ -371,13 +377,18 @@ class Watcher:
         stored = self._members[cluster].store.mirror.get(key)
         return stored.manifest if stored is not None else None
 
+    def _standing(self) -> list[Message]:
+        """What WORK orders; that something is over is no order."""
+        return [one for one in self._work.all(()) if not is_end(one.headers)]
+
     def _order(self, cluster: str, key: ObjectKey) -> WorkOrder | None:
         message = self._work.last(subjects.work(cluster, key))
-        return decode_order(message.body) if message is not None else None
+        ended = message is None or is_end(message.headers)
+        return None if ended or message is None else decode_order(message.body)
 
     def _report(self, cluster: str, key: ObjectKey) -> WorkReport | None:
         message = self._status.last(subjects.status(cluster, key))
-        return decode_report(message.body) if message is not None else None
+        return decode_report(message.body) if message is not None and message.body else None
 
 
 def _surge(stored: Stored | None) -> int:

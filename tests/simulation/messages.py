@@ -37,10 +37,12 @@ class RemoteBus:
     def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
         return self._line.on_heal(listener)
 
-    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+    async def publish(
+        self, message: Message, *, expected: int | None = None, ttl: timedelta | None = None
+    ) -> int:
         sequence: int = await self._line.request(
             f"publish {message.subject}",
-            lambda: self._streams.publish(message, expected=expected),
+            lambda: self._streams.publish(message, expected=expected, ttl=ttl),
             unsent=StoreUnavailable,
             unknown=OutcomeUnknown,
         )
@@ -69,8 +71,7 @@ class RemoteBus:
     async def follow(
         self, stream: Stream, filters: Sequence[str], *, recent: timedelta | None = None
     ) -> AsyncIterator[AsyncIterator[Message | CaughtUp]]:
-        assert recent is None, "nobody looks at the past in a simulation"
-        follower = RemoteFollower(self._streams._log(stream), filters, self._line)
+        follower = RemoteFollower(self._streams._log(stream), filters, self._line, recent)
         await self._attached(f"follow {stream.name}", follower)
         try:
             yield follower
@@ -118,8 +119,15 @@ class RemoteBus:
 class RemoteFollower(MemoryFollower):
     """Reads a log from its last messages on, however often the line is cut."""
 
-    def __init__(self, log: MemoryLog, filters: Sequence[str], line: Line) -> None:
+    def __init__(
+        self,
+        log: MemoryLog,
+        filters: Sequence[str],
+        line: Line,
+        recent: timedelta | None = None,
+    ) -> None:
         super().__init__(filters)
+        self._recent = recent
         self._log = log
         self._line = line
         self._missed: dict[str, Message] = {}
@@ -127,12 +135,11 @@ class RemoteFollower(MemoryFollower):
         self._stop_listening: Callable[[], None] = lambda: None
 
     async def attach(self) -> None:
-        """At the server: hand out the last of each subject, then follow."""
+        """At the server: hand out what there is, then follow."""
         if self in self._log._followers:
             return
-        for message in self._log.all(self._filters):
-            if self._log.last(message.subject) is message:
-                self._hear(message)
+        for message in self._log.past(self._filters, self._recent):
+            self._hear(message)
         self._hear(CaughtUp(self._log.sequence))
         self._log._followers[self] = None
         self._stop_listening = self._line.on_heal(self._catch_up)

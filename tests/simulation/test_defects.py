@@ -88,7 +88,7 @@ def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
         for cluster in waiting:
             held = self._log.of(key).get(cluster)
             if held is not None and held.deleted:
-                await self._purge(key, cluster, held.sequence, None)
+                await self._end(key, cluster, "removed")
         return True
 
     patch.setattr(publisher.WorkPublisher, "settle", settle)

@@ -26,13 +26,6 @@ def work_key(cluster: str, key: ObjectKey, kind: str) -> ObjectKey:
     return ObjectKey(GROUP, resource, key.namespace, f"{cluster}.{name}")
 
 
-def is_over(order: WorkOrder, sequence: int, report: WorkReport | None) -> bool:
-    """Whether a member was told to drop the object and has done so."""
-    if not order.is_tombstone or report is None:
-        return False
-    return report.generation == sequence and report.is_removed
-
-
 def work_manifest(
     key: ObjectKey, cluster: str, order: WorkOrder, sequence: int, report: WorkReport | None
 ) -> Manifest:

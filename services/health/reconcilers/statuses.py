@@ -219,12 +219,20 @@ class ReportTable:
         if headers and TRACEPARENT in headers:
             self._traces[template] = headers
         if report.is_removed:
-            # A tombstone fulfilled: there is nothing to report on any more.
-            self._reports.get(template, {}).pop(cluster, None)
-            if not self._reports.get(template, True):
-                del self._reports[template]
+            # There is nothing to report on any more.
+            self.drop(template, cluster)
         else:
             self._reports.setdefault(template, {})[cluster] = report
+
+    def drop(self, template: ObjectKey, cluster: str) -> None:
+        reports = self._reports.get(template, {})
+        reports.pop(cluster, None)
+        if not reports:
+            self._reports.pop(template, None)
+
+    def places(self) -> list[tuple[ObjectKey, str]]:
+        """Every template with each cluster that reported on it."""
+        return [(template, one) for template, found in self._reports.items() for one in found]
 
     def of(self, template: ObjectKey) -> dict[str, WorkReport]:
         return self._reports.get(template, {})
@@ -247,6 +255,7 @@ class ReportFollower:
         async with self._bus.follow(topology.STATUS, [f"{subjects.STATUS}.>"]) as messages:
             async for message in messages:
                 if isinstance(message, CaughtUp):
+                    self._forget_beside(message)
                     caught_up()
                 else:
                     self._note(message)
@@ -254,12 +263,24 @@ class ReportFollower:
     def _note(self, message: Message) -> None:
         try:
             cluster, template = subjects.parse_member_subject(message.subject)
-            report = decode_report(message.body)
+            report = decode_report(message.body) if message.body else None
         except (ValueError, msgspec.DecodeError) as err:
             log.warning("report.malformed", subject=message.subject, error=str(err))
             return
-        self._table.put(template, cluster, report, message.headers)
+        if report is not None:
+            self._table.put(template, cluster, report, message.headers)
+        else:
+            self._table.drop(template, cluster)
         self._wake(template)
+
+    def _forget_beside(self, caught_up: CaughtUp) -> None:
+        """Drop what ended while nobody listened, and whose end expired meanwhile."""
+        if caught_up.shown is None:
+            return
+        for template, cluster in self._table.places():
+            if subjects.status(cluster, template) not in caught_up.shown:
+                self._table.drop(template, cluster)
+                self._wake(template)
 
 
 _Summed = tuple[tuple[Stored, dict[str, Any]] | None, str]

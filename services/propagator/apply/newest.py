@@ -11,7 +11,7 @@ from shared.bus.port import Bus
 from shared.bus.topology import WORK
 from shared.clock import Clock
 from shared.events import subjects
-from shared.events.work import WorkOrder, decode_order
+from shared.events.work import WorkOrder, decode_order, is_end
 
 LONG_SECONDS = 60.0
 
@@ -29,10 +29,10 @@ class NewestOrders:
         """The newest order for the object; None where there is none any more."""
         if tracked.message is None or self._clock.monotonic() - tracked.received > LONG_SECONDS:
             message = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
-            if message is None:
+            if message is None or is_end(message.headers):
                 message = self._objects.tombstone_of(tracked)
             if message is None:
-                # Purged: dispatch asks for nothing here, so there is nothing to do.
+                # Dispatch asks for nothing here, so there is nothing to do.
                 self._objects.drop(tracked)
                 if tracked.delivery is not None:
                     delivery, tracked.delivery = tracked.delivery, None

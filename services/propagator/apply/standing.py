@@ -17,7 +17,7 @@ from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
 from shared.events import subjects
-from shared.events.work import WorkReport, decode_order, decode_report
+from shared.events.work import WorkReport, decode_order, decode_report, is_end
 
 
 class StandingOrders:
@@ -70,12 +70,21 @@ class StandingOrders:
                 known.sequence >= message.sequence or known.arrived or known.message
             ):
                 return None
+            if is_end(message.headers):
+                return self._take_end(known)
             order = decode_order(message.body)
         except (ValueError, msgspec.DecodeError):
             # The consumer hands it out too, and sets it aside with the reason.
             return None
         self._objects.track(key).restore(message, order)
         return key
+
+    def _take_end(self, known: TrackedObject | None) -> ObjectKey | None:
+        """Another worker removed it: whoever knows it still reads that when its turn is."""
+        if known is None:
+            return None
+        known.pending = True
+        return known.key
 
     def _take_report(self, message: Message, of: set[ObjectKey]) -> None:
         try:

@@ -32,7 +32,7 @@ from shared.clock import Clock
 from shared.controller.loop import Controller, LoopSettings
 from shared.controller.turns import Urgency
 from shared.events import subjects
-from shared.events.work import WorkReport
+from shared.events.work import WorkReport, is_end
 from shared.interpreter.registry import InterpreterSource, KindName
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
@@ -234,8 +234,11 @@ class MemberWorker:
                 except ValueError:
                     await delivery.reject("the subject names no object")
                     continue
-                if self._objects.was_removed(key, delivery.message.sequence):
+                ended = is_end(delivery.message.headers)
+                if self._objects.was_removed(key, delivery.message.sequence) or ended:
                     await delivery.acknowledge()
+                    if ended:
+                        self._look_after_end(key)
                     continue
                 tracked = self._objects.track(key)
                 if tracked.arrived is not None:
@@ -244,6 +247,13 @@ class MemberWorker:
                 if self._waiting() > BODIES_MAX:
                     delivery.forget_body()
                 self._hand_over(key)
+
+    def _look_after_end(self, key: ObjectKey) -> None:
+        """All is done; an object that is known nevertheless may have missed how."""
+        tracked = self._objects.get(key)
+        if tracked is not None:
+            tracked.pending = True
+            self._hand_over(key)
 
     def _waiting(self) -> int:
         assert self._controller is not None

@@ -30,6 +30,8 @@ class Held:
     kind: str
     deleted: bool
     preserve_on_deletion: bool
+    confirmed: bool = False
+    """Of a tombstone: the member said that it was carried out."""
     since: str = ""
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
     ours: bool = False

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.propagator.dispatch.confirmations import Confirmations
 from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects
 from services.propagator.dispatch.override_status import (
     SETTLE,
@@ -64,6 +65,7 @@ class Dispatcher:
             ),
             settings,
         )
+        self._confirmations = Confirmations(bus, self.log, self._wake)
         self._wakes = Wakes(store.mirror, self._bindings, self.log, parsed)
 
     def _direct(self, parsed: ParsedObjects, bus: Bus, clock: Clock) -> RolloutDirector:
@@ -106,6 +108,10 @@ class Dispatcher:
 
     async def run_facts(self) -> None:
         await self._failures.publish()
+
+    async def run_confirmations(self) -> None:
+        """Hear of removals until cancelled."""
+        await self._confirmations.run()
 
     def _status_keys(self, change: Change) -> tuple[ObjectKey, ...]:
         # After a while: the objects it selects are rendered first.

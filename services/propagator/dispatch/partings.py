@@ -2,7 +2,13 @@
 
 from collections.abc import Collection
 
-from services.propagator.core.farewell import Farewell, farewell_of, is_leaving, released
+from services.propagator.core.farewell import (
+    PLAIN_FAREWELL,
+    Farewell,
+    farewell_of,
+    is_leaving,
+    released,
+)
 from services.propagator.core.namespaces import namespace_key
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.work_log import WorkLog
@@ -33,14 +39,23 @@ class Partings:
         """
         if not is_leaving(stored.manifest):
             return None
+        uid = binding.spec.resource.uid
+        if self._is_taken_back(key, uid):
+            return PLAIN_FAREWELL
         fresh = await self._store.get(stored.key)
         if fresh is None or not is_leaving(fresh.manifest):
             raise Unsettled
         template = await self._store.get(key)
-        gone = template is None or uid_of(template.manifest) != binding.spec.resource.uid
+        gone = template is None or uid_of(template.manifest) != uid
         if not gone and (binding.spec.clusters or binding.spec.evictions):
             return None
         return farewell_of(stored.manifest, None if gone or not template else template.manifest)
+
+    def _is_taken_back(self, key: ObjectKey, uid: str) -> bool:
+        """Whether there is nothing to make sure of: what it asked for is on its way out."""
+        template = self._store.mirror.get(key)
+        there = template is not None and uid_of(template.manifest) == uid
+        return not there and all(one.deleted for one in self._log.of(key).values())
 
     async def part(self, key: ObjectKey, orders: Collection[str]) -> None:
         """Let the binding go, once nothing of it is left, or its namespace goes too.

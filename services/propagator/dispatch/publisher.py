@@ -1,21 +1,27 @@
-"""Carrying out a plan on WORK: orders, tombstones and purges, all of one object in one batch."""
+"""Carrying out a plan on WORK: orders, tombstones and ends, all of one object in one batch.
+
+A removal takes two messages: the tombstone, and once the member has done it, the end, which all who
+follow WORK see and which expires. Members confirm by a fact; should it be lost, by their report.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
-from services.propagator.core.works import Encoded, Held, Plan, held_by, make_tombstone
+from services.propagator.core.works import Encoded, Plan, held_by, make_tombstone
+from services.propagator.dispatch.reminders import Reminders
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
-from shared.bus.topology import STATUS, WORK
+from shared.bus.topology import ENDS_KEPT, STATUS, WORK
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.work import URGENT, decode_report
+from shared.events.work import ENDED, URGENT, decode_order, decode_report
 from shared.telemetry.propagation import TRACEPARENT
 
-POLL_FIRST = timedelta(milliseconds=50)
+POLL_FIRST = timedelta(seconds=1)
+"""Facts tell of removals sooner."""
 POLL_MAX = timedelta(seconds=10)
 
 
@@ -25,8 +31,7 @@ class WorkPublisher:
     def __init__(self, bus: Bus, log: WorkLog) -> None:
         self._bus = bus
         self._log = log
-        # Removals whose report was seen, and may be purged already: the sequence of each.
-        self._confirmed: dict[tuple[ObjectKey, str], int] = {}
+        self._reminders = Reminders()
 
     async def carry_out(
         self,
@@ -48,73 +53,90 @@ class WorkPublisher:
         writes += [self._forget(key, cluster) for cluster in plan.forget]
         if len(writes) == 1:
             await writes[0]
-            return
-        for outcome in await asyncio.gather(*writes, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        else:
+            await _all(writes)
 
-    async def settle(self, key: ObjectKey, waiting: Sequence[str]) -> bool:
-        """Purge the tombstones that members confirmed; False while some are not."""
-        outcomes = [await self._settle_one(key, cluster) for cluster in waiting]
-        return all(outcomes)
+    async def settle(self, key: ObjectKey, waiting: Sequence[str], *, ask: bool = True) -> bool:
+        """End what members have done with; False while there are removals they did not confirm.
 
-    async def _settle_one(self, key: ObjectKey, cluster: str) -> bool:
-        held = self._log.of(key).get(cluster)
-        if held is None or not held.deleted:
-            return True
+        *ask*: read what they reported, should their facts have been lost.
+        """
+        held = self._log.of(key)
+        open_ones = [one for one in waiting if one in held and not held[one].confirmed]
+        await _all(self._ask(key, one) for one in open_ones if ask)
+        held = self._log.of(key)
+        left = [one for one in waiting if one in held and held[one].deleted]
+        ends = [self._end(key, one, "removed") for one in left if held[one].confirmed]
+        await _all(ends)
+        return len(ends) == len(left)
+
+    async def _ask(self, key: ObjectKey, cluster: str) -> None:
         message = await self._bus.last(STATUS, subjects.status(cluster, key))
-        if message is None and self._confirmed.get((key, cluster)) == held.sequence:
-            # It was purged, and the answer to that was lost.
-            await self._purge(key, cluster, held.sequence, None)
-            return True
-        if message is None:
-            # Another dispatcher may have purged it, of which no follower is told.
-            await self._log.refresh(key, cluster)
-            now = self._log.of(key).get(cluster)
-            gone = now is None or not now.deleted
-            if gone:
-                self._confirmed.pop((key, cluster), None)
-            return gone
-        report = decode_report(message.body)
-        if report.generation != held.sequence or not report.is_removed:
-            return False
-        self._confirmed[key, cluster] = held.sequence
-        await self._purge(key, cluster, held.sequence, message)
-        return True
+        report = decode_report(message.body) if message is not None and message.body else None
+        if report is not None:
+            if report.is_removed:
+                self._log.confirm(key, cluster, report.generation)
+            return
+        if self._reminders.is_due(key, cluster):
+            # It may have been done with, and the report of that have expired.
+            await self._order_again(key, cluster)
 
     async def _publish(
         self, key: ObjectKey, cluster: str, encoded: Encoded, trace: str | None
     ) -> None:
-        known = self._log.of(key).get(cluster)
-        expected = 0 if known is None else known.sequence
-        message = Message(
-            subjects.work(cluster, key), encoded.body, _headers(encoded, expected, trace)
-        )
+        expected = self._log.last_of(key, cluster)
+        headers = _headers(encoded, expected, trace)
+        message = Message(subjects.work(cluster, key), encoded.body, headers)
+        sequence = await self._write(key, cluster, message, expected=expected)
+        self._log.record(key, cluster, held_by(encoded.order, sequence))
+
+    async def _order_again(self, key: ObjectKey, cluster: str) -> None:
+        subject = subjects.work(cluster, key)
+        held, last = self._log.of(key).get(cluster), await self._bus.last(WORK, subject)
+        if held is None or last is None or last.sequence != held.sequence:
+            return
+        tombstone = Encoded(decode_order(last.body), last.body)
+        await self._publish(key, cluster, tombstone, None)
+
+    async def _forget(self, key: ObjectKey, cluster: str) -> None:
+        """The member has left: nobody is there to obey, or to report."""
+        status = Message(subjects.status(cluster, key), b"")
+        await self._bus.publish(status, ttl=ENDS_KEPT)
+        await self._end(key, cluster, "left")
+
+    async def _end(self, key: ObjectKey, cluster: str, why: str) -> None:
+        """Tell whoever follows that there is nothing to hold or remove; that expires by itself."""
+        held = self._log.of(key).get(cluster)
+        if held is None:
+            return
+        end = make_tombstone(key, held)
+        headers = {**_headers(end, held.sequence, None), ENDED: why}
+        message = Message(subjects.work(cluster, key), end.body, headers)
+        sequence = await self._write(key, cluster, message, expected=held.sequence, ttl=ENDS_KEPT)
+        self._log.end(key, cluster, sequence)
+        self._reminders.forget(key, cluster)
+
+    async def _write(
+        self,
+        key: ObjectKey,
+        cluster: str,
+        message: Message,
+        *,
+        expected: int,
+        ttl: timedelta | None = None,
+    ) -> int:
         try:
-            sequence = await self._bus.publish(message, expected=expected)
+            return await self._bus.publish(message, expected=expected, ttl=ttl)
         except StaleRevision:
             await self._log.refresh(key, cluster)
             raise
-        self._log.record(key, cluster, held_by(encoded.order, sequence))
 
-    async def _forget(self, key: ObjectKey, cluster: str) -> None:
-        held: Held = self._log.of(key)[cluster]
-        last = await self._bus.last(STATUS, subjects.status(cluster, key))
-        await self._purge(key, cluster, held.sequence, last)
 
-    async def _purge(
-        self, key: ObjectKey, cluster: str, sequence: int, report: Message | None
-    ) -> None:
-        """Status first: should we die in between, the work still says what is to be purged.
-
-        Nothing later than the order *sequence* and its *report* goes: there may be a new order.
-        """
-        if report is not None:
-            status = subjects.status(cluster, key)
-            await self._bus.purge(STATUS, status, up_to=report.sequence)
-        await self._bus.purge(WORK, subjects.work(cluster, key), up_to=sequence)
-        self._log.forget(key, cluster, sequence)
-        self._confirmed.pop((key, cluster), None)
+async def _all(writes: Iterable[Awaitable[None]]) -> None:
+    """Wait for every one of them before the first error is raised."""
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:

@@ -192,7 +192,8 @@ class DispatchReconciler:
         if not waiting:
             self._polls.pop(key, None)
             return Done()
-        if await self._publisher.settle(key, waiting):
+        # What was ordered just now nobody can have done; its fact wakes us.
+        if await self._publisher.settle(key, waiting, ask=bool(self._polls[key])):
             self._polls.pop(key, None)
             if key.namespace not in UNMANAGED:
                 self._wake(namespace_key(key.namespace))

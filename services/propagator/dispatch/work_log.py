@@ -5,7 +5,7 @@ see come back. The higher sequence of a subject always wins.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ import structlog
 from services.propagator.core.works import Held, held_by
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
-from shared.bus.topology import WORK
+from shared.bus.topology import ENDS_KEPT, WORK
 from shared.events import subjects
-from shared.events.work import decode_order
+from shared.events.work import decode_order, is_end
 
 log = structlog.get_logger("hanse.propagator")
 
@@ -34,15 +34,21 @@ class WorkLog:
         # Of those, the ones that are to be there.
         self._living: dict[str, Counter[str]] = {}
         self._by_cluster: dict[str, set[ObjectKey]] = {}
-        # Subjects forgotten before their own echo came back, up to which sequence.
-        self._forgotten: dict[tuple[ObjectKey, str], int] = {}
-        self._read_up_to = 0
+        # Ends that lie there still: the sequence of each, and when it was heard of.
+        self._ended: OrderedDict[tuple[ObjectKey, str], tuple[int, float]] = OrderedDict()
         self._listeners: list[Listener] = []
         self.caught_up = asyncio.Event()
 
     def of(self, key: ObjectKey) -> Mapping[str, Held]:
         """Cluster -> what it is told about *key*, tombstones included."""
         return self._held.get(key) or {}
+
+    def last_of(self, key: ObjectKey, cluster: str) -> int:
+        """The sequence that the next write must expect; 0 where the subject is empty."""
+        held = self.of(key).get(cluster)
+        if held is not None:
+            return held.sequence
+        return self._ended.get((key, cluster), (0, 0.0))[0]
 
     def inhabited(self, namespace: str) -> Mapping[str, int]:
         """Cluster -> how many works lie in *namespace*, unconfirmed removals included."""
@@ -68,58 +74,88 @@ class WorkLog:
     async def run(self) -> None:
         async with self._bus.follow(WORK, [f"{subjects.WORK}.>"]) as messages:
             async for message in messages:
-                if isinstance(message, CaughtUp):
-                    self.caught_up.set()
-                else:
-                    self._read(message)
+                self.take(message)
+
+    def take(self, message: Message | CaughtUp) -> None:
+        """Take note of what the stream told."""
+        if isinstance(message, CaughtUp):
+            self._forget_beside(message)
+            self.caught_up.set()
+        else:
+            self._read(message)
 
     async def refresh(self, key: ObjectKey, cluster: str) -> None:
-        """Read the subject again: somebody else wrote or purged it."""
+        """Read the subject again: somebody else wrote it, or its end expired."""
         message = await self._bus.last(WORK, subjects.work(cluster, key))
+        self._ended.pop((key, cluster), None)
         if message is None:
             self._drop(key, cluster)
+        elif is_end(message.headers):
+            self._drop(key, cluster)
+            self.end(key, cluster, message.sequence)
         else:
             self._put(key, cluster, held_by(decode_order(message.body), message.sequence))
 
     def record(self, key: ObjectKey, cluster: str, held: Held) -> None:
         """Remember a write of our own that was acknowledged."""
-        known = self.of(key).get(cluster)
-        if known is None or known.sequence <= held.sequence:
+        if self.last_of(key, cluster) <= held.sequence:
             self._put(key, cluster, replace(held, ours=True))
 
-    def forget(self, key: ObjectKey, cluster: str, sequence: int) -> None:
-        """Remember that the subject was purged up to *sequence*."""
-        known = self.of(key).get(cluster)
-        if known is not None and known.sequence <= sequence:
-            if sequence > self._read_up_to:
-                self._forgotten[key, cluster] = sequence
-            self._drop(key, cluster)
+    def end(self, key: ObjectKey, cluster: str, sequence: int) -> None:
+        """Remember that the subject ended with message *sequence*, which expires by itself."""
+        if self.last_of(key, cluster) > sequence:
+            return
+        self._drop(key, cluster)
+        now = asyncio.get_running_loop().time()
+        self._ended.pop((key, cluster), None)
+        self._ended[key, cluster] = sequence, now
+        while next(iter(self._ended.values()))[1] < now - ENDS_KEPT.total_seconds():
+            self._ended.popitem(last=False)
+
+    def confirm(self, key: ObjectKey, cluster: str, sequence: int) -> bool:
+        """Note that the member carried out tombstone *sequence*.
+
+        Returns whether that was news, and every tombstone of *key* is carried out now.
+        """
+        held = self.of(key)
+        known = held.get(cluster)
+        if known is None or known.sequence != sequence or not known.deleted or known.confirmed:
+            return False
+        self._put(key, cluster, replace(known, confirmed=True))
+        return all(one.confirmed for one in self.of(key).values() if one.deleted)
 
     def _read(self, message: Message) -> None:
-        self._read_up_to = max(self._read_up_to, message.sequence)
         try:
             cluster, key = subjects.parse_member_subject(message.subject)
-            if self._is_known(key, cluster, message.sequence):
+            if self.last_of(key, cluster) >= message.sequence:
                 return
-            order = decode_order(message.body)
+            if is_end(message.headers):
+                self.end(key, cluster, message.sequence)
+            else:
+                order = decode_order(message.body)
+                self._put(key, cluster, held_by(order, message.sequence))
         except (ValueError, msgspec.DecodeError):
             log.warning("work.undecodable", subject=message.subject, sequence=message.sequence)
             return
-        self._put(key, cluster, held_by(order, message.sequence))
+        self._tell(key)
+
+    def _forget_beside(self, caught_up: CaughtUp) -> None:
+        """Drop what ended while nobody listened, and whose end expired meanwhile."""
+        if caught_up.shown is None:
+            return
+        for key, clusters in list(self._held.items()):
+            for cluster, held in list(clusters.items()):
+                shown = subjects.work(cluster, key) in caught_up.shown
+                if not shown and held.sequence <= caught_up.sequence:
+                    self._drop(key, cluster)
+                    self._tell(key)
+
+    def _tell(self, key: ObjectKey) -> None:
         for listener in tuple(self._listeners):
             listener(key)
 
-    def _is_known(self, key: ObjectKey, cluster: str, sequence: int) -> bool:
-        forgotten = self._forgotten.get((key, cluster))
-        if forgotten is not None:
-            if sequence >= forgotten:
-                del self._forgotten[key, cluster]
-            if sequence <= forgotten:
-                return True
-        known = self.of(key).get(cluster)
-        return known is not None and known.sequence >= sequence
-
     def _put(self, key: ObjectKey, cluster: str, held: Held) -> None:
+        self._ended.pop((key, cluster), None)
         clusters = self._held.setdefault(key, {})
         before = clusters.get(cluster)
         if before is None:

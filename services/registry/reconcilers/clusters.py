@@ -290,7 +290,7 @@ class MembershipFollower:
         pattern = f"{subjects.STATUS}.*.{group}.{resource}.>"
         async with self._bus.follow(topology.STATUS, [pattern]) as messages:
             async for message in messages:
-                if isinstance(message, CaughtUp):
+                if isinstance(message, CaughtUp) or not message.body:
                     continue
                 try:
                     cluster, _ = subjects.parse_member_subject(message.subject)

@@ -13,6 +13,7 @@ from shared.bus.jetstream.connection import ApiError, Connection
 from shared.bus.jetstream.follow import follow_board, follow_log
 from shared.bus.jetstream.service import ERROR, ERROR_CODE, serve
 from shared.bus.jetstream.worker import PullWorker
+from shared.bus.lifetimes import TTL, whole_seconds
 from shared.bus.port import (
     Board,
     BoardEntry,
@@ -41,9 +42,14 @@ class JetStreamBus:
     def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
         return self._connection.on_reconnect(listener)
 
-    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+    async def publish(
+        self, message: Message, *, expected: int | None = None, ttl: timedelta | None = None
+    ) -> int:
+        headers = message.headers
+        if ttl is not None:
+            headers = {**headers, TTL: str(whole_seconds(ttl))}
         return await self._connection.publish(
-            message.subject, message.body, message.headers, expected=expected
+            message.subject, message.body, headers, expected=expected
         )
 
     async def purge(self, stream: Stream, subject: str, *, up_to: int) -> None:
@@ -134,7 +140,7 @@ class JetStreamBoard:
         expected: int | None = None,
     ) -> int:
         seconds = whole_ttl(self._stream, ttl)
-        headers = {} if seconds is None else {"Nats-TTL": str(seconds)}
+        headers = {} if seconds is None else {TTL: str(seconds)}
         return await self._connection.publish(
             encode_board_key(self._name, key), value, headers, expected=expected
         )
@@ -155,7 +161,7 @@ class JetStreamBoard:
         # The bucket keeps one message per key, so the marker takes the value's place.
         headers = {MARKER: "DEL"}
         if self._stream.message_ttl:
-            headers["Nats-TTL"] = "60"
+            headers[TTL] = "60"
         await self._connection.publish(encode_board_key(self._name, key), b"", headers)
 
     def follow(self) -> AbstractAsyncContextManager[AsyncIterator[BoardEntry | CaughtUp]]:

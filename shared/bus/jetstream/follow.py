@@ -13,7 +13,7 @@ from shared.bus.jetstream.connection import Connection
 from shared.bus.jetstream.streams import EXPIRY_MARKER
 from shared.bus.jetstream.tail import Entry, Tail
 from shared.bus.port import BoardEntry, CaughtUp, Message
-from shared.bus.topology import DELETE_MARKER_TTL, Stream
+from shared.bus.topology import DELETE_MARKER_TTL, ENDS_KEPT, Stream
 
 Item = TypeVar("Item")
 
@@ -66,20 +66,26 @@ async def follow_log(
 ) -> AsyncIterator[AsyncIterator[Message | CaughtUp]]:
     """Implement `LogReader.follow`."""
     found: ReadAhead[Message | CaughtUp] = ReadAhead()
-    caught_up = False
+    first, caught_up = True, False
+    # Subjects of the snapshot under way, where it is not the first.
+    shown: set[str] = set()
 
     def on_restart() -> None:
         nonlocal caught_up
         caught_up = False
+        shown.clear()
 
     def on_message(entry: Entry) -> None:
+        if not (first or caught_up):
+            shown.add(entry.subject)
         found.put(Message(entry.subject, entry.body, entry.headers, entry.sequence))
 
     def on_complete(sequence: int) -> None:
-        nonlocal caught_up
+        nonlocal caught_up, first
         if not caught_up:
-            caught_up = True
-            found.put(CaughtUp(sequence))
+            found.put(CaughtUp(sequence, None if first else frozenset(shown)))
+            shown.clear()
+            caught_up, first = True, False
 
     tail = Tail(
         connection,
@@ -88,7 +94,7 @@ async def follow_log(
         on_restart=on_restart,
         on_message=on_message,
         on_complete=on_complete,
-        absence_max=DELETE_MARKER_TTL / 2,
+        absence_max=(ENDS_KEPT if stream.message_ttl else DELETE_MARKER_TTL) / 2,
         keeps_last_only=stream.keeps_last_only,
         has_room=found.has_room,
         recent=recent,

@@ -1,6 +1,7 @@
 """Of two workers of one member, which report stands: never the older one."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.bus.topology import STATUS, WORK
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, StoreUnavailable
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
 
@@ -89,6 +90,34 @@ async def test_a_worker_that_is_late_leaves_what_is_newer_and_is_told_of_it() ->
     await late.write(report(1, **REFUSED))
     assert await lies(bus) == report(2)
     assert (late.told, current.told) == ([(2, False)], [])
+    await late.write(report(1, health="Degraded"))
+    assert await lies(bus) == report(2), "having given way once, it gives way again"
+
+
+async def test_a_question_without_an_answer_does_not_let_a_late_report_through() -> None:
+    bus = Forgetful()
+    late = Worker(bus)
+    await order(bus)
+    await late.write(report(1))
+    await order(bus)
+    await Worker(bus).write(report(2))
+    bus.silent_about_work = True
+    with pytest.raises(StoreUnavailable):
+        await late.write(report(1, **REFUSED))
+    await late.write(report(1, **REFUSED))
+    assert await lies(bus) == report(2)
+
+
+class Forgetful(MemoryBus):
+    """Answers nothing to the next question about WORK where it is told so."""
+
+    silent_about_work = False
+
+    async def last(self, stream: Any, subject: str) -> Message | None:
+        if self.silent_about_work and stream is WORK:
+            self.silent_about_work = False
+            raise StoreUnavailable("no answer in time")
+        return await super().last(stream, subject)
 
 
 async def test_a_successor_reports_over_what_came_late() -> None:
@@ -145,9 +174,19 @@ async def test_an_object_that_comes_again_is_reported_with_one_write() -> None:
     worker = Worker(bus)
     await worker.write(report(1))
     await worker.write(report(2, **GONE))
-    await bus.purge(STATUS, subjects.status("eu-1", KEY), up_to=10)
     await worker.write(report(3))
     assert (bus.writes, bus.reads) == (3, 0)
+
+
+async def test_an_object_that_comes_again_after_the_word_of_its_end_expired_is_reported() -> None:
+    bus = MemoryBus()
+    worker = Worker(bus)
+    await bus.publish(Message(subjects.work("eu-1", KEY), b""))
+    await worker.write(report(2, **GONE))
+    # As its expiry does, nobody is told of it.
+    await bus.purge(STATUS, subjects.status("eu-1", KEY), up_to=10)
+    await worker.write(report(1))
+    assert await lies(bus) == report(1)
 
 
 class Counting(MemoryBus):
@@ -158,9 +197,11 @@ class Counting(MemoryBus):
         self.writes = self.reads = 0
         self.silent = False
 
-    async def publish(self, message: Message, *, expected: int | None = None) -> int:
+    async def publish(
+        self, message: Message, *, expected: int | None = None, ttl: timedelta | None = None
+    ) -> int:
         self.writes += 1
-        sequence = await super().publish(message, expected=expected)
+        sequence = await super().publish(message, expected=expected, ttl=ttl)
         if self.silent:
             raise OutcomeUnknown("no answer")
         return sequence
