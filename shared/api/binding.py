@@ -15,6 +15,7 @@ from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, R
 from shared.api.placement import Placement
 from shared.api.policy import ConflictResolution
 from shared.api.staging import RolloutStrategy
+from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import ObjectKey
 
 SCHEDULED = "Scheduled"
@@ -154,6 +155,7 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     evictions: tuple[Eviction, ...] = ()
     application_failures: tuple[ApplicationFailure, ...] = ()
     rollout: RolloutStrategy | None = None
+    suspension: Suspension = Suspension()
     propagate_deps: bool | None = None
     required_by: tuple[BindingSnapshot, ...] = ()
 

@@ -14,6 +14,7 @@ from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.placement import Placement
 from shared.api.selection import ResourceSelector
 from shared.api.staging import RolloutStrategy
+from shared.api.suspension import ActivationPreference, Suspension
 from shared.apimachinery.manifest import Manifest, labels_of
 
 ConflictResolution = Literal["Abort", "Overwrite", "IfNoDiff"]
@@ -66,6 +67,14 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
         ),
     ] = "GiveBack"
     rollout: RolloutStrategy | None = None
+    suspension: Suspension = Suspension()
+    activation_preference: Annotated[
+        ActivationPreference,
+        Meta(
+            description="Lazy: a change of this policy takes effect for each object it has placed"
+            " when that object itself is changed next. Left out: at once."
+        ),
+    ] = ""
 
 
 SKIP_LABEL = "hanse.dev/skip-auto-propagation"

@@ -20,6 +20,7 @@ from shared.api.cluster import Cluster
 from shared.api.matching import Match
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
+from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.errors import InvalidObject
 from shared.interpreter.interpreter import Interpreter
@@ -125,6 +126,15 @@ def render_orders(
         else:
             orders.by_cluster[name] = asking(found, since.get(name, ""))
     return orders
+
+
+def held_back(orders: Orders, suspension: Suspension) -> Orders:
+    """Leave out the clusters that nothing is sent to: what they have, they keep."""
+    names = suspension.dispatching_on_clusters.cluster_names
+    if not names:
+        return orders
+    left = {name: one for name, one in orders.by_cluster.items() if name not in names}
+    return Orders(left, orders.failures, orders.unseen.union(names))
 
 
 def shares_of(spec: BindingSpec) -> Mapping[str, Share]:

@@ -28,7 +28,7 @@ from services.propagator.core.render import render_namespace, stamp
 from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.lingering import UnneededNamespaces
-from services.propagator.dispatch.orders import ParsedObjects, render_orders
+from services.propagator.dispatch.orders import ParsedObjects, held_back, render_orders
 from services.propagator.dispatch.partings import Partings, Unsettled
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
 from services.propagator.dispatch.rollouts.director import Bound, RolloutDirector
@@ -130,6 +130,7 @@ class DispatchReconciler:
             template is None
             or uid_of(template.manifest) != resource.uid
             or generation_of(template.manifest) != resource.generation
+            or binding.spec.suspension.dispatching
         ):
             # The scheduler has yet to see this template, or its end; it wakes us when it has.
             return _Desired(undecided=set(held))
@@ -148,8 +149,8 @@ class DispatchReconciler:
                 )
             )
         self._failures.report(key, resource.generation, orders.failures)
-        undecided = orders.unseen | orders.failures.keys()
-        return _Desired(orders.by_cluster, undecided, stored.trace)
+        orders = held_back(orders, binding.spec.suspension)
+        return _Desired(orders.by_cluster, orders.unseen | orders.failures.keys(), stored.trace)
 
     async def _carry_out(self, key: ObjectKey, desired: _Desired) -> Result:
         fleet = await self._fleet(key)

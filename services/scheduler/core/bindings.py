@@ -30,6 +30,7 @@ from shared.api.meta import Condition, OwnerReference
 from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
 from shared.api.staging import NEVER_STAGED
+from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -115,6 +116,7 @@ def workload_of(
         previous_replicas=binding.spec.replicas if binding else None,
         affinity_name=_affinity_name(binding, placement),
         company=company,
+        suspended=policy.spec.suspension.scheduling,
     )
 
 
@@ -150,6 +152,7 @@ def spec_of(
         clusters=with_required(decision.clusters, required_by),
         evictions=decision.evictions,
         application_failures=decision.failures,
+        suspension=rules.suspension,
         rollout=rules.rollout if _is_staged(workload.key) else None,
         propagate_deps=rules.propagate_deps,
         required_by=required_by,
@@ -211,14 +214,26 @@ def owner_of(spec: BindingSpec) -> OwnerReference:
     )
 
 
-def condition_of(decision: Decision, generation: int) -> Condition:
+def _held_back(suspension: Suspension) -> str:
+    names = suspension.dispatching_on_clusters.cluster_names
+    if suspension.dispatching:
+        return "; nothing is sent to any cluster: its policy suspends dispatching"
+    return f"; nothing is sent to {', '.join(names)}: its policy suspends it" if names else ""
+
+
+_NOTHING = Suspension()
+
+
+def condition_of(
+    decision: Decision, generation: int, suspension: Suspension = _NOTHING
+) -> Condition:
     """Condition Scheduled; *generation* is that of the binding which carries it."""
     done = isinstance(decision, Scheduled)
     return Condition(
         type=SCHEDULED,
         status="True" if done else "False",
         reason="Success" if isinstance(decision, Scheduled) else decision.reason,
-        message=explain(decision),
+        message=explain(decision) + _held_back(suspension),
         observed_generation=generation,
     )
 

@@ -43,7 +43,7 @@ class Rejection:
 
 
 Rejections = Mapping[str, Rejection]
-Reason = Literal["NoClusterFit", "Unschedulable", "InvalidTemplate", "InvalidPolicy"]
+Reason = Literal["NoClusterFit", "Unschedulable", "Suspended", "InvalidTemplate", "InvalidPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     Where it is not healthy it is left, if another place takes it, and stays where none does.
     Raises `InvalidObject` for a placement whose selectors are malformed.
     """
+    if workload.suspended:
+        return _suspended(workload, fleet)
     failing = find_failing(workload, now)
     wake = _sooner(failing.wake_after, due_again(workload, now))
     if failing.clusters:
@@ -51,6 +53,18 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     found = _schedule(workload, fleet, now)
     failures = still_known(workload, now)
     return replace(found, failures=failures, wake_after=_sooner(found.wake_after, wake))
+
+
+def _suspended(workload: Workload, fleet: Fleet) -> Unschedulable:
+    """Keep it as it is, where its clusters are still of the fleet."""
+    return Unschedulable(
+        reason="Suspended",
+        message="its policy suspends scheduling",
+        affinity_name=workload.affinity_name,
+        clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
+        evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
+        failures=workload.failures,
+    )
 
 
 def _schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:

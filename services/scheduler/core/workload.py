@@ -38,6 +38,7 @@ class Workload:
     `current`, `evictions`, `previous_replicas` and `affinity_name` are what the last decision
     said, as do `failures`; `reports` is what the members have said since. `company` is where
     others are. `failing`: the clusters it leaves now since it is not healthy there, and why.
+    `suspended`: nothing is to be decided now.
     """
 
     key: ObjectKey
@@ -54,6 +55,7 @@ class Workload:
     failures: tuple[ApplicationFailure, ...] = ()
     failing: Mapping[str, str] = field(default_factory=dict)
     company: Company = NOBODY
+    suspended: bool = False
 
     @property
     def scope(self) -> str:

@@ -50,7 +50,7 @@ class BindingWriter:
                 _call_back(metadata)
             annotations = metadata.setdefault("annotations", {})
             annotations[DECIDED_AT] = format_micro_time(self._clock.now())
-        condition = condition_of(decision, generation)
+        condition = condition_of(decision, generation, spec.suspension)
         self._put_condition(manifest, binding.status.conditions, condition)
         with self._federation.writing(stored.key, spec, fleet):
             written = await self._store.update(stored.key, manifest, expected=stored.revision)
@@ -78,7 +78,7 @@ class BindingWriter:
             },
             "spec": section(spec),
         }
-        self._put_condition(manifest, (), condition_of(decision, 1))
+        self._put_condition(manifest, (), condition_of(decision, 1, spec.suspension))
         with self._federation.writing(place, spec, fleet):
             try:
                 written = await self._store.create(place, manifest)
@@ -112,7 +112,7 @@ def differs(bound: Bound, spec: BindingSpec, decision: Decision) -> bool:
     if bound.binding.spec != spec or bound.is_leaving:
         return True
     found = find_condition(bound.binding.status.conditions, SCHEDULED)
-    wanted = condition_of(decision, generation_of(bound.stored.manifest))
+    wanted = condition_of(decision, generation_of(bound.stored.manifest), spec.suspension)
     return found is None or (
         (found.status, found.reason, found.message, found.observed_generation)
         != (wanted.status, wanted.reason, wanted.message, wanted.observed_generation)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.explaining import explanation_of, verdicts_now
@@ -112,6 +113,8 @@ class ExplainDoor:
         if policy is None:
             return None
         bound = self._federation.bound(key)
+        if bound is not None:
+            policy = active_policy(policy, bound.binding.spec, template)
         workload, decision = self._deciding.decide(key, template, policy, bound)
         scores = telling_scores(workload, self._federation.fleet(), decision)
         return _Now(policy, workload, decision, verdicts_now(decision, scores))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of, refusal
 from services.scheduler.core.decision import Scheduled
 from services.scheduler.core.fleet import Fleet
@@ -142,6 +143,8 @@ class PlanDoor:
             # What follows others goes where they go; what nobody selects any more is removed.
             named = bound is not None and bound.binding.spec.policy.name
             return (_removed(template, bound) if bound is not None and named else None), fleet
+        if bound is not None:
+            policy = active_policy(policy, bound.binding.spec, template)
         workload, refused = self._deciding.workload(key, template, policy, bound)
         if refused:
             refusing = refusal(workload, refused)

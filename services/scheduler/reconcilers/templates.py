@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from opentelemetry import trace
 
+from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import (
     KEPT_FOR,
     farewell_to,
@@ -99,6 +100,8 @@ class TemplateReconciler:
         policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
         if policy is None and bound is not None and bound.binding.spec.policy.name:
             await self._confirm_unselected(template)
+        if policy is not None and bound is not None and not bound.is_leaving:
+            policy = active_policy(policy, bound.binding.spec, template)
         uses = await self._followers.users(template, policy, bound)
         staying = stays(key, bound.binding.spec if bound is not None else None)
         kept = bound is not None and is_kept(bound.binding)
