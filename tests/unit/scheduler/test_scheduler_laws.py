@@ -150,7 +150,8 @@ def workloads(draw):
                 health="Healthy",
                 observed_time="2026-03-01T11:59:59Z",
                 status={"availableReplicas": count},
-                unhealthy_since=draw(ailments),
+                # What is not there has not been unhealthy there.
+                unhealthy_since=draw(ailments) if held.get(name) else "",
             )
             for name, count in sorted(available.items())
         ),
