@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.health.reconcilers.door import HealthDoor
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.probing import Connect, Probing
+from services.health.reconcilers.standings import CLUSTERS
 from services.health.reconcilers.statuses import (
     BindingIndex,
     ReportFollower,
@@ -15,7 +16,6 @@ from services.health.reconcilers.statuses import (
     StatusReconciler,
 )
 from services.health.reconcilers.verdicts import (
-    CLUSTERS,
     ObservationFollower,
     ObservationTable,
     VerdictReconciler,

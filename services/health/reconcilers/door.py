@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 
 from services.health.core.overview import overview_of
-from services.health.reconcilers.verdicts import CLUSTERS, ObservationTable, cluster_key
+from services.health.reconcilers.standings import CLUSTERS
+from services.health.reconcilers.verdicts import ObservationTable, cluster_key
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.apimachinery.manifest import GroupResource

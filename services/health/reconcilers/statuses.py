@@ -25,7 +25,7 @@ from services.health.core.fold import (
 from services.health.core.removing import held_up, with_removing
 from services.health.core.unhealthy import with_unhealthy
 from services.health.reconcilers.pace import Pace
-from services.health.reconcilers.verdicts import CLUSTERS
+from services.health.reconcilers.standings import CLUSTERS
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read, section

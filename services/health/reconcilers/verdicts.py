@@ -1,11 +1,11 @@
 """Passing verdicts: what the observers say of a member becomes its conditions, taints and room."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.health.core.brake import Brake, Standing
+from services.health.core.brake import Brake
 from services.health.core.cluster_status import (
     Assessment,
     is_worth_writing,
@@ -16,18 +16,18 @@ from services.health.core.cluster_status import (
 from services.health.core.facts import facts_of
 from services.health.core.panel import Panelists
 from services.health.core.returning import settling_of
-from services.health.core.taints import given_up_at, settling_left
+from services.health.core.taints import settling_left
 from services.health.core.verdict import Verdict, judge
 from services.health.reconcilers.probing import HEALTH
+from services.health.reconcilers.standings import CLUSTERS, Standings
 from services.health.settings import Settings
-from shared.api.cluster import JOINED, Cluster, ClusterStatus
-from shared.api.conditions import find_condition
+from shared.api.cluster import Cluster, ClusterStatus
 from shared.api.meta import GROUP, read
-from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.clock import Clock, parse_time
 from shared.controller.result import Again, Done, Result
-from shared.errors import InvalidObject, MalformedEvent
+from shared.errors import MalformedEvent
 from shared.events import subjects
 from shared.events.cluster import (
     Observation,
@@ -38,14 +38,14 @@ from shared.events.cluster import (
     past_tense_of,
 )
 from shared.events.envelope import fact_envelope
-from shared.store.port import Mirror, ObjectStore, Scope, Stored
+from shared.store.port import Mirror, ObjectStore, Stored
 
 log = structlog.get_logger("hanse.health")
 
-CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
-
 # A fact is published again after a crash only while NATS still knows the first one by its id.
 _FACT_REPEAT = timedelta(minutes=2)
+# Changes of other members wake those that are held back; this is for time alone.
+_HELD_AGAIN = timedelta(seconds=5)
 
 
 def brake_of(settings: Settings) -> Brake:
@@ -67,6 +67,7 @@ class ObservationTable:
     def __init__(self, brake: Brake) -> None:
         self._words: dict[str, dict[str, Observation]] = {}
         self._panelists = Panelists(brake)
+        self._verdicts: dict[str, Verdict] = {}
         self.panel = self._panelists.panel
 
     def put(self, word: Observation) -> None:
@@ -82,7 +83,11 @@ class ObservationTable:
             words[observer] = word
         if not words:
             del self._words[cluster]
-        self.panel = self._panelists.panel
+        self._verdicts.pop(cluster, None)
+        panel = self._panelists.panel
+        if panel != self.panel:
+            self.panel = panel
+            self._verdicts.clear()
 
     def of(self, cluster: str) -> list[Observation]:
         return list(self._words.get(cluster, {}).values())
@@ -91,7 +96,13 @@ class ObservationTable:
         return sorted(self._words)
 
     def verdict(self, cluster: str) -> Verdict:
-        return judge(self.of(cluster), self.panel)
+        found = self._verdicts.get(cluster)
+        if found is None:
+            found = self._verdicts[cluster] = judge(self.of(cluster), self.panel)
+        return found
+
+    def reach(self, cluster: str) -> Reach:
+        return self.verdict(cluster).reach
 
 
 class ObservationFollower:
@@ -162,6 +173,7 @@ class VerdictReconciler:
         self._brake = brake_of(settings)
         self._unknown_since: dict[str, float] = {}
         self._told: dict[str, set[str]] = {}
+        self._standings = Standings(store.mirror)
         self._giving_up: dict[str, datetime] = {}
         # Since when a member's status lacks what another process is to write.
         self._missing: dict[str, float] = {}
@@ -190,7 +202,7 @@ class VerdictReconciler:
         self._missing.pop(key, None)
         await self._tell(cluster, status, found, now)
         if found.held is not None:
-            return Again(self._settings.probe_interval)
+            return Again(_HELD_AGAIN)
         settling = settling_of(status.outages, found.settle_base, now)
         left = settling_left(status.taints, settling, now)
         return Again(left) if left is not None else Done()
@@ -232,7 +244,8 @@ class VerdictReconciler:
         verdict = self._table.verdict(name)
         held = None
         if verdict.reach is Reach.UNREACHABLE:
-            held = self._brake.why_held(name, self._fleet(), now)
+            fleet = self._standings.now(self._table.reach, self._giving_up)
+            held = self._brake.why_held(name, fleet, now)
             if held is None:
                 # Counted before it is written: others are judged at the same moment.
                 self._giving_up.setdefault(name, now)
@@ -247,25 +260,6 @@ class VerdictReconciler:
             settle_base=self._settings.settle_base,
             held=held,
         )
-
-    def _fleet(self) -> Mapping[str, Standing]:
-        """Return how every joined member stands: one that never joined cannot be gone."""
-        found = {}
-        for stored in self._store.mirror.items(CLUSTERS):
-            name = stored.key.name
-            try:
-                cluster = read(stored.manifest, Cluster)
-                given_up = given_up_at(cluster.status.taints)
-            except (InvalidObject, ValueError):
-                continue
-            joined = find_condition(cluster.status.conditions, JOINED)
-            if joined is not None and joined.status == "True":
-                found[name] = Standing(
-                    reach=self._table.verdict(name).reach,
-                    region=cluster.spec.region,
-                    given_up=given_up or self._giving_up.get(name),
-                )
-        return found
 
     def _silence_left(self, name: str, found: Assessment) -> timedelta | None:
         """Return how long to wait for observers that have just started, or lost NATS for long."""
