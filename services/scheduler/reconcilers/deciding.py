@@ -63,8 +63,10 @@ class Deciding:
 
     def _with_look(self, workload: Workload, decision: Decision) -> Decision:
         """Have it looked at again when room may be given back that nobody tells of."""
+        if isinstance(decision, Scheduled) or not counts_room(workload.placement):
+            return decision
         again = self._federation.reservations.again_after
-        if isinstance(decision, Scheduled) or again is None or not counts_room(workload.placement):
+        if again is None:
             return decision
         soonest = min(again, decision.wake_after or again)
         return replace(decision, wake_after=soonest)

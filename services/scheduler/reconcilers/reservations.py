@@ -20,7 +20,11 @@ from shared.store.port import Mirror
 
 
 class Reservations:
-    """Told of every binding and of every room, in order; *given_back* is called when room is."""
+    """Told of every binding and of every room, in order; *given_back* is called when room is.
+
+    Nothing is kept until somebody asks for room for the first time: then what was decided lately is
+    read from the bindings, as by a process that has just begun.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Reservations:
         self._clock = clock
         self._given_back = given_back
         self._reserved = Reserved()
+        self._asked_for = False
         # Of bindings that are being written, or were: where their templates are.
         self._templates: dict[ObjectKey, ObjectKey] = {}
         self._base: Fleet | None = None
@@ -44,6 +49,10 @@ class Reservations:
 
     def fleet(self, base: Fleet) -> Fleet:
         """Return *base* with the room that is left; the same one while nothing changes."""
+        if not self._asked_for:
+            self._asked_for = True
+            for bound in self._placed.all():
+                self.note(bound.stored.key, None, bound)
         self._expire(self._clock.now())
         left, before, stale = self._left, self._base, self._reserved.changed
         if left is None or before is None or left.lineage is not base.lineage:
@@ -72,6 +81,9 @@ class Reservations:
     @contextmanager
     def writing(self, binding: ObjectKey, spec: BindingSpec) -> Iterator[None]:
         """Within, the binding is written with *spec*: it counts from now on, unless that fails."""
+        if not self._asked_for:
+            yield
+            return
         now = self._clock.now()
         self._templates[binding] = spec.resource.key
         known = self._placed.at(binding)
@@ -87,6 +99,8 @@ class Reservations:
 
     def note(self, key: ObjectKey, before: Bound | None, after: Bound | None) -> None:
         """Take in what the store has, and had."""
+        if not self._asked_for:
+            return
         now = self._clock.now()
         self._expire(now)
         spec = after.binding.spec if after is not None else None
