@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from services.scheduler.core.restraint import Restraint
 from services.scheduler.core.workload import Grace
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.deciding import Deciding
@@ -92,6 +93,7 @@ class Scheduler:
                 clock,
                 grace,
                 interpreters=interpreters,
+                restraint=Restraint(settings.moves_max, settings.rest),
             ),
             settings.loop,
         )

@@ -27,6 +27,13 @@ class Settings:
     toleration_not_ready: timedelta = timedelta(seconds=30)
     """The same where the member answers that it is not ready."""
 
+    moves_max: int = 0
+    """How many workloads may move at once where nothing forces them to, as when a cluster joins or
+    returns; 0: any number."""
+
+    rest: timedelta = timedelta(0)
+    """How long the clusters must have been as they are before such a move begins."""
+
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""
 

@@ -6,6 +6,7 @@ free room only those that wait for it, a taint those that are there or could be.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import structlog
 
@@ -75,7 +76,7 @@ class Federation:
         self._wake_policy = wake_policy
         self._policies: dict[ObjectKey, PropagationPolicy] = {}
         self._unreadable_policies: set[ObjectKey] = set()
-        self._members = Members(mirror, self._arriving)
+        self._members = Members(mirror, self._arriving, clock)
         self._placed_templates = PlacedTemplates()
         self._own_writes = OwnWrites()
         self.reservations = Reservations(
@@ -148,6 +149,16 @@ class Federation:
             if stored is not None and bound is not None:
                 clusters = frozenset(one.name for one in bound.binding.spec.clusters)
                 yield Peer(key, labels_of(stored.manifest), clusters)
+
+    def moving_beside(self, template: ObjectKey) -> int:
+        """How many other templates have a share on its way."""
+        moving = self._placed_templates.moving
+        return len(moving) - (template in moving)
+
+    @property
+    def rested(self) -> timedelta:
+        """How long the clusters have been as they are, but for their room."""
+        return self._members.rested
 
     def templates_of(self, policy: ObjectKey) -> int:
         """How many templates are bound under a policy."""

@@ -1,6 +1,7 @@
 """The members and the groups they are in, as the store has them; the snapshot of this moment."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -13,6 +14,7 @@ from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, read
 from shared.apimachinery.manifest import ObjectKey
+from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, Mirror, Stored
 
@@ -29,13 +31,18 @@ class Members:
     """Parsed once, `Fleet` built once per change."""
 
     def __init__(
-        self, mirror: Mirror, arriving: Callable[[], Mapping[tuple[str, str], frozenset[str]]]
+        self,
+        mirror: Mirror,
+        arriving: Callable[[], Mapping[tuple[str, str], frozenset[str]]],
+        clock: Clock,
     ) -> None:
         self._mirror = mirror
         self._arriving = arriving
         self._groups: dict[str, ClusterGroup] = {}
         self._members: dict[str, Member] = {}
         self._fleet: Fleet | None = None
+        self._clock = clock
+        self._changed_at = clock.now()
 
     def fleet(self) -> Fleet:
         """Return the snapshot of this moment; the same one until a member changes."""
@@ -43,6 +50,11 @@ class Members:
             scopes = scopes_of(self._groups.values())
             self._fleet = Fleet(self._members.values(), self._arriving(), scopes)
         return self._fleet
+
+    @property
+    def rested(self) -> timedelta:
+        """How long the clusters have been as they are, but for their room."""
+        return self._clock.now() - self._changed_at
 
     def is_now(self, fleet: Fleet | None) -> bool:
         """Whether *fleet* is the snapshot of this moment."""
@@ -90,6 +102,7 @@ class Members:
         if before == after:
             return
         if before is None or after is None or not differ_in_room_only(before, after):
+            self._changed_at = self._clock.now()
             self._fleet = None
         elif self._fleet is not None:
             self._fleet = self._fleet.with_rooms_of([after])

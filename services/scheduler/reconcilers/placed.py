@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from services.scheduler.core.policies import policy_key
+from services.scheduler.core.restraint import is_moving
 from services.scheduler.core.triggers import waits_for_room
 from services.scheduler.reconcilers.reading import Bound
 from shared.apimachinery.manifest import ObjectKey
@@ -18,6 +19,8 @@ class PlacedTemplates:
         self._under: dict[ObjectKey, set[ObjectKey]] = {}
         self.waiting: set[ObjectKey] = set()
         """Those that free room somewhere may help."""
+        self.moving: set[ObjectKey] = set()
+        """Those of which a share is on its way."""
         self._in: dict[str, set[ObjectKey]] = {}
         # Of those, the ones whose policy names others that they are to be with or away from.
         self._choosy_in: dict[str, set[ObjectKey]] = {}
@@ -49,6 +52,7 @@ class PlacedTemplates:
             self._bound.pop(key, None)
             self.binding_of.pop(spec.resource.key, None)
             self.waiting.discard(spec.resource.key)
+            self.moving.discard(spec.resource.key)
             self._under.get(policy_key(spec.policy), set()).discard(spec.resource.key)
             for templates_in in (self._in, self._choosy_in):
                 templates_in.get(spec.resource.namespace, set()).discard(spec.resource.key)
@@ -58,6 +62,8 @@ class PlacedTemplates:
             self.binding_of[spec.resource.key] = key
             if waits_for_room(after.binding):
                 self.waiting.add(spec.resource.key)
+            if is_moving(spec) and not after.is_leaving:
+                self.moving.add(spec.resource.key)
             if not after.is_leaving:
                 self._under.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
             self._in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)

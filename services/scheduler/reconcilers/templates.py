@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 from opentelemetry import trace
@@ -22,6 +23,7 @@ from services.scheduler.core.dependencies.dependents import stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.reasons import Basis, telling_scores, trigger_of
+from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_move
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
@@ -52,6 +54,10 @@ from shared.store.port import ObjectStore, Scope, Stored
 from shared.telemetry.propagation import TRACEPARENT, extract
 
 log = structlog.get_logger("hanse.scheduler")
+NO_RESTRAINT = Restraint()
+_TURN = timedelta(seconds=5)
+"""How long a move waits before it asks again whether it is its turn."""
+
 tracer = trace.get_tracer("hanse.scheduler")
 
 
@@ -67,6 +73,7 @@ class TemplateReconciler:
         grace: Grace,
         *,
         interpreters: InterpreterSource,
+        restraint: Restraint = NO_RESTRAINT,
     ) -> None:
         self._store = store
         self._federation = federation
@@ -77,6 +84,9 @@ class TemplateReconciler:
         self._followers = Followers(store, federation)
         # What waits for what it needs to be put there first: two may need each other.
         self._leading: set[ObjectKey] = set()
+        self._restraint = restraint
+        # Whose moves begin at this moment: their bindings do not say so yet.
+        self._beginning: set[ObjectKey] = set()
 
     async def reconcile(self, key: ObjectKey) -> Result:
         # The key says what may have changed, never how: read everything afresh.
@@ -118,6 +128,8 @@ class TemplateReconciler:
             spec = spec_of(workload, template, policy, decision, uses)
         if bound is not None and not differs(bound, spec, decision):
             await self._announcements.tell(bound.stored, decision, Basis())
+        elif bound is not None and self._must_wait(key, bound, spec, fleet):
+            return Again(_TURN)
         else:
             before = bound.binding.spec if bound is not None and not bound.is_leaving else None
             scores = telling_scores(workload, fleet, decision) if workload is not None else {}
@@ -126,10 +138,30 @@ class TemplateReconciler:
             with tracer.start_as_current_span(
                 "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
             ):
-                async with self._led(template, spec, bound):
+                async with self._led(template, spec, bound), self._begun(key, spec):
                     written = await self._writer.write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision, basis)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
+
+    def _must_wait(self, key: ObjectKey, bound: Bound, spec: BindingSpec, fleet: Fleet) -> bool:
+        if self._restraint == NO_RESTRAINT or bound.is_leaving:
+            return False
+        if not is_unforced_move(bound.binding.spec, spec, fleet):
+            return False
+        moving = self._federation.moving_beside(key) + len(self._beginning - {key})
+        why = self._restraint.why_to_wait(moving, self._federation.rested)
+        if why:
+            log.debug("move.waits", template=str(key), why=why)
+        return bool(why)
+
+    @asynccontextmanager
+    async def _begun(self, key: ObjectKey, spec: BindingSpec) -> AsyncIterator[None]:
+        beginning = {key} if is_moving(spec) else set()
+        self._beginning |= beginning
+        try:
+            yield
+        finally:
+            self._beginning -= beginning
 
     async def _confirm_departures(self, workload: Workload, fleet: Fleet) -> None:
         """Not seeing a cluster is not the same as its being gone: ask the store itself."""

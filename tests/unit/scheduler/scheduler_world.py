@@ -8,7 +8,7 @@ from services.scheduler.core.policies import may_be_template
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.policies import PolicyReconciler
-from services.scheduler.reconcilers.templates import TemplateReconciler
+from services.scheduler.reconcilers.templates import NO_RESTRAINT, TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
 from shared.api.binding import ResourceBinding, binding_key
 from shared.api.meta import API_VERSION, read
@@ -175,9 +175,10 @@ class Outbox:
 class SchedulerWorld:
     """The scheduler's shell, run key by key until nothing is left to do."""
 
-    def __init__(self, store=None, interpreters=BUILT_IN) -> None:
+    def __init__(self, store=None, interpreters=BUILT_IN, restraint=NO_RESTRAINT) -> None:
         self.store = store or MemoryStore()
         self.interpreters = interpreters
+        self.restraint = restraint
         self.clock = FixedClock()
         self.outbox = Outbox()
         self.start()
@@ -201,6 +202,7 @@ class SchedulerWorld:
             self.clock,
             GRACE,
             interpreters=self.interpreters,
+            restraint=self.restraint,
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)
         self.federation.follow()
