@@ -3,33 +3,21 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from datetime import timedelta
 
 from services.health.reconcilers.door import HealthDoor
-from services.health.reconcilers.pace import Pace
+from services.health.reconcilers.judging import Judging
 from services.health.reconcilers.probing import Connect, Probing
-from services.health.reconcilers.standings import CLUSTERS
-from services.health.reconcilers.statuses import (
-    BindingIndex,
-    ReportFollower,
-    ReportTable,
-    StatusReconciler,
-)
-from services.health.reconcilers.verdicts import (
-    ObservationFollower,
-    ObservationTable,
-    VerdictReconciler,
-    brake_of,
-)
+from services.health.reconcilers.statuses import ReportFollower, ReportTable
+from services.health.reconcilers.verdicts import ObservationFollower, ObservationTable, brake_of
 from services.health.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
-from shared.controller.loop import Controller, LoopSettings
-from shared.interpretation import LiveInterpreters, objects_of
-from shared.interpreter.registry import KindName
+from shared.interpretation import LiveInterpreters
+from shared.lease.duty import held
+from shared.lease.lease import Lease
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -82,6 +70,7 @@ def assemble(
     """Wire health over any ports; what is returned runs for as long as it lives."""
     health = Health(store, bus, key=key, connect=connect, clock=clock, settings=settings)
     readiness.checks["reports"] = health.reports_known.is_set
+    readiness.notes["lease health"] = lambda: health.lease.standing
     return health.tasks
 
 
@@ -103,9 +92,12 @@ class Health:
         settings: Settings,
     ) -> None:
         self._store = store
+        self._bus = bus
         self._clock = clock
-        interpreters = LiveInterpreters(store.mirror)
-        interpreters.on_change(self._wake_kinds)
+        self._settings = settings
+        self._interpreters = LiveInterpreters(store.mirror)
+        self.lease = Lease("health", bus, clock, settings.lease)
+        self._judging: Judging | None = None
         self.observations_known = asyncio.Event()
         self.reports_known = asyncio.Event()
 
@@ -113,66 +105,46 @@ class Health:
         self._probing = Probing(
             bus, store.mirror, key=key, connect=connect, clock=clock, settings=settings
         )
-        # 2. Judge: the words of all observers become the status of a Cluster.
-        words = ObservationTable(brake_of(settings))
-        self._verdicts: Controller[str] = Controller(
-            "verdict", VerdictReconciler(store, bus, words, clock=clock, settings=settings)
-        )
-        self._words = ObservationFollower(bus, words, store.mirror, self._verdicts.wake)
-        self._door = HealthDoor(bus, store.mirror, words, clock)
-        # 3. Fold: the reports of all members become the status of binding and template.
-        reports = ReportTable()
-        loop = LoopSettings(workers=settings.fold_workers)
-        self._resync = loop.resync
-        pace = Pace(
-            self._wake_after, clock, delay=settings.fold_delay, interval=settings.fold_interval
-        )
-        self._index = BindingIndex(store.mirror, reports, pace)
-        self._statuses: Controller[ObjectKey] = Controller(
-            "status",
-            StatusReconciler(store, self._index, reports, pace, clock, interpreters=interpreters),
-            loop,
-        )
-        self._reports = ReportFollower(bus, reports, self._index.news)
+        # 2. Hear what all observers say of the members, and what all members report.
+        self._table = ObservationTable(brake_of(settings))
+        self._words = ObservationFollower(bus, self._table, store.mirror, self._on_word)
+        self._door = HealthDoor(bus, store.mirror, self._table, clock)
+        self._reports = ReportTable()
+        self._following = ReportFollower(bus, self._reports, self._on_report)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
         return {
             "probing": self._probing.run,
             "observations": lambda: self._words.run(self.observations_known.set),
-            "verdicts": self._judge,
+            "reports": lambda: self._following.run(self.reports_known.set),
             "door": self._answer,
-            "reports": lambda: self._reports.run(self.reports_known.set),
-            "statuses": self._fold,
-            "resync": self._wake_all_for_ever,
+            # 3. Conclude from it: one process for all.
+            "lease": held(self.lease, self._store, self._clock, self._begin),
         }
 
-    def _wake_kinds(self, kinds: frozenset[KindName]) -> None:
-        for key in objects_of(self._store.mirror, kinds):
-            self._wake_after(key, timedelta(0))
+    def _begin(self) -> Mapping[str, Runnable]:
+        self._judging = Judging(
+            self._store,
+            self._bus,
+            self._table,
+            self._reports,
+            words_known=self.observations_known,
+            reports_known=self.reports_known,
+            interpreters=self._interpreters,
+            clock=self._clock,
+            settings=self._settings,
+        )
+        return self._judging.tasks
 
-    def _wake_after(self, template: ObjectKey, delay: timedelta) -> None:
-        self._statuses.wake_after(template, delay)
+    def _on_word(self, cluster: str) -> None:
+        if self._judging is not None and self.lease.held:
+            self._judging.verdicts.wake(cluster)
 
-    async def _judge(self) -> None:
-        await self.observations_known.wait()
-        self._verdicts.watch(self._store.mirror, CLUSTERS, lambda change: [change.stored.key.name])
-        await self._verdicts.run()
+    def _on_report(self, template: ObjectKey) -> None:
+        if self._judging is not None and self.lease.held:
+            self._judging.index.news(template)
 
     async def _answer(self) -> None:
         await self.observations_known.wait()
         await self._door.run()
-
-    async def _fold(self) -> None:
-        await self.reports_known.wait()
-        stop = self._index.start()
-        try:
-            await self._statuses.run()
-        finally:
-            stop()
-
-    async def _wake_all_for_ever(self) -> None:
-        while True:
-            await self._clock.sleep(self._resync.total_seconds())
-            for template in self._index.templates():
-                self._index.news(template)

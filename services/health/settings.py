@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.bus.settings import NatsSettings
+from shared.lease.settings import LeaseSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
@@ -19,6 +20,9 @@ def _place() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Of the one process that concludes what is written; all of them look."""
+
     nats: NatsSettings = field(default_factory=NatsSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
@@ -34,10 +38,6 @@ class Settings:
 
     region: str = ""
     """Where those eyes are; for people."""
-
-    standby_delay: timedelta = timedelta(seconds=3)
-    """How long a verdict may be missing before a process writes it that is not the first by name
-    of those that look."""
 
     probe_interval: timedelta = timedelta(seconds=2)
     """From the start of one probe of a member to the next."""

@@ -7,6 +7,7 @@ cannot renew it.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ log = structlog.get_logger("hanse.lease")
 
 BOARD = "LEASES"
 _FAREWELL_SECONDS = 1.0
+_MOMENT = 0.001
+"""What is left of a span by rounding is not waited for again and again."""
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -114,7 +117,7 @@ class Lease:
             wait = self._claim.vacant_in(now) if self._known else None
             if wait != 0.0:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout(wait and max(wait, _MOMENT)):
                         await self._news.wait()
                 continue
             before = self._claim.record
@@ -160,18 +163,19 @@ class Lease:
         renewal = self._settings.renewal.total_seconds()
         pause = renewal
         while (left := self._claim.seconds_left(self._clock.monotonic())) > 0:
-            await self._clock.sleep(min(pause, left))
+            await self._clock.sleep(max(min(pause, left), _MOMENT))
             now = self._clock.monotonic()
-            if not self._claim.holds(now):
+            left = self._claim.seconds_left(now)
+            if left <= 0:
                 return
-            renewed = await self._write(self._claim.renew(now))
+            renewed = await self._write(self._claim.renew(now), within=left)
             pause = renewal if renewed else renewal / 4
 
-    async def _write(self, attempt: Attempt) -> bool:
-        """Put *attempt* on the board; where another word lies there, hear it instead."""
+    async def _write(self, attempt: Attempt, *, within: float = math.inf) -> bool:
+        """Put *attempt* on the board in time; where another word lies there, hear it instead."""
         try:
             # A request may get lost; the next one is not to wait for it for long.
-            async with asyncio.timeout(self._settings.renewal.total_seconds()):
+            async with asyncio.timeout(min(self._settings.renewal.total_seconds(), within)):
                 sequence = await self._board.put(
                     self.name, encode_lease(attempt.record), expected=attempt.expected
                 )

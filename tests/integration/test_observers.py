@@ -72,7 +72,6 @@ async def observing(store: ObjectStore, bus: Bus, *observers: str) -> AsyncItera
                     QUICK,
                     observer=observer,
                     region=f"region-{observer}",
-                    standby_delay=timedelta(milliseconds=100),
                 ),
             )
             running += [tasks.create_task(run()) for run in health.tasks.values()]

@@ -35,7 +35,8 @@ Tasks = Mapping[str, Runnable]
 class Hub:
     """Every process by name; the gateway's verbs, while it lives, are `serving`."""
 
-    def __init__(self, shared: Shared, seed: str, *, replicas: int) -> None:
+    def __init__(self, shared: Shared, seed: str, *, replicas: Mapping[str, int]) -> None:
+        """*replicas* of each service; of those that it does not name there is one."""
         self.serving: Serving | None = None
         self.bus: RemoteBus | None = None
         self._chance = random.Random(f"{seed}/uids")
@@ -43,11 +44,11 @@ class Hub:
         self._seed = seed
         self.processes: dict[str, Process] = {}
         self._add("gateway", self._gateway, limits=StoreLimits(history=2_000))
-        self._add("registry", _registry, scopes=registry.SCOPES)
-        self._add("scheduler", _scheduler)
-        self._add("health", _health)
-        for number in range(1, replicas + 1):
-            self._add(f"propagator-{number}", _propagator)
+        for number in range(1, replicas.get("registry", 1) + 1):
+            self._add(f"registry-{number}", _registry, scopes=registry.SCOPES)
+        for service, body in _SERVICES.items():
+            for number in range(1, replicas.get(service, 1) + 1):
+                self._add(f"{service}-{number}", body)
 
     def _add(self, name: str, body: Body, **options: object) -> None:
         chance = random.Random(f"{self._seed}/{name}")
@@ -119,7 +120,7 @@ async def _scheduler(ports: Ports) -> AsyncIterator[Tasks]:
 @asynccontextmanager
 async def _health(ports: Ports) -> AsyncIterator[Tasks]:
     yield health.assemble(
-        HealthSettings(),
+        HealthSettings(observer=ports.name, lease=LeaseSettings(name=ports.name)),
         ports.store,
         ports.bus,
         clock=ports.clock,
@@ -144,3 +145,10 @@ async def _propagator(ports: Ports) -> AsyncIterator[Tasks]:
         members=propagator.Members(SEALING, open_member),
         readiness=Readiness(),
     )
+
+
+_SERVICES: Mapping[str, Body] = {
+    "scheduler": _scheduler,
+    "health": _health,
+    "propagator": _propagator,
+}

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from shared.bus.memory import MemoryBus
+from tests.simulation.duties import Duties
 from tests.simulation.history import History, Violation, actor
 from tests.simulation.hub import Hub
 from tests.simulation.invariants import LOSES_NOTHING, Watcher
@@ -29,6 +30,7 @@ JOIN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
 _ENDING_ROUNDS = 50
 _STILL_SECONDS = 40.0
+REPLICATED = ("registry", "scheduler", "health", "propagator")
 _REGIONS = ("eu", "us", "ap", "af")
 _BUGS = frozenset({"reconcile.bug", "wake.bug", "worker.failed", "tidying.bug", "request.bug"})
 
@@ -98,6 +100,7 @@ class _Run:
         self._chance = random.Random(f"{seed}/run")
         self.rested = 0.0
         self._hub: Hub | None = None
+        self._duties: Duties | None = None
 
     async def play(self) -> None:
         chance, length, history = self._chance, self._length, self._history
@@ -113,7 +116,9 @@ class _Run:
 
         watcher = Watcher(history, bucket, streams, members, disturbed)
         shared = Shared(bucket, streams, members, weather, history, watcher)
-        hub = self._hub = Hub(shared, str(self._seed), replicas=chance.choice((1, 1, 2)))
+        replicas = {name: chance.choice((1, 1, 2)) for name in REPLICATED}
+        hub = self._hub = Hub(shared, str(self._seed), replicas=replicas)
+        self._duties = Duties(history, hub.processes)
         people = People(hub, members, random.Random(f"{self._seed}/people"), history)
         # 1. All begins well.
         for process in hub.processes.values():
@@ -131,11 +136,13 @@ class _Run:
             self._check()
         await asyncio.sleep(chance.uniform(0.0, 10.0))
         troubling.cancel()
-        await asyncio.wait([troubling, *deeds])
+        await asyncio.wait([troubling])
         # 3. The trouble ends, and everything must come to rest as it was decided.
         trouble.end()
         for process in hub.processes.values():
             process.start()
+        # Whoever waits for a member that was cut off gets it now.
+        await asyncio.wait(deeds)
         await self._rest(watcher)
 
     def _member(self, name: str, number: int) -> Member:
@@ -181,6 +188,8 @@ class _Run:
         error = event.pop("exc_info", None)
         if method == "debug":
             raise structlog.DropEvent
+        if name.startswith("lease.") and self._duties is not None:
+            self._duties.hear(actor.get(), name, str(event.get("lease")))
         words = " ".join(f"{key}={value}" for key, value in event.items())
         self._history.note(f"{method}: {name} {words}"[:240])
         if name in _BUGS and not self._is_dying():

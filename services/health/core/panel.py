@@ -24,11 +24,6 @@ class Panel:
         """How many must say that a member is gone: most of all there are, blind or not."""
         return len(self.observers) // 2 + 1
 
-    @property
-    def speaker(self) -> str:
-        """The observer whose process writes what all of them make of a member; "" for none."""
-        return min(self.observers, default="")
-
 
 NOBODY = Panel(frozenset())
 

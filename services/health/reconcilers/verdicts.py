@@ -175,14 +175,11 @@ class VerdictReconciler:
         self._told: dict[str, set[str]] = {}
         self._standings = Standings(store.mirror)
         self._giving_up: dict[str, datetime] = {}
-        # Since when a member's status lacks what another process is to write.
-        self._missing: dict[str, float] = {}
 
     async def reconcile(self, key: str) -> Result:
         stored = self._store.mirror.get(cluster_key(key))
         if stored is None:
             self._told.pop(key, None)
-            self._missing.pop(key, None)
             self._giving_up.pop(key, None)
             self._unknown_since.pop(key, None)
             return Done()
@@ -195,31 +192,13 @@ class VerdictReconciler:
 
         status = status_after(cluster.status, found, now=now)
         if is_worth_writing(cluster.status, status, now=now, refresh=self._settings.refresh):
-            left = self._others_turn(key)
-            if left is not None:
-                return Again(left)
             await self._write(stored, cluster, status, found)
-        self._missing.pop(key, None)
         await self._tell(cluster, status, found, now)
         if found.held is not None:
             return Again(_HELD_AGAIN)
         settling = settling_of(status.outages, found.settle_base, now)
         left = settling_left(status.taints, settling, now)
         return Again(left) if left is not None else Done()
-
-    def _others_turn(self, key: str) -> timedelta | None:
-        """Return how long to leave the write to the process that speaks for all; None: write.
-
-        Of several processes that judge by the same words one writes, lest they undo each other's
-        verdict whenever one of them has heard a word before the other. Where it does not write
-        for so long, any other does: that is as right.
-        """
-        if self._table.panel.speaker in ("", self._settings.observer):
-            return None
-        now = self._clock.monotonic()
-        since = self._missing.setdefault(key, now)
-        left = since + self._settings.standby_delay.total_seconds() - now
-        return timedelta(seconds=left) if left > 0 else None
 
     async def _write(
         self, stored: Stored, cluster: Cluster, status: ClusterStatus, found: Assessment

@@ -35,14 +35,20 @@ class StatusLog:
         self._last: dict[ObjectKey, int] = {}
         # Reports of removals, which expire: when, of what, and the sequence of each.
         self._over: deque[tuple[float, ObjectKey, int]] = deque()
+        self._speaks = False
         self.overtaken: Overtaken = lambda _key, _theirs, _open: None
 
     def found(self, key: ObjectKey, sequence: int) -> None:
-        """A report lies at *sequence*."""
-        self._last[key] = max(sequence, self._last.get(key, 0))
+        """A report lies at *sequence*: of use until something is written.
+
+        Then a report of ours may be waiting, and is to be compared with what lies there first.
+        """
+        if not self._speaks:
+            self._last[key] = sequence
 
     async def write(self, key: ObjectKey, report: WorkReport, trace: str | None) -> None:
         """Put *report* there, unless what lies there is newer; raises as `Publisher.publish`."""
+        self._speaks = True
         message = self._message(key, report, trace)
         for _ in range(_ATTEMPTS_MAX):
             try:

@@ -120,6 +120,23 @@ class Forgetful(MemoryBus):
         return await super().last(stream, subject)
 
 
+async def test_what_waits_is_compared_with_what_was_found_meanwhile() -> None:
+    bus = Counting()
+    late, current = Worker(bus), Worker(bus)
+    await order(bus)
+    await order(bus)
+    bus.silent = True
+    with pytest.raises(OutcomeUnknown):
+        await late.write(report(1))
+    bus.silent = False
+    await current.write(report(2))
+    lying = await bus.last(STATUS, subjects.status("eu-1", KEY))
+    assert lying is not None
+    late.log.found(KEY, lying.sequence)
+    await late.write(report(1, **REFUSED))
+    assert await lies(bus) == report(2)
+
+
 async def test_a_successor_reports_over_what_came_late() -> None:
     bus = MemoryBus()
     late, current = Worker(bus), Worker(bus)
