@@ -61,6 +61,10 @@ def assemble(
     return {"lease": held(lease, store, clock, begin)}
 
 
+_LOOK_SECONDS = 5.0
+"""How late a maintenance window may begin and end."""
+
+
 class Scheduler:
     """The scheduler's parts, wired over any store and bus; `tasks` run for one term of its lease.
 
@@ -69,6 +73,7 @@ class Scheduler:
 
     def __init__(self, store: ObjectStore, bus: Bus, *, clock: Clock, settings: Settings) -> None:
         self._store = store
+        self._clock = clock
         self._interpreters = interpreters = LiveInterpreters(store.mirror)
         interpreters.on_change(self._wake_kinds)
         self._room_delay = settings.room_delay
@@ -115,6 +120,7 @@ class Scheduler:
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
             "plan": self._plan.run,
+            "time": self._pass_time,
         }
 
     def _wake_template(self, key: ObjectKey) -> None:
@@ -143,6 +149,11 @@ class Scheduler:
             mirror, INTERPRETERS, lambda change: interpreter_keys(mirror, change)
         )
         await self.interpreters.run()
+
+    async def _pass_time(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            self._federation.pass_time()
 
     async def _decide(self) -> None:
         # First what decisions rest on, then what is to be decided.

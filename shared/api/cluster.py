@@ -15,6 +15,8 @@ from shared.api.meta import Condition, Kind, Struct
 READY = "Ready"
 JOINED = "Joined"
 UNREACHABLE_TAINT = "cluster.hanse.dev/unreachable"
+MAINTENANCE_TAINT = "cluster.hanse.dev/maintenance"
+"""Borne in a maintenance window; it stands in no field."""
 NOT_READY_TAINT = "cluster.hanse.dev/not-ready"
 RETURNING_TAINT = "cluster.hanse.dev/returning"
 """Of a member that failed more than once of late, until it has been well for a while."""
@@ -29,6 +31,24 @@ class Taint(Struct, frozen=True, kw_only=True):
     time_added: str | None = None
 
 
+class MaintenanceWindow(Struct, frozen=True, kw_only=True):
+    """A time in which a member takes nothing new, from *start* on and before *end*, RFC 3339."""
+
+    start: str
+    end: str
+    repeat: Annotated[
+        Literal["", "Daily", "Weekly"],
+        Meta(description="Again every day, or every week, 24 hours or 168 after the last time."),
+    ] = ""
+    evict: Annotated[
+        bool,
+        Meta(
+            description="What is there leaves too, once it runs elsewhere; unless its policy"
+            " tolerates the taint cluster.hanse.dev/maintenance, which the member then bears."
+        ),
+    ] = False
+
+
 class ClusterSpec(Struct, frozen=True, kw_only=True):
     """What an administrator declares."""
 
@@ -38,6 +58,7 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
     region: str = ""
     zone: str = ""
     taints: tuple[Taint, ...] = ()
+    maintenance_windows: tuple[MaintenanceWindow, ...] = ()
     leaving: Annotated[
         Literal["", "Move", "Remove"],
         Meta(

@@ -33,7 +33,13 @@ class Member:
     described: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cluster: Cluster, groups: frozenset[str] = frozenset()) -> "Member":
+    def of(
+        cls,
+        cluster: Cluster,
+        groups: frozenset[str] = frozenset(),
+        own_taints: tuple[Taint, ...] = (),
+    ) -> "Member":
+        """*own_taints* are those of this moment that stand nowhere."""
         conditions = {one.type: one.status for one in cluster.status.conditions}
         enablements = cluster.status.api_enablements
         return cls(
@@ -44,7 +50,7 @@ class Member:
                 "region": cluster.spec.region,
                 "zone": cluster.spec.zone,
             },
-            taints=cluster.taints,
+            taints=cluster.taints + own_taints,
             joined=conditions.get(JOINED) == "True",
             ready=conditions.get(READY) == "True",
             leaving=cluster.metadata.deletion_timestamp is not None or bool(cluster.spec.leaving),

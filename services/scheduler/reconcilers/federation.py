@@ -223,6 +223,12 @@ class Federation:
             concerned |= {*self._moved_by(*member)}
         return concerned
 
+    def pass_time(self) -> None:
+        """Wake whom a member concerns that is another by now, without any word of it."""
+        for member in self._members.pass_time():
+            for template in self._moved_by(*member):
+                self._wake_template(template)
+
     def _moved_by(
         self, name: str, before: Member | None, after: Member | None
     ) -> Iterable[ObjectKey]:

@@ -1,12 +1,13 @@
 """The members and the groups they are in, as the store has them; the snapshot of this moment."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.maintenance import maintenance_at
 from services.scheduler.core.member import Member
 from services.scheduler.core.triggers import differ_in_room_only
 from services.scheduler.reconcilers.reading import read_group
@@ -42,6 +43,8 @@ class Members:
         self._members: dict[str, Member] = {}
         self._fleet: Fleet | None = None
         self._clock = clock
+        # When something about a member changes by itself.
+        self._turns: dict[str, datetime] = {}
         self._changed_at = clock.now()
 
     def fleet(self) -> Fleet:
@@ -75,6 +78,14 @@ class Members:
         self._note(before, after)
         return name, before, after
 
+    def pass_time(self) -> Iterator[MemberChange]:
+        """Look again at those whose maintenance begins or ends by now."""
+        now = self._clock.now()
+        due = [name for name, turn in self._turns.items() if turn <= now]
+        for name in due:
+            del self._turns[name]
+        yield from self._read_again(due)
+
     def take_group(self, change: Change) -> tuple[frozenset[str], Iterable[MemberChange]]:
         """Return the namespaces that the change is about, and members that it changes."""
         name = change.stored.key.name
@@ -88,10 +99,13 @@ class Members:
             return frozenset(), ()
         self._fleet = None
         spoken = [one for one in (before, after) if one is not None]
-        return frozenset(ns for one in spoken for ns in one.spec.namespaces), self._read_again()
+        return frozenset(ns for one in spoken for ns in one.spec.namespaces), self._read_again(
+            self._members
+        )
 
-    def _read_again(self) -> Iterator[MemberChange]:
-        for name, before in list(self._members.items()):
+    def _read_again(self, names: Iterable[str]) -> Iterator[MemberChange]:
+        for name in list(names):
+            before = self._members.get(name)
             stored = self._mirror.get(ObjectKey(GROUP, CLUSTERS, "", name))
             if stored is not None:
                 after = self._members[name] = self._read(stored)
@@ -110,7 +124,11 @@ class Members:
     def _read(self, stored: Stored) -> Member:
         try:
             cluster = read(stored.manifest, Cluster)
-            return Member.of(cluster, groups_of(cluster, self._groups.values()))
+            maintenance = maintenance_at(cluster.spec.maintenance_windows, self._clock.now())
+            if maintenance.changes_at is not None:
+                self._turns[stored.key.name] = maintenance.changes_at
+            groups = groups_of(cluster, self._groups.values())
+            return Member.of(cluster, groups, maintenance.taints)
         except InvalidObject as err:
             log.warning("cluster.unreadable", cluster=stored.key.name, error=str(err))
             return Member.unreadable(stored.key.name)

@@ -106,7 +106,7 @@ class PlanDoor:
         today = self._federation.reservations.fleet(self._federation.fleet())
         for name in sorted(supposed.lost - today.members.keys()):
             raise not_found(GroupResource(GROUP, CLUSTERS), name)
-        return supposed_fleet(today, clusters, groups, supposed)
+        return supposed_fleet(today, clusters, groups, supposed, self._clock.now())
 
     def _read(self, resource: str, kind: type[Own]) -> Mapping[str, Own]:
         found = {}

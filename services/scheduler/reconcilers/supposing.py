@@ -6,11 +6,13 @@ members changed; policies and templates are those there are, with some replaced.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import msgspec
 
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.maintenance import maintenance_at
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import CLUSTER_WIDE, NAMESPACED
 from services.scheduler.core.policies import check_policy as check_selectors
@@ -97,6 +99,7 @@ def supposed_fleet(
     clusters: Mapping[str, Cluster],
     groups: Mapping[str, ClusterGroup],
     supposed: Supposition,
+    now: datetime,
 ) -> Fleet:
     """*clusters* and *groups* are those there are; *today* has their rooms as they are left."""
     changed = {**groups, **supposed.groups}
@@ -107,7 +110,8 @@ def supposed_fleet(
         if cluster is None:
             members.append(today.members[name])
             continue
-        member = Member.of(cluster, groups_of(cluster, changed.values()))
+        taints = maintenance_at(cluster.spec.maintenance_windows, now).taints
+        member = Member.of(cluster, groups_of(cluster, changed.values()), taints)
         if name not in clusters:
             member = replace(member, joined=True, ready=True)
         elif name in today.members:

@@ -1,16 +1,20 @@
 """Rules for Cluster beyond its schema. Pure."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
-from shared.api.cluster import Cluster, Taint
+from shared.api.cluster import Cluster, MaintenanceWindow, Taint
 from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
 from shared.apiserver.rules.selection import required, wrong
+from shared.clock import parse_time
 from shared.errors import FieldError
 
 NAME_LENGTH_MAX = 48
 """A cluster's name is part of the names of works, consumers and members' objects."""
+
+_PERIODS = {"Daily": timedelta(days=1), "Weekly": timedelta(weeks=1)}
 
 
 def check_cluster(cluster: Cluster) -> list[FieldError]:
@@ -29,7 +33,25 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
         except ValueError as err:
             faults.append(FieldError(f"spec.{field}", f"Invalid value: {err}"))
     faults += _check_taints(spec.taints)
+    for index, window in enumerate(spec.maintenance_windows):
+        faults += _check_window(window, f"spec.maintenanceWindows[{index}]")
     return faults
+
+
+def _check_window(window: MaintenanceWindow, path: str) -> Iterable[FieldError]:
+    times = []
+    for field, text in (("start", window.start), ("end", window.end)):
+        try:
+            times.append(parse_time(text))
+        except ValueError:
+            yield wrong(f"{path}.{field}", text, "must be a time such as 2026-11-25T22:00:00Z")
+    if len(times) < len(("start", "end")):
+        return
+    length = times[1] - times[0]
+    if length <= timedelta(0):
+        yield wrong(f"{path}.end", window.end, "must be after the start")
+    elif window.repeat and length > _PERIODS[window.repeat]:
+        yield wrong(f"{path}.end", window.end, "must be over before it is repeated")
 
 
 def _check_endpoint(endpoint: str) -> Iterable[FieldError]:
