@@ -67,6 +67,8 @@ class FederationSettings:
     """Written for kubectl; None writes `kubeconfig` in the data directory."""
     service_environment: Mapping[str, str] = field(default_factory=dict)
     """Settings beside the ones made here, for every service."""
+    replicas: int = 1
+    """How many of each service; those beside the first are named `scheduler-2` and so on."""
     nats_nodes: int = 1
     """Servers of NATS; three are a cluster that goes on without one of them."""
     simulator_environment: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Federation:
         return settings_of(self._nats)
 
     def probes_port(self, service: str) -> int:
-        """Where *service* answers /readyz and /metrics."""
+        """Where *service*, or another replica of one by its name, answers /readyz and /metrics."""
         return self._ports.of(f"{service}-probes")
 
     def lose(self, member: str) -> None:
@@ -131,8 +133,9 @@ class Federation:
             await self._until(name, partial(_connects, self._ports.of(name)))
         await self._until(next(iter(self._nats)), lambda: take_requests(self.nats))
         self._write_hub_access()
-        for service in SERVICES:
-            self._start_service(service, self.nats)
+        for number in range(self.settings.replicas):
+            for service in SERVICES:
+                self._start_service(service, _numbered(service, number), self.nats)
         for place in self.places:
             self._start_member(place)
         access = read_kubeconfig(self.kubeconfig)
@@ -176,24 +179,24 @@ class Federation:
             token=token,
         )
 
-    def _start_service(self, service: str, nats: NatsSettings) -> None:
+    def _start_service(self, service: str, name: str, nats: NatsSettings) -> None:
         environment = {
             "HANSE_NATS_URL": nats.url,
             "HANSE_NATS_REPLICAS": str(nats.replicas),
             "HANSE_NATS_CREDENTIALS_FILE": str(nats.credentials_file),
             "HANSE_ENVELOPE_KEY_FILE": str(self.layout.envelope_key),
-            "HANSE_PROBES_PORT": str(self.probes_port(service)),
+            "HANSE_PROBES_PORT": str(self.probes_port(name)),
         }
         if service == "gateway":
             environment |= {
-                "HANSE_PORT": str(self._gateway_port),
+                "HANSE_PORT": str(self._ports.of(name)),
                 "HANSE_TLS_FOLDER": str(self.layout.tls),
                 "HANSE_TOKENS_FILE": str(self.layout.tokens),
             }
         if service == "health":
             environment["HANSE_OBSERVER"] = "hub"
         environment |= self.settings.service_environment
-        self._start_child(service, [sys.executable, "-m", f"services.{service}"], environment)
+        self._start_child(name, [sys.executable, "-m", f"services.{service}"], environment)
 
     def _start_member(self, place: Place) -> None:
         environment = {
@@ -274,6 +277,10 @@ async def start_federation(settings: FederationSettings) -> AsyncIterator[Federa
         federation = Federation(settings, stack)
         await federation.start()
         yield federation
+
+
+def _numbered(service: str, number: int) -> str:
+    return f"{service}-{number + 1}" if number else service
 
 
 def _child_name(member: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from tests.chaos.disk import enter_namespace, may_mount
 from tests.chaos.run import Result, run
-from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.scenarios import SCENARIOS, Scenario
 from tests.chaos.table import table
 
 _SHOWN = 10
@@ -24,8 +25,8 @@ def main() -> int:
     for scenario in SCENARIOS:
         if arguments.scenario and scenario.name not in arguments.scenario:
             continue
-        if scenario.shape.small_disk and not may_mount():
-            print(f"{scenario.name}: left out, nothing may be mounted here", file=sys.stderr)
+        if hindrance := _hindrance(scenario):
+            print(f"{scenario.name}: left out, {hindrance}", file=sys.stderr)
             continue
         print(f"{scenario.name}: {scenario.what} ...", file=sys.stderr, flush=True)
         folder = (
@@ -38,6 +39,15 @@ def main() -> int:
         results.append(result)
     print(json.dumps([asdict(result) for result in results]) if arguments.json else table(results))
     return 0 if all(result.holds for result in results) else 1
+
+
+def _hindrance(scenario: Scenario) -> str:
+    """Why it cannot be run here; empty where it can."""
+    if scenario.shape.small_disk and not may_mount():
+        return "nothing may be mounted here"
+    if scenario.shape.real_members and "KUBEBUILDER_ASSETS" not in os.environ:
+        return "KUBEBUILDER_ASSETS names no folder with an API server"
+    return ""
 
 
 def _parse() -> argparse.Namespace:

@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hanse.federation import Federation, FederationSettings, start_federation
-from hanse.join import register
+from hanse.join import Place, register
 from hanse.layout import Layout, Ports
 from hanse.nats_nodes import nats_nodes
-from shared.memberapi.credentials import read_kubeconfig
+from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
 from tests.chaos.disk import Disk, open_disk
+from tests.chaos.insist import insist
 from tests.chaos.link import Link, open_link
+from tests.kube_apiserver import run_kube_apiserver
 
 # A pod's own start is not what is tried here.
 SIMULATOR = {"HANSE_POD_READY": "0.05", "HANSE_NODE_CPU": "64"}
@@ -33,6 +35,10 @@ class Shape:
     """What federation to start."""
 
     members: int = 3
+    """Simulated ones."""
+    real_members: int = 0
+    """Real API servers, without controllers: nothing runs there."""
+    replicas: int = 1
     nats_nodes: int = 1
     small_disk: bool = False
     """Whether NATS has a disk of its own, which can be filled."""
@@ -46,6 +52,8 @@ class Ground:
     federation: Federation
     nats: Mapping[str, Link]
     members: Mapping[str, Link]
+    real: Mapping[str, MemberCredentials]
+    """The members that are real API servers, and how to reach them."""
     disk: Disk | None
     stack: AsyncExitStack
 
@@ -56,15 +64,19 @@ class Ground:
         for child in self.federation.supervisor.children():
             child.release()
 
+    @property
+    def runs_pods(self) -> bool:
+        return not self.real
+
     async def hand_over(self, name: str) -> None:
         """Register a member with the credentials that it has now, by way of its link."""
         federation = self.federation
-        credentials = read_kubeconfig(federation.layout.member(name) / "kubeconfig")
+        credentials = self.real.get(name) or _access(federation.layout, name)
         server = f"https://127.0.0.1:{self.members[name].port}"
-        place = next(place for place in federation.places if place.name == name)
-        await register(
-            federation.hub.api, place, msgspec.structs.replace(credentials, server=server)
-        )
+        places = {place.name: place for place in federation.places}
+        place = places.get(name, Place(name))
+        access = msgspec.structs.replace(credentials, server=server)
+        await insist(lambda: register(federation.hub.api, place, access))
 
     async def back_up(self, name: str) -> bytes:
         """What a member holds now."""
@@ -91,7 +103,7 @@ class Ground:
         async with asyncio.timeout(_START_SECONDS):
             while not kubeconfig.exists():
                 await asyncio.sleep(0.05)
-        access = read_kubeconfig(kubeconfig)
+        access = _access(self.federation.layout, name)
         api = await self.stack.enter_async_context(open_member(access, name=name))
         self.federation.members[name] = api
 
@@ -103,6 +115,11 @@ async def open_ground(folder: Path, shape: Shape) -> AsyncIterator[Ground]:
         layout = Layout(folder)
         layout.prepare()
         disk = stack.enter_context(open_disk(layout.nats)) if shape.small_disk else None
+        # Before there are links: nobody is heard through them while this waits.
+        real = {
+            name: stack.enter_context(run_kube_apiserver(_made(folder / name)))
+            for name in (f"real-{number + 1}" for number in range(shape.real_members))
+        }
         # Their ports are chosen now, so that services can be told of links before there is NATS.
         nats = {
             name: await stack.enter_async_context(open_link(_port(server.url)))
@@ -112,19 +129,32 @@ async def open_ground(folder: Path, shape: Shape) -> AsyncIterator[Ground]:
         settings = FederationSettings(
             data_dir=folder,
             clusters=shape.members,
+            replicas=shape.replicas,
             nats_nodes=shape.nats_nodes,
             service_environment={**shape.service_environment, "HANSE_NATS_URL": url},
             simulator_environment=SIMULATOR,
         )
         federation = await stack.enter_async_context(start_federation(settings))
+        for name, access in real.items():
+            api = await stack.enter_async_context(open_member(access, name=name))
+            federation.members[name] = api
         members = {}
         for name in federation.members:
-            server = read_kubeconfig(layout.member(name) / "kubeconfig").server
-            members[name] = await stack.enter_async_context(open_link(_port(server)))
-        ground = Ground(federation, nats, members, disk, stack)
+            access = real.get(name) or _access(layout, name)
+            members[name] = await stack.enter_async_context(open_link(_port(access.server)))
+        ground = Ground(federation, nats, members, real, disk, stack)
         for name in members:
             await ground.hand_over(name)
         yield ground
+
+
+def _access(layout: Layout, name: str) -> MemberCredentials:
+    return read_kubeconfig(layout.member(name) / "kubeconfig")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _port(url: str) -> int:

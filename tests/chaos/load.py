@@ -12,25 +12,28 @@ from copy import deepcopy
 
 from hanse.hub import Hub
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of
-from shared.errors import RetryableError
+from tests.chaos.insist import insist
 
 NAMESPACE = "chaos"
 SPREAD = "spread"
 EVERYWHERE, DIVIDED = "everywhere", "divided"
-INSIST_SECONDS = 120.0
+_NAMES = 30
 _REPLICAS_MAX = 6
 _NAMESPACE: Manifest = {
     "apiVersion": "v1",
     "kind": "Namespace",
     "metadata": {"name": NAMESPACE},
 }
-_AGAIN_SECONDS = 0.1
 
 
 class Load:
-    """Up to *names* objects, changed as *chance* has it."""
+    """Up to thirty objects, changed as *chance* has it.
 
-    def __init__(self, hub: Hub, chance: random.Random, names: int = 30) -> None:
+    Without *divided* all of them go everywhere: where nothing runs no share can move, as its
+    substitute never becomes ready.
+    """
+
+    def __init__(self, hub: Hub, chance: random.Random, *, divided: bool) -> None:
         self.wanted: dict[str, Manifest] = {}
         """By name, as it was last asked for; what is not here must not be anywhere."""
 
@@ -46,7 +49,8 @@ class Load:
 
         self._hub = hub
         self._chance = chance
-        self._names = [f"app-{number}" for number in range(names)]
+        self._names = [f"app-{number}" for number in range(_NAMES)]
+        self._spreads = (EVERYWHERE, EVERYWHERE, DIVIDED if divided else EVERYWHERE)
 
     async def settle(self) -> None:
         """Make the namespace, the policies, and half of the objects."""
@@ -86,7 +90,7 @@ class Load:
     async def _create(self, name: str) -> None:
         # A name keeps its kind: a leftover of its last life would be met.
         make = (_config_map, _deployment, _deployment)[self._names.index(name) % 3]
-        spread = (EVERYWHERE, EVERYWHERE, DIVIDED)[self._names.index(name) % 3]
+        spread = self._spreads[self._names.index(name) % 3]
         await self._apply(make(name, spread, self._content(), self._replicas()))
 
     async def _edit(self, name: str) -> None:
@@ -110,15 +114,7 @@ class Load:
         self.made += 1
 
     async def _insist(self, call: Callable[[], Awaitable[object]]) -> None:
-        async with asyncio.timeout(INSIST_SECONDS):
-            while True:
-                try:
-                    await call()
-                except RetryableError:
-                    self.again += 1
-                    await asyncio.sleep(_AGAIN_SECONDS)
-                else:
-                    return
+        self.again += await insist(call)
 
     def _content(self) -> str:
         return f"registry.example/app:{self._chance.getrandbits(48):x}"
@@ -128,8 +124,8 @@ class Load:
 
 
 def content_of(manifest: Manifest) -> str:
-    """What an edit changes."""
-    if manifest["kind"] == "ConfigMap":
+    """What an edit changes. Items of a list do not say their kind."""
+    if "data" in manifest:
         return str(manifest["data"]["content"])
     return str(manifest["spec"]["template"]["spec"]["containers"][0]["image"])
 

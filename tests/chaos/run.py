@@ -44,16 +44,16 @@ async def run(scenario: Scenario, folder: Path, seed: int, changes: int) -> Resu
     chance = random.Random(seed)
     loop = asyncio.get_running_loop()
     async with open_ground(folder, scenario.shape) as ground:
-        load = Load(ground.federation.hub, random.Random(seed))
+        load = Load(ground.federation.hub, random.Random(seed), divided=ground.runs_pods)
         await load.settle()
-        ready = await until_whole(ground.federation, load, WHOLE_SECONDS_MAX)
+        ready = await until_whole(ground, load, WHOLE_SECONDS_MAX)
         assert ready.holds, f"not whole before anything was broken: {ready}"
         made, again, began = load.made, load.again, loop.time()
         trouble = Trouble(ground, load, chance, changes)
         await scenario.run(trouble)
         ground.heal()
         healed = loop.time()
-        judgement = await until_whole(ground.federation, load, WHOLE_SECONDS_MAX)
+        judgement = await until_whole(ground, load, WHOLE_SECONDS_MAX)
         whole = loop.time()
         return Result(
             scenario=scenario.name,
@@ -71,4 +71,4 @@ async def run(scenario: Scenario, folder: Path, seed: int, changes: int) -> Resu
 async def _empty(ground: Ground, load: Load) -> Judgement:
     """Delete all: whoever reads everything anew finds nothing of it."""
     await load.clear()
-    return await until_whole(ground.federation, load, WHOLE_SECONDS_MAX)
+    return await until_whole(ground, load, WHOLE_SECONDS_MAX)

@@ -247,6 +247,19 @@ SCENARIOS = (
         Shape(nats_nodes=3),
         changes=600,
     ),
+    Scenario(
+        "twice",
+        "Of two of every service, and three nodes of NATS, any is killed at random",
+        again_and_again(kill_one),
+        Shape(replicas=2, nats_nodes=3),
+        changes=600,
+    ),
+    Scenario(
+        "real",
+        "All of these at random, and the members are real API servers",
+        again_and_again(break_any),
+        Shape(members=0, real_members=2),
+    ),
     Scenario("backup", "A member comes back from an old backup", restore_old),
     Scenario("token", "A member turns Hanse away for half a minute", expire_credentials),
     Scenario(

@@ -4,7 +4,8 @@ import pytest
 
 from hanse.federation import SERVICES, Federation
 from tests.chaos import boutique
-from tests.chaos.wholeness import insist, ordered, remove, until_empty, until_whole
+from tests.chaos.insist import insist
+from tests.chaos.wholeness import ordered, remove, until_empty, until_whole
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -1,7 +1,6 @@
-"""What a careful client of a federation does under chaos, and when its members are whole."""
+"""When the members of a federation under chaos are whole, and removing from it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,20 +10,9 @@ from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
 from shared.errors import RetryableError
 from tests.chaos import boutique
+from tests.chaos.insist import insist
 
 DEADLINE = 100.0
-
-
-async def insist(call: Callable[[], Awaitable[object]]) -> None:
-    """Do as a careful client does: try again until there is an answer."""
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            try:
-                await call()
-            except RetryableError:
-                await asyncio.sleep(0.1)
-            else:
-                return
 
 
 async def until_whole(federation: Federation, manifests: list[Manifest]) -> None:
