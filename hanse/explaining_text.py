@@ -6,6 +6,7 @@ from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanatio
 
 _NAMES_MAX = 8
 _EARLIER_SHOWN = 5
+_NO_GROUP = "no group of clusters holds it: "
 
 
 def as_text(found: Explanation) -> str:
@@ -22,7 +23,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     for name, why_not in found.passed_over.items():
         yield f"  not group {name}: {why_not}"
     if not found.scheduled:
-        yield f"  {found.reason}: {found.message.partition('; it stays in ')[0]}"
+        yield f"  {found.reason}: {shortage(found.message)}"
     yield from _verdicts(found.clusters, found.replicas)
     if found.now:
         yield "today it would be:"
@@ -31,6 +32,11 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield "before:"
         for one in found.earlier[:_EARLIER_SHOWN]:
             yield f"  {_earlier(one)}"
+
+
+def shortage(message: str) -> str:
+    """Return what is missing, of a message that goes on with where it stays and each cluster."""
+    return message if message.startswith(_NO_GROUP) else message.partition("; ")[0]
 
 
 def _headline(found: Explanation) -> str:

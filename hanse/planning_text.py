@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from hanse.explaining_text import shortage
 from shared.events.placement import PlacedShare
 from shared.events.planning import Plan, PlannedChange
 
@@ -17,7 +18,7 @@ def _lines(found: Plan) -> Iterator[str]:
     for one in found.changes[:_SHOWN_MAX]:
         yield f"{_name(one)}: {_how(one)}"
         if not one.fits:
-            yield f"  {'has' if not one.fitted else 'would have'} no place: {_why(one)}"
+            yield f"  {'has' if not one.fitted else 'would have'} no place: {shortage(one.message)}"
         if one.interrupted:
             yield f"  {_stopping(one.interrupted)} before others run"
     if len(found.changes) > _SHOWN_MAX:
@@ -35,10 +36,6 @@ def _lines(found: Plan) -> Iterator[str]:
 
 def _name(one: PlannedChange) -> str:
     return f"{one.kind} {one.namespace}/{one.name}" if one.namespace else f"{one.kind} {one.name}"
-
-
-def _why(one: PlannedChange) -> str:
-    return one.message.partition("; it stays in ")[0]
 
 
 def _how(one: PlannedChange) -> str:

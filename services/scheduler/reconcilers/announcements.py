@@ -51,7 +51,7 @@ class Announcements:
         decided_at = annotations_of(stored.manifest).get(DECIDED_AT, "")
         if told is not None or self._is_recent(decided_at):
             now = self._clock.now()
-            at = decided_at or format_micro_time(now)
+            at = _latest(decided_at, condition.last_transition_time) or format_micro_time(now)
             fact = fact_of(binding, decision, condition, basis, at)
             envelope = fact_envelope(TYPE, service="scheduler", identity=identity, at=now)
             subject = fact_subject(binding.spec.resource.key)
@@ -68,3 +68,13 @@ class Announcements:
             return self._clock.now() - parse_time(decided_at) < _LATELY
         except ValueError:
             return False
+
+
+def _latest(decided_at: str, turned_at: str) -> str:
+    """When the spec was decided, or when the outcome turned since with the spec as it is."""
+    try:
+        if turned_at and (not decided_at or parse_time(turned_at) > parse_time(decided_at)):
+            return turned_at
+    except ValueError:
+        return decided_at
+    return decided_at

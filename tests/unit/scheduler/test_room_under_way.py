@@ -1,5 +1,7 @@
 """A burst of decisions before any member reports: each sees what the others took."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.scheduler.core.reserving import TERM
@@ -49,6 +51,20 @@ async def test_two_workloads_do_not_take_the_same_room(world):
     assert {place_of(world, ONE), place_of(world, TWO)} == {"eu", "us"}
     assert world.condition(THREE).reason == "Unschedulable"
     assert world.shares(THREE) == {}
+
+
+async def test_an_outcome_that_turns_is_told_with_its_own_time(world):
+    await world.put(ONE)
+    await world.settle()
+    where, other = place_of(world, ONE), {"eu": "us", "us": "eu"}[place_of(world, ONE)]
+    world.clock.moment += timedelta(minutes=10)
+    taint = {"key": "x", "effect": "NoExecute"}
+    full = a_cluster(other, nodes=[{"cpu": "0"}])
+    await world.put(full, a_cluster(where, nodes=[{"cpu": "0"}], taints=[taint]))
+    await world.settle()
+    first, last = world.outbox.facts
+    assert (last.scheduled, last.clusters) == (False, first.clusters)
+    assert last.occurred_at == "2026-03-01T12:10:00Z"
 
 
 async def test_a_new_process_knows_what_is_under_way(world):
