@@ -83,6 +83,13 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         "--clusters", type=_count, default=3, metavar="N", help="simulated members (default 3)"
     )
     parser.add_argument(
+        "--replicas",
+        type=_replicas,
+        default=1,
+        metavar="N",
+        help="how many of each service; the others stand by (default 1)",
+    )
+    parser.add_argument(
         "--data-dir",
         type=Path,
         default=Path(".hanse"),
@@ -245,6 +252,10 @@ def _object(text: str) -> str:
     if not kind or not slash or not name or "/" in name:
         raise argparse.ArgumentTypeError(f"{text!r} is no KIND/NAME, such as deployment/web")
     return text
+
+
+def _replicas(text: str) -> int:
+    return _number(text, 1, 9)
 
 
 def _count(text: str) -> int:

@@ -55,6 +55,7 @@ def up(options: argparse.Namespace) -> int:
     settings = FederationSettings(
         data_dir=options.data_dir,
         clusters=options.clusters,
+        replicas=options.replicas,
         port=options.port,
         kubeconfig=options.kubeconfig,
     )

@@ -194,7 +194,8 @@ class Federation:
                 "HANSE_TOKENS_FILE": str(self.layout.tokens),
             }
         if service == "health":
-            environment["HANSE_OBSERVER"] = "hub"
+            # Of one name each, over restarts: it is by it that a word is renewed.
+            environment["HANSE_OBSERVER"] = name.replace(service, "hub")
         environment |= self.settings.service_environment
         self._start_child(name, [sys.executable, "-m", f"services.{service}"], environment)
 

@@ -1,0 +1,148 @@
+"""Two of every service: the one at work is killed, or told to stop, and work goes on."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from hanse.federation import Federation, FederationSettings, start_federation
+from shared.apimachinery.manifest import Manifest
+from shared.bus.jetstream import connect, open_bus
+from shared.bus.port import CaughtUp
+from shared.bus.topology import EVENTS
+from shared.events.lease import LeaseAcquired, decode_lease_fact
+from tests.chaos import boutique
+from tests.chaos.insist import insist
+from tests.chaos.wholeness import DEADLINE, until_whole
+
+pytestmark = pytest.mark.timeout(600)
+
+DUTIES = {
+    "scheduler": "scheduler",
+    "dispatch": "propagator",
+    "health": "health",
+    "registry": "registry",
+}
+"""Duty -> the service that has it."""
+
+
+@pytest.fixture
+async def doubled(tmp_path: Path) -> AsyncIterator[Federation]:
+    """A federation of two of every service, all of them ready."""
+    settings = FederationSettings(
+        data_dir=tmp_path,
+        replicas=2,
+        # A pod's own start is not what is tried here.
+        simulator_environment={"HANSE_POD_READY": "0.05", "HANSE_NODE_CPU": "64"},
+    )
+    async with start_federation(settings) as federation:
+        for service in DUTIES.values():
+            await until_ready(federation, f"{service}-2")
+        yield federation
+
+
+async def readiness(federation: Federation, name: str) -> str:
+    """What a process says of itself; empty where it does not answer."""
+    url = f"http://127.0.0.1:{federation.probes_port(name)}/readyz?verbose"
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return await answer.text()
+    except aiohttp.ClientError:
+        return ""
+
+
+async def until_ready(federation: Federation, name: str) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not (await readiness(federation, name)).startswith("ok"):
+            await asyncio.sleep(0.1)
+
+
+async def at_work(federation: Federation, duty: str) -> str:
+    """The process that carries out *duty*."""
+    service = DUTIES[duty]
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            for name in (service, f"{service}-2"):
+                if f"lease {duty}: held" in await readiness(federation, name):
+                    return name
+            await asyncio.sleep(0.05)
+
+
+async def terms(federation: Federation) -> dict[str, int]:
+    """Duty -> the last term that was told of."""
+    found: dict[str, int] = {}
+    async with connect(federation.nats, "test") as connection:
+        bus = open_bus(connection, "test")
+        async with bus.follow(EVENTS, ["hanse.events.lease.acquired.>"]) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    break
+                fact = decode_lease_fact(message.body)
+                if isinstance(fact, LeaseAcquired):
+                    found[fact.lease] = fact.term
+    return found
+
+
+async def test_whoever_is_killed_at_work_is_followed_by_another(doubled: Federation) -> None:
+    federation, shop = doubled, boutique.manifests()
+    await federation.hub.apply(boutique.POLICY)
+    for manifest in shop:
+        await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+    await until_whole(federation, shop)
+    before = await terms(federation)
+
+    for revision, duty in enumerate(DUTIES, start=1):
+        victim = await at_work(federation, duty)
+        shop = boutique.rolled_out(shop, revision)
+        for number, manifest in enumerate(shop):
+            if number == len(shop) // 2:
+                # It stays away, so that only the other can go on.
+                federation.supervisor.child(victim).hold()
+            await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+        await until_whole(federation, shop)
+        assert await at_work(federation, duty) != victim
+        federation.supervisor.child(victim).release()
+        await until_ready(federation, victim)
+
+    after = await terms(federation)
+    assert all(after[duty] > before[duty] for duty in DUTIES)
+
+
+async def test_a_rolling_restart_under_load_loses_nothing(doubled: Federation) -> None:
+    federation, shop = doubled, boutique.manifests()
+    await federation.hub.apply(boutique.POLICY)
+    changes = asyncio.create_task(keep_changing(federation, shop))
+    for number, service in enumerate(DUTIES.values()):
+        for name in (service, f"{service}-2"):
+            child = federation.supervisor.child(name)
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGTERM)
+            await until_another(federation, name, child.pid)
+        assert not changes.done(), f"after {number} services"
+    changes.cancel()
+    await asyncio.wait([changes])
+    shop = boutique.rolled_out(shop, 1_000)
+    for manifest in shop:
+        await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+    await until_whole(federation, shop)
+
+
+async def keep_changing(federation: Federation, shop: list[Manifest]) -> None:
+    revision = 0
+    while True:
+        revision += 1
+        for manifest in boutique.rolled_out(shop, revision):
+            await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+
+
+async def until_another(federation: Federation, name: str, pid: int) -> None:
+    """Wait until *name* is ready again as another process than *pid*."""
+    child = federation.supervisor.child(name)
+    async with asyncio.timeout(DEADLINE):
+        while child.pid in (None, pid):
+            await asyncio.sleep(0.05)
+    await until_ready(federation, name)
