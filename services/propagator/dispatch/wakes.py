@@ -14,7 +14,7 @@ from shared.api.meta import GROUP
 from shared.api.rollout import ROLLOUTS
 from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
 from shared.errors import InvalidObject
-from shared.store.port import Change, Mirror, Stored
+from shared.store.port import Change, ChangeType, Mirror, Stored
 
 _VOLATILE = ("resourceVersion", "managedFields", "finalizers", "ownerReferences")
 
@@ -48,12 +48,21 @@ class Wakes:
         key = change.stored.key
         if not self._bindings.has(key) and not is_namespace(key):
             return ()
-        if change.only_status:
+        if change.only_status or self._is_undecided(change):
             return ()
         before = change.previous
         if before is not None and _essence(before.manifest) == _essence(change.stored.manifest):
             return ()
         return (key,)
+
+    def _is_undecided(self, change: Change) -> bool:
+        """Whether the scheduler has yet to look at new contents; its decision wakes us."""
+        key = change.stored.key
+        if change.type is not ChangeType.MODIFIED or is_namespace(key):
+            return False
+        bound = self._bindings.of(key)
+        generation = change.stored.head().generation or 0
+        return bound is not None and generation != bound[1].spec.resource.generation
 
     def _binding_keys(self, change: Change) -> Iterable[ObjectKey]:
         # Health writes the status far more often than the scheduler decides.

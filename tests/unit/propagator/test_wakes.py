@@ -1,0 +1,100 @@
+"""Which changes of a template make dispatch look at it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.propagator.dispatch.bindings import BindingIndex
+from services.propagator.dispatch.orders import ParsedObjects
+from services.propagator.dispatch.wakes import Wakes
+from services.propagator.dispatch.work_log import WorkLog
+from shared.api.meta import API_VERSION, GROUP
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.bus.memory import MemoryBus
+from shared.store.memory import MemoryStore
+
+KEY = ObjectKey("apps", "deployments", "shop", "web")
+BINDING = ObjectKey(GROUP, "resourcebindings", "shop", "web-deployment")
+
+
+def template(generation: int, **labels: str) -> Manifest:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "web",
+            "namespace": "shop",
+            "uid": "u",
+            "generation": generation,
+            "labels": labels,
+        },
+        "spec": {"replicas": generation},
+    }
+
+
+def binding(generation: int) -> Manifest:
+    resource = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "resource": "deployments",
+        "namespace": "shop",
+        "name": "web",
+        "uid": "u",
+        "generation": generation,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ResourceBinding",
+        "metadata": {"name": BINDING.name, "namespace": "shop"},
+        "spec": {
+            "resource": resource,
+            "policy": {"kind": "PropagationPolicy", "name": "p"},
+            "clusters": [{"name": "eu-1"}],
+        },
+    }
+
+
+class Watched:
+    """A store with a template and its binding, and what its changes wake."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.woken: list[ObjectKey] = []
+
+    async def write(self, key: ObjectKey, manifest: Manifest) -> None:
+        stored = await self.store.get(key)
+        if stored is None:
+            await self.store.create(key, manifest)
+        else:
+            await self.store.update(key, manifest, expected=stored.revision)
+
+    async def wakes(self, key: ObjectKey, manifest: Manifest) -> bool:
+        self.woken.clear()
+        await self.write(key, manifest)
+        return bool(self.woken)
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    found = Watched()
+    await found.write(KEY, template(1))
+    await found.write(BINDING, binding(1))
+    mirror = found.store.mirror
+    bindings = BindingIndex(found.store)
+    wakes = Wakes(mirror, bindings, WorkLog(MemoryBus()), ParsedObjects(mirror))
+    mirror.on_change(lambda change: found.woken.extend(wakes.keys(change)))
+    yield found
+    bindings.close()
+
+
+async def test_new_contents_wake_once_the_scheduler_has_seen_them(watched: Watched) -> None:
+    assert not await watched.wakes(KEY, template(2))
+    assert await watched.wakes(BINDING, binding(2))
+
+
+async def test_what_the_scheduler_need_not_see_wakes_at_once(watched: Watched) -> None:
+    assert await watched.wakes(KEY, template(1, tier="gold"))
+
+
+async def test_a_status_wakes_nobody(watched: Watched) -> None:
+    assert not await watched.wakes(KEY, template(1) | {"status": {"replicas": 1}})
