@@ -84,7 +84,7 @@ def share_one_gate(patch: pytest.MonkeyPatch) -> None:
 def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
     """Dispatch forgets them before the members obeyed."""
 
-    async def settle(self: publisher.WorkPublisher, key: Any, waiting: Any) -> bool:
+    async def settle(self: publisher.WorkPublisher, key: Any, waiting: Any, **_: Any) -> bool:
         for cluster in waiting:
             held = self._log.of(key).get(cluster)
             if held is not None and held.deleted:
