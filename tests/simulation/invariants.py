@@ -17,11 +17,12 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, decode, generation
 from shared.bus.memory import MemoryBus
 from shared.bus.memory_log import MemoryLog
 from shared.bus.port import Message
-from shared.bus.topology import STATUS, WORK
+from shared.bus.topology import HEALTH, STATUS, WORK
 from shared.clock import parse_time
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.store.port import Change, ChangeType, Scope, Stored
+from tests.simulation.evidence import Evidence, Tap
 from tests.simulation.history import History
 from tests.simulation.member import Member
 from tests.simulation.objects import Bucket
@@ -68,8 +69,11 @@ class Watcher:
         # What remained in a member when it left: nobody's to remove.
         self._left_behind: dict[str, set[ObjectKey]] = {}
         bucket.store.mirror.on_change(self._on_change)
-        self._work._followers[_Tap(self._on_order)] = None  # type: ignore[index]
-        self._status._followers[_Tap(self._on_report)] = None  # type: ignore[index]
+        evidence = Evidence(history)
+        bucket.store.mirror.on_change(evidence.on_change)
+        streams._log(HEALTH)._followers[Tap(evidence.on_word)] = None  # type: ignore[index]
+        self._work._followers[Tap(self._on_order)] = None  # type: ignore[index]
+        self._status._followers[Tap(self._on_report)] = None  # type: ignore[index]
 
     # In members, as it takes effect.
 
@@ -401,16 +405,6 @@ def _surge(stored: Stored | None) -> int:
 
 def is_leaving(manifest: Manifest) -> bool:
     return bool(manifest["metadata"].get("deletionTimestamp"))
-
-
-class _Tap:
-    """Hears every message of a log at the moment it is stored."""
-
-    def __init__(self, hear: Callable[[Message], None]) -> None:
-        self._hear = hear
-
-    def offer(self, message: Message) -> None:
-        self._hear(message)
 
 
 def _wanted(order: WorkOrder) -> Manifest:

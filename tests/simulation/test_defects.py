@@ -1,14 +1,18 @@
 """That the simulation can fail: each deliberate defect is found within a few seeds."""
 
+import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from services.health.reconcilers import verdicts
 from services.propagator.apply import gate, holding, objects, outcomes, removal, status_log
 from services.propagator.dispatch import publisher
 from services.scheduler.core.division import shares
-from tests.simulation import invariants
+from shared.events.cluster import Reach
+from tests.simulation import evidence, invariants
 from tests.simulation.simulation import Length, simulate
 
 SEEDS = range(1, 61)
@@ -103,6 +107,20 @@ def report_over_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(status_log.StatusLog, "write", write)
 
 
+def mistake_answers_for_silence(patch: pytest.MonkeyPatch) -> None:
+    """Health gives a member up that answers everybody."""
+    judge, said = verdicts.judge, itertools.count()
+
+    def judging(words: Any, panel: Any) -> Any:
+        found = judge(words, panel)
+        mistaken = words and words[0].cluster == "m1" and next(said) > 6
+        if mistaken and found.reach is Reach.REACHABLE:
+            return dataclasses.replace(found, reach=Reach.UNREACHABLE)
+        return found
+
+    patch.setattr(verdicts, "judge", judging)
+
+
 @pytest.mark.parametrize(
     ("defect", "invariant"),
     [
@@ -114,6 +132,7 @@ def report_over_others(patch: pytest.MonkeyPatch) -> None:
         (share_one_gate, invariants.ISOLATES),
         (forget_tombstones_early, invariants.LOSES_NOTHING),
         (report_over_others, invariants.TELLS_AGE),
+        (mistake_answers_for_silence, evidence.NEEDS_EVIDENCE),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
