@@ -52,6 +52,8 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
             return replace(moved, failures=failures, wake_after=soon)
     found = _schedule(workload, fleet, now)
     failures = still_known(workload, now)
+    if wake is None and failures == found.failures:
+        return found
     return replace(found, failures=failures, wake_after=_sooner(found.wake_after, wake))
 
 
