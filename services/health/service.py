@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from services.health.reconcilers.door import HealthDoor
 from services.health.reconcilers.judging import Judging
 from services.health.reconcilers.probing import Connect, Probing
+from services.health.reconcilers.standings import CLUSTERS
 from services.health.reconcilers.statuses import ReportFollower, ReportTable
 from services.health.reconcilers.verdicts import ObservationFollower, ObservationTable, brake_of
 from services.health.settings import Settings
@@ -25,7 +26,7 @@ from shared.memberapi.sealing import EnvelopeKey, load_key
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import UNWATCHED, ObjectStore
+from shared.store.port import EVERYTHING, UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
 # A probe must never wait behind the pages of a large list.
@@ -43,7 +44,8 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "health"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "health")
-        store = await stack.enter_async_context(open_store(connection, limits=UNWATCHED))
+        scopes = (CLUSTERS,) if settings.observes_only else (EVERYTHING,)
+        store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = assemble(
             settings,
@@ -68,6 +70,9 @@ def assemble(
     readiness: Readiness,
 ) -> Mapping[str, Runnable]:
     """Wire health over any ports; what is returned runs for as long as it lives."""
+    if settings.observes_only:
+        eyes = Probing(bus, store.mirror, key=key, connect=connect, clock=clock, settings=settings)
+        return {"probing": eyes.run}
     health = Health(store, bus, key=key, connect=connect, clock=clock, settings=settings)
     readiness.checks["reports"] = health.reports_known.is_set
     readiness.notes["lease health"] = lambda: health.lease.standing

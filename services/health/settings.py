@@ -36,6 +36,9 @@ class Settings:
     observer: str = field(default_factory=_place)
     """By whose eyes this process sees; observers of one name overwrite each other's words."""
 
+    observes_only: bool = False
+    """Look and nothing else: for an observer in a region far from NATS. Others have to judge."""
+
     region: str = ""
     """Where those eyes are; for people."""
 

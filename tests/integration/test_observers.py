@@ -1,7 +1,7 @@
 """Several observers over a real store and bus: cuts that only some of them see."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.health.service import Health
+from services.health.service import assemble
 from shared.apimachinery.manifest import Manifest
 from shared.bus.port import BoardEntry, Bus, CaughtUp, RequestError
 from shared.clock import SystemClock
 from shared.events import subjects
 from shared.events.fleet_health import FleetHealth, HealthRequest
 from shared.events.requests import API_HEALTH
+from shared.runtime.probes import Readiness
 from shared.store.port import ObjectStore
 from tests.integration.test_health_service import (
     JOINED,
@@ -54,27 +55,34 @@ def fleet() -> Members:
 
 
 @asynccontextmanager
-async def observing(store: ObjectStore, bus: Bus, *observers: str) -> AsyncIterator[Eyes]:
-    """Run health once for each of *observers*; each reaches the members by its own lines."""
+async def observing(
+    store: ObjectStore, bus: Bus, *observers: str, judges: Collection[str] = ()
+) -> AsyncIterator[Eyes]:
+    """Run health once for each of *observers*; each reaches the members by its own lines.
+
+    Those that are not among *judges* only look; without *judges* all may judge.
+    """
     for name in NAMES:
         await register(store, bus, name, **JOINED)
     eyes = {observer: fleet() for observer in observers}
     async with asyncio.TaskGroup() as tasks:
         running = []
         for observer, lines in eyes.items():
-            health = Health(
-                store,
-                bus,
-                key=KEY,
-                connect=lines.connect,
-                clock=SystemClock(),
-                settings=replace(
+            health = assemble(
+                replace(
                     QUICK,
                     observer=observer,
                     region=f"region-{observer}",
+                    observes_only=bool(judges) and observer not in judges,
                 ),
+                store,
+                bus,
+                clock=SystemClock(),
+                key=KEY,
+                connect=lines.connect,
+                readiness=Readiness(),
             )
-            running += [tasks.create_task(run()) for run in health.tasks.values()]
+            running += [tasks.create_task(run()) for run in health.values()]
         await until(lambda: all(ready(store, name)[0] == "True" for name in NAMES))
         agreed = lambda name: condition(cluster(store, name), "ObserversAgree")  # noqa: E731
         await until(lambda: all(agreed(name).get("status") == "True" for name in NAMES))
@@ -134,6 +142,19 @@ async def test_a_member_that_one_observer_still_reaches_is_suspect_and_keeps_wha
     assert {word["region"] for word in found[-1]["evidence"]} >= {"region-us"}
     (tainted,) = await facts(bus, "cluster.tainted.*")
     assert tainted["cluster"] == "eu-1"
+
+
+async def test_who_only_looks_has_a_say_and_writes_nothing(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    async with observing(store, bus, "hub", "ap", "us", judges=("hub",)) as eyes:
+        cut(eyes, "eu-1", "hub", "ap")
+        await until(lambda: ready(store, "eu-1") == ("Unknown", "Suspect"))
+        cut(eyes, "eu-1", "us")
+        await until(lambda: ready(store, "eu-1") == ("False", "Unreachable"))
+    (name,) = {fact["holder"] for fact in await facts(bus, "lease.acquired.>")}
+    assert name
 
 
 async def test_an_observer_that_is_cut_off_itself_does_not_count(
