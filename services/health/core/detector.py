@@ -1,7 +1,7 @@
 """How many answers in a row change what one observer believes of a member.
 
 One failed probe is no failed member, and one lucky answer does not bring one back: a belief changes
-only after its threshold of probes in a row. Between the two a reachable member is Suspect. Being
+only after its threshold of probes in a row. Until then one that was reachable is Suspect. Being
 turned away (401, 403) is an answer: never a reason to call a member unreachable.
 """
 
@@ -55,7 +55,8 @@ class Detector:
 
     @property
     def reach(self) -> Reach:
-        if self.belief is Reach.REACHABLE and self.failures:
+        # An answer that is not a good one is still a sign of life.
+        if self.belief is Reach.REACHABLE and self.silences:
             return Reach.SUSPECT
         return self.belief
 

@@ -40,7 +40,8 @@ def judge(observations: Sequence[Observation], panel: Panel | None = None) -> Ve
     counted = [each for each in words if each.observer not in panel.blind]
     gone = [each for each in counted if each.reach is Reach.UNREACHABLE]
     doubting = [each for each in counted if each.reach is Reach.SUSPECT]
-    answered = [each for each in counted if each.reach in _ANSWERS]
+    # Nobody hears an answer that there was not, however blind.
+    answered = [each for each in words if each.reach in _ANSWERS]
     if len(gone) >= panel.quorum:
         # Who has lost a single probe heard it a moment ago.
         heard = answered or any(each.failures < _MISSED_MIN for each in doubting)

@@ -30,6 +30,12 @@ def test_one_failed_probe_makes_a_suspect_and_no_more() -> None:
     assert after(REACHED, SILENT, SILENT, REACHED).reach is Reach.REACHABLE
 
 
+def test_an_answer_that_is_not_a_good_one_makes_no_suspect() -> None:
+    for outcome in (REFUSED, NOT_READY):
+        assert after(REACHED, outcome, outcome).reach is Reach.REACHABLE
+    assert after(REACHED, SILENT, REFUSED).reach is Reach.REACHABLE
+
+
 def test_enough_silence_in_a_row_is_believed() -> None:
     assert after(REACHED, SILENT, SILENT, SILENT).reach is Reach.UNREACHABLE
     assert after(REACHED, SILENT, SILENT, REACHED, SILENT).reach is Reach.SUSPECT

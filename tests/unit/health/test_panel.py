@@ -83,6 +83,9 @@ def test_an_observer_that_sees_most_of_the_fleet_gone_is_blind_where_others_see_
     # Nor can it make up the quorum with one that is right.
     us_lost = Observation(cluster="a", observer="us", reach=GONE, observed_time="", failures=3)
     assert judge([eu[0], us_lost], panel_of([*eu, us_lost, *us[1:]], brake)).reach is DOUBT
+    # What it hears all the same is as good as what others hear.
+    eu_hears = Observation(cluster="a", observer="eu", reach=WELL, observed_time="")
+    assert judge([eu_hears, us_lost], panel).reach is WELL
     # Where all see the same nobody is known to be blind: the brake has the word.
     assert panel_of(eu, brake).blind == frozenset()
 
