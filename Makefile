@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Processes of `make test`; files are handed out whole, for what their tests share.
-JOBS ?= 2
+# Processes of `make test`: three keep two cores busy, for tests wait a good part of their time. Files
+# are handed out whole, for what their tests share.
+JOBS ?= 3
 SEEDS ?= 1000
 DEEDS ?= 25
 

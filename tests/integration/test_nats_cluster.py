@@ -57,7 +57,8 @@ async def leader_of(connection: Connection, stream: str) -> str:
 @pytest.fixture
 async def connection(cluster: Cluster) -> AsyncIterator[Connection]:
     async with connect(settings_of(cluster), "test") as found:
-        await ensure_topology(found, STREAMS)
+        # The nodes may have to meet yet.
+        await insist(partial(ensure_topology, found, STREAMS))
         yield found
 
 
