@@ -22,6 +22,7 @@ URGENT = "Hanse-Urgent"
 """The header of orders that are not to wait behind others; its value says why."""
 
 ENDED = "Hanse-Ended"
+REMOVED = "removed"
 """The header of a tombstone of which nothing is left to do; its value says why. Who does not know
 it, as an older worker, looks once more whether the object is gone."""
 

@@ -178,6 +178,8 @@ async def restore_old(trouble: Trouble) -> None:
     name = trouble.chance.choice(sorted(trouble.ground.members))
     backup = await trouble.ground.back_up(name)
     await trouble.load.change(trouble.changes // 2, PAUSE_SECONDS)
+    # So that nobody works for it who remembers what was removed.
+    trouble.kill("propagator")
     await trouble.ground.restore(name, backup)
     trouble.broken["a member restored from an old backup"] += 1
     await trouble.load.change(trouble.changes - trouble.changes // 2, PAUSE_SECONDS)

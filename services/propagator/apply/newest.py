@@ -7,11 +7,11 @@ the last word on each object once, and nothing that has been said before it.
 import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
-from shared.bus.port import Bus
+from shared.bus.port import Bus, Message
 from shared.bus.topology import WORK
 from shared.clock import Clock
 from shared.events import subjects
-from shared.events.work import WorkOrder, decode_order, is_end
+from shared.events.work import ENDED, REMOVED, WorkOrder, decode_order, is_end
 
 LONG_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ class NewestOrders:
         if tracked.message is None or self._clock.monotonic() - tracked.received > LONG_SECONDS:
             message = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
             if message is None or is_end(message.headers):
-                message = self._objects.tombstone_of(tracked)
+                message = self._objects.tombstone_of(tracked) or _removal_of(tracked, message)
             if message is None:
                 # Dispatch asks for nothing here, so there is nothing to do.
                 self._objects.drop(tracked)
@@ -58,3 +58,14 @@ class NewestOrders:
         """
         last = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
         return last is None or last.sequence != tracked.sequence
+
+
+def _removal_of(tracked: TrackedObject, end: Message | None) -> Message | None:
+    """The *end* of an order, where it tells that a stray was removed after it was as it is.
+
+    What a member keeps since it has left is its own.
+    """
+    if end is None or end.headers.get(ENDED) != REMOVED or tracked.seen is None:
+        return None
+    older = 0 < tracked.seen.work_generation < end.sequence
+    return end if tracked.stray and older else None

@@ -128,6 +128,7 @@ class MemberWorker:
             live = read_live(encode(manifest))
             tracked = self._find(kind, live) or self._rise(kind, live, listed=True)
             if tracked is None:
+                self._ask_about(kind, live)
                 continue
             shown.add(tracked.key)
             seen = tracked.seen
@@ -294,6 +295,22 @@ class MemberWorker:
             log.warning("work.risen", cluster=self._cluster, key=str(key))
             self._hand_over(key)
         return tracked
+
+    def _ask_about(self, kind: ResourceType, live: LiveObject) -> None:
+        """Take up what a list shows with our mark and nobody ordered.
+
+        WORK remembers for a while what was removed: it is removed again where the member came back
+        from a backup, whoever worked for it then. Otherwise it stays.
+        """
+        observed = live.observe()
+        if not observed.ours or not observed.work_generation:
+            # Copies of our labels, as on endpoints, are the member's own.
+            return
+        key = _key_of(kind, live)
+        log.warning("work.stray", cluster=self._cluster, key=str(key))
+        tracked = self._objects.track(key)
+        tracked.stray, tracked.seen = True, observed
+        self._hand_over(key)
 
     def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:
         seen = tracked.seen

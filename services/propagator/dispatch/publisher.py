@@ -17,7 +17,7 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT, STATUS, WORK
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.work import ENDED, URGENT, decode_order, decode_report
+from shared.events.work import ENDED, REMOVED, URGENT, decode_order, decode_report
 from shared.telemetry.propagation import TRACEPARENT
 
 POLL_FIRST = timedelta(seconds=1)
@@ -66,7 +66,7 @@ class WorkPublisher:
         await _all(self._ask(key, one) for one in open_ones if ask)
         held = self._log.of(key)
         left = [one for one in waiting if one in held and held[one].deleted]
-        ends = [self._end(key, one, "removed") for one in left if held[one].confirmed]
+        ends = [self._end(key, one, REMOVED) for one in left if held[one].confirmed]
         await _all(ends)
         return len(ends) == len(left)
 

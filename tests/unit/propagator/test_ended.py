@@ -1,6 +1,7 @@
 """That a removal is over, as dispatch hears of it from members, and workers from dispatch."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import Objects
 from services.propagator.apply.standing import StandingOrders
 from services.propagator.apply.status_log import StatusLog
+from services.propagator.core.observed import Observed
 from services.propagator.core.works import held_by
 from services.propagator.dispatch.confirmations import Confirmations
 from services.propagator.dispatch.work_log import WorkLog
@@ -17,7 +19,7 @@ from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.clock import SystemClock
 from shared.events import subjects
-from shared.events.work import ENDED, TOMBSTONE, WorkOrder, encode_order
+from shared.events.work import ENDED, REMOVED, TOMBSTONE, WorkOrder, encode_order
 from shared.events.work_facts import WorkRemoved, fact_key
 
 KEY = ObjectKey("apps", "deployments", "shop", "web")
@@ -104,3 +106,21 @@ async def test_what_comes_back_after_the_end_is_removed_again(bus: MemoryBus) ->
     order = await NewestOrders("m1", bus, SystemClock(), objects).read(objects.track(KEY))
     assert order is not None
     assert order.is_tombstone
+
+
+@pytest.mark.parametrize(
+    ("why", "generation", "removed"),
+    [(REMOVED, 1, True), (REMOVED, 3, False), (REMOVED, 0, False), ("left", 1, False)],
+)
+async def test_a_stray_is_removed_where_its_removal_is_remembered(
+    bus: MemoryBus, why: str, generation: int, *, removed: bool
+) -> None:
+    objects = Objects()
+    stray = objects.track(KEY)
+    stray.stray = True
+    stray.seen = Observed("uid", "10", generation, labelled=True, fields_digest="")
+    for _ in range(2):
+        await bus.publish(replace(end(KEY), headers={ENDED: why}))
+    order = await NewestOrders("m1", bus, SystemClock(), objects).read(stray)
+    assert (order is not None and order.is_tombstone) == removed
+    assert len(objects) == (1 if removed else 0)

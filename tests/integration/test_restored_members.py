@@ -1,0 +1,61 @@
+"""A member that comes back from a backup with what was removed there since."""
+
+from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.bus.topology import WORK
+from shared.events import subjects
+from shared.events.work import is_end
+from tests.federation import (
+    Federation,
+    TestMember,
+    config_map,
+    config_map_key,
+    eventually,
+)
+
+KEPT, GONE, FOREIGN = (config_map_key(name) for name in ("kept", "gone", "foreign"))
+
+
+async def place(federation: Federation, key: ObjectKey) -> Manifest:
+    """Have the member hold it; returns it as it is there."""
+    await federation.write(key, config_map(key.name))
+    await federation.bind(key, {"eu-1": None})
+    member = federation.members["eu-1"]
+    return dict(await eventually(lambda: member.get("configmaps", key.name)))
+
+
+async def remove(federation: Federation, key: ObjectKey) -> None:
+    """Take it away again, and wait until that is over for everybody."""
+    await federation.delete(
+        ObjectKey("hanse.dev", "resourcebindings", "shop", f"{key.name}-configmap")
+    )
+    await federation.delete(key)
+
+    async def over() -> bool:
+        last = await federation.bus.last(WORK, subjects.work("eu-1", key))
+        return last is not None and is_end(last.headers)
+
+    await eventually(over)
+
+
+async def bring_back(member: TestMember, key: ObjectKey, backup: Manifest) -> None:
+    assert not member.get("configmaps", key.name)
+    await member.store.create(key, backup)
+
+
+async def test_what_was_removed_is_removed_again_though_another_worker_did_it_then() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    async with federation.serving(), federation.dispatching():
+        async with federation.applying():
+            await place(federation, KEPT)
+            backup = await place(federation, GONE)
+            await remove(federation, GONE)
+        await bring_back(member, GONE, backup)
+        # Of this one nobody here ever heard.
+        await bring_back(
+            member, FOREIGN, {**backup, "metadata": {**backup["metadata"], "name": "foreign"}}
+        )
+        async with federation.applying():
+            await eventually(lambda: not member.get("configmaps", "gone"))
+        assert member.get("configmaps", "kept")
+        assert member.get("configmaps", "foreign")
