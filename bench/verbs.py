@@ -23,6 +23,9 @@ VERBS = ("create", "update", "delete")
 # Requests to the hub under way at once.
 WRITERS = 32
 _AGAIN_SECONDS = 0.1
+_REST_SECONDS_MAX = 30
+# What all services together use in a second while nothing is asked of them, and a little more.
+_IDLE_SECONDS = 0.15
 _KEEPERS = ("nats", "propagator")
 
 Item = TypeVar("Item")
@@ -40,7 +43,10 @@ class Ground:
 
 @dataclass(slots=True)
 class Samples:
-    """Of one verb: objects per second of Hanse and of the floor; CPU seconds per Deployment."""
+    """Of one verb: objects per second of Hanse and of the floor; CPU seconds per Deployment.
+
+    Processor time counts until all has come to rest: reports, statuses, the ends of removals.
+    """
 
     ours: list[float] = field(default_factory=list)
     floors: list[float] = field(default_factory=list)
@@ -78,6 +84,7 @@ async def throughput(
             bodies = load.encoded_deployments(deployments, namespace=ours, edition=edition)
             spent = _cpu(ground.federation)
             found.ours.append(count / await _through_hanse(ground, verb, ours, bodies, edition))
+            await _come_to_rest(ground.federation)
             now = _cpu(ground.federation)
             found.cpu.append({name: (now[name] - spent[name]) / deployments for name in spent})
             if verb == "update":
@@ -162,6 +169,17 @@ async def _make_namespace(api: MemberApi, namespace: str) -> None:
 
 async def _each(ground: Ground, work: Callable[[MemberApi], Awaitable[None]]) -> None:
     await asyncio.gather(*(work(api) for api in ground.federation.members.values()))
+
+
+async def _come_to_rest(federation: Federation) -> None:
+    """Wait for what follows once members hold all: it is part of the price."""
+    before = sum(_cpu(federation).values())
+    for _ in range(_REST_SECONDS_MAX):
+        await asyncio.sleep(1)
+        now = sum(_cpu(federation).values())
+        if now - before < _IDLE_SECONDS:
+            return
+        before = now
 
 
 def _cpu(federation: Federation) -> dict[str, float]:
