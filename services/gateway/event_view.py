@@ -10,34 +10,31 @@ Revisions are this process's own, as those of works are: a client of another is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
-from services.gateway.attention import IDLE_SECONDS, Attention
+from services.gateway.attention import IDLE_SECONDS
 from services.gateway.core.event_objects import KEPT, Told, event_key, event_manifest
 from services.gateway.core.tellings import Fact, completed, read_fact, tellings_of
+from services.gateway.view import View
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.status_errors import method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import EVENTS
 from shared.clock import Clock, parse_time
-from shared.errors import AlreadyExists, RevisionAhead, RevisionExpired, StaleRevision
+from shared.errors import AlreadyExists, StaleRevision
 from shared.events import subjects
-from shared.store.mirror import ObjectMirror
 from shared.store.port import (
     Change,
     ChangeType,
     Listing,
-    Mirror,
     ObjectStore,
     Revision,
     Scope,
     Stored,
     StoreLimits,
-    Watch,
 )
 
 log = structlog.get_logger("hanse.gateway")
@@ -73,7 +70,7 @@ class _Shown(Stored):
         return self._manifest
 
 
-class EventView:
+class EventView(View):
     """Implements `ObjectStore` for Events; whoever reads it waits until it is complete."""
 
     def __init__(
@@ -85,16 +82,14 @@ class EventView:
         *,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        super().__init__(clock, "events", limits, idle_seconds)
         self._main = main
         self._bus = bus
         self._clock = clock
-        self._mirror = ObjectMirror(limits or StoreLimits())
-        self._mirror.start_at(int(clock.now().timestamp() * 1_000))
         # Of what clients wrote: its revision in OBJECTS.
         self._written: dict[ObjectKey, Revision] = {}
         # What facts amount to, the one told last at the end.
         self._told: OrderedDict[ObjectKey, Told] = OrderedDict()
-        self._attention = Attention(clock, "events", idle_seconds)
         self._following = False
         self._sequence = 0
         for stored in main.mirror.items(Scope.of(RESOURCE)):
@@ -204,10 +199,6 @@ class EventView:
 
     # The store.
 
-    @property
-    def mirror(self) -> Mirror:
-        return self._mirror
-
     async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
         found = await self._main.get(key)
         if found is not None:
@@ -220,19 +211,9 @@ class EventView:
         return self._mirror.get(key)
 
     async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
+        # What clients wrote is here once the mirror of OBJECTS has it.
         await self._main.list(scope)
-        await self._attention.look()
-        self._require(not_older_than)
-        return self._mirror.listing(scope)
-
-    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
-        await self._attention.look()
-        self._require(revision)
-        return self._mirror.listing_at(scope, revision)
-
-    def _require(self, revision: Revision | None) -> None:
-        if revision is not None and revision > self._mirror.revision:
-            raise RevisionAhead(revision, self._mirror.revision)
+        return await super().list(scope, not_older_than=not_older_than)
 
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         if key in self._told:
@@ -260,15 +241,3 @@ class EventView:
         await self._main.get(stored.key, not_older_than=stored.revision)
         shown = self._mirror.get(stored.key)
         return shown if shown is not None else stored
-
-    @asynccontextmanager
-    async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
-        await self._attention.look()
-        if since > self._mirror.revision:
-            raise RevisionExpired(f"revision {since} is of another process; list again")
-        watch = self._mirror.open_watch(scope, since)
-        try:
-            with self._attention.reading():
-                yield watch
-        finally:
-            self._mirror.close_watch(watch)

@@ -8,25 +8,22 @@ process is told to list again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
-from services.gateway.attention import IDLE_SECONDS, Attention
+from services.gateway.attention import IDLE_SECONDS
 from services.gateway.core.works import with_manifest, work_key, work_manifest
+from services.gateway.view import View
 from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
-from shared.errors import RevisionAhead, RevisionExpired
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
-from shared.store.mirror import ObjectMirror
-from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
+from shared.store.port import Revision, Stored, StoreLimits
 
 log = structlog.get_logger("hanse.gateway")
 
@@ -77,7 +74,7 @@ class _ShownWork(Stored):
         return Head(generation=self._held.sequence)
 
 
-class WorkView:
+class WorkView(View):
     """Implements `ObjectStore`; whoever reads it waits until it is complete."""
 
     def __init__(
@@ -88,14 +85,12 @@ class WorkView:
         *,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        super().__init__(clock, "works", limits, idle_seconds)
         self._bus = bus
-        self._mirror = ObjectMirror(limits or StoreLimits())
-        self._mirror.start_at(int(clock.now().timestamp() * 1_000))
         self._held: dict[_Place, _Held] = {}
         self._reports: dict[_Place, WorkReport] = {}
         self._places: dict[ObjectKey, _Place] = {}
         self._following: set[str] = set()
-        self._attention = Attention(clock, "works", idle_seconds)
 
     @property
     def following(self) -> bool:
@@ -198,10 +193,6 @@ class WorkView:
 
     # The store.
 
-    @property
-    def mirror(self) -> Mirror:
-        return self._mirror
-
     async def get(self, key: ObjectKey, *, not_older_than: Revision | None = None) -> Stored | None:
         """Return the work with its manifest."""
         await self._attention.look()
@@ -214,20 +205,6 @@ class WorkView:
             return stored
         return Stored(key, stored.revision, with_manifest(stored.manifest, _order(message)))
 
-    async def list(self, scope: Scope, *, not_older_than: Revision | None = None) -> Listing:
-        await self._attention.look()
-        self._require(not_older_than)
-        return self._mirror.listing(scope)
-
-    async def list_at(self, scope: Scope, revision: Revision) -> Listing:
-        await self._attention.look()
-        self._require(revision)
-        return self._mirror.listing_at(scope, revision)
-
-    def _require(self, revision: Revision | None) -> None:
-        if revision is not None and revision > self._mirror.revision:
-            raise RevisionAhead(revision, self._mirror.revision)
-
     async def create(self, key: ObjectKey, manifest: Manifest) -> Stored:
         raise _refusal(key, manifest)
 
@@ -236,18 +213,6 @@ class WorkView:
 
     async def delete(self, key: ObjectKey, last: Manifest, *, expected: Revision) -> Stored:
         raise _refusal(key, last, expected)
-
-    @asynccontextmanager
-    async def watch(self, scope: Scope, *, since: Revision) -> AsyncIterator[Watch]:
-        await self._attention.look()
-        if since > self._mirror.revision:
-            raise RevisionExpired(f"revision {since} is of another process; list again")
-        watch = self._mirror.open_watch(scope, since)
-        try:
-            with self._attention.reading():
-                yield watch
-        finally:
-            self._mirror.close_watch(watch)
 
 
 def _order(message: Message) -> WorkOrder:
