@@ -17,7 +17,7 @@ from shared.bus.topology import EVENTS
 from shared.events.lease import LeaseAcquired, decode_lease_fact
 from tests.chaos import boutique
 from tests.chaos.insist import insist
-from tests.chaos.wholeness import DEADLINE, until_whole
+from tests.chaos.wholeness import DEADLINE, remove, until_whole
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -61,12 +61,12 @@ async def until_ready(federation: Federation, name: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def at_work(federation: Federation, duty: str) -> str:
-    """The process that carries out *duty*."""
+async def at_work(federation: Federation, duty: str, *, but: str = "") -> str:
+    """The process that carries out *duty*; wait until it is another one than *but*."""
     service = DUTIES[duty]
     async with asyncio.timeout(DEADLINE):
         while True:
-            for name in (service, f"{service}-2"):
+            for name in {service, f"{service}-2"} - {but}:
                 if f"lease {duty}: held" in await readiness(federation, name):
                     return name
             await asyncio.sleep(0.05)
@@ -110,6 +110,37 @@ async def test_whoever_is_killed_at_work_is_followed_by_another(doubled: Federat
 
     after = await terms(federation)
     assert all(after[duty] > before[duty] for duty in DUTIES)
+
+
+async def test_whoever_is_stopped_and_goes_on_later_undoes_nothing(doubled: Federation) -> None:
+    federation, shop = doubled, boutique.manifests()
+    await federation.hub.apply(boutique.POLICY)
+    for manifest in shop:
+        await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+    await until_whole(federation, shop)
+
+    for revision, duty in enumerate(("scheduler", "dispatch", "health"), start=1):
+        victim = await at_work(federation, duty)
+        pid = federation.supervisor.child(victim).pid
+        assert pid is not None
+        # In the middle of its work: it has much in hand, and will not know that it is late.
+        shop = boutique.rolled_out(shop, revision)
+        for manifest in shop[: len(shop) // 2]:
+            await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            gone, *shop = boutique.rolled_out(shop, 100 + revision)
+            await remove(federation, gone)
+            for manifest in shop:
+                await insist(lambda manifest=manifest: federation.hub.apply(manifest))
+            await until_whole(federation, shop)
+            await at_work(federation, duty, but=victim)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until_ready(federation, victim)
+        # Whatever it does at once, it has done by now.
+        await asyncio.sleep(3.0)
+        await until_whole(federation, shop)
 
 
 async def test_a_rolling_restart_under_load_loses_nothing(doubled: Federation) -> None:

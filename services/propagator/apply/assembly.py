@@ -10,6 +10,7 @@ from services.propagator.apply.holding import Holder
 from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import Objects
 from services.propagator.apply.outcomes import Outcomes, Settled
+from services.propagator.apply.presence import Presence
 from services.propagator.apply.reconciler import ObjectReconciler
 from services.propagator.apply.removal import Remover, Watching
 from services.propagator.apply.reporter import Reporter
@@ -35,11 +36,12 @@ def build_reconciler(
     foreign_view: float,
     retries: RetrySettings,
     gate: MemberGate,
+    presence: Presence,
     settled: Settled,
 ) -> ObjectReconciler:
     """*foreign_view* in seconds: how long one look at the member's own objects serves."""
     outcomes = Outcomes(cluster, objects, reports, settled, retries)
-    newest = NewestOrders(cluster, bus, clock, objects)
+    newest = NewestOrders(cluster, bus, clock, objects, presence)
     drift = DriftReports(cluster, reporter, clock)
     foreign = ForeignObjects(api, clock, foreign_view)
     holder = Holder(

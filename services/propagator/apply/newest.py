@@ -7,6 +7,7 @@ the last word on each object once, and nothing that has been said before it.
 import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.presence import Presence
 from shared.bus.port import Bus, Message
 from shared.bus.topology import WORK
 from shared.clock import Clock
@@ -19,15 +20,23 @@ LONG_SECONDS = 60.0
 class NewestOrders:
     """Of one member."""
 
-    def __init__(self, cluster: str, bus: Bus, clock: Clock, objects: Objects) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        bus: Bus,
+        clock: Clock,
+        objects: Objects,
+        presence: Presence | None = None,
+    ) -> None:
         self._cluster = cluster
         self._bus = bus
         self._clock = clock
         self._objects = objects
+        self._presence = presence or Presence(bus, clock)
 
     async def read(self, tracked: TrackedObject) -> WorkOrder | None:
         """The newest order for the object; None where there is none any more."""
-        if tracked.message is None or self._clock.monotonic() - tracked.received > LONG_SECONDS:
+        if tracked.message is None or self._may_be_late(tracked):
             message = await self._bus.last(WORK, subjects.work(self._cluster, tracked.key))
             if message is None or is_end(message.headers):
                 message = self._objects.tombstone_of(tracked) or _removal_of(tracked, message)
@@ -50,6 +59,10 @@ class NewestOrders:
             return None
         tracked.read(order)
         return order
+
+    def _may_be_late(self, tracked: TrackedObject) -> bool:
+        waited = self._clock.monotonic() - tracked.received
+        return waited > LONG_SECONDS or not self._presence.is_certain_of(tracked.received)
 
     async def is_outdated(self, tracked: TrackedObject) -> bool:
         """Whether our order is no longer the last word in WORK, as the live object suggests.

@@ -17,6 +17,7 @@ from services.propagator.apply.assembly import build_reconciler
 from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.presence import Presence
 from services.propagator.apply.reconciler import is_foundation
 from services.propagator.apply.reporter import Reporter
 from services.propagator.apply.reports import Reports
@@ -95,6 +96,7 @@ class MemberWorker:
         self._parked: list[ObjectKey] = []
         # Refused or waiting: perhaps for a foundation.
         self._hindered: set[ObjectKey] = set()
+        self._presence = Presence(bus, clock)
         self._controller: Controller[ObjectKey] | None = None
 
     @property
@@ -118,6 +120,7 @@ class MemberWorker:
             self._take_on(self._objects, watches, autoscalers)
             group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
             group.create_task(self._reporter.run(), name=f"report-{self._cluster}")
+            group.create_task(self._presence.run(), name=f"presence-{self._cluster}")
             resync = self._resync(watches, autoscalers)
             group.create_task(resync, name=f"resync-{self._cluster}")
             await self._consume()
@@ -182,6 +185,7 @@ class MemberWorker:
             foreign_view=self._settings.foreign_view.total_seconds(),
             retries=self._settings.retries,
             gate=gate,
+            presence=self._presence,
             settled=self._on_settled,
         )
         settings = LoopSettings(
