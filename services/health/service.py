@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+from services.health.core.fences import Leases
 from services.health.reconcilers.door import HealthDoor
+from services.health.reconcilers.fences import FenceReconciler, HeartbeatFollower
 from services.health.reconcilers.judging import Judging
 from services.health.reconcilers.probing import Connect, Probing
 from services.health.reconcilers.standings import CLUSTERS
@@ -16,6 +18,7 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
+from shared.controller.loop import Controller
 from shared.interpretation import LiveInterpreters
 from shared.lease.duty import held
 from shared.lease.lease import Lease
@@ -116,6 +119,21 @@ class Health:
         self._door = HealthDoor(bus, store.mirror, self._table, clock)
         self._reports = ReportTable()
         self._following = ReportFollower(bus, self._reports, self._on_report)
+        # What members say of themselves stands beside that.
+        leases = Leases()
+        self._fences: Controller[str] = Controller(
+            "fence",
+            FenceReconciler(
+                store,
+                bus,
+                leases,
+                self._table,
+                clock=clock,
+                judge=self._on_word,
+                on_duty=lambda: self.lease.held,
+            ),
+        )
+        self._heartbeats = HeartbeatFollower(bus, leases, clock, self._fences.wake)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
@@ -123,6 +141,8 @@ class Health:
             "probing": self._probing.run,
             "observations": lambda: self._words.run(self.observations_known.set),
             "reports": lambda: self._following.run(self.reports_known.set),
+            "heartbeats": self._heartbeats.run,
+            "fences": self._keep_fences,
             "door": self._answer,
             # 3. Conclude from it: one process for all.
             "lease": held(self.lease, self._store, self._clock, self._begin),
@@ -149,6 +169,10 @@ class Health:
     def _on_report(self, template: ObjectKey) -> None:
         if self._judging is not None and self.lease.held:
             self._judging.index.news(template)
+
+    async def _keep_fences(self) -> None:
+        self._fences.watch(self._store.mirror, CLUSTERS, lambda change: [change.stored.key.name])
+        await self._fences.run()
 
     async def _answer(self) -> None:
         await self.observations_known.wait()

@@ -3,5 +3,5 @@
 owns: WORK, `OverridesApplied`, revisions, status of rollouts (dispatch); members and STATUS (apply)
 reads: bindings, rollouts, templates, override policies, `Cluster`; sealed credentials
 consumes: the watch of the store; WORK; STATUS and facts of removals; the request `hanse.api.render`
-publishes: facts: work applied, work removed, drift and its end, override failed, how rollouts go
+publishes: HEARTBEATS; facts: work applied, removed, drift and its end, override failed, rollouts
 """

@@ -1,9 +1,13 @@
 """The composition root of the propagator: dispatch, apply, or both."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
+from services.propagator.apply.fence import Fence
 from services.propagator.apply.members import CLUSTERS, MemberWorkers, OpenMember
 from services.propagator.dispatch.dispatcher import Dispatcher
 from services.propagator.dispatch.view import DispatchView
@@ -13,10 +17,15 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import LoopSettings
+from shared.errors import RetryableError, UnusableCredentials
 from shared.interpretation import INTERPRETERS
 from shared.lease.duty import held
 from shared.lease.lease import Lease
-from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.credentials import (
+    MemberCredentials,
+    read_kubeconfig,
+    read_service_account,
+)
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import EnvelopeKey, load_key
@@ -26,6 +35,11 @@ from shared.store.jetstream import open_store
 from shared.store.port import EVERYTHING, UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
+log = structlog.get_logger("hanse.propagator")
+
+_NATS_AGAIN_SECONDS = 1.0
+_CREDENTIALS_SECONDS = 60.0
+
 
 async def serve(settings: Settings) -> None:
     """Dispatch decisions and apply work until told to stop."""
@@ -33,11 +47,29 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("propagator", settings.telemetry))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        if not settings.beside:
+            members = _members(settings) if settings.applies else None
+            await _work(settings, readiness, members)
+            return
+        beside = await stack.enter_async_context(_standing_beside(settings))
+        while True:
+            # Whoever stands guard in the member outlasts every silence of NATS.
+            try:
+                await _work(settings, readiness, beside)
+            except RetryableError as err:
+                log.warning("nats.awaited", error=str(err))
+                await asyncio.sleep(_NATS_AGAIN_SECONDS)
+            else:
+                return
+
+
+async def _work(settings: Settings, readiness: Readiness, members: "Members | None") -> None:
+    async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect(settings.nats, "propagator"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "propagator")
         # A worker's process in a region mirrors what it goes by, and nothing else that users wrote.
-        scopes = (CLUSTERS, INTERPRETERS) if settings.role == "apply" else (EVERYTHING,)
+        scopes = (EVERYTHING,) if settings.dispatches else (CLUSTERS, INTERPRETERS)
         store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = assemble(
@@ -45,7 +77,7 @@ async def serve(settings: Settings) -> None:
             store,
             bus,
             clock=SystemClock(),
-            members=_members(settings) if settings.role != "dispatch" else None,
+            members=members,
             readiness=readiness,
         )
         await run_until_stopped(tasks, readiness)
@@ -53,10 +85,14 @@ async def serve(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """How apply reaches the members: what opens their credentials, and what calls them."""
+    """How apply reaches the members: what opens their credentials, and what calls them.
 
-    key: EnvelopeKey
+    `fence`: that of the one member beside which it runs; then there are no credentials to open.
+    """
+
+    key: EnvelopeKey | None
     open_member: OpenMember
+    fence: Fence | None = None
 
 
 def assemble(
@@ -70,7 +106,7 @@ def assemble(
 ) -> Mapping[str, Runnable]:
     """Wire dispatch and apply over any ports; without *members* there is no apply."""
     tasks: dict[str, Runnable] = {}
-    if settings.role != "apply":
+    if settings.dispatches:
         tasks |= _dispatch(settings, store, bus, clock, readiness)
     if members is not None:
         tasks |= _apply(settings, store, bus, clock, members)
@@ -104,9 +140,7 @@ def _dispatch(
 
 def _members(settings: Settings) -> Members:
     key = load_key(settings.envelope_key_file, settings.envelope_key)
-    limits = MemberLimits(
-        connections=settings.worker.concurrency, deadline=settings.member_deadline
-    )
+    limits = _limits(settings)
 
     def open_limited(
         credentials: MemberCredentials, name: str
@@ -114,6 +148,41 @@ def _members(settings: Settings) -> Members:
         return open_member(credentials, name=name, limits=limits)
 
     return Members(key, open_limited)
+
+
+def _limits(settings: Settings) -> MemberLimits:
+    return MemberLimits(connections=settings.worker.concurrency, deadline=settings.member_deadline)
+
+
+@asynccontextmanager
+async def _standing_beside(settings: Settings) -> AsyncIterator[Members]:
+    """Stand guard in the member beside which this process runs, with NATS or without."""
+    name = settings.beside
+
+    def credentials() -> MemberCredentials:
+        path = settings.member_kubeconfig
+        return read_kubeconfig(path) if path is not None else read_service_account()
+
+    def open_own(_sealed: MemberCredentials, name: str) -> AbstractAsyncContextManager[MemberApi]:
+        return open_member(credentials(), name=name, limits=_limits(settings))
+
+    # A way of its own: it must not wait behind the work.
+    async with open_member(credentials(), name=name) as api, asyncio.TaskGroup() as group:
+        fence = Fence(name, api, SystemClock(), settings.fence)
+        guard = group.create_task(fence.guard(), name="guard")
+        watch = group.create_task(_until_renewed(credentials), name="own-credentials")
+        yield Members(None, open_own, fence)
+        guard.cancel()
+        watch.cancel()
+
+
+async def _until_renewed(read: Callable[[], MemberCredentials]) -> None:
+    """End the process when its credentials are other ones: tokens of pods last for an hour."""
+    before = read()
+    while True:
+        await asyncio.sleep(_CREDENTIALS_SECONDS)
+        if read() != before:
+            raise UnusableCredentials("the member's own credentials were renewed: begin anew")
 
 
 def _apply(
@@ -127,5 +196,6 @@ def _apply(
         open_member=members.open_member,
         settings=settings.worker,
         clusters=settings.clusters,
+        beside=members.fence,
     )
     return {"workers": workers.run}

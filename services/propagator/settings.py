@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.propagator.apply.worker import WorkerSettings
+from services.propagator.core.fence import FenceSettings
 from shared.bus.settings import NatsSettings
 from shared.lease.settings import LeaseSettings
 from shared.runtime.probes import ProbeSettings
@@ -21,6 +22,15 @@ class Settings:
 
     clusters: str = ".*"
     """Members whose workers run here, as a regular expression of the whole name."""
+
+    beside: str = ""
+    """The one member that this process runs beside and serves (mode Pull), by the credentials it
+    finds there and not by the sealed ones."""
+
+    member_kubeconfig: Path | None = None
+    """How to call that member; without it as a pod of the member does."""
+
+    fence: FenceSettings = field(default_factory=FenceSettings)
 
     envelope_key: str = field(default="", repr=False)
     """The key that opens member credentials, in base64; wins over the file."""
@@ -43,3 +53,11 @@ class Settings:
     nats: NatsSettings = field(default_factory=NatsSettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+
+    @property
+    def dispatches(self) -> bool:
+        return self.role != "apply" and not self.beside
+
+    @property
+    def applies(self) -> bool:
+        return self.role != "dispatch" or bool(self.beside)

@@ -77,6 +77,8 @@ class TargetCluster(Struct, frozen=True, kw_only=True):
     `since`, while something moves: when this share last grew. An older report says nothing of it.
     `required`: it is there for the sake of those in `requiredBy` alone. `preserved` are labels
     with the state that it had in the cluster it came from.
+    `fence`, where fencing is required: the term of the member's lease under which it runs, 0 where
+    the member holds none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class TargetCluster(Struct, frozen=True, kw_only=True):
     since: str = ""
     required: bool = False
     preserved: dict[str, str] = {}
+    fence: int = 0
 
     @property
     def share(self) -> Share:
@@ -97,6 +100,8 @@ class Eviction(Struct, frozen=True, kw_only=True):
     """A share that is leaving *cluster*: it stays there until its substitute is healthy.
 
     `preserved` is what its substitute is told of its state.
+    Where fencing is required it stays at rest, without a replica; `fence` is that of the target
+    that it was.
     """
 
     cluster: str
@@ -107,6 +112,7 @@ class Eviction(Struct, frozen=True, kw_only=True):
     message: str = ""
     since: str
     preserved: dict[str, str] = {}
+    fence: int = 0
 
     @property
     def share(self) -> Share:
@@ -172,8 +178,9 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     """What one member holds of it, and as of when.
 
     `replicasOwner` is Member where somebody there decides how many run.
-    `generation` is that of the order it speaks of: its sequence in WORK. `unhealthySince` is kept
-    where the policy has application failover.
+    `generation` is that of the order it speaks of: its sequence in WORK; `since` that of the
+    eviction, where it is known to have stopped for that. `unhealthySince` is kept where the policy
+    has application failover.
     """
 
     cluster: str
@@ -186,6 +193,7 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     observed_time: str = ""
     replicas_owner: Literal["Hanse", "Member"] = "Hanse"
     drift: DriftReport | None = None
+    since: str = ""
     status: dict[str, Any] = {}
 
 

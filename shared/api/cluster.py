@@ -2,8 +2,8 @@
 
 `spec` is what an administrator declares. `status` has two writers with a field each to itself:
 registry (id, kubernetesVersion, apiEnablements, condition Joined) and health (conditions Ready and
-others, taints, capacity, observedTime). A taint that Hanse sets is in `status.taints`, never in
-`spec.taints`, so a verdict cannot overwrite an administrator's word (ADR 0003).
+others, taints, capacity, fence, observedTime). A taint that Hanse sets is in `status.taints`,
+never in `spec.taints`, so a verdict cannot overwrite an administrator's word (ADR 0003).
 """
 
 from typing import Annotated, Literal
@@ -52,7 +52,13 @@ class MaintenanceWindow(Struct, frozen=True, kw_only=True):
 class ClusterSpec(Struct, frozen=True, kw_only=True):
     """What an administrator declares."""
 
-    mode: Literal["Push", "Pull"] = "Push"
+    mode: Annotated[
+        Literal["Push", "Pull"],
+        Meta(
+            description="Push (default): a propagator of the hub works for the member. Pull: one"
+            " that runs beside the member does, and no other."
+        ),
+    ] = "Push"
     api_endpoint: str = ""
     provider: str = ""
     region: str = ""
@@ -121,6 +127,17 @@ class Capacity(Struct, frozen=True, kw_only=True):
     observed_time: str | None = None
 
 
+class Fence(Struct, frozen=True, kw_only=True):
+    """The lease of the propagator beside the member, by which it can stop what must not run twice.
+
+    `held`: its last word is not too old. `term` rises when the hub revokes it; what ran under an
+    older one runs no more.
+    """
+
+    term: int
+    held: bool = False
+
+
 class ClusterStatus(Struct, frozen=True, kw_only=True):
     id: str = ""
     kubernetes_version: str = ""
@@ -132,6 +149,7 @@ class ClusterStatus(Struct, frozen=True, kw_only=True):
     latency_milliseconds: int | None = None
     outages: tuple[str, ...] = ()
     """When it was given up, the last times within an hour (RFC 3339)."""
+    fence: Fence | None = None
 
 
 class Cluster(Kind, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from shared.api.meta import Struct
 
+Fencing = Literal["None", "Required"]
 PurgeMode = Literal["Directly", "Gracefully", "Never"]
 
 
@@ -80,3 +81,12 @@ class Failover(Struct, frozen=True, kw_only=True):
         ApplicationFailover | None,
         Meta(description="Left out, an object stays where it is however it does there."),
     ] = None
+    fencing: Annotated[
+        Fencing,
+        Meta(
+            description="Required: what runs in one cluster begins in another only once it is known"
+            " to have stopped in the first. A cluster that is silent is known to have stopped if a"
+            " propagator beside it held a lease (mode Pull), and never otherwise. None (default):"
+            " for a while it may run in both."
+        ),
+    ] = "None"

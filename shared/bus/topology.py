@@ -77,6 +77,7 @@ LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
 # What is over is told by a last message, which expires.
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True, message_ttl=True)
 STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True, message_ttl=True)
+HEARTBEATS = Stream(name="HEARTBEATS", subjects=(f"{subjects.HEARTBEATS}.>",), rolled_up=True)
 EVENTS = Stream(
     name="EVENTS",
     subjects=(f"{subjects.EVENTS}.>",),
@@ -97,7 +98,7 @@ DEAD = Stream(
     bytes_max=256 * MEBIBYTE,
 )
 
-STREAMS = (OBJECTS, SECRETS, HEALTH, LEASES, WORK, STATUS, EVENTS, COMMANDS, DEAD)
+STREAMS = (OBJECTS, SECRETS, HEALTH, LEASES, WORK, STATUS, HEARTBEATS, EVENTS, COMMANDS, DEAD)
 
 _ROLLED_UP = tuple(
     subject.removesuffix(">")

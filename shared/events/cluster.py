@@ -34,7 +34,8 @@ class Observation(
 
     `refusal` says what the member, though reachable, did not let us read. `region` is the
     observer's. `throttled`: the member asked for fewer requests, which is an answer.
-    `credentials_expire` is empty where they do not say when they end.
+    `credentials_expire` is empty where they do not say when they end. `own`: it is the word of the
+    propagator beside the member.
     """
 
     cluster: str
@@ -49,6 +50,7 @@ class Observation(
     region: str = ""
     throttled: bool = False
     credentials_expire: str = ""
+    own: bool = False
 
 
 class ObserverWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +130,16 @@ class ClusterFailoverHeld(
 
 class ClusterTainted(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.tainted.v1"):
     """It is unreachable and tainted NoExecute: what does not tolerate that leaves."""
+
+
+class ClusterFenced(ClusterFact, frozen=True, kw_only=True, tag="cluster.fenced.v1"):
+    """The lease of the propagator beside it was revoked: what is fenced has stopped there.
+
+    `term` is that which is over; `silent_seconds` how long its last renewal was waited for.
+    """
+
+    term: int
+    silent_seconds: float
 
 
 class ClusterRecovered(ClusterVerdict, frozen=True, kw_only=True, tag="cluster.recovered.v1"):

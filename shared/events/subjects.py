@@ -16,6 +16,7 @@ STATUS = "hanse.status"
 EVENTS = "hanse.events"
 COMMANDS = "hanse.commands"
 DEAD = "hanse.dead"
+HEARTBEATS = "hanse.heartbeats"
 
 _UNSAFE = re.compile(r"[^-a-zA-Z0-9]")
 _ESCAPED = re.compile(r"((?:=[0-9A-F]{2})+)")
@@ -66,6 +67,16 @@ def parse_member_subject(subject: str) -> tuple[str, ObjectKey]:
     """Read cluster and object out of a `hanse.work` or `hanse.status` subject."""
     _, _, cluster, key = subject.split(".", 3)
     return decode_token(cluster), decode_key(key)
+
+
+def heartbeat(cluster: str) -> str:
+    """Subject of the lease that the propagator beside *cluster* renews."""
+    return f"{HEARTBEATS}.{encode_token(cluster)}"
+
+
+def parse_heartbeat(subject: str) -> str:
+    """Read the cluster out of a `hanse.heartbeats` subject."""
+    return decode_token(subject.removeprefix(f"{HEARTBEATS}."))
 
 
 def fact(noun: str, past_tense: str, key: str) -> str:

@@ -29,6 +29,9 @@ it, as an older worker, looks once more whether the object is gone."""
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
 
+FENCED = "Fenced"
+"""Reason of a report: it has no replicas for now, since it may be another member's turn."""
+
 REMOVING = "Removing"
 """Reason of a report: the member agreed to remove it, and the message says what holds it."""
 
@@ -61,6 +64,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
     # Of a tombstone: how the member deletes what depends on the object; unset is Background.
     cascade: Literal["Background", "Foreground"] | msgspec.UnsetType = msgspec.UNSET
+    # Where fencing is required: the term of the member's lease under which it may run.
+    fence: int | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ownership(self) -> OwnershipTerms:
@@ -106,6 +111,8 @@ class WorkReport(
     fields_digest: str = ""
     replicas_owner: Literal["Hanse", "Member"] = "Hanse"
     drift: DriftReport | msgspec.UnsetType = msgspec.UNSET
+    # The order's own, where it had one.
+    since: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def is_removed(self) -> bool:

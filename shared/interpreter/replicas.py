@@ -49,6 +49,11 @@ BUILT_IN: Mapping[tuple[str, str], ReplicaPlace] = {
 """By group and kind."""
 
 
+def can_be_stopped(group: str, kind: str) -> bool:
+    """Whether no replicas of a built-in kind means that nothing of it runs."""
+    return BUILT_IN.get((group, kind)) is _SPEC_REPLICAS
+
+
 def stated_replicas(place: ReplicaPlace | None, manifest: Manifest) -> int | None:
     """Return the number that stands at *place*; None where none does."""
     found: Any = manifest

@@ -79,6 +79,18 @@ def read_kubeconfig(path: Path, context: str = "") -> MemberCredentials:
     return parse_kubeconfig(_read_text(path, "kubeconfig"), path.parent, context, name=str(path))
 
 
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def read_service_account(folder: Path = SERVICE_ACCOUNT) -> MemberCredentials:
+    """Read what Kubernetes gives a pod to call its own cluster; raises `UnusableCredentials`."""
+    return MemberCredentials(
+        server="https://kubernetes.default.svc",
+        certificate_authority=_read_text(folder / "ca.crt", "certificate authority"),
+        token=_read_text(folder / "token", "token file").strip(),
+    )
+
+
 def parse_kubeconfig(
     text: str, folder: Path, context: str = "", *, name: str = "kubeconfig"
 ) -> MemberCredentials:

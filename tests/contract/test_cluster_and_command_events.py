@@ -13,6 +13,7 @@ from shared.events.cluster import (
     ClusterBecameUnreachable,
     ClusterCredentialsExpiring,
     ClusterFailoverHeld,
+    ClusterFenced,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
@@ -33,6 +34,7 @@ from shared.events.commands import (
     answer_type,
     encode_answer,
 )
+from shared.events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbeat
 
 EVENTS = Path(__file__).parent / "events"
 AT = "2026-03-01T12:00:00.000000Z"
@@ -78,8 +80,10 @@ FACTS = [
     ClusterCredentialsExpiring(**TOLD, expires_at=AT),
     ClusterFailoverHeld(**TOLD, reason="EvictionRate"),
     ClusterTainted(**TOLD),
+    ClusterFenced(**PLACE, term=3, silent_seconds=78.6),
     ClusterRecovered(**PLACE),
 ]
+HEARTBEAT = Heartbeat(cluster="eu-1", term=3, held=True, duration_seconds=78.5, observed_time=AT)
 ANSWERS = [
     CommandCompleted(**ASKED, results=(CommandResult(**DEPLOYMENT, outcome="scaled"),)),
     CommandRefused(
@@ -117,6 +121,14 @@ def test_an_observation_is_written_and_read_as_the_golden_says():
     body = golden("cluster.observed.v1")
     assert json.loads(encode_event(OBSERVED)) == json.loads(body)
     assert decode_observation(body) == OBSERVED
+
+
+def test_a_heartbeat_is_written_and_read_as_the_golden_says():
+    body = golden("cluster.heartbeat.v1")
+    assert json.loads(encode_heartbeat(HEARTBEAT)) == json.loads(body)
+    assert decode_heartbeat(body) == HEARTBEAT
+    with pytest.raises(MalformedEvent):
+        decode_heartbeat(b"{}")
 
 
 def test_a_field_from_a_newer_observer_is_passed_over():

@@ -143,6 +143,15 @@ def test_a_plain_order_does_not_speak_of_ownership():
     assert found.ownership == LENIENT.ownership
 
 
+def test_an_order_for_what_is_fenced_names_the_term_and_a_report_on_it_the_question():
+    fenced = msgspec.structs.replace(ORDERED, fence=7)
+    assert json.loads(encode_order(fenced)) == json.loads(golden("work.ordered.fenced.v1"))
+    assert decode_order(golden("work.ordered.fenced.v1")).fence == 7
+    asked = msgspec.structs.replace(REPORTED, since=ORDERED.since)
+    assert decode_report(encode_report(asked)).since == ORDERED.since
+    assert "since" not in json.loads(golden("work.reported.v1"))
+
+
 def test_a_report_of_drift_is_written_and_read_as_the_golden_says():
     assert json.loads(encode_report(DRIFTED)) == json.loads(golden("work.reported.drift.v1"))
     assert decode_report(golden("work.reported.drift.v1")) == DRIFTED

@@ -1,7 +1,7 @@
 """The processes of the hub, each wired by its own service's `assemble`."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
@@ -35,8 +35,18 @@ Tasks = Mapping[str, Runnable]
 class Hub:
     """Every process by name; the gateway's verbs, while it lives, are `serving`."""
 
-    def __init__(self, shared: Shared, seed: str, *, replicas: Mapping[str, int]) -> None:
-        """*replicas* of each service; of those that it does not name there is one."""
+    def __init__(
+        self,
+        shared: Shared,
+        seed: str,
+        *,
+        replicas: Mapping[str, int],
+        pulled: Sequence[str] = (),
+    ) -> None:
+        """*replicas* of each service; of those that it does not name there is one.
+
+        *pulled*: members beside which a propagator of their own runs.
+        """
         self.serving: Serving | None = None
         self.bus: RemoteBus | None = None
         self._chance = random.Random(f"{seed}/uids")
@@ -49,10 +59,14 @@ class Hub:
         for service, body in _SERVICES.items():
             for number in range(1, replicas.get(service, 1) + 1):
                 self._add(f"{service}-{number}", body)
+        for name in pulled:
+            self._add(f"beside-{name}", _beside, beside=name)
 
     def _add(self, name: str, body: Body, **options: object) -> None:
         chance = random.Random(f"{self._seed}/{name}")
-        clock = SkewedClock(chance.uniform(-3.0, 3.0), chance.uniform(-0.01, 0.01))
+        # What a clock ahead of others has to do with fencing is nothing: it may be minutes.
+        far = 300.0 if "beside" in options else 3.0
+        clock = SkewedClock(chance.uniform(-far, far), chance.uniform(-0.01, 0.01))
         self.processes[name] = Process(
             name,
             body,
@@ -143,6 +157,24 @@ async def _propagator(ports: Ports) -> AsyncIterator[Tasks]:
         ports.bus,
         clock=ports.clock,
         members=propagator.Members(SEALING, open_member),
+        readiness=Readiness(),
+    )
+
+
+@asynccontextmanager
+async def _beside(ports: Ports) -> AsyncIterator[Tasks]:
+    fence = ports.fence
+    assert fence is not None, "it runs beside a member"
+
+    def open_own(_none: MemberCredentials, name: str) -> AbstractAsyncContextManager[MemberApi]:
+        return ports.connect(name)
+
+    yield propagator.assemble(
+        PropagatorSettings(beside=fence.cluster),
+        ports.store,
+        ports.bus,
+        clock=ports.clock,
+        members=propagator.Members(None, open_own, fence),
         readiness=Readiness(),
     )
 

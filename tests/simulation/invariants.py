@@ -23,6 +23,7 @@ from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.store.port import Change, ChangeType, Scope, Stored
 from tests.simulation.evidence import Evidence, Tap
+from tests.simulation.exclusion import Exclusion
 from tests.simulation.history import History
 from tests.simulation.member import Member
 from tests.simulation.objects import Bucket
@@ -68,6 +69,7 @@ class Watcher:
         self._ordered_at: dict[tuple[str, ObjectKey], deque[float]] = {}
         # What remained in a member when it left: nobody's to remove.
         self._left_behind: dict[str, set[ObjectKey]] = {}
+        self.exclusion = Exclusion(history, members)
         bucket.store.mirror.on_change(self._on_change)
         evidence = Evidence(history)
         bucket.store.mirror.on_change(evidence.on_change)
@@ -213,6 +215,7 @@ class Watcher:
 
     def _note_leaving(self, cluster: str) -> None:
         member = self._members[cluster]
+        self.exclusion.left(cluster)
         held = {one.key for one in member.store.mirror.items() if is_managed(one.manifest)}
         self._left_behind.setdefault(cluster, set()).update(held)
 

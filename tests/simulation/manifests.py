@@ -16,6 +16,11 @@ STAGES: Manifest = {
 }
 """How changes of what is copied to every member go about; whoever fails is not waited for."""
 
+FENCED = "solo"
+"""What must not run in two members: its name, and that of its policy."""
+
+FENCED_GRACE_SECONDS = 3
+
 DIVISIONS = ("weight", "room", "copies")
 
 
@@ -23,12 +28,12 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def cluster(name: str, region: str) -> Manifest:
+def cluster(name: str, region: str, mode: str = "Push") -> Manifest:
     return {
         "apiVersion": HANSE,
         "kind": "Cluster",
         "metadata": {"name": name, "labels": {"name": name}},
-        "spec": {"apiEndpoint": f"https://{name}", "region": region},
+        "spec": {"apiEndpoint": f"https://{name}", "region": region, "mode": mode},
     }
 
 
@@ -177,6 +182,29 @@ def _policy(
                 "clusterAffinity": {"exclude": list(excluded)},
                 "replicaScheduling": scheduling,
                 "clusterTolerations": [],
+            },
+        },
+    }
+
+
+def fenced_policy(chance: random.Random, members: Sequence[str]) -> Manifest:
+    """One member has it, whichever is allowed now."""
+    excluded = [chance.choice(sorted(members))] if members and chance.random() < 0.6 else []
+    one = {"spreadByField": "cluster", "minGroups": 1, "maxGroups": 1}
+    return {
+        "apiVersion": HANSE,
+        "kind": "PropagationPolicy",
+        "metadata": {"name": FENCED, "namespace": "shop"},
+        "spec": {
+            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": FENCED}],
+            "failover": {
+                "fencing": "Required",
+                "cluster": {"purgeMode": chance.choice(("Directly", "Gracefully", "Never"))},
+            },
+            "placement": {
+                "clusterAffinity": {"exclude": excluded},
+                "spreadConstraints": [one],
+                "replicaScheduling": {"replicaSchedulingType": "Duplicated"},
             },
         },
     }

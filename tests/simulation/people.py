@@ -41,6 +41,7 @@ class People:
         self._history = history
         self._revision = 0
         self._joined: set[str] = set()
+        self._pulled = {one.beside for one in hub.processes.values() if one.beside}
         self._deeds: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (10, self._apply_deployment),
             (8, self._apply_config),
@@ -60,6 +61,8 @@ class People:
             (1, self._autoscale),
             (2, self._make_foreign),
         ]
+        if self._pulled:
+            self._deeds += [(5, self._apply_fenced), (4, self._apply_fenced_policy)]
 
     async def found(self) -> None:
         """Begin: members, a namespace, and rules for what is in it."""
@@ -69,6 +72,9 @@ class People:
             await self._insist(manifests.namespace(namespace))
         for policy in manifests.first_policies(self._chance):
             await self._insist(policy)
+        if self._pulled:
+            await self._insist(manifests.fenced_policy(self._chance, ()))
+            await self._insist(self._fenced())
 
     async def act(self) -> None:
         deed = self._pick()
@@ -143,6 +149,22 @@ class People:
             )
         )
 
+    def _fenced(self) -> Manifest:
+        self._revision += 1
+        replicas = self._chance.choice((0, 1, 2, 3))
+        found = manifests.deployment(
+            manifests.FENCED, "shop", replicas=replicas, division="fenced", revision=self._revision
+        )
+        pods = found["spec"]["template"]["spec"]
+        pods["terminationGracePeriodSeconds"] = manifests.FENCED_GRACE_SECONDS
+        return found
+
+    async def _apply_fenced(self) -> None:
+        await self._apply(self._fenced())
+
+    async def _apply_fenced_policy(self) -> None:
+        await self._apply(manifests.fenced_policy(self._chance, list(self._members)))
+
     async def _apply_config(self) -> None:
         self._revision += 1
         name = self._chance.choice(manifests.CONFIGS)
@@ -202,7 +224,8 @@ class People:
     async def join(self, name: str) -> None:
         """Until it is confirmed."""
         member = self._members[name]
-        await self._insist(manifests.cluster(name, member.region))
+        mode = "Pull" if name in self._pulled else "Push"
+        await self._insist(manifests.cluster(name, member.region, mode))
         credentials = MemberCredentials(server=f"https://{name}", token="t")
         sealed = seal(SEALING, name, credentials)
         while True:
@@ -237,6 +260,8 @@ class People:
             stored
             for stored in member.store.mirror.items()
             if stored.key.resource in ("deployments", "configmaps", "widgets")
+            # Who scales up what Hanse has stopped makes it run twice.
+            and stored.key.name != manifests.FENCED
         ]
         if not held:
             return None

@@ -5,7 +5,10 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
+from services.propagator.apply.fence import Fence
+from services.propagator.core.fence import FenceSettings
 from shared.bus.memory import MemoryBus
 from shared.clock import Clock
 from shared.controller.loop import LoopSettings
@@ -20,6 +23,13 @@ from tests.simulation.messages import RemoteBus
 from tests.simulation.objects import Bucket, RemoteStore
 from tests.simulation.wire import Incarnation, Line, Weather
 
+FENCE = FenceSettings(
+    renewal=timedelta(seconds=1),
+    patience=timedelta(seconds=3),
+    # It may die twice in a row.
+    restart=timedelta(seconds=12),
+    act=timedelta(seconds=3),
+)
 NATS_DEADLINE = 10.0
 MEMBER_DEADLINE = 15.0
 RESTART_SECONDS = (0.2, 4.0)
@@ -47,6 +57,8 @@ class Ports:
     bus: RemoteBus
     clock: Clock
     connect: Callable[[str], AbstractAsyncContextManager[MemberApi]]
+    fence: Fence | None = None
+    """That of the member beside which it runs."""
 
 
 Body = Callable[[Ports], AbstractAsyncContextManager[Mapping[str, Runnable]]]
@@ -65,8 +77,11 @@ class Process:
         *,
         scopes: Sequence[Scope] = (EVERYTHING,),
         limits: StoreLimits = UNWATCHED,
+        beside: str = "",
     ) -> None:
+        """*beside*: the member beside which it runs; its way there is short and dry."""
         self.name = name
+        self.beside = beside
         self._body = body
         self._shared = shared
         self._clock = clock
@@ -114,16 +129,8 @@ class Process:
 
     async def _live(self, life: Incarnation) -> None:
         try:
-            nats = self._line("nats", life, NATS_DEADLINE, ordered=True)
-            store = RemoteStore(self._shared.bucket, nats, self._scopes, self._limits)
-            await store.open()
-            bus = RemoteBus(self._shared.streams, nats)
-            ports = Ports(
-                self.name, store, bus, self._clock, lambda name: self._connect(name, life)
-            )
-            async with self._body(ports) as tasks, asyncio.TaskGroup() as group:
-                for name, run in tasks.items():
-                    group.create_task(run(), name=f"{self.name}/{name}")
+            async with self._guarded(life) as fence:
+                await self._work(life, fence)
         except asyncio.CancelledError:
             if not life.dead:
                 raise
@@ -131,6 +138,30 @@ class Process:
             self._judge(group, life)
         except Exception as err:  # noqa: BLE001 - judged like the others.
             self._judge(BaseExceptionGroup("", [err]), life)
+
+    @asynccontextmanager
+    async def _guarded(self, life: Incarnation) -> AsyncIterator[Fence | None]:
+        """The guard of the member stands before there is a store or a bus."""
+        if not self.beside:
+            yield None
+            return
+        async with self._connect(self.beside, life) as api, asyncio.TaskGroup() as group:
+            fence = Fence(self.beside, api, self._clock, FENCE)
+            guard = group.create_task(fence.guard(), name=f"{self.name}/guard")
+            yield fence
+            guard.cancel()
+
+    async def _work(self, life: Incarnation, fence: Fence | None) -> None:
+        nats = self._line("nats", life, NATS_DEADLINE, ordered=True)
+        store = RemoteStore(self._shared.bucket, nats, self._scopes, self._limits)
+        await store.open()
+        bus = RemoteBus(self._shared.streams, nats)
+        ports = Ports(
+            self.name, store, bus, self._clock, lambda name: self._connect(name, life), fence
+        )
+        async with self._body(ports) as tasks, asyncio.TaskGroup() as group:
+            for name, run in tasks.items():
+                group.create_task(run(), name=f"{self.name}/{name}")
 
     def _judge(self, group: BaseExceptionGroup[BaseException], life: Incarnation) -> None:
         """No process ends by itself, whatever NATS or a member does."""
@@ -142,9 +173,8 @@ class Process:
     # Lines.
 
     def _line(self, to: str, life: Incarnation, deadline: float, *, ordered: bool) -> Line:
-        line = Line(
-            life, to, self._shared.weather, self._chance, deadline=deadline, ordered=ordered
-        )
+        weather = Weather() if to == self.beside else self._shared.weather
+        line = Line(life, to, weather, self._chance, deadline=deadline, ordered=ordered)
         line.out_cut, line.in_cut = self._cut.get(to, (False, False))
         self.lines[to] = line
         return line

@@ -44,6 +44,9 @@ class Length:
     rest_seconds: float = 1_500.0
     """Until all must be as it was decided, once the trouble is over."""
 
+    fenced: bool = False
+    """With propagators beside members, and a workload that must not run in two of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -116,8 +119,10 @@ class _Run:
 
         watcher = Watcher(history, bucket, streams, members, disturbed)
         shared = Shared(bucket, streams, members, weather, history, watcher)
-        replicas = {name: chance.choice((1, 1, 2)) for name in REPLICATED}
-        hub = self._hub = Hub(shared, str(self._seed), replicas=replicas)
+        # Where members serve themselves it is not the hub's own replicas that are on trial.
+        most = (1, 1, 1) if length.fenced else (1, 1, 2)
+        replicas = {name: chance.choice(most) for name in REPLICATED}
+        hub = self._hub = Hub(shared, str(self._seed), replicas=replicas, pulled=self._pulled())
         self._duties = Duties(history, hub.processes)
         people = People(hub, members, random.Random(f"{self._seed}/people"), history)
         # 1. All begins well.
@@ -144,6 +149,14 @@ class _Run:
         # Whoever waits for a member that was cut off gets it now.
         await asyncio.wait(deeds)
         await self._rest(watcher)
+
+    def _pulled(self) -> list[str]:
+        """Name the members beside which a propagator runs: most of them."""
+        if not self._length.fenced:
+            return []
+        chance = random.Random(f"{self._seed}/pulled")
+        names = _names(self._length)
+        return sorted(chance.sample(names, len(names) - chance.choice((0, 1))))
 
     def _member(self, name: str, number: int) -> Member:
         chance = random.Random(f"{self._seed}/{name}")

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from services.health.reconcilers import verdicts
-from services.propagator.apply import gate, holding, objects, outcomes, removal, status_log
+from services.propagator.apply import fence, gate, holding, objects, outcomes, removal, status_log
+from services.propagator.core.fence import Standing
 from services.propagator.dispatch import publisher
+from services.scheduler.core import moves
 from services.scheduler.core.division import shares
 from shared.events.cluster import Reach
 from tests.simulation import evidence, invariants
+from tests.simulation.exclusion import RUNS_ONCE
 from tests.simulation.simulation import Length, simulate
 
 SEEDS = range(1, 61)
@@ -119,6 +122,34 @@ def mistake_answers_for_silence(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(verdicts, "judge", judging)
+
+
+FENCED = dataclasses.replace(LENGTH, fenced=True, deeds=35)
+
+
+def stop_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Who cannot renew its lease goes on as before."""
+
+    async def stop_all(_self: fence.Fence) -> None:
+        return
+
+    patch.setattr(fence.Fence, "_stop_all", stop_all)
+    patch.setattr(fence.Hold, "judge", lambda *_given: Standing.RUN)
+
+
+def ask_nobody(patch: pytest.MonkeyPatch) -> None:
+    """What is to leave begins elsewhere at once."""
+    patch.setattr(moves, "awaited", lambda *_given: {})
+
+
+@pytest.mark.parametrize("defect", [stop_nothing, ask_nobody])
+def test_a_defect_of_the_fence_is_found(monkeypatch: pytest.MonkeyPatch, defect: Defect) -> None:
+    def harms(seed: int) -> bool:
+        with monkeypatch.context() as patch:
+            defect(patch)
+            return simulate(seed, FENCED).violation.startswith(RUNS_ONCE)
+
+    assert any(harms(seed) for seed in SEEDS)
 
 
 @pytest.mark.parametrize(

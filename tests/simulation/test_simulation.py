@@ -10,6 +10,7 @@ import sys
 import pytest
 
 SEEDS = 200
+FENCED_SEEDS = 15
 # Where the suite runs in several processes each has a core, and none to spare.
 JOBS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
 
@@ -30,6 +31,13 @@ def test_all_holds_in_every_seed() -> None:
     ended = run("--seeds", str(SEEDS), "--jobs", JOBS)
     assert ended.returncode == 0, ended.stdout[-8_000:] + ended.stderr[-2_000:]
     assert f"{SEEDS} seeds, 0 failed" in ended.stdout
+
+
+@pytest.mark.timeout(900)
+def test_what_is_fenced_runs_in_one_member_in_every_seed() -> None:
+    ended = run("--fenced", "--deeds", "35", "--seeds", str(FENCED_SEEDS), "--jobs", JOBS)
+    assert ended.returncode == 0, ended.stdout[-8_000:] + ended.stderr[-2_000:]
+    assert f"{FENCED_SEEDS} seeds, 0 failed" in ended.stdout
 
 
 def test_a_seed_happens_the_same_way_each_time() -> None:

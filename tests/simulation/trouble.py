@@ -42,6 +42,9 @@ class Trouble:
             (4, self._make_sick),
             (2, self._restart_member),
         ]
+        self._beside = [one for one in hub.processes.values() if one.beside]
+        if self._beside:
+            self._kinds.append((5, self._cut_off))
         # A part of the seeds has only members in trouble: then the others must notice nothing.
         self._members_only = chance.random() < 0.35
         if self._members_only:
@@ -103,6 +106,8 @@ class Trouble:
 
     async def _cut_from_nats(self) -> None:
         process = self._hub.processes[self._chance.choice(sorted(self._hub.processes))]
+        if self._could_stop_nothing(process.beside):
+            return
         out, back = self._chance.choice(((True, True), (True, False), (False, True)))
         self._history.note(f"{process.name} is cut from nats, out {out}, back {back}")
         process.cut("nats", out=out, back=back)
@@ -121,8 +126,41 @@ class Trouble:
         self._history.note(f"{process.name} has {member} again")
         process.heal(member)
 
+    def _could_stop_nothing(self, name: str) -> bool:
+        """Whether a member that is cut off now, or was, may not stop what is fenced in time.
+
+        That its API answers for as long as the hub waits is what fencing takes for granted.
+        """
+        return name in self._members and self._members[name].mode != "serves"
+
+    async def _cut_off(self) -> None:
+        """A member with all that runs beside it, from the hub and from NATS."""
+        process = self._chance.choice(self._beside)
+        name = process.beside
+        if self._could_stop_nothing(name) or process.cuts:
+            return
+        ways = ((True, True), (True, False), (False, True))
+        out, back = self._chance.choice(ways)
+        self._history.note(f"{name} is cut off, out {out}, back {back}")
+        process.cut("nats", out=out, back=back)
+        callers = [one for one in self._hub.processes.values() if not one.beside]
+        for caller in callers:
+            caller.cut(name, out=True, back=self._chance.random() < 0.5)
+        self._going_on[name] += 1
+        try:
+            await asyncio.sleep(self._chance.uniform(10.0, 60.0))
+        finally:
+            self._going_on[name] -= 1
+            self._mark(name)
+        self._history.note(f"{name} is there again")
+        process.heal("nats")
+        for caller in callers:
+            caller.heal(name)
+
     async def _make_sick(self) -> None:
         member = self._members[self._chance.choice(sorted(self._members))]
+        if any(one.beside == member.name and one.cuts for one in self._beside):
+            return
         member.mode = self._chance.choice(_MODES)
         self._history.note(f"{member.name} {member.mode}")
         await self._lasting(member.name)

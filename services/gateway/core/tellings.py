@@ -18,6 +18,7 @@ from shared.events.cluster import (
     ClusterCredentialsExpiring,
     ClusterFact,
     ClusterFailoverHeld,
+    ClusterFenced,
     ClusterJoined,
     ClusterLeft,
     ClusterRecovered,
@@ -75,6 +76,7 @@ Fact = (
     | ClusterBecameUnreachable
     | ClusterCredentialsExpiring
     | ClusterFailoverHeld
+    | ClusterFenced
     | ClusterTainted
     | ClusterRecovered
     | AnyRolloutFact
@@ -246,6 +248,9 @@ def _of_cluster(fact: ClusterFact) -> Telling:
             return Telling(about, "health", "CredentialsExpiring", message, warning=True)
         case ClusterFailoverHeld():
             return Telling(about, "health", "FailoverHeld", fact.message, warning=True)
+        case ClusterFenced():
+            message = f"not heard for {fact.silent_seconds:.0f} s; what is fenced has stopped there"
+            return Telling(about, "health", "Fenced", message, warning=True)
         case ClusterTainted():
             message = f"{fact.message}; what does not tolerate that leaves it"
             return Telling(about, "health", "Tainted", message, warning=True)

@@ -81,6 +81,7 @@ def _cluster_report(
         observed_time=report.observed_time,
         replicas_owner=report.replicas_owner,
         drift=report.drift or None,
+        since=report.since or "",
         status=report.status,
     )
 

@@ -39,7 +39,7 @@ class Panelists:
     def replace(self, before: Observation | None, after: Observation | None) -> None:
         """One observer's word on one member takes the place of an earlier one."""
         for word, step in ((before, -1), (after, 1)):
-            if word is None:
+            if word is None or word.own:
                 continue
             name = word.observer
             self._seen[name] = self._seen.get(name, 0) + step

@@ -39,6 +39,9 @@ def judge(observations: Sequence[Observation], panel: Panel | None = None) -> Ve
         return Verdict(reach=Reach.UNKNOWN, message="no observer has looked")
     counted = [each for each in words if each.observer not in panel.blind]
     gone = [each for each in counted if each.reach is Reach.UNREACHABLE]
+    if panel.observers:
+        # What is silent about itself may have died alone: that is no vote where others look.
+        gone = [each for each in gone if not each.own]
     doubting = [each for each in counted if each.reach is Reach.SUSPECT]
     # Nobody hears an answer that there was not, however blind.
     answered = [each for each in words if each.reach in _ANSWERS]

@@ -4,6 +4,8 @@ from services.propagator.apply.adoptions import Adoptions
 from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.corrections import Corrections
 from services.propagator.apply.drift_reports import DriftReports
+from services.propagator.apply.fence import Fence
+from services.propagator.apply.fenced import FencedHolder
 from services.propagator.apply.foreign import ForeignObjects
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.holding import Holder
@@ -38,6 +40,7 @@ def build_reconciler(
     gate: MemberGate,
     presence: Presence,
     settled: Settled,
+    fence: Fence | None,
 ) -> ObjectReconciler:
     """*foreign_view* in seconds: how long one look at the member's own objects serves."""
     outcomes = Outcomes(cluster, objects, reports, settled, retries)
@@ -54,20 +57,30 @@ def build_reconciler(
         drift=drift,
         outcomes=outcomes,
     )
+    fenced = FencedHolder(
+        api=api, holder=holder, fence=fence, clock=clock, reports=reports, outcomes=outcomes
+    )
     return ObjectReconciler(
         objects=objects,
         gate=gate,
         newest=newest,
         watches=watches,
         holder=holder,
-        remover=Remover(
-            api=api,
-            watches=watches,
-            newest=newest,
-            residents=Residents(api),
-            reports=reports,
-            outcomes=outcomes,
-        ),
+        fenced=fenced,
+        remover=_remover(api, watches, newest, reports, outcomes),
         outcomes=outcomes,
         settled=settled,
+    )
+
+
+def _remover(
+    api: MemberApi, watches: Watching, newest: NewestOrders, reports: Reports, outcomes: Outcomes
+) -> Remover:
+    return Remover(
+        api=api,
+        watches=watches,
+        newest=newest,
+        residents=Residents(api),
+        reports=reports,
+        outcomes=outcomes,
     )

@@ -9,12 +9,13 @@ from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.outcomes import Outcomes
 from services.propagator.apply.reports import Reports
+from services.propagator.core.fencing import of_version, stopped
 from services.propagator.core.marks import fill_generation
-from services.propagator.core.observed import read_live
+from services.propagator.core.observed import LiveObject, read_live
 from services.propagator.core.ownership import Claim, ReplicaClaim, claim
 from shared.apimachinery.manifest import Manifest, decode, encode, metadata_of
 from shared.controller.result import Result
-from shared.errors import StaleRevision
+from shared.errors import MemberRefused, StaleRevision
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi
 from shared.memberapi.request import HANDOVER_MANAGER
@@ -73,6 +74,14 @@ class Holder:
             return await self._outcomes.obeyed(tracked)
         found = await self._claim(tracked, order, live, delegated=delegated)
         return await self._carry_out(tracked, found, guarded=guarded, delegated=delegated)
+
+    async def put(
+        self, tracked: TrackedObject, order: WorkOrder, body: bytes, *, stopping: bool = False
+    ) -> LiveObject:
+        """Have the member hold *body*, whatever others did to it; *stopping*: without a word."""
+        known = tracked.seen is not None and tracked.seen.labelled
+        guarded = not known and not await self._adoptions.adopt(tracked, order)
+        return await self._apply(tracked, body, guarded=guarded, stopping=stopping)
 
     def watch_over(self, tracked: TrackedObject) -> Result:
         return self._corrections.watch_over(tracked)
@@ -146,23 +155,52 @@ class Holder:
         self._reports.deleted(tracked)
         return await self._outcomes.obeyed(tracked)
 
-    async def _apply(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> None:
+    async def _apply(
+        self, tracked: TrackedObject, body: bytes, *, guarded: bool, stopping: bool = False
+    ) -> LiveObject:
         key, kind, sequence = tracked.key, tracked.kind, tracked.sequence
         assert kind is not None
         if tracked.outrun_anew:
             # Seen while the member was asked: what is in hand may be stale.
             raise StaleRevision(f"{key} bears a newer order than {sequence}")
         filled = fill_generation(body, sequence)
-        if guarded:
-            answered = await self._foreign.apply_encoded(tracked, filled)
+        if tracked.fenced and not stopping:
+            applied = await self._start(tracked, filled, guarded=guarded)
         else:
-            answered = await self._api.apply_encoded(kind, key.namespace, key.name, filled)
-        applied = read_live(answered)
+            applied = await self._send(tracked, filled, guarded=guarded)
         answer = applied.observe(tracked.seen)
         tracked.observe(answer)
         tracked.applied, tracked.baseline = sequence, answer.fields_digest
         tracked.removing = ""
-        self._reports.applied(tracked, applied, sequence)
+        if not stopping:
+            self._reports.applied(tracked, applied, sequence)
+        return applied
+
+    async def _send(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> LiveObject:
+        key, kind = tracked.key, tracked.kind
+        assert kind is not None
+        if guarded:
+            return read_live(await self._foreign.apply_encoded(tracked, body))
+        return read_live(await self._api.apply_encoded(kind, key.namespace, key.name, body))
+
+    async def _start(self, tracked: TrackedObject, body: bytes, *, guarded: bool) -> LiveObject:
+        """Apply what is fenced so that the request does nothing where it arrives late.
+
+        It may have been stopped meanwhile: so it must be as it was seen, and begins at rest.
+        """
+        if tracked.seen is None and await look_at(self._api, tracked) is None:
+            made = await self._send(tracked, encode(stopped(decode(body))), guarded=guarded)
+            tracked.observe(made.observe())
+        assert tracked.seen is not None
+        try:
+            return await self._send(
+                tracked, of_version(body, tracked.seen.resource_version), guarded=False
+            )
+        except MemberRefused as err:
+            if err.status == 409:
+                # Somebody else changed it, its status too: look again.
+                tracked.doubted = True
+            raise
 
     async def _hand_over(self, tracked: TrackedObject, found: Claim) -> None:
         """Have another manager hold the replicas as they are, before Hanse lets go of them."""

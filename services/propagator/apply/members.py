@@ -13,9 +13,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
 
+from services.propagator.apply.fence import Fence
 from services.propagator.apply.worker import MemberWorker, WorkerSettings
 from shared.api.meta import GROUP
-from shared.apimachinery.manifest import GroupResource, GroupVersionKind, ObjectKey, uid_of
+from shared.apimachinery.manifest import (
+    GroupResource,
+    GroupVersionKind,
+    Manifest,
+    ObjectKey,
+    uid_of,
+)
 from shared.bus.port import Bus, CaughtUp
 from shared.bus.topology import worker
 from shared.clock import Clock
@@ -37,6 +44,9 @@ RESTART_MAX = 30.0
 LASTING_SECONDS = 60.0
 PROOF_PAUSE_MAX = 5.0
 _NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
+_OF_ITS_OWN = MemberCredentials(server="")
+"""Stands for those that a process beside its member brings along."""
+
 # The uid of this namespace outlives a cluster's address; the registry keeps it as `status.id`.
 _IDENTITY = "kube-system"
 
@@ -52,11 +62,14 @@ class MemberWorkers:
         store: ObjectStore,
         bus: Bus,
         clock: Clock,
-        key: EnvelopeKey,
+        key: EnvelopeKey | None,
         open_member: OpenMember,
         settings: WorkerSettings,
         clusters: str = ".*",
+        beside: Fence | None = None,
     ) -> None:
+        """*beside*: that of the one member this process serves, by an API of its own."""
+        self._beside = beside
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -65,7 +78,7 @@ class MemberWorkers:
         self._settings = settings
         self._interpreters = LiveInterpreters(store.mirror)
         self._interpreters.on_change(self._look_again)
-        self._ours = re.compile(clusters)
+        self._ours = re.compile(re.escape(beside.cluster) if beside is not None else clusters)
         self._credentials: dict[str, MemberCredentials] = {}
         self._tasks: dict[str, tuple[MemberCredentials, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
@@ -79,9 +92,12 @@ class MemberWorkers:
     async def run(self) -> None:
         """Until cancelled; starts once the board of credentials is complete."""
         async with self._clusters_watched(), asyncio.TaskGroup() as group:
-            synced = asyncio.Event()
-            group.create_task(self._follow_credentials(synced), name="member-credentials")
-            await synced.wait()
+            if self._beside is None:
+                synced = asyncio.Event()
+                group.create_task(self._follow_credentials(synced), name="member-credentials")
+                await synced.wait()
+            else:
+                self._credentials[self._beside.cluster] = _OF_ITS_OWN
             while True:
                 self._changed.clear()
                 await self._adjust(group)
@@ -93,7 +109,7 @@ class MemberWorkers:
             if CLUSTERS.covers(change.stored.key):
                 if change.type is ChangeType.DELETED:
                     self._left.add(change.stored.key.name)
-                if change.type is not ChangeType.MODIFIED:
+                if change.type is not ChangeType.MODIFIED or _mode_changed(change):
                     self._changed.set()
 
         stop = self._store.mirror.on_change(on_change)
@@ -111,6 +127,7 @@ class MemberWorkers:
                 cluster = subjects.decode_token(entry.key)
                 self._credentials.pop(cluster, None)
                 if entry.value is not None:
+                    assert self._key is not None, "credentials that are followed can be opened"
                     try:
                         self._credentials[cluster] = unseal(self._key, cluster, entry.value)
                     except UnusableCredentials as err:
@@ -132,11 +149,15 @@ class MemberWorkers:
             cluster = stored.key.name
             wanted = self._wanted(cluster)
             if wanted is not None and cluster not in self._tasks:
-                task = group.create_task(self._keep(cluster, wanted), name=f"worker-{cluster}")
+                work = self._keep(cluster, wanted) if self._beside is None else self._keep_own()
+                task = group.create_task(work, name=f"worker-{cluster}")
                 self._tasks[cluster] = (wanted, task)
 
     def _wanted(self, cluster: str) -> MemberCredentials | None:
-        if not self._ours.fullmatch(cluster) or not self._is_registered(cluster):
+        if not self._ours.fullmatch(cluster):
+            return None
+        stored = self._store.mirror.get(ObjectKey(GROUP, "clusters", "", cluster))
+        if stored is None or _is_pulled(stored.manifest) != (self._beside is not None):
             return None
         return self._credentials.get(cluster)
 
@@ -179,6 +200,20 @@ class MemberWorkers:
         status = stored.manifest.get("status") if stored is not None else None
         return str(status.get("id") or "") if isinstance(status, dict) else ""
 
+    async def _keep_own(self) -> None:
+        fence = self._beside
+        assert fence is not None
+        fence.begin()
+        try:
+            async with asyncio.TaskGroup() as group:
+                async with self._open_member(_OF_ITS_OWN, fence.cluster) as api:
+                    await self._prove(fence.cluster, api)
+                group.create_task(fence.keep(self._bus), name="fence")
+                await self._keep(fence.cluster, _OF_ITS_OWN)
+        finally:
+            # Not by silence, but by a word that was heard.
+            fence.release()
+
     async def _keep(self, cluster: str, credentials: MemberCredentials) -> None:
         """Run the worker of one member, again and again."""
         failures = 0
@@ -194,6 +229,7 @@ class MemberWorkers:
                         self._clock,
                         self._settings,
                         interpreters=self._interpreters,
+                        fence=self._beside,
                     )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
@@ -214,6 +250,16 @@ class MemberWorkers:
                 failures = 0
             failures += 1
             await self._clock.sleep(min(RESTART_FIRST * 2 ** min(failures, 10), RESTART_MAX))
+
+
+def _is_pulled(cluster: Manifest) -> bool:
+    """Whether a process beside the member works for it, and no other."""
+    return (cluster.get("spec") or {}).get("mode") == "Pull"
+
+
+def _mode_changed(change: Change) -> bool:
+    before = change.previous
+    return before is not None and _is_pulled(before.manifest) != _is_pulled(change.stored.manifest)
 
 
 def _is_cancelled() -> bool:

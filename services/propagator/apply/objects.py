@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from services.propagator.core.contest import CONTESTED, Contest
 from services.propagator.core.observed import LiveObject, Observed, is_newer
 from services.propagator.core.ownership import stray_replicas
@@ -71,6 +73,18 @@ class TrackedObject:
     restored: int = 0
     """The sequence that was found in WORK by looking there, until it is delivered too."""
     reported: WorkReport | None = None
+    fenced: bool = False
+    """It may run under a term of the member's lease only."""
+    stilled: bool = False
+    """It has been stopped, whatever its order says."""
+    fence_moved: bool = False
+    """It may have been stopped since it was looked at."""
+    rest: tuple[int, float] = (0, 0.0)
+    """By which order it rests, and when its last pods have ended, by the worker's clock."""
+    rested: bool = False
+    """They have, and are known to."""
+    since: str = ""
+    """That of the order, where it asks about a share on the move."""
 
     async def take_arrived(self) -> None:
         """Make the delivery that arrived the one in hand; acknowledge what it supersedes."""
@@ -133,6 +147,7 @@ class TrackedObject:
         self.deleted = order.is_tombstone
         self.urgent = order.is_urgent
         self.terms = order.ownership
+        self.fenced, self.since = order.fence is not msgspec.UNSET, order.since
         if self.deleted:
             self.standing, self.delegated = None, False
         self.template_uid = order.template_uid

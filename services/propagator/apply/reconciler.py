@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from opentelemetry import trace
 
+from services.propagator.apply.fenced import FencedHolder
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.holding import Holder
 from services.propagator.apply.newest import NewestOrders
@@ -31,6 +32,7 @@ class ObjectReconciler:
         newest: NewestOrders,
         watches: Watching,
         holder: Holder,
+        fenced: FencedHolder,
         remover: Remover,
         outcomes: Outcomes,
         settled: Settled,
@@ -40,6 +42,7 @@ class ObjectReconciler:
         self._newest = newest
         self._watches = watches
         self._holder = holder
+        self._fenced = fenced
         self._remover = remover
         self._outcomes = outcomes
         self._settled = settled
@@ -84,6 +87,7 @@ class ObjectReconciler:
     def _look_again(self, tracked: TrackedObject, result: Result) -> Result:
         """Somebody may have changed or deleted the object between our apply and its answer."""
         changed = tracked.drifted or tracked.doubted or tracked.outrun or tracked.suspect
+        changed = changed or tracked.fence_moved
         if tracked.pending or not changed:
             return result
         tracked.pending = True
@@ -106,6 +110,8 @@ class ObjectReconciler:
             tracked.borne = newer
         if order.is_tombstone:
             return await self._remover.remove(tracked, order)
+        if tracked.fenced:
+            return await self._fenced.hold(tracked, order)
         return await self._holder.hold(tracked, order)
 
 

@@ -13,7 +13,7 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
-from shared.events.work import REMOVING, WorkReport
+from shared.events.work import FENCED, REMOVING, WorkReport
 from shared.events.work_facts import WorkApplied, WorkRefused, WorkRemoved
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
@@ -66,6 +66,9 @@ class Reports:
 
     def seen(self, tracked: TrackedObject, live: LiveObject) -> None:
         """How the applied object does now; judged when it is reported, for most looks never are."""
+        if tracked.stilled:
+            self.stopped(tracked, live)
+            return
         now, sequence, before = self._clock.now(), tracked.sequence, tracked.reported
         if before is None or not _holds(before, sequence):
             self._held(tracked, live, now)
@@ -93,6 +96,19 @@ class Reports:
             health=health,
             status=interpreter.reflect(manifest),
             observed=seen_at,
+        )
+
+    def stopped(self, tracked: TrackedObject, live: LiveObject) -> None:
+        """It has no replicas now, whatever the order says: the member may be given up."""
+        assert tracked.kind is not None
+        manifest = live.manifest_for_status(tracked.kind.gvk)
+        self._report(
+            tracked,
+            applied=False,
+            present=True,
+            reason=FENCED,
+            message="stopped: the lease of the member that it may run under is not held",
+            status=self._interpreters.of(manifest).reflect(manifest),
         )
 
     def removing(self, tracked: TrackedObject, held_up: str = "") -> None:
@@ -201,6 +217,7 @@ class Reports:
                 fields_digest=tracked.baseline,
                 replicas_owner="Member" if tracked.delegated else "Hanse",
                 drift=tracked.standing or msgspec.UNSET,
+                since=tracked.since if tracked.rested else msgspec.UNSET,
             ),
         )
 

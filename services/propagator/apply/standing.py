@@ -17,7 +17,7 @@ from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
 from shared.events import subjects
-from shared.events.work import WorkReport, decode_order, decode_report, is_end
+from shared.events.work import FENCED, WorkReport, decode_order, decode_report, is_end
 
 
 class StandingOrders:
@@ -97,6 +97,7 @@ class StandingOrders:
             return
         tracked.reported = report
         self._status.found(key, message.sequence)
+        tracked.stilled = report.reason == FENCED
         if report.generation == tracked.sequence and (report.applied or report.reason == DELETED):
             self._take_outcome(tracked, report)
 

@@ -15,6 +15,7 @@ import structlog
 
 from services.propagator.apply.assembly import build_reconciler
 from services.propagator.apply.autoscalers import Autoscalers
+from services.propagator.apply.fence import Fence
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.presence import Presence
@@ -80,7 +81,10 @@ class MemberWorker:
         settings: WorkerSettings,
         *,
         interpreters: InterpreterSource,
+        fence: Fence | None = None,
     ) -> None:
+        """*fence*: that of the member this process runs beside."""
+        self._fence = fence
         self._cluster = cluster
         self._api = api
         self._bus = bus
@@ -123,7 +127,9 @@ class MemberWorker:
             group.create_task(self._presence.run(), name=f"presence-{self._cluster}")
             resync = self._resync(watches, autoscalers)
             group.create_task(resync, name=f"resync-{self._cluster}")
-            await self._consume()
+            fence = self._fence
+            with fence.listening(self._on_fence) if fence else contextlib.nullcontext():
+                await self._consume()
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
         shown = set()
@@ -187,6 +193,7 @@ class MemberWorker:
             gate=gate,
             presence=self._presence,
             settled=self._on_settled,
+            fence=self._fence,
         )
         settings = LoopSettings(
             workers=self._settings.concurrency, deadline=self._settings.deadline
@@ -335,6 +342,13 @@ class MemberWorker:
             self._wake(tracked)
         else:
             self._reports.seen(tracked, live)
+
+    def _on_fence(self) -> None:
+        """What may run has changed."""
+        for tracked in self._objects:
+            if tracked.fenced and not tracked.deleted:
+                tracked.fence_moved = True
+                self._wake(tracked)
 
     def _on_autoscaler(self, key: ObjectKey) -> None:
         """One came or went that scales the object."""

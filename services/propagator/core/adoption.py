@@ -15,13 +15,18 @@ from services.propagator.core.marks import ADOPTED, MARKS, applied_entry
 from shared.apimachinery.field_sets import ITSELF, FieldSet, subtract, union
 from shared.apimachinery.manifest import Manifest, copy, metadata_of
 from shared.apimachinery.patch import merge_difference
-from shared.memberapi.request import ADOPTION_MANAGER, FIELD_MANAGER, HANDOVER_MANAGER
+from shared.memberapi.request import (
+    ADOPTION_MANAGER,
+    FENCE_MANAGER,
+    FIELD_MANAGER,
+    HANDOVER_MANAGER,
+)
 
 MARK_BYTES_MAX = 32 * 1024
 """All annotations of an object together may take 256 KiB."""
 
 SHOWN_MAX = 8
-_OUR_MANAGERS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER, ADOPTION_MANAGER})
+_OUR_MANAGERS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER, ADOPTION_MANAGER, FENCE_MANAGER})
 _KEPT_METADATA = ("labels", "annotations")
 _NOT_KEPT = ("apiVersion", "kind", "metadata", "status")
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation")

@@ -10,7 +10,10 @@ TEMPLATE_UID = "hanse.dev/template-uid"
 WORK_GENERATION = "hanse.dev/work-generation"
 ADOPTED = "hanse.dev/adopted"
 """Annotation of what was there before Hanse: what it was, as JSON (`core/adoption.py`)."""
-MARKS = frozenset({MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION})
+FENCED_LABEL = "hanse.dev/fenced"
+"""What must stop when the member is on its own for too long."""
+FENCED_SELECTOR = f"{FENCED_LABEL}=true"
+MARKS = frozenset({MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION, FENCED_LABEL})
 
 # As dispatch leaves it and the worker fills it in. A quote inside a JSON string is escaped, so the
 # pattern can only be a key; `stamp` puts ours before anything a user wrote.

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.propagator.core.marks import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
+from services.propagator.core.marks import (
+    FENCED_LABEL,
+    MANAGED_LABEL,
+    TEMPLATE_UID,
+    WORK_GENERATION,
+)
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy, metadata_of
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import GENERIC
@@ -72,6 +77,16 @@ def stamp(manifest: Manifest, template_uid: str) -> Manifest:
             if name not in ("apiVersion", "kind", "metadata")
         },
     }
+
+
+def mark_fenced(manifest: Manifest) -> Manifest:
+    """A stamped *manifest* that says that it must stop where the member is on its own.
+
+    Shares structure with *manifest*.
+    """
+    metadata = metadata_of(manifest)
+    labels = {**(metadata.get("labels") or {}), FENCED_LABEL: "true"}
+    return {**manifest, "metadata": {**metadata, "labels": labels}}
 
 
 def for_history(template: Manifest) -> Manifest:

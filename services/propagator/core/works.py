@@ -152,6 +152,11 @@ def asking(encoded: Encoded, since: str) -> Encoded:
     return Encoded(order, encode_order(order))
 
 
+def fenced(encoded: Encoded, term: int) -> Encoded:
+    """The same order, to be carried out under *term* of the member's lease."""
+    return _seal(msgspec.structs.replace(encoded.order, digest="", fence=term))
+
+
 def make_tombstone(key: ObjectKey, held: Held, farewell: Farewell = PLAIN_FAREWELL) -> Encoded:
     """The order to remove what *held* asked for, in the way that *farewell* says."""
     return _seal(

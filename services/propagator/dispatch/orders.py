@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from services.propagator.core.fencing import (
+    is_fenced,
+    marching_orders,
+    share_at_rest,
+    stopped,
+)
 from services.propagator.core.overrides import (
     OverrideFailure,
     PolicyRules,
@@ -13,8 +19,9 @@ from services.propagator.core.overrides import (
     rules_of,
     variant,
 )
+from services.propagator.core.render import mark_fenced
 from services.propagator.core.rendering import render_for
-from services.propagator.core.works import Encoded, asking, make_order
+from services.propagator.core.works import Encoded, make_order
 from shared.api.binding import BindingSpec, ResourceBinding, Share
 from shared.api.cluster import Cluster
 from shared.api.matching import Match
@@ -102,7 +109,7 @@ def render_orders(
     orders = Orders()
     policies = parsed.policies(template)
     made: dict[tuple[object, ...], Encoded | OverrideFailure] = {}
-    since = {target.name: target.since for target in binding.spec.clusters if target.since}
+    march = marching_orders(binding.spec)
     for name, share in shares_of(binding.spec).items():
         cluster = parsed.cluster(name)
         if cluster is None:
@@ -119,12 +126,12 @@ def render_orders(
                 overrides=overrides,
                 uid=binding.spec.resource.uid,
             )
-            made[variety] = make_variant(key, template, manifest, binding.spec)
+            made[variety] = make_variant(key, template, manifest, binding.spec, share)
         found = made[variety]
         if isinstance(found, OverrideFailure):
             orders.failures[name] = found
         else:
-            orders.by_cluster[name] = asking(found, since.get(name, ""))
+            orders.by_cluster[name] = march(name, found)
     return orders
 
 
@@ -139,17 +146,28 @@ def held_back(orders: Orders, suspension: Suspension) -> Orders:
 
 def shares_of(spec: BindingSpec) -> Mapping[str, Share]:
     """Cluster -> its share. A share being evicted stays until the scheduler drops it."""
-    shares = {eviction.cluster: eviction.share for eviction in spec.evictions}
+    fencing = is_fenced(spec)
+    shares = {
+        eviction.cluster: share_at_rest(eviction) if fencing else eviction.share
+        for eviction in spec.evictions
+    }
     shares.update({target.name: target.share for target in spec.clusters})
     return shares
 
 
 def make_variant(
-    key: ObjectKey, template: Manifest, manifest: Manifest | OverrideFailure, spec: BindingSpec
+    key: ObjectKey,
+    template: Manifest,
+    manifest: Manifest | OverrideFailure,
+    spec: BindingSpec,
+    share: Share,
 ) -> Encoded | OverrideFailure:
     """The order for every cluster that is to hold *manifest*."""
     if isinstance(manifest, OverrideFailure):
         return manifest
+    if is_fenced(spec):
+        # Whatever an override made of the replicas.
+        manifest = mark_fenced(stopped(manifest) if share.replicas == 0 else manifest)
     return make_order(
         key,
         manifest,

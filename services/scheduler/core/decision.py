@@ -62,6 +62,10 @@ class Scheduled:
     wake_after: timedelta | None = None
     needed_by: tuple[str, ...] = ()
     """Those for whose sake it is there: bindings by name."""
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    """Members that must be known to have stopped first, and why they are not."""
+    stopping: bool = False
+    """Some of them have been asked to: it will be elsewhere after that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class Unschedulable:
     failures: tuple[ApplicationFailure, ...] = ()
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 Decision = Scheduled | Unschedulable
@@ -97,6 +102,9 @@ def explain(decision: Decision) -> str:
     if decision.evictions:
         leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
         parts.append(f"leaving {_some(leaving)}")
+    if decision.waiting:
+        waiting = (f"{name}: {what}" for name, what in decision.waiting.items())
+        parts.append(f"waits for {_some(waiting)}")
     if decision.rejections:
         parts.append(why + describe_rejections(decision.rejections))
     text = "; ".join(parts)

@@ -30,6 +30,10 @@ class Member:
     serves: frozenset[tuple[str, str]] | None = None
     room: Room | None = None
     groups: frozenset[str] = frozenset()
+    pulled: bool = False
+    """A propagator beside it works for it; `fence_term` is that of its lease, 0 for none yet."""
+    fence_term: int = 0
+    fence_held: bool = False
     described: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -42,6 +46,7 @@ class Member:
         """*own_taints* are those of this moment that stand nowhere."""
         conditions = {one.type: one.status for one in cluster.status.conditions}
         enablements = cluster.status.api_enablements
+        fence = cluster.status.fence
         return cls(
             name=cluster.metadata.name,
             labels=cluster.metadata.labels,
@@ -64,6 +69,9 @@ class Member:
             else None,
             room=read_room(cluster.status.capacity),
             groups=groups,
+            pulled=cluster.spec.mode == "Pull",
+            fence_term=fence.term if fence is not None else 0,
+            fence_held=fence is not None and fence.held,
             described=_describe(cluster),
         )
 

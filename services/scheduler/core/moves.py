@@ -13,6 +13,7 @@ from typing import Any
 from services.scheduler.core.affinity import Reach
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.division.portions import with_portions
+from services.scheduler.core.fencing import awaited, ungrown, why_it_stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
@@ -27,11 +28,15 @@ from shared.clock import format_micro_time, format_time, parse_time
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of those that hold it: who stays, who must go and why. Who left the fleet is in neither."""
+    """Of those that hold it: who stays, who must go and why. Who left the fleet is in neither.
+
+    `unstopped`: who stays only as it is not known to have stopped, and why.
+    """
 
     staying: dict[str, int | None] = field(default_factory=dict)
     going: dict[str, Eviction] = field(default_factory=dict)
     wake_after: timedelta | None = None
+    unstopped: dict[str, str] = field(default_factory=dict)
 
 
 def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Standing:
@@ -44,21 +49,25 @@ def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime)
         member = fleet.members.get(target.name)
         if member is None or member.emptied:
             continue
-        why, left = None, None
+        why: tuple[RejectionCode, str] | str | None = None
+        left: timedelta | None = None
         if member.readable:
             why = _why_it_is_not_wanted(workload, member, scope, covered)
             if why is None and target.name in workload.failing:
                 why = RejectionCode.APPLICATION_UNHEALTHY, workload.failing[target.name]
             if why is None:
-                why, left = _why_it_is_not_borne(workload, member, now)
-        if why is None:
+                why, left = _why_it_is_not_borne(workload, target, member, now)
+        if isinstance(why, str):
+            standing.staying[target.name] = target.replicas
+            standing.unstopped[target.name] = why
+        elif why is None:
             standing.staying[target.name] = target.replicas
             if left is not None:
                 wake = left if wake is None else min(wake, left)
         else:
             code, message = why
             standing.going[target.name] = _eviction(workload, target, code, message, now)
-    return Standing(standing.staying, standing.going, wake)
+    return Standing(standing.staying, standing.going, wake, standing.unstopped)
 
 
 def _eviction(
@@ -72,8 +81,10 @@ def _eviction(
         ordinals_start=target.ordinals_start,
         reason=code,
         message=f"{message}; {lost}" if lost else message,
-        since=format_time(now),
+        # The member names it when it has stopped: of two within a second it must be clear which.
+        since=format_micro_time(now) if workload.fenced else format_time(now),
         preserved=preserved,
+        fence=target.fence,
     )
 
 
@@ -102,7 +113,8 @@ def leave_out(
         if target.name in standing.staying and target.name in names:
             why = names[target.name]
             going[target.name] = _eviction(workload, target, why.code, why.message, now)
-    return Standing(staying, going, standing.wake_after)
+    unstopped = {name: why for name, why in standing.unstopped.items() if name not in names}
+    return Standing(staying, going, standing.wake_after, unstopped)
 
 
 def _why_it_is_not_wanted(
@@ -125,9 +137,13 @@ def _why_it_is_not_wanted(
 
 
 def _why_it_is_not_borne(
-    workload: Workload, member: Member, now: datetime
-) -> tuple[tuple[RejectionCode, str] | None, timedelta | None]:
-    """Why it must go now for a taint, or else when a toleration runs out (None: never)."""
+    workload: Workload, target: TargetCluster, member: Member, now: datetime
+) -> tuple[tuple[RejectionCode, str] | str | None, timedelta | None]:
+    """Why it must go now for a taint, or else when a toleration runs out (None: never).
+
+    A text alone: why it stays although it should go.
+    """
+    unstopped = ""
     soonest: timedelta | None = None
     for taint in member.taints:
         if taint.effect != NO_EXECUTE:
@@ -136,19 +152,27 @@ def _why_it_is_not_borne(
         if left is None:
             continue
         if left <= timedelta(0):
+            why = why_it_stays(workload, target, member, taint.key)
+            if why:
+                unstopped = why
+                continue
             message = f"its taint {taint.key}:{taint.effect} is not tolerated any longer"
             return (RejectionCode.TAINT_TOLERATION, message), None
         soonest = left if soonest is None else min(soonest, left)
-    return None, soonest
+    return unstopped or None, soonest
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What may be done now on the way to the desired shares; `wake_after`: to look again."""
+    """What may be done now on the way to the desired shares; `wake_after`: to look again.
+
+    `awaited`: who must be known to have stopped before anything begins elsewhere, and why not yet.
+    """
 
     clusters: tuple[TargetCluster, ...]
     evictions: tuple[Eviction, ...]
     wake_after: timedelta | None = None
+    awaited: Mapping[str, str] = field(default_factory=dict)
 
 
 def step_towards(
@@ -164,8 +188,15 @@ def step_towards(
     missing, wake = count_missing(workload, desired, now)
     told = carried((*workload.evictions, *standing.going.values()))
     held = _held_back(workload, standing, desired, bounds, missing)
-    evictions = _evictions(workload, fleet, standing, desired, now, substituted=not missing)
-    shares = {**desired, **held}
+    leaving = _leaving(workload, fleet, standing, desired)
+    waits = awaited(workload, fleet, leaving)
+    evictions = tuple(
+        one
+        for one in leaving
+        if one.cluster in waits
+        or _stays_for_now(workload, one, fleet.members[one.cluster], now, substituted=not missing)
+    )
+    shares = ungrown(workload, desired) if waits else {**desired, **held}
     before = {target.name: target for target in workload.current}
     targets = []
     for name in sorted(shares):
@@ -179,7 +210,8 @@ def step_towards(
         )
     clusters = with_portions(workload, targets, evictions)
     wakes = [wake if held or evictions else None, _grace_left(workload, evictions, now)]
-    return Step(clusters, evictions, min((one for one in wakes if one is not None), default=None))
+    soonest = min((one for one in wakes if one is not None), default=None)
+    return Step(clusters, evictions, soonest, waits)
 
 
 def _held_back(
@@ -218,14 +250,8 @@ def _held_back(
     return held
 
 
-def _evictions(
-    workload: Workload,
-    fleet: Fleet,
-    standing: Standing,
-    desired: Mapping[str, int | None],
-    now: datetime,
-    *,
-    substituted: bool,
+def _leaving(
+    workload: Workload, fleet: Fleet, standing: Standing, desired: Mapping[str, int | None]
 ) -> tuple[Eviction, ...]:
     known = {one.cluster: one for one in workload.evictions if fleet.holds(one.cluster)}
     for name, eviction in standing.going.items():
@@ -236,7 +262,6 @@ def _evictions(
         for name, eviction in sorted(known.items())
         # A target again: its share is in the clusters, there is nothing to leave.
         if name not in desired
-        and _stays_for_now(workload, eviction, fleet.members[name], now, substituted=substituted)
     )
 
 

@@ -24,6 +24,7 @@ from services.scheduler.core.decision import (
     Unschedulable,
 )
 from services.scheduler.core.division.shares import Shares, share_out, shares_that_stay
+from services.scheduler.core.fencing import with_terms
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
@@ -46,7 +47,9 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     if failing.clusters:
         leaving = replace(workload, failing=failing.clusters)
         moved = _schedule(leaving, fleet, now)
-        if isinstance(moved, Scheduled) and is_elsewhere(workload, moved.clusters):
+        if isinstance(moved, Scheduled) and (
+            is_elsewhere(workload, moved.clusters) or moved.stopping
+        ):
             failures = failures_after(leaving, moved.clusters, now)
             soon = _sooner(moved.wake_after, due_again(replace(leaving, failures=failures), now))
             return replace(moved, failures=failures, wake_after=soon)
@@ -75,6 +78,13 @@ def _schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     Where the placement has ordered groups of clusters, the first one that holds everything is
     taken, beginning with the one it is in.
     """
+    decision = _place_in_order(workload, fleet, now)
+    if not workload.fenced:
+        return decision
+    return replace(decision, clusters=with_terms(workload, fleet, decision.clusters))
+
+
+def _place_in_order(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     passed_over: dict[str, str] = {}
     first: Unschedulable | None = None
     for reach in reaches(workload.placement, workload.affinity_name):
@@ -154,6 +164,8 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         evictions=step.evictions,
         rejections={**rejections, **_of_leavers(step.evictions)},
         wake_after=_sooner(standing.wake_after, step.wake_after),
+        waiting={**standing.unstopped, **step.awaited},
+        stopping=bool(step.awaited),
     )
 
 
@@ -215,4 +227,5 @@ def _unschedulable(
         evictions=evictions,
         rejections={**rejections, **_of_leavers(evictions)},
         wake_after=standing.wake_after,
+        waiting=standing.unstopped,
     )

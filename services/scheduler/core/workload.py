@@ -5,13 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.api.binding import ApplicationFailure, ClusterReport, Eviction, TargetCluster
+from shared.api.binding import (
+    ApplicationFailure,
+    ClusterReport,
+    Eviction,
+    TargetCluster,
+    is_built_in,
+)
 from shared.api.cluster import NOT_READY_TAINT, UNREACHABLE_TAINT
 from shared.api.failover import Failover
 from shared.api.placement import Placement, Toleration
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
 from shared.apimachinery.taints import NO_EXECUTE
-from shared.interpreter.replicas import ReplicaDemand
+from shared.interpreter.replicas import ReplicaDemand, can_be_stopped
+
+_WITH_PODS = frozenset({"Pod", "DaemonSet", "Job", "CronJob"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +64,19 @@ class Workload:
     failing: Mapping[str, str] = field(default_factory=dict)
     company: Company = NOBODY
     suspended: bool = False
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether a member can stop it by taking its replicas."""
+        return can_be_stopped(self.gvk.group, self.gvk.kind)
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it must not run in two members; built-in kinds without pods run nowhere."""
+        if self.failover.fencing == "None":
+            return False
+        runs_pods = self.stoppable or self.gvk.kind in _WITH_PODS
+        return runs_pods or not is_built_in(self.gvk.group)
 
     @property
     def scope(self) -> str:

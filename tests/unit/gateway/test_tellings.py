@@ -14,7 +14,14 @@ from shared.events.work_facts import WorkApplied, WorkRefused
 GOLDEN = Path(__file__).parents[2] / "contract" / "events"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # Not facts about objects: what services say to each other, answers to commands, and who has a duty.
-_SPEAK_OF_NO_OBJECT = ("cluster.observed", "work.ordered", "work.reported", "command.", "lease.")
+_SPEAK_OF_NO_OBJECT = (
+    "cluster.observed",
+    "cluster.heartbeat",
+    "work.ordered",
+    "work.reported",
+    "command.",
+    "lease.",
+)
 FACTS = sorted(
     path for path in GOLDEN.glob("*.json") if not path.name.startswith(_SPEAK_OF_NO_OBJECT)
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from services.propagator.core.fencing import marching_orders
 from services.propagator.core.overrides import (
     Override,
     OverrideFailure,
@@ -13,7 +14,7 @@ from services.propagator.core.overrides import (
 )
 from services.propagator.core.rendering import render_for
 from services.propagator.core.rollout.revisions import overrides_of
-from services.propagator.core.works import Encoded, asking
+from services.propagator.core.works import Encoded
 from services.propagator.dispatch.orders import ParsedObjects, make_variant, shares_of
 from shared.api.binding import BindingSpec, Share
 from shared.api.cluster import Cluster
@@ -40,7 +41,7 @@ class RevisionRenderer:
         self._parsed = parsed
         self._stated = stated_replicas(interpreter.replicas, template)
         self._shares = shares_of(spec)
-        self._since = {one.name: one.since for one in spec.clusters if one.since}
+        self._march = marching_orders(spec)
         self._made: dict[tuple[object, ...], Encoded | OverrideFailure] = {}
         self._policies: dict[int, list[PolicyRules]] = {}
 
@@ -67,7 +68,7 @@ class RevisionRenderer:
         found = self._made[variety]
         if isinstance(found, OverrideFailure):
             return found
-        return asking(found, self._since.get(name, ""))
+        return self._march(name, found)
 
     def _make(
         self,
@@ -80,14 +81,15 @@ class RevisionRenderer:
             template = self._interpreter.with_replicas(revision.template, self._stated)
         else:
             template = without_replicas(self._interpreter.replicas, revision.template)
+        share = self._shares.get(cluster.metadata.name, Share())
         manifest = render_for(
             cluster,
             template,
             self._interpreter,
-            self._shares.get(cluster.metadata.name, Share()),
+            share,
             overrides=overrides,
             uid=self._spec.resource.uid,
         )
         resource = msgspec.structs.replace(self._spec.resource, generation=generation)
         spec = msgspec.structs.replace(self._spec, resource=resource)
-        return make_variant(self._key, template, manifest, spec)
+        return make_variant(self._key, template, manifest, spec, share)
