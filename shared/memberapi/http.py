@@ -23,6 +23,7 @@ from yarl import URL
 from shared.apimachinery.manifest import Manifest, decode, encode
 from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
 from shared.memberapi import discovery, request
+from shared.memberapi.connector import Connector
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.faults import error_of, read_status, refusal_of, translated
 from shared.memberapi.port import MemberEvent, MemberListing, ResourceType
@@ -337,7 +338,7 @@ def _session(
     context: ssl.SSLContext | None, headers: dict[str, str], connections: int
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=Connector(
             limit=connections,
             ssl=context if context is not None else True,
             keepalive_timeout=60,
