@@ -26,8 +26,9 @@ class FenceSettings:
     renewal: timedelta = timedelta(seconds=2)
     """From one renewal of the lease to the next."""
 
-    patience: timedelta = timedelta(seconds=8)
-    """A propagator that has not renewed for so long stops what is fenced."""
+    patience: timedelta = timedelta(seconds=15)
+    """A propagator that has not renewed for so long stops what is fenced. A NATS of several nodes
+    takes up to nine seconds to choose another leader, which is to stop nothing."""
 
     restart: timedelta = timedelta(seconds=10)
     """How long it may take until another propagator runs where one died."""

@@ -68,7 +68,7 @@ def test_a_member_that_left_stops_nothing():
 
 def test_a_lease_is_renewed_before_its_patience_is_over():
     with pytest.raises(ValueError, match="patience"):
-        FenceSettings(renewal=timedelta(seconds=8))
+        FenceSettings(renewal=timedelta(seconds=15))
 
 
 rates = st.floats(1 - CLOCK_RATE_ERROR, 1 + CLOCK_RATE_ERROR)
