@@ -14,12 +14,21 @@ _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
+_SIGPIPE_STATUS = 128 + 13
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; returns its exit status (2 for a usage error)."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    return int(options.run(options))
+    try:
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read along has seen enough (`hanse ... | head`); exiting would flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE_STATUS
+    return status
 
 
 def build_parser() -> argparse.ArgumentParser:

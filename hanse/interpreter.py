@@ -1,7 +1,8 @@
 """`hanse interpreter test`: what an interpreter says of objects, and whether that is expected.
 
-Works on files alone; only an object named as KIND/NAME is asked of the hub. A file may hold
-interpreters, objects, and documents of `tests`, in any order.
+Works on files alone; only an object named as KIND/NAME is asked of the hub, and with it the
+interpreters that speak there. A file may hold interpreters, objects, and documents of `tests`,
+in any order.
 """
 
 import argparse
@@ -88,11 +89,16 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: everything answers, as expected; 1: it does not; 2: what is asked cannot be read."""
+    spoken: list[ResourceInterpreter] = []
     try:
         found = read_files(options.filename)
         if options.object:
-            found.objects.append(uvloop.run(_from_hub(options)))
-        registry = _registry(found.declarations)
+            asked, declared = uvloop.run(_from_hub(options))
+            found.objects.append(asked)
+            # Those of the files are tried in the place of the hub's.
+            tried = {one.metadata.name for one in found.declarations}
+            spoken = [one for one in declared if one.metadata.name not in tried]
+        registry = _registry([*found.declarations, *spoken])
     except InvalidObject as err:
         faults = err.fields or (str(err),)
         sys.stderr.write("".join(f"{err}: {one}\n" if err.fields else f"{one}\n" for one in faults))
@@ -159,8 +165,8 @@ def _registry(declarations: Iterable[ResourceInterpreter]) -> Interpreters:
     return ready_made().with_declared(map(read_declaration, declarations))
 
 
-async def _from_hub(options: argparse.Namespace) -> Case:
-    """The template as the hub has it, with what its members have reported."""
+async def _from_hub(options: argparse.Namespace) -> tuple[Case, list[ResourceInterpreter]]:
+    """The template as the hub has it with what its members reported, and who speaks there."""
     word, _, name = options.object.partition("/")
     if not word or not name:
         raise InvalidObject(f"{options.object!r} is no KIND/NAME such as rollout/web")
@@ -183,10 +189,12 @@ async def _from_hub(options: argparse.Namespace) -> Case:
         key = ObjectKey(kind.gvk.group, kind.resource, namespace, name)
         at = binding_key(key, kind.gvk.kind, built_in=is_built_in(kind.gvk.group))
         scope = "ResourceBinding" if namespace else "ClusterResourceBinding"
+        speakers = await hub.list(GroupVersionKind(GROUP, VERSION, _KIND))
         binding = await hub.get(GroupVersionKind(GROUP, VERSION, scope), namespace, at.name)
     reports = read(binding, ResourceBinding).status.aggregated_status if binding else ()
     statuses = {report.cluster: report.status for report in reports if report.status}
-    return Case(object=template, statuses=statuses)
+    case = Case(object=template, statuses=statuses)
+    return case, [read(one, ResourceInterpreter) for one in speakers]
 
 
 def _answer(

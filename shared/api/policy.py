@@ -79,11 +79,16 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
 
 SKIP_LABEL = "hanse.dev/skip-auto-propagation"
 """Label of an object that follows nobody: it goes where a policy of its own puts it."""
+KARMADAS_SKIP_LABEL = "namespace.karmada.io/skip-auto-propagation"
+"""The same, as Karmada writes it on namespaces."""
 
 
 def stays_away(manifest: Manifest | None) -> bool:
     """Whether the object, as the hub has it, does not follow those that need it."""
-    return manifest is not None and labels_of(manifest).get(SKIP_LABEL) == "true"
+    if manifest is None:
+        return False
+    labels = labels_of(manifest)
+    return "true" in (labels.get(SKIP_LABEL), labels.get(KARMADAS_SKIP_LABEL))
 
 
 class PolicyStatus(Struct, frozen=True, kw_only=True):

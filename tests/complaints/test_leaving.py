@@ -142,6 +142,33 @@ async def test_row_25_a_definition_is_not_taken_from_under_the_objects_of_others
     assert await kept_for(federation, DEFINITION) == ["widgets default/theirs"]
 
 
+async def test_a_definition_goes_after_what_is_ordered_of_its_kind(federation: Federation) -> None:
+    """Its policy goes, or it moves, while another policy still has objects of the kind there."""
+    eu = federation.members["eu-1"]
+    definition = the_definition()
+    definition["metadata"] |= {"uid": "uid-definition", "generation": 1}
+    await federation.write(DEFINITION, definition)
+    defining = await federation.bind(DEFINITION, {"eu-1": None})
+    await eventually(applied(federation, "eu-1", DEFINITION))
+    widget = {"apiVersion": "acme.example/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    widget["metadata"] |= {"namespace": "shop", "uid": "uid-widget", "generation": 1}
+    await federation.write(WIDGET, widget)
+    using = await federation.bind(WIDGET, {"eu-1": None})
+    await eventually(applied(federation, "eu-1", WIDGET))
+    uid = uid_of(eu.get("widgets", "w", "shop", "acme.example"))
+    await federation.delete(defining)
+
+    async def says_why() -> bool:
+        report = await federation.report("eu-1", DEFINITION)
+        return report is not None and "widgets.acme.example shop/w" in report.message
+
+    await eventually(says_why)
+    assert uid_of(eu.get("widgets", "w", "shop", "acme.example")) == uid
+    await federation.delete(using)
+    await eventually(forgotten(federation, "eu-1", WIDGET, DEFINITION))
+    assert await kept_for(federation, DEFINITION) == [""]
+
+
 async def test_row_28_a_member_that_shows_nothing_has_lost_nothing(
     unattended: Federation,
 ) -> None:

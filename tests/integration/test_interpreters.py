@@ -1,15 +1,26 @@
 """A kind that a user declares: judged, divided and added up by what the user says of it."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hanse.__main__ import main
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.assembly import Extensions
 from shared.apiserver.rules.admission import hanse_admission
-from tests.federation import Federation, TestMember, eventually, on_jetstream
+from tests.federation import (
+    Federation,
+    TestMember,
+    config_map,
+    config_map_key,
+    eventually,
+    on_jetstream,
+)
+from tests.gateway import serving_gateway
 from tests.served_api import served_api
 
 INTERPRETER = ObjectKey("hanse.dev", "resourceinterpreters", "", "widgets")
@@ -139,3 +150,30 @@ async def test_the_gateway_refuses_what_does_not_compile() -> None:
         assert (await served.client.post(PATH, good)).code == 201
         answer = await served.client.post(PATH, {**good, "spec": {"customizations": {}}})
         assert answer.code == 422
+
+
+async def test_an_object_of_the_hub_is_tried_as_the_hub_has_it_judged(
+    federation: Federation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judging(expression: str) -> Manifest:
+        spoken = an_interpreter(healthInterpretation={"degraded": expression})
+        spoken["spec"]["target"] = {"apiVersion": "v1", "kind": "ConfigMap"}
+        return spoken
+
+    await federation.write(INTERPRETER, judging("object.data.a == '1'"))
+    await federation.write(config_map_key("c"), config_map("c"))
+    tried = tmp_path / "tried.json"
+    tried.write_text(json.dumps(judging("object.data.none == '1'")))
+    async with serving_gateway(federation.store, federation.bus, tmp_path) as kubeconfig:
+
+        async def test(*more: str) -> Any:
+            options = ["interpreter", "test", "configmap/c", "-n", "shop", "--json", *more]
+            options += ["--operation", "healthInterpretation", "--kubeconfig", str(kubeconfig)]
+            capsys.readouterr()
+            await asyncio.to_thread(main, options)
+            said = capsys.readouterr()
+            assert not said.err
+            return json.loads(said.out)["objects"][0]["answers"]["healthInterpretation"]
+
+        assert await test() == "Degraded"
+        assert "no such key: none" in (await test("-f", str(tried)))["error"]

@@ -6,6 +6,7 @@ import msgspec
 
 from shared.api.binding import DRIFTED, ClusterReport
 from shared.api.conditions import find_condition, with_condition
+from shared.api.drift import DriftReport
 from shared.api.meta import Condition
 
 _MESSAGE_CHARACTERS_MAX = 1024
@@ -32,7 +33,7 @@ def with_drifted(
 def _drifted(reports: Sequence[ClusterReport]) -> Condition:
     contested = any(each.drift is not None and each.drift.state == "Contested" for each in reports)
     message = "; ".join(
-        f"{each.cluster}: {each.drift.text}" for each in reports if each.drift is not None
+        f"{each.cluster}: {_told(each.drift)}" for each in reports if each.drift is not None
     )
     return Condition(
         type=DRIFTED,
@@ -40,3 +41,10 @@ def _drifted(reports: Sequence[ClusterReport]) -> Condition:
         reason="Contested" if contested else "Reported",
         message=message[:_MESSAGE_CHARACTERS_MAX],
     )
+
+
+def _told(drift: DriftReport) -> str:
+    if drift.state == "Contested":
+        # Nobody would guess otherwise why what is to be corrected is not.
+        return f"{drift.text}, undone again and again, so corrected ever more slowly"
+    return drift.text

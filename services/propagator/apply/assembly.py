@@ -67,20 +67,26 @@ def build_reconciler(
         watches=watches,
         holder=holder,
         fenced=fenced,
-        remover=_remover(api, watches, newest, reports, outcomes),
+        remover=_remover(api, objects, watches, newest, reports=reports, outcomes=outcomes),
         outcomes=outcomes,
         settled=settled,
     )
 
 
 def _remover(
-    api: MemberApi, watches: Watching, newest: NewestOrders, reports: Reports, outcomes: Outcomes
+    api: MemberApi,
+    objects: Objects,
+    watches: Watching,
+    newest: NewestOrders,
+    *,
+    reports: Reports,
+    outcomes: Outcomes,
 ) -> Remover:
     return Remover(
         api=api,
         watches=watches,
         newest=newest,
-        residents=Residents(api),
+        residents=Residents(api, objects),
         reports=reports,
         outcomes=outcomes,
     )

@@ -65,6 +65,11 @@ class Outcomes:
         self._settled(tracked.key, True)
         return Again(self._retries.held)
 
+    async def awaiting(self, tracked: TrackedObject) -> Result:
+        """Its turn comes after something else's: nothing was asked of the member yet."""
+        await self.acknowledge(tracked)
+        return self.postponed(tracked, self._retries.held)
+
     def postponed(self, tracked: TrackedObject, delay: timedelta) -> Result:
         self._settled(tracked.key, False)
         return Again(delay)

@@ -63,6 +63,10 @@ class Remover:
             await self._give_back(tracked, kind)
             return await self._outcomes.removed(tracked, preserved=True)
         if tracked.removing != seen.uid:
+            if needed := await self._residents.ordered(tracked):
+                # It goes once that has gone; nothing ordered goes along with something else.
+                self._reports.removing(tracked, f"kept while {needed} is to be there")
+                return await self._outcomes.awaiting(tracked)
             if resident := await self._residents.find(tracked):
                 # To delete it would delete that too, which nobody ordered.
                 await self._give_back(tracked, kind)

@@ -1,6 +1,10 @@
 """What the command line refuses before anything is asked of anybody."""
 
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +30,14 @@ def test_a_port_is_free_until_somebody_listens_on_it() -> None:
     with socket.create_server(("127.0.0.1", port)):
         assert not is_free(port)
     assert is_free(port)
+
+
+def test_a_reader_that_goes_away_early_is_no_fault_of_ours(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.yaml"
+    manifest.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "hanse", "interpreter", "test", "-f", str(manifest)]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (128 + 13, b"")

@@ -39,6 +39,7 @@ def test_a_fight_says_so_and_it_settles() -> None:
     found = drifted(a_report("a", fight))
     assert found is not None
     assert found.reason == "Contested"
+    assert found.message.endswith("undone again and again, so corrected ever more slowly")
     over = drifted(a_report("a"), before=(found,))
     assert over is not None
     assert (over.status, over.reason, over.message) == ("False", "Settled", "")

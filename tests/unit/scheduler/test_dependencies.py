@@ -211,10 +211,11 @@ async def test_a_policy_may_take_nothing_along(world):
     assert world.binding(SETTINGS) is None
 
 
+@pytest.mark.parametrize("owner", ["hanse.dev", "namespace.karmada.io"])
 @pytest.mark.parametrize("takes_along", [None, True])
-async def test_what_is_labelled_so_follows_nobody(world, takes_along):
+async def test_what_is_labelled_so_follows_nobody(world, takes_along, owner):
     secret = copy(SETTINGS)
-    secret["metadata"]["labels"] = {"hanse.dev/skip-auto-propagation": "true"}
+    secret["metadata"]["labels"] = {f"{owner}/skip-auto-propagation": "true"}
     terms = {} if takes_along is None else {"propagateDeps": takes_along}
     await world.put(SETTINGS, a_user("web"), placed("web", "eu-1", **terms))
     await world.settle()
