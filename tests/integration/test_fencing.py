@@ -28,7 +28,7 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.settings import NatsSettings
 from shared.bus.topology import STREAMS
 from shared.clock import SystemClock
-from shared.errors import HanseError
+from shared.errors import HanseError, StaleRevision
 from shared.events import subjects
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
@@ -385,6 +385,26 @@ async def test_what_nothing_could_have_stopped_stays_and_says_so(tmp_path: Path)
         ground.sites["eu-1"].probed.cut()
         await eventually(lambda: "no propagator beside it" in ground.scheduled, 30)
         assert ground.ledger.told == ["starts in eu-1"]
+
+
+async def test_the_hub_takes_over_where_a_member_is_pushed_again(tmp_path: Path) -> None:
+    async with a_ground(tmp_path, "eu-1", "us-1", pulled=("us-1",)) as ground:
+        await begin(ground, "us-1")
+        key = ObjectKey("hanse.dev", "clusters", "", "us-1")
+        while True:
+            stored = await ground.federation.store.get(key)
+            assert stored is not None
+            manifest = {**stored.manifest, "spec": {**stored.manifest["spec"], "mode": "Push"}}
+            with suppress(StaleRevision):
+                await ground.federation.store.update(key, manifest, expected=stored.revision)
+                break
+        template = await ground.federation.store.get(WEB)
+        assert template is not None
+        manifest = copy(template.manifest)
+        manifest["spec"]["replicas"] = 3
+        await apply(ground.federation, WEB, manifest)
+        await eventually(lambda: ground.sites["us-1"].replicas == 3, 30)
+        assert ground.ledger.told == ["starts in us-1"]
 
 
 async def test_a_propagator_that_is_begun_anew_without_nats_stops_what_it_finds(
