@@ -18,6 +18,7 @@ from tests.simulation import evidence, invariants
 from tests.simulation.exclusion import RUNS_ONCE
 from tests.simulation.simulation import Length, simulate
 
+pytestmark = pytest.mark.timeout(900)
 SEEDS = range(1, 61)
 LENGTH = Length(rest_seconds=120)
 """What is well rests sooner, with hardly an exception, and a defect is not watched for long."""
