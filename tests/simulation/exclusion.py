@@ -26,7 +26,6 @@ class Exclusion:
         self._history = history
         self._left: set[str] = set()
         self._until: dict[tuple[ObjectKey, str], dict[str, float]] = {}
-        self.moves = 0
         for name, member in members.items():
             member.store.mirror.on_change(
                 lambda change, name=name: self._on_change(name, change)  # type: ignore[misc]
@@ -54,7 +53,6 @@ class Exclusion:
             self._history.note(f"{cluster} stops {key.name}")
             return
         self._history.note(f"{cluster} starts {key.name}")
-        self.moves += any(name != cluster for name in until)
         until[cluster] = math.inf
         for name, ends in until.items():
             if name != cluster and ends > now and name not in self._left:

@@ -50,9 +50,6 @@ class Leases:
         found = self._heard.pop(cluster, None)
         return found.sequence if found is not None else 0
 
-    def clusters(self) -> list[str]:
-        return sorted(self._heard)
-
     def fence_of(self, cluster: str) -> Fence | None:
         """As the status of the Cluster is to say it; None where nothing was heard."""
         found = self._heard.get(cluster)
