@@ -19,7 +19,6 @@ from services.propagator.core.observed import LiveObject
 from services.propagator.core.ownership import has_scale, is_members
 from shared.api.ownership import OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey, name_of, namespace_of
-from shared.clock import Clock
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
 _KIND = ResourceType(
@@ -39,11 +38,10 @@ class Autoscalers:
         self,
         cluster: str,
         api: MemberApi,
-        clock: Clock,
         group: asyncio.TaskGroup,
         changed: Callable[[ObjectKey], None],
     ) -> None:
-        self._watch = KindWatch(cluster, api, _KIND, self, clock, selector="")
+        self._watch = KindWatch(cluster, api, _KIND, self, selector="")
         self._group = group
         self._changed = changed
         self._task: asyncio.Task[None] | None = None

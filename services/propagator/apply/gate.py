@@ -3,6 +3,7 @@
 One failure speaks for all calls that would follow.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class MemberGate:
         self._until = 0.0
         self._driven: Driven | None = None
         self._limit = 0
+        self.opened: Callable[[], None] = lambda: None
+        """Called when the member answers that was silent."""
         self._shown = metrics.MEMBER_CONCURRENCY.labels(cluster)
 
     def drive(self, driven: Driven) -> None:
@@ -58,9 +61,11 @@ class MemberGate:
 
     def succeeded(self, since: float) -> None:
         """The member answered all that was asked of it for an object."""
-        self._failures = 0
+        was_silent, self._failures = self._failures > 0, 0
         self._pace.answered(self._clock.monotonic() - since, self._in_hand)
         self._adjust()
+        if was_silent:
+            self.opened()
 
     def failed(self, err: RetryableError) -> timedelta:
         """Take note of a failed call; returns the pause. Calls that failed together count once."""

@@ -7,13 +7,13 @@ versions anew. What a list does not show is only doubted.
 """
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 import structlog
 
 from services.propagator.core.marks import MANAGED_SELECTOR
 from services.propagator.core.observed import LiveObject, read_live
-from shared.clock import Clock
 from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
@@ -42,7 +42,6 @@ class KindWatch:
         api: MemberApi,
         kind: ResourceType,
         sink: WatchSink,
-        clock: Clock,
         *,
         selector: str,
     ) -> None:
@@ -50,10 +49,10 @@ class KindWatch:
         self._api = api
         self._kind = kind
         self._sink = sink
-        self._clock = clock
         self._selector = selector
         self._version = ""
         self._failures = 0
+        self._again = asyncio.Event()
         self.answered = asyncio.Event()
         """The first list was tried, whatever came of it."""
         self.synced = False
@@ -63,6 +62,7 @@ class KindWatch:
 
     async def run(self) -> None:
         while True:
+            self._again.clear()
             try:
                 if not self._version:
                     await self._list()
@@ -77,7 +77,13 @@ class KindWatch:
             self.answered.set()
             if self._failures:
                 seconds = BACKOFF_FIRST * 2 ** min(self._failures, 12)
-                await self._clock.sleep(min(seconds, BACKOFF_MAX))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(seconds, BACKOFF_MAX)):
+                        await self._again.wait()
+
+    def look_soon(self) -> None:
+        """Try again now, if it waits: the member answers others."""
+        self._again.set()
 
     async def _list(self) -> None:
         listing = await self._api.list(self._kind, label_selector=self._selector)
@@ -119,22 +125,24 @@ class KindWatches:
     """One watch per kind; runs within the worker's task group."""
 
     def __init__(
-        self, cluster: str, api: MemberApi, sink: WatchSink, clock: Clock, group: asyncio.TaskGroup
+        self, cluster: str, api: MemberApi, sink: WatchSink, group: asyncio.TaskGroup
     ) -> None:
         self._cluster = cluster
         self._api = api
         self._sink = sink
-        self._clock = clock
         self._group = group
         self._watches: dict[ResourceType, KindWatch] = {}
 
     def ensure(self, kind: ResourceType) -> None:
         if kind not in self._watches:
-            watch = KindWatch(
-                self._cluster, self._api, kind, self._sink, self._clock, selector=MANAGED_SELECTOR
-            )
+            watch = KindWatch(self._cluster, self._api, kind, self._sink, selector=MANAGED_SELECTOR)
             self._watches[kind] = watch
             self._group.create_task(watch.run(), name=f"watch-{self._cluster}-{kind.resource}")
+
+    def look_soon(self) -> None:
+        """Begin again what waits for a member that was away."""
+        for watch in self._watches.values():
+            watch.look_soon()
 
     def is_synced(self, kind: ResourceType) -> bool:
         """Whether everything of the kind that existed at one moment has been handed out."""

@@ -116,10 +116,8 @@ class MemberWorker:
     async def run(self) -> None:
         await self._standing.read()
         async with asyncio.TaskGroup() as group:
-            watches = KindWatches(self._cluster, self._api, self, self._clock, group)
-            autoscalers = Autoscalers(
-                self._cluster, self._api, self._clock, group, self._on_autoscaler
-            )
+            watches = KindWatches(self._cluster, self._api, self, group)
+            autoscalers = Autoscalers(self._cluster, self._api, group, self._on_autoscaler)
             self._controller = self._build(watches, autoscalers)
             self._take_on(self._objects, watches, autoscalers)
             group.create_task(self._controller.run(), name=f"apply-{self._cluster}")
@@ -178,6 +176,7 @@ class MemberWorker:
         gate = MemberGate(
             self._cluster, self._clock, self._settings.concurrency, self._settings.retries
         )
+        gate.opened = watches.look_soon
         reconciler = build_reconciler(
             self._cluster,
             api=self._api,
