@@ -64,8 +64,8 @@ class Hub:
 
     def _add(self, name: str, body: Body, **options: object) -> None:
         chance = random.Random(f"{self._seed}/{name}")
-        # What a clock ahead of others has to do with fencing is nothing: it may be minutes.
-        far = 300.0 if "beside" in options else 3.0
+        # Neither leases nor fencing have anything to do with the hour: it may be minutes off.
+        far = 300.0 if "beside" in options or chance.random() < 0.5 else 3.0
         clock = SkewedClock(chance.uniform(-far, far), chance.uniform(-0.01, 0.01))
         self.processes[name] = Process(
             name,

@@ -21,8 +21,9 @@ from shared.telemetry.propagation import TRACEPARENT
 
 _ATTEMPTS_MAX = 3
 
-Overtaken = Callable[[ObjectKey, WorkReport, bool], None]
-"""Told that another worker's report stands; and whether the member must be asked who is right."""
+Overtaken = Callable[[ObjectKey, WorkReport, WorkReport, bool], None]
+"""Told that instead of the first report the second stands, another worker's mostly; and whether the
+member must be asked who is right."""
 
 
 class StatusLog:
@@ -36,7 +37,7 @@ class StatusLog:
         # Reports of removals, which expire: when, of what, and the sequence of each.
         self._over: deque[tuple[float, ObjectKey, int]] = deque()
         self._speaks = False
-        self.overtaken: Overtaken = lambda _key, _theirs, _open: None
+        self.overtaken: Overtaken = lambda _key, _ours, _theirs, _open: None
 
     def found(self, key: ObjectKey, sequence: int) -> None:
         """A report lies at *sequence*: of use until something is written.
@@ -103,7 +104,7 @@ class StatusLog:
             # WORK began anew, and counts from one again.
             verdict = Verdict.OURS
         if verdict is not Verdict.OURS:
-            self.overtaken(key, theirs, verdict is Verdict.OPEN)
+            self.overtaken(key, ours, theirs, verdict is Verdict.OPEN)
         return verdict
 
     async def _is_current(self, key: ObjectKey, generation: int) -> bool:

@@ -356,12 +356,19 @@ class MemberWorker:
             tracked.suspect = True
             self._wake(tracked)
 
-    def _on_overtaken(self, key: ObjectKey, theirs: WorkReport, is_open: bool) -> None:  # noqa: FBT001
-        """Another worker reported meanwhile."""
+    def _on_overtaken(
+        self,
+        key: ObjectKey,
+        ours: WorkReport,
+        theirs: WorkReport,
+        is_open: bool,  # noqa: FBT001 - a callback.
+    ) -> None:
         tracked = self._objects.get(key)
         if tracked is None:
             return
-        tracked.reported = theirs
+        if tracked.reported is ours:
+            # Else we have said more since, which is on its way.
+            tracked.reported = theirs
         if is_open:
             self._doubt(tracked)
 

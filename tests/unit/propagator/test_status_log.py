@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from services.propagator.apply.status_log import StatusLog
+from services.propagator.apply.worker import MemberWorker, WorkerSettings
 from services.propagator.core.overtaking import Verdict, judge
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
@@ -15,6 +16,9 @@ from shared.bus.topology import STATUS, WORK
 from shared.errors import OutcomeUnknown, StoreUnavailable
 from shared.events import subjects
 from shared.events.work import WorkReport, decode_report
+from shared.interpreter.registry import ready_made
+from shared.memberapi.port import MemberApi
+from tests.clocks import PatientClock
 
 KEY = ObjectKey("apps", "deployments", "shop", "web")
 
@@ -63,7 +67,7 @@ class Worker:
     def __init__(self, bus: MemoryBus) -> None:
         self.log = StatusLog("eu-1", bus)
         self.told: list[tuple[int, bool]] = []
-        self.log.overtaken = lambda _key, theirs, is_open: self.told.append(
+        self.log.overtaken = lambda _key, _ours, theirs, is_open: self.told.append(
             (theirs.generation, is_open)
         )
 
@@ -241,3 +245,21 @@ async def test_a_report_whose_answer_was_lost_is_recognised() -> None:
     assert found is not None
     assert found.health == "Degraded"
     assert bus.writes == 3
+
+
+def test_what_was_said_since_is_not_forgotten_for_what_stands_instead_of_an_older_word() -> None:
+    worker = MemberWorker(
+        "eu-1",
+        cast("MemberApi", None),
+        MemoryBus(),
+        PatientClock(),
+        WorkerSettings(),
+        interpreters=ready_made(),
+    )
+    tracked = worker._objects.track(KEY)
+    older, newer, theirs = report(), report(**REFUSED), report(health="Degraded")
+    tracked.reported = newer
+    worker._on_overtaken(KEY, older, theirs, is_open=False)
+    assert tracked.reported is newer
+    worker._on_overtaken(KEY, newer, theirs, is_open=False)
+    assert tracked.reported is theirs
