@@ -115,7 +115,10 @@ async def test_a_member_that_is_lost_is_waited_for_until_its_share_moves(
         federation.members["eu-1"].gate.set(Faults(hang=True))
         await federation.deploy(TWO)
         await federation.reaches("WaitingForApproval", target=2, seconds=60)
-        assert federation.status().failure == ""
+        assert (federation.status().failure, federation.status().stage) == ("", "canary")
+        assert set(federation.images().values()) == {"web:1"}, "the canary has proved nothing"
+        await federation.approve("canary")
+        await eventually(lambda: federation.status().stage == "rest")
         assert federation.images() == {"eu-1": "web:1", "eu-2": "web:2", "us-1": "web:1"}
         await eventually(lambda: federation.replicas()["eu-2"] == 3)
         await federation.approve("rest")

@@ -278,6 +278,25 @@ def test_a_cluster_that_is_lost_holds_nobody_up_once_it_is_not_chosen_any_more()
     assert world.all_well().phase == "Complete"
 
 
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_stage_that_loses_all_its_clusters_under_the_change_proves_nothing(returns):
+    world = settled_world(strategy(stages=[named("canary", "a")]), FOUR)
+    world.change(2)
+    world.seen["a"] = SILENT
+    world.names, world.leaving = ["b", "c", "d"], ["a"]
+    for _ in range(3):
+        world.step()
+        assert (world.status.phase, world.status.stage) == ("WaitingForApproval", "canary")
+    assert world.holding(1) == ["b", "c", "d"]
+    if returns:
+        world.names, world.leaving = FOUR, []
+        world.seen["a"] = HEALTHY
+    else:
+        world.approve("canary")
+    assert world.all_well().phase == "Complete"
+    assert world.holding(2) == FOUR
+
+
 def test_a_stage_without_clusters_is_passed_and_gates_who_joins_it():
     rules = strategy(
         stages=[named("canary", "x", approval="Required"), {"name": "all", "maxConcurrency": 1}]

@@ -102,7 +102,13 @@ def _stage_state(
 ) -> StageState:
     """Whether a stage may go on; *is_open*: every one before it is done."""
     if not members_of(clusters, stage):
-        return "Complete" if is_open else "Waiting"
+        if not is_open:
+            return "Waiting"
+        # Its clusters were lost under the change, or by it: that proves nothing good of it.
+        unproven = before in ("Progressing", "WaitingForApproval")
+        if unproven and not _is_approved(situation, stage):
+            return "WaitingForApproval"
+        return "Complete"
     if before not in ("Progressing", "Complete"):
         if not is_open:
             return "Waiting"

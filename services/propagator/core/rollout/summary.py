@@ -75,10 +75,17 @@ def describe(
 
 
 def states_before(situation: Situation) -> Mapping[str, StageState]:
-    """How far each stage had come with the revision under way; one without clusters nowhere."""
+    """How far each stage had come with the revision under way.
+
+    One without clusters had come nowhere, unless it waits since it lost them.
+    """
     if situation.begins:
         return {}
-    return {one.name: one.state for one in situation.status.stages if one.clusters}
+    return {
+        one.name: one.state
+        for one in situation.status.stages
+        if one.clusters or one.state == "WaitingForApproval"
+    }
 
 
 def members_of(clusters: Clusters, stage: Stage) -> list[RolloutCluster]:
