@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def main() -> int:
         changes = arguments.changes or scenario.changes
         result = asyncio.run(run(scenario, folder, arguments.seed, changes))
         _tell(result, folder)
+        if result.holds and not arguments.keep:
+            shutil.rmtree(folder.parent)
         results.append(result)
     print(json.dumps([asdict(result) for result in results]) if arguments.json else table(results))
     return 0 if all(result.holds for result in results) else 1
