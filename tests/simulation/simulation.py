@@ -199,13 +199,14 @@ class _Run:
         """What services log belongs to the event log."""
         name = event.pop("event", "")
         error = event.pop("exc_info", None)
-        if method == "debug":
+        if method == "debug" or self._is_dying():
+            # The last words of the dead reach nobody, and come in no order.
             raise structlog.DropEvent
         if name.startswith("lease.") and self._duties is not None:
             self._duties.hear(actor.get(), name, str(event.get("lease")))
         words = " ".join(f"{key}={value}" for key, value in event.items())
         self._history.note(f"{method}: {name} {words}"[:240])
-        if name in _BUGS and not self._is_dying():
+        if name in _BUGS:
             found = error if isinstance(error, BaseException) else sys.exc_info()[1]
             self._history.violated("no bugs", f"{name} {words}: {found!r}")
         raise structlog.DropEvent
