@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_dead(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = verbs.add_parser("list", help="list the dead letters, or show one whole")
     parser.add_argument("id", nargs="?", metavar="ID", help="show that one whole")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_json(parser)
     _add_hub(parser)
     parser.set_defaults(run=dead_letters.list_letters)
 
@@ -68,22 +68,20 @@ def _add_dead(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def _add_retry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="dead letters, as `hanse dead list`")
     parser.add_argument("--all", action="store_true", help="all there are")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_json(parser)
     _add_hub(parser)
     parser.set_defaults(run=dead_letters.retry)
 
 
 def _add_health(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clusters", nargs="*", type=_name, metavar="CLUSTER", help="those alone")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_json(parser)
     _add_hub(parser)
     parser.set_defaults(run=health.run)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object and nothing else"
-    )
+    _add_json(parser)
     parser.set_defaults(run=commands.demo)
 
 
@@ -122,6 +120,24 @@ def _add_member(parser: argparse.ArgumentParser) -> None:
         "name", type=_name, metavar="NAME", help="the member's name in the federation"
     )
     _add_hub(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help=f"{what} as they would be; - is standard input",
+    )
 
 
 def _add_hub(parser: argparse.ArgumentParser) -> None:
@@ -173,22 +189,12 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", default="", metavar="TIME", help="the decision that stood then, RFC 3339"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object and nothing else"
-    )
+    _add_json(parser)
     parser.set_defaults(run=explain.run)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-f",
-        "--filename",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="policies, clusters, groups and templates as they would be; - is standard input",
-    )
+    _add_files(parser, "policies, clusters, groups and templates")
     parser.add_argument(
         "--lose",
         action="append",
@@ -214,9 +220,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit status 2 where something moves and everything has its place",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object and nothing else"
-    )
+    _add_json(parser)
     parser.set_defaults(run=plan.run)
 
 
@@ -230,21 +234,11 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="may be repeated, and need not be in the decision (default: those that are)",
     )
-    parser.add_argument(
-        "-f",
-        "--filename",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="override policies, clusters and the template as they would be; - is standard input",
-    )
+    _add_files(parser, "override policies, clusters and the template")
     parser.add_argument(
         "--diff", action="store_true", help="show what each rule changes, not the manifests"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object and nothing else"
-    )
+    _add_json(parser)
     parser.set_defaults(run=render.run)
 
 

@@ -49,6 +49,15 @@ async def become_ready(federation: Federation, member: TestMember) -> None:
     await federation.write(key, {**stored.manifest, "status": {"conditions": READY}})
 
 
+def replicas(federation: Federation) -> dict[str, int]:
+    """How many of the Deployment `web` each member is asked to run that holds it."""
+    return {
+        name: found["spec"]["replicas"]
+        for name, member in federation.members.items()
+        if (found := member.get("deployments", "web", group="apps"))
+    }
+
+
 async def apply(federation: Federation, key: ObjectKey, manifest: Manifest) -> None:
     """Create or replace as the gateway does: every change has a generation of its own."""
     manifest = copy(manifest)

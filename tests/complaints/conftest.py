@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.federation import Federation, on_jetstream
+from tests.scheduled_federation import scheduled_federation
 
 
 @pytest.fixture
@@ -19,4 +20,11 @@ async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
 async def unattended(tmp_path: Path) -> AsyncIterator[Federation]:
     """Two members; their workers come and go as a test says."""
     async with on_jetstream(tmp_path, ["eu-1", "us-1"], applying=False) as found:
+        yield found
+
+
+@pytest.fixture
+async def scheduled(tmp_path: Path) -> AsyncIterator[Federation]:
+    """The two members, and a scheduler that goes by policies."""
+    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
         yield found

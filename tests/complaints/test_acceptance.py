@@ -26,6 +26,7 @@ from tests.scheduled_federation import (
     apply,
     become_ready,
     policy_key,
+    replicas,
     scheduled_federation,
 )
 
@@ -55,13 +56,6 @@ def data(federation: Federation, key: ObjectKey = A) -> dict[str, str]:
     return {
         name: federation.members[name].get("configmaps", key.name)["data"]["a"]
         for name in holders(federation, key)
-    }
-
-
-def replicas(federation: Federation) -> dict[str, int]:
-    return {
-        name: federation.members[name].get("deployments", "web", group="apps")["spec"]["replicas"]
-        for name in holders(federation, WEB)
     }
 
 

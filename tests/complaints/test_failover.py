@@ -1,36 +1,18 @@
 """Failover that hurt: row 5 of docs/complaints.md."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shared.api.cluster import UNREACHABLE_TAINT
 from shared.apimachinery.manifest import ObjectKey
 from shared.errors import StaleRevision
 from tests.federation import Federation, deployment, deployment_key, eventually
-from tests.scheduled_federation import a_policy, apply, policy_key, scheduled_federation
+from tests.scheduled_federation import a_policy, apply, policy_key, replicas
 
 WEB = deployment_key("web")
 BINDING = ObjectKey("hanse.dev", "resourcebindings", "shop", "web-deployment")
 DIVIDED = {"replicaScheduling": {"replicaSchedulingType": "Divided"}}
 OFF = {"clusterTolerations": [{"key": UNREACHABLE_TAINT, "operator": "Exists"}]}
 LONG_AGO = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-async def scheduled(tmp_path: Path) -> AsyncIterator[Federation]:
-    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
-        yield found
-
-
-def replicas(federation: Federation) -> dict[str, int]:
-    return {
-        name: found["spec"]["replicas"]
-        for name, member in federation.members.items()
-        if (found := member.get("deployments", "web", group="apps"))
-    }
 
 
 async def place(federation: Federation, count: int = 4, **spec: Any) -> None:

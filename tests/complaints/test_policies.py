@@ -1,10 +1,6 @@
 """Policies and interpreters that hurt: rows 28 and 35 of docs/complaints.md."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shared.api.meta import API_VERSION, GROUP
 from shared.apimachinery.manifest import Manifest, ObjectKey
@@ -17,7 +13,7 @@ from tests.federation import (
     deployment_key,
     eventually,
 )
-from tests.scheduled_federation import a_policy, apply, policy_key, scheduled_federation
+from tests.scheduled_federation import a_policy, apply, policy_key, replicas
 
 WEB = deployment_key("web")
 SETTINGS = config_map_key("settings")
@@ -25,20 +21,6 @@ INTERPRETER = ObjectKey(GROUP, "resourceinterpreters", "", "needs")
 DEPLOYMENTS = {"apiVersion": "apps/v1", "kind": "Deployment"}
 DIVIDED = {"replicaScheduling": {"replicaSchedulingType": "Divided"}}
 NEEDED = "object.metadata.annotations.needs"
-
-
-@pytest.fixture
-async def scheduled(tmp_path: Path) -> AsyncIterator[Federation]:
-    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
-        yield found
-
-
-def replicas(federation: Federation) -> dict[str, int]:
-    return {
-        name: found["spec"]["replicas"]
-        for name, member in federation.members.items()
-        if (found := member.get("deployments", "web", group="apps"))
-    }
 
 
 def web(count: int, **annotations: str) -> Manifest:
