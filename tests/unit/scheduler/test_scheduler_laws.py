@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.scheduler.core.application import find_failing
 from services.scheduler.core.decision import Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
@@ -179,6 +180,9 @@ def shares(decision):
 def test_deciding_on_its_own_result_changes_nothing(workload, found):
     fleet = Fleet(found)
     first = schedule(workload, fleet, NOW)
+    # A failing share that stays for want of room may go by this fleet, in which what was placed
+    # beside it has taken none.
+    assume(not find_failing(workload, NOW).clusters.keys() & shares(first).keys())
     again = schedule(after(workload, first), fleet, NOW)
     assert again.clusters == first.clusters
     assert again.evictions == first.evictions
