@@ -297,6 +297,27 @@ def test_a_stage_that_loses_all_its_clusters_under_the_change_proves_nothing(ret
     assert world.holding(2) == FOUR
 
 
+@pytest.mark.parametrize("how", ["updating", "reverted", "waiting"])
+def test_a_share_that_was_leaving_when_another_change_came_takes_its_turn_when_it_stays(how: str):
+    rules = strategy(maxConcurrency=1, onFailure="Rollback")
+    world = settled_world(rules, FOUR)
+    leaving = "b" if how == "waiting" else "a"
+    world.change(2)
+    if how == "reverted":
+        world.seen["a"] = DEGRADED
+        world.step()
+        world.all_well()
+        assert world.of("a").state == "Reverted"
+    world.names, world.leaving = [one for one in FOUR if one != leaving], [leaving]
+    world.step()
+    world.change(1 if how == "waiting" else 3)
+    world.names, world.leaving = FOUR, []
+
+    assert world.all_well().phase == "Complete"
+    assert world.in_state("Updated") == FOUR
+    assert world.holding(world.target) == FOUR
+
+
 def test_a_stage_without_clusters_is_passed_and_gates_who_joins_it():
     rules = strategy(
         stages=[named("canary", "x", approval="Required"), {"name": "all", "maxConcurrency": 1}]

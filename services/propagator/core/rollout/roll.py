@@ -1,11 +1,17 @@
 """The roll of a rollout: every cluster of the decision with its stage and what it must hold."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from services.propagator.core.rollout.situation import Situation
 from services.propagator.core.rollout.stages import assign
 from shared.api.rollout import ClusterState, RolloutCluster
 from shared.clock import format_micro_time
+
+_ON_TARGET: tuple[ClusterState, ...] = ("Updating", "Updated", "Failed")
+_BEFORE: tuple[ClusterState, ...] = ("Waiting",)
+_BACK: tuple[ClusterState, ...] = ("Reverting", "Reverted")
 
 
 def enlist(situation: Situation) -> dict[str, RolloutCluster]:
@@ -29,7 +35,8 @@ def _record(
     one = known if known is not None else _newcomer(situation, name)
     on_target = one.revision == situation.target
     state, since = one.state, one.since
-    if situation.begins or known is None:
+    current = state in _states_of(situation, on_target=on_target)
+    if situation.begins or known is None or not current:
         again: ClusterState = "Updating" if on_target else "Waiting"
         # Another attempt spares those that the last one brought through.
         done = on_target and state == "Updated" and not situation.is_new
@@ -50,6 +57,15 @@ def _record(
             situation.template_generation if on_target else one.template_generation
         ),
     )
+
+
+def _states_of(situation: Situation, *, on_target: bool) -> Sequence[ClusterState]:
+    """The states there are now of whoever holds the target, or does not.
+
+    Whose share was leaving when another revision came has none of them, should it stay after all.
+    """
+    states: Sequence[ClusterState] = _ON_TARGET if on_target else _BEFORE
+    return (*states, *_BACK) if situation.is_stuck else states
 
 
 def _newcomer(situation: Situation, name: str) -> RolloutCluster:
