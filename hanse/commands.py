@@ -43,7 +43,7 @@ def demo(options: argparse.Namespace) -> int:
 
 async def _demo(*, quiet: bool) -> Report:
     screen = Screen(quiet=quiet)
-    screen.step("start NATS, five services and three simulated members, each a process")
+    screen.step("start NATS, six services and three simulated members, each a process")
     with tempfile.TemporaryDirectory(prefix="hanse-demo-") as folder:
         async with start_federation(FederationSettings(data_dir=Path(folder))) as federation:
             return await Demo(federation, screen, EXAMPLES).run()

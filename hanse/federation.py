@@ -30,7 +30,7 @@ from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.last_words import last_words
 from shared.runtime.tokens import ensure_token
 
-SERVICES = ("gateway", "registry", "scheduler", "propagator", "health")
+SERVICES = ("gateway", "registry", "scheduler", "propagator", "health", "traffic")
 # A machine that reads everything for the first time, and is busy, takes long.
 READY_DEADLINE_SECONDS = 120.0
 # Who dies so often at its start will not come up by itself.

@@ -1,0 +1,1 @@
+"""The rules of traffic: what is exported, by whom, and where it answers; pure."""

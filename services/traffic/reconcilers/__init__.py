@@ -1,0 +1,1 @@
+"""The shell of traffic: folding what members report, writing what follows from it."""

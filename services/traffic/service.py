@@ -1,0 +1,76 @@
+"""The composition root of traffic."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.settings import Settings
+from shared.api.meta import GROUP
+from shared.apimachinery.manifest import GroupResource
+from shared.bus.jetstream import connect, ensure_topology, open_bus
+from shared.bus.port import Bus
+from shared.bus.topology import STREAMS
+from shared.clock import Clock, SystemClock
+from shared.lease.duty import held
+from shared.lease.lease import Lease
+from shared.runtime.probes import Readiness, serve_probes
+from shared.runtime.process import Runnable, run_until_stopped
+from shared.store.jetstream import open_store
+from shared.store.port import UNWATCHED, ObjectStore, Scope
+from shared.telemetry.setup import telemetry
+
+SCOPES = (Scope.of(GroupResource(GROUP, "clusters")),)
+"""What is mirrored here: no workload ever, so its number costs traffic nothing."""
+
+
+async def serve(settings: Settings) -> None:
+    """Keep the catalogue, and everything made of it, until told to stop."""
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry("traffic", settings.telemetry))
+        await stack.enter_async_context(serve_probes(settings.probes, readiness))
+        connection = await stack.enter_async_context(connect(settings.nats, "traffic"))
+        await ensure_topology(connection, STREAMS)
+        bus = open_bus(connection, "traffic")
+        store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
+        readiness.checks["nats"] = lambda: bus.connected
+        tasks = assemble(settings, store, bus, clock=SystemClock(), readiness=readiness)
+        await run_until_stopped(tasks, readiness)
+
+
+def assemble(
+    settings: Settings, store: ObjectStore, bus: Bus, *, clock: Clock, readiness: Readiness
+) -> Mapping[str, Runnable]:
+    """Wire traffic over any ports; what is returned runs for as long as it lives."""
+    traffic = Traffic(store, bus, clock=clock, settings=settings)
+    readiness.notes["lease traffic"] = lambda: traffic.lease.standing
+    return traffic.tasks
+
+
+class Traffic:
+    """The parts of traffic, wired over any store and bus; `tasks` run for as long as it lives."""
+
+    def __init__(self, store: ObjectStore, bus: Bus, *, clock: Clock, settings: Settings) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._settings = settings
+        self.lease = Lease("traffic", bus, clock, settings.lease)
+        self.catalogue = LiveCatalogue()
+
+    @property
+    def tasks(self) -> Mapping[str, Runnable]:
+        return {
+            # 1. Know: every process, and answer from it.
+            # 2. Write: one process for all.
+            "lease": held(self.lease, self._store, self._clock, self._begin),
+        }
+
+    def _begin(self) -> Mapping[str, Runnable]:
+        """What one term of the lease runs."""
+        return {"standing": _stand}
+
+
+async def _stand() -> None:
+    await asyncio.Event().wait()
