@@ -31,7 +31,7 @@ class PrinterColumn:
     cell: Cell | None = None
 
 
-def _condition(type_: str) -> Cell:
+def condition_cell(type_: str) -> Cell:
     def cell(manifest: Manifest, _: datetime) -> Any:
         for condition in _status(manifest).get("conditions") or ():
             if condition.get("type") == type_:
@@ -41,7 +41,7 @@ def _condition(type_: str) -> Cell:
     return cell
 
 
-def _message_of(type_: str) -> Cell:
+def message_cell(type_: str) -> Cell:
     def cell(manifest: Manifest, _: datetime) -> Any:
         for condition in _status(manifest).get("conditions") or ():
             if condition.get("type") == type_ and condition.get("status") != "True":
@@ -174,11 +174,11 @@ def _status(manifest: Manifest) -> Mapping[str, Any]:
 
 
 _TROUBLES: tuple[Cell, ...] = (
-    _message_of(SCHEDULED),
-    _message_of(FULLY_APPLIED),
+    message_cell(SCHEDULED),
+    message_cell(FULLY_APPLIED),
     _standing_message(REMOVING),
-    _message_of(HEALTHY),
-    _message_of(AGGREGATED),
+    message_cell(HEALTHY),
+    message_cell(AGGREGATED),
     _standing_message(DRIFTED),
 )
 APPLIED = "Applied"
@@ -192,7 +192,7 @@ AGE = PrinterColumn(
 CLUSTER_COLUMNS = (
     PrinterColumn(name="Version", json_path=".status.kubernetesVersion"),
     PrinterColumn(name="Mode", cell=_mode),
-    PrinterColumn(name="Ready", cell=_condition(READY)),
+    PrinterColumn(name="Ready", cell=condition_cell(READY)),
     PrinterColumn(name="Region", json_path=".spec.region"),
     PrinterColumn(name="Zone", json_path=".spec.zone", wide=True),
     PrinterColumn(name="Provider", json_path=".spec.provider"),
@@ -222,24 +222,26 @@ POLICY_COLUMNS = (
 )
 OVERRIDE_COLUMNS = (
     PrinterColumn(name="Rules", type="integer", cell=_rules),
-    PrinterColumn(name="Applied", cell=_condition(OVERRIDES_APPLIED)),
-    PrinterColumn(name="Message", wide=True, cell=_message_of(OVERRIDES_APPLIED)),
+    PrinterColumn(name="Applied", cell=condition_cell(OVERRIDES_APPLIED)),
+    PrinterColumn(name="Message", wide=True, cell=message_cell(OVERRIDES_APPLIED)),
     AGE,
 )
 INTERPRETER_COLUMNS = (
     PrinterColumn(name="API", json_path=".spec.target.apiVersion"),
     PrinterColumn(name="Kind", json_path=".spec.target.kind"),
-    PrinterColumn(name="Speaking", description="Whether it is heard.", cell=_condition(SPEAKING)),
+    PrinterColumn(
+        name="Speaking", description="Whether it is heard.", cell=condition_cell(SPEAKING)
+    ),
     PrinterColumn(name="Operations", description="What it says.", cell=_operations),
-    PrinterColumn(name="Message", wide=True, cell=_message_of(SPEAKING)),
+    PrinterColumn(name="Message", wide=True, cell=message_cell(SPEAKING)),
     AGE,
 )
 BINDING_COLUMNS = (
     PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
     PrinterColumn(name="Replicas", type="integer", json_path=".spec.replicas"),
-    PrinterColumn(name="Scheduled", cell=_condition(SCHEDULED)),
-    PrinterColumn(name="Applied", cell=_condition(FULLY_APPLIED)),
-    PrinterColumn(name="Healthy", cell=_condition(HEALTHY)),
+    PrinterColumn(name="Scheduled", cell=condition_cell(SCHEDULED)),
+    PrinterColumn(name="Applied", cell=condition_cell(FULLY_APPLIED)),
+    PrinterColumn(name="Healthy", cell=condition_cell(HEALTHY)),
     PrinterColumn(name="Clusters", description="The decision.", cell=_placed),
     PrinterColumn(name="Leaving", description="Clusters being evicted.", wide=True, cell=_leaving),
     PrinterColumn(name="Policy", wide=True, cell=_policy),
@@ -250,8 +252,8 @@ WORK_COLUMNS = (
     PrinterColumn(name="Cluster", json_path=".spec.cluster"),
     PrinterColumn(name="Kind", json_path=".spec.resource.kind"),
     PrinterColumn(name="Object", json_path=".spec.resource.name", wide=True),
-    PrinterColumn(name="Applied", cell=_condition(APPLIED)),
+    PrinterColumn(name="Applied", cell=condition_cell(APPLIED)),
     PrinterColumn(name="Health", cell=_health),
-    PrinterColumn(name="Message", cell=_message_of(APPLIED)),
+    PrinterColumn(name="Message", cell=message_cell(APPLIED)),
     AGE,
 )

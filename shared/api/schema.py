@@ -15,6 +15,7 @@ from shared.api.cluster import ClusterSpec, ClusterStatus
 from shared.api.meta import Condition
 from shared.api.rollout import RolloutSpec, RolloutStatus
 from shared.api.staging import RolloutStrategy
+from shared.api.traffic_policy import TrafficSpec, TrafficSplit, TrafficStatus
 
 # How lists merge under server-side apply: the struct of their elements -> the keys that identify
 # one. A list of anything else is replaced whole.
@@ -30,6 +31,9 @@ _MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
     (RolloutSpec, "approvals"): ("revision", "stage"),
     (RolloutStatus, "stages"): ("name",),
     (RolloutStatus, "clusters"): ("name",),
+    (TrafficSpec, "gateways"): ("cluster",),
+    (TrafficSplit, "clusters"): ("name",),
+    (TrafficStatus, "splits"): ("region",),
 }
 _METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 

@@ -29,6 +29,8 @@ from shared.api.revision import ResourceRevision
 from shared.api.rollout import ResourceRollout
 from shared.api.rollout_columns import REVISION_COLUMNS, ROLLOUT_COLUMNS
 from shared.api.schema import schema_of
+from shared.api.traffic_columns import TRAFFIC_COLUMNS
+from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.api.work import Work
 from shared.apimachinery.manifest import GroupVersionKind
 
@@ -175,6 +177,15 @@ SCHEME: tuple[HanseKind, ...] = (
         short_names=("clusterrevisions", "clusterrevision", "crrev"),
         columns=REVISION_COLUMNS,
         selectable_fields=("spec.resource.kind", "spec.resource.name"),
+    ),
+    HanseKind(
+        kind="TrafficPolicy",
+        resource=TRAFFIC_POLICIES,
+        struct=TrafficPolicy,
+        namespaced=True,
+        short_names=("tp",),
+        columns=TRAFFIC_COLUMNS,
+        selectable_fields=("spec.service",),
     ),
     HanseKind(
         kind="Work",

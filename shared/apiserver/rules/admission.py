@@ -12,6 +12,7 @@ from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
 from shared.api.rollout import ResourceRollout
+from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Write
@@ -21,6 +22,7 @@ from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
 from shared.apiserver.rules.rollouts import check_rollout, never_staged
+from shared.apiserver.rules.traffic import check_traffic_policy
 from shared.apiserver.status_errors import forbidden
 from shared.errors import FieldError, InvalidObject
 
@@ -119,6 +121,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
     decisions: Admission = ServicesWord(
         "a binding is what the scheduler decides: change the policy, or the template"
     )
+    traffic: Admission = KindAdmission(TrafficPolicy, check_traffic_policy)
     debugging: Admission = DebugAdmission()
     return {
         GroupResource("", "pods"): debugging,
@@ -129,6 +132,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "clusters"): clusters,
         GroupResource(GROUP, "clustergroups"): groups,
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
+        GroupResource(GROUP, TRAFFIC_POLICIES): traffic,
         GroupResource(GROUP, "resourcerollouts"): rollouts,
         GroupResource(GROUP, "clusterresourcerollouts"): rollouts,
         GroupResource(GROUP, "resourcerevisions"): records,

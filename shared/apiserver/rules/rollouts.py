@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from shared.api.rollout import ResourceRollout
 from shared.api.selection import ResourceSelector
 from shared.api.staging import NEVER_STAGED, REMAINING, RolloutPace, RolloutStrategy
-from shared.apimachinery.durations import parse_duration
 from shared.apiserver.names import check_label
+from shared.apiserver.rules.durations import check_duration
 from shared.apiserver.rules.selection import check_affinity, required, wrong
 from shared.errors import FieldError
 
 STAGES_MAX = 64
 HISTORY_MAX = 100
 _PERCENTAGE = re.compile(r"(100|[1-9]?[0-9])%")
-_GO_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")
 
 
 def check_strategy(strategy: RolloutStrategy | None, path: str) -> Iterable[FieldError]:
@@ -75,8 +74,8 @@ def check_rollout(rollout: ResourceRollout) -> list[FieldError]:
 def _check_pace(pace: RolloutPace, path: str) -> Iterable[FieldError]:
     yield from _check_portion(pace.max_concurrency, f"{path}.maxConcurrency", least=1)
     yield from _check_portion(pace.max_failures, f"{path}.maxFailures", least=0)
-    yield from _check_duration(pace.min_success_time, f"{path}.minSuccessTime", least=0.0)
-    yield from _check_duration(pace.progress_deadline, f"{path}.progressDeadline", least=1.0)
+    yield from check_duration(pace.min_success_time, f"{path}.minSuccessTime", least=0.0)
+    yield from check_duration(pace.progress_deadline, f"{path}.progressDeadline", least=1.0)
 
 
 def _check_portion(value: int | str | None, path: str, *, least: int) -> Iterable[FieldError]:
@@ -87,14 +86,3 @@ def _check_portion(value: int | str | None, path: str, *, least: int) -> Iterabl
             yield wrong(path, value, f"must be a number, or a percentage from {least}% to 100%")
     elif value < least:
         yield wrong(path, value, f"must be {least} or more")
-
-
-def _check_duration(text: str, path: str, *, least: float) -> Iterable[FieldError]:
-    if not text:
-        return
-    if not _GO_DURATION.fullmatch(text):
-        yield wrong(path, text, "must be a duration such as 90s or 1h30m")
-        return
-    seconds = parse_duration(text)
-    if not least <= seconds <= 366 * 86_400:
-        yield wrong(path, text, f"must be from {least:g}s to a year")
