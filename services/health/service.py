@@ -9,8 +9,8 @@ from services.health.reconcilers.door import HealthDoor
 from services.health.reconcilers.fences import FenceReconciler, HeartbeatFollower
 from services.health.reconcilers.judging import Judging
 from services.health.reconcilers.probing import Connect, Probing
+from services.health.reconcilers.reports import ReportFollower, ReportTable
 from services.health.reconcilers.standings import CLUSTERS
-from services.health.reconcilers.statuses import ReportFollower, ReportTable
 from services.health.reconcilers.verdicts import ObservationFollower, ObservationTable, brake_of
 from services.health.settings import Settings
 from shared.apimachinery.manifest import ObjectKey

@@ -1,7 +1,8 @@
 """`ResourceBinding` and `ClusterResourceBinding`: a template, its placement and the decision.
 
-The scheduler alone writes `spec` and the condition Scheduled; health alone writes the rest of
-`status`. A binding lives in its template's namespace under `binding_name`.
+The scheduler alone writes `spec` and the condition Scheduled, dispatch alone
+`status.overrideFailures`; health alone writes the rest of `status`. A binding lives in its
+template's namespace under `binding_name`.
 """
 
 import hashlib
@@ -197,10 +198,19 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     status: dict[str, Any] = {}
 
 
+class FailedOverride(Struct, frozen=True, kw_only=True):
+    """Why `cluster` keeps what it has: a rule of the override policy `policy` does not fit."""
+
+    cluster: str
+    policy: PolicyReference = PolicyReference()
+    message: str = ""
+
+
 class BindingStatus(Struct, frozen=True, kw_only=True):
     observed_generation: int = 0
     conditions: tuple[Condition, ...] = ()
     aggregated_status: tuple[ClusterReport, ...] = ()
+    override_failures: tuple[FailedOverride, ...] = ()
 
 
 class ResourceBinding(Kind, frozen=True, kw_only=True):

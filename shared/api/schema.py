@@ -24,6 +24,7 @@ _MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
     (BindingSpec, "clusters"): ("name",),
     (BindingSpec, "evictions"): ("cluster",),
     (BindingStatus, "aggregatedStatus"): ("cluster",),
+    (BindingStatus, "overrideFailures"): ("cluster",),
     (ClusterSpec, "taints"): ("key", "effect"),
     (ClusterStatus, "taints"): ("key", "effect"),
     (ClusterStatus, "apiEnablements"): ("groupVersion",),

@@ -51,6 +51,13 @@ async def message(federation: Federation) -> str:
     return str(conditions[0].get("message", ""))
 
 
+async def failures(federation: Federation, binding: ObjectKey) -> list[Manifest]:
+    """What the binding says of clusters whose overrides failed."""
+    stored = await federation.store.get(binding)
+    assert stored is not None
+    return list(stored.manifest.get("status", {}).get("overrideFailures") or ())
+
+
 async def test_each_member_gets_its_own_values_and_new_ones_when_it_changes(
     federation: Federation,
 ) -> None:
@@ -65,7 +72,7 @@ async def test_each_member_gets_its_own_values_and_new_ones_when_it_changes(
     await label(federation, {"tier": "gold"})
     await federation.write(POLICY, rules)
     await federation.write(A, manifest)
-    await federation.bind(A, {"eu-1": None, "us-1": None})
+    binding = await federation.bind(A, {"eu-1": None, "us-1": None})
     await data_in(federation, "eu-1", {"a": "region: eu-1\n", "b": "at eu-1, ${HOME}"})
 
     # The other member has no such label: it gets nothing, and the policy says why.
@@ -75,7 +82,22 @@ async def test_each_member_gets_its_own_values_and_new_ones_when_it_changes(
     await eventually(told)
     assert await federation.order("us-1", A) is None
     assert len(await federation.facts("override", "failed")) == 1
+    (failed,) = await failures(federation, binding)
+    assert failed["cluster"] == "us-1"
+    assert failed["policy"] == {"kind": "OverridePolicy", "namespace": "shop", "name": "p"}
+    assert "us-1 has no label tier" in failed["message"]
 
     await label(federation, {"tier": "iron"})
     member = federation.members["eu-1"]
     await eventually(lambda: member.get("configmaps", "a")["metadata"]["labels"]["tier"] == "iron")
+
+    # What fits again is not told any more.
+    rules["spec"]["overrideRules"][0]["overriders"].pop("labelsOverrider")
+    rules["metadata"]["generation"] = 2
+    await federation.write(POLICY, rules)
+    await data_in(federation, "us-1", {"a": "region: us-1\n", "b": "at us-1, ${HOME}"})
+
+    async def silent() -> bool:
+        return not await failures(federation, binding)
+
+    await eventually(silent)

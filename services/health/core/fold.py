@@ -13,6 +13,8 @@ import msgspec
 
 from services.health.core.drift import with_drifted
 from services.health.core.removing import SILENT, held_up, with_removing
+from services.health.core.unfit import REASON as OVERRIDE_FAILED
+from services.health.core.unfit import failed_overrides
 from shared.api.binding import (
     AGGREGATED,
     FULLY_APPLIED,
@@ -44,6 +46,8 @@ class Folded:
     silent: frozenset[str]
     held_up: Mapping[str, str] = field(default_factory=dict)
     """Cluster -> what holds there what is to be removed."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Cluster -> which override could not be applied: it keeps what it has."""
 
 
 def fold(
@@ -53,18 +57,22 @@ def fold(
     targets = {target.name: target for target in binding.spec.clusters}
     leaving = {each.cluster for each in binding.spec.evictions} - set(targets)
     uid = binding.spec.resource.uid
+    unfit = failed_overrides(binding)
     found = []
     for cluster in sorted([*targets, *leaving]):
         report = reports.get(cluster)
         if report is None or (uid and report.template_uid and report.template_uid != uid):
-            found.append(ClusterReport(cluster=cluster))
+            found.append(ClusterReport(cluster=cluster, message=unfit.get(cluster, "")))
         elif cluster in targets or report.present:
-            found.append(_cluster_report(cluster, report, targets.get(cluster), silent))
+            one = _cluster_report(cluster, report, targets.get(cluster), silent)
+            message = unfit.get(cluster, one.message)
+            found.append(msgspec.structs.replace(one, message=message))
     return Folded(
         reports=tuple(found),
         leaving=frozenset(leaving),
         silent=frozenset(silent) & {each.cluster for each in found},
         held_up=held_up(reports, wanted={*targets, *leaving}, silent=silent),
+        unfit=unfit,
     )
 
 
@@ -127,6 +135,8 @@ def binding_status(
         observed_generation=generation,
         conditions=tuple(conditions),
         aggregated_status=folded.reports,
+        # Dispatch's word stays as it is.
+        override_failures=binding.status.override_failures,
     )
 
 
@@ -137,25 +147,30 @@ def _targets(folded: Folded) -> list[ClusterReport]:
 def _fully_applied(binding: ResourceBinding, folded: Folded) -> Condition:
     wanted = binding.spec.resource.generation
     missing = [
-        each for each in _targets(folded) if not each.applied or each.template_generation < wanted
+        each
+        for each in _targets(folded)
+        if not each.applied or each.template_generation < wanted or each.cluster in folded.unfit
     ]
     if not _targets(folded):
         return Condition(type=FULLY_APPLIED, status="False", reason="NoTargets")
     if not missing:
         return Condition(type=FULLY_APPLIED, status="True", reason="Applied")
     refused = any(each.message and not each.applied for each in missing)
+    unfit = any(each.cluster in folded.unfit for each in missing)
     message = "; ".join(f"{each.cluster}: {_why_missing(each, folded)}" for each in missing)
-    if not refused and binding.spec.rollout is not None:
+    if not refused and not unfit and binding.spec.rollout is not None:
         message += f"; resourcerollout {binding.metadata.name} says whose turn it is"
     return Condition(
         type=FULLY_APPLIED,
         status="False",
-        reason="Refused" if refused else "Awaiting",
+        reason=OVERRIDE_FAILED if unfit else "Refused" if refused else "Awaiting",
         message=message[:1024],
     )
 
 
 def _why_missing(report: ClusterReport, folded: Folded) -> str:
+    if report.cluster in folded.unfit:
+        return report.message
     if report.cluster in folded.silent:
         return f"not yet ({SILENT})"
     return report.message if report.message and not report.applied else "not yet"
@@ -188,7 +203,7 @@ def _word_on(report: ClusterReport, folded: Folded) -> str:
     """The health of one target; and why, where it is not the object that says so."""
     if report.cluster in folded.silent:
         return f"{report.health} ({SILENT})"
-    told = report.applied and report.message
+    told = report.applied and report.message and report.cluster not in folded.unfit
     return f"{report.health} ({report.message})" if told else report.health
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from services.health.reconcilers.pace import Pace
+from services.health.reconcilers.reports import ReportTable
 from services.health.reconcilers.standings import CLUSTERS
-from services.health.reconcilers.statuses import BindingIndex, ReportTable, StatusReconciler
+from services.health.reconcilers.statuses import BindingIndex, StatusReconciler
 from services.health.reconcilers.verdicts import ObservationTable, VerdictReconciler
 from services.health.settings import Settings
 from shared.apimachinery.manifest import ObjectKey

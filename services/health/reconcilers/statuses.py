@@ -5,13 +5,19 @@ moment for more before it is folded. Nothing is folded before the whole log STAT
 not having seen a report is not the same as there being none.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
 import structlog
 from opentelemetry import trace
 
+from services.health.core.bound import (
+    is_moving,
+    is_reported_on,
+    is_settled,
+    targets_of,
+    template_of,
+)
 from services.health.core.cluster_status import is_silent
 from services.health.core.fold import (
     NOTHING,
@@ -25,18 +31,15 @@ from services.health.core.fold import (
 from services.health.core.removing import held_up, with_removing
 from services.health.core.unhealthy import with_unhealthy
 from services.health.reconcilers.pace import Pace
+from services.health.reconcilers.reports import ReportTable
 from services.health.reconcilers.standings import CLUSTERS
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read, section
-from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, uid_of
-from shared.bus import topology
-from shared.bus.port import Bus, CaughtUp, Message
+from shared.apimachinery.manifest import GroupResource, ObjectKey, uid_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Done, Result
 from shared.errors import InvalidObject
-from shared.events import subjects
-from shared.events.work import WorkReport, decode_report
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope, Stored
 from shared.telemetry.propagation import TRACEPARENT, extract
@@ -44,68 +47,28 @@ from shared.telemetry.propagation import TRACEPARENT, extract
 log = structlog.get_logger("hanse.health")
 tracer = trace.get_tracer("hanse.health")
 
+_FAILURES = b'"overrideFailures"'
 BINDINGS = (
     Scope.of(GroupResource(GROUP, "resourcebindings")),
     Scope.of(GroupResource(GROUP, "clusterresourcebindings")),
 )
 
 
-def template_of(binding: Manifest) -> ObjectKey | None:
-    """Return where the template of *binding* is; None for one that does not say."""
-    try:
-        resource = binding["spec"]["resource"]
-        group, _, _ = str(resource["apiVersion"]).rpartition("/")
-        namespace = str(resource.get("namespace") or "")
-        return ObjectKey(group, str(resource["resource"]), namespace, str(resource["name"]))
-    except (KeyError, TypeError):
-        return None
+def fails_otherwise(change: Change) -> bool:
+    """Whether dispatch says something else of overrides that failed than before."""
+    before = change.previous
+    told = _FAILURES in change.stored.encoded or (before and _FAILURES in before.encoded)
+    return bool(told) and _failures_of(change.stored) != _failures_of(before)
 
 
-def targets_of(binding: Manifest) -> set[str]:
-    """Return the names of the clusters a binding's status speaks of."""
-    spec = binding.get("spec") or {}
-    return {str(each.get("name")) for each in spec.get("clusters") or ()} | {
-        str(each.get("cluster")) for each in spec.get("evictions") or ()
-    }
-
-
-def is_moving(binding: Manifest) -> bool:
-    """Tell whether the scheduler waits for news of a share that comes, grows or goes."""
-    spec = binding.get("spec") or {}
-    return bool(spec.get("evictions")) or any(
-        each.get("since") for each in spec.get("clusters") or ()
-    )
-
-
-def is_reported_on(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
-    """Tell whether any member spoke of the template as *binding* places it now."""
-    generation = _generation_of(binding)
-    return any(
-        (report := reports.get(name)) is not None and report.template_generation >= generation
-        for name in targets_of(binding)
-    )
-
-
-def is_settled(binding: Manifest, reports: Mapping[str, WorkReport]) -> bool:
-    """Tell whether every member did what *binding* asks of it, and is well."""
-    generation = _generation_of(binding)
-    return all(
-        (report := reports.get(name)) is not None
-        and report.applied
-        and report.template_generation >= generation
-        and report.health == "Healthy"
-        for name in targets_of(binding)
-    )
-
-
-def _generation_of(binding: Manifest) -> int:
-    return int(((binding.get("spec") or {}).get("resource") or {}).get("generation") or 0)
+def _failures_of(stored: Stored | None) -> Any:
+    return (stored.manifest.get("status") or {}).get("overrideFailures") if stored else None
 
 
 class BindingIndex:
     """Finds the binding of a template, and wakes templates; follows the mirror."""
 
-    def __init__(self, mirror: Mirror, reports: "ReportTable", pace: Pace) -> None:
+    def __init__(self, mirror: Mirror, reports: ReportTable, pace: Pace) -> None:
         self._mirror = mirror
         self._reports = reports
         self._pace = pace
@@ -149,6 +112,9 @@ class BindingIndex:
     def _note_binding(self, change: Change) -> None:
         if change.only_status:
             # Mostly our own word, come back.
+            template = template_of(change.stored.manifest) if fails_otherwise(change) else None
+            if template is not None:
+                self.news(template)
             return
         key, manifest = change.stored.key, change.stored.manifest
         template = template_of(manifest)
@@ -196,91 +162,6 @@ class BindingIndex:
                 continue
             if name in targets_of(stored.manifest) or name in self._reports.of(template):
                 self.news(template)
-
-
-class ReportTable:
-    """The last report of every member on every template, as the log STATUS has it."""
-
-    def __init__(self) -> None:
-        self._reports: dict[ObjectKey, dict[str, WorkReport]] = {}
-        self._traces: dict[ObjectKey, Mapping[str, str]] = {}
-
-    def put(
-        self,
-        template: ObjectKey,
-        cluster: str,
-        report: WorkReport,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Keep *report* unless a later order was reported on; *headers* carry its trace."""
-        known = self._reports.get(template, {}).get(cluster)
-        if known is not None and known.generation > report.generation:
-            return
-        if headers and TRACEPARENT in headers:
-            self._traces[template] = headers
-        if report.is_removed:
-            # There is nothing to report on any more.
-            self.drop(template, cluster)
-        else:
-            self._reports.setdefault(template, {})[cluster] = report
-
-    def drop(self, template: ObjectKey, cluster: str) -> None:
-        reports = self._reports.get(template, {})
-        reports.pop(cluster, None)
-        if not reports:
-            self._reports.pop(template, None)
-
-    def places(self) -> list[tuple[ObjectKey, str]]:
-        """Every template with each cluster that reported on it."""
-        return [(template, one) for template, found in self._reports.items() for one in found]
-
-    def of(self, template: ObjectKey) -> dict[str, WorkReport]:
-        return self._reports.get(template, {})
-
-    def take_trace(self, template: ObjectKey) -> Mapping[str, str]:
-        """Return the headers of the newest report since the last time, for its trace."""
-        return self._traces.pop(template, {})
-
-
-class ReportFollower:
-    """Keeps the table and wakes the templates that were reported on."""
-
-    def __init__(self, bus: Bus, table: ReportTable, wake: Callable[[ObjectKey], None]) -> None:
-        self._bus = bus
-        self._table = table
-        self._wake = wake
-
-    async def run(self, caught_up: Callable[[], None]) -> None:
-        """Follow STATUS until cancelled; *caught_up* is called once all of it has been read."""
-        async with self._bus.follow(topology.STATUS, [f"{subjects.STATUS}.>"]) as messages:
-            async for message in messages:
-                if isinstance(message, CaughtUp):
-                    self._forget_beside(message)
-                    caught_up()
-                else:
-                    self._note(message)
-
-    def _note(self, message: Message) -> None:
-        try:
-            cluster, template = subjects.parse_member_subject(message.subject)
-            report = decode_report(message.body) if message.body else None
-        except (ValueError, msgspec.DecodeError) as err:
-            log.warning("report.malformed", subject=message.subject, error=str(err))
-            return
-        if report is not None:
-            self._table.put(template, cluster, report, message.headers)
-        else:
-            self._table.drop(template, cluster)
-        self._wake(template)
-
-    def _forget_beside(self, caught_up: CaughtUp) -> None:
-        """Drop what ended while nobody listened, and whose end expired meanwhile."""
-        if caught_up.shown is None:
-            return
-        for template, cluster in self._table.places():
-            if subjects.status(cluster, template) not in caught_up.shown:
-                self._table.drop(template, cluster)
-                self._wake(template)
 
 
 _Summed = tuple[tuple[Stored, dict[str, Any]] | None, str]

@@ -7,7 +7,7 @@ that live in it; works wait for nothing, since their namespace is ordered first.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,19 +26,21 @@ from services.propagator.core.namespaces import (
 from services.propagator.core.overrides import OverrideFailure
 from services.propagator.core.render import render_namespace, stamp
 from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
+from services.propagator.dispatch.binding_failures import tell_failures
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.lingering import UnneededNamespaces
-from services.propagator.dispatch.orders import ParsedObjects, held_back, render_orders
+from services.propagator.dispatch.orders import Orders, ParsedObjects, held_back, render_orders
 from services.propagator.dispatch.partings import Partings, Unsettled
 from services.propagator.dispatch.publisher import POLL_FIRST, POLL_MAX, WorkPublisher
 from services.propagator.dispatch.rollouts.director import Bound, RolloutDirector
 from services.propagator.dispatch.work_log import WorkLog
+from shared.api.binding import ResourceBinding
 from shared.api.meta import GROUP
 from shared.api.policy import stays_away
-from shared.apimachinery.manifest import ObjectKey, generation_of, uid_of
+from shared.apimachinery.manifest import Manifest, ObjectKey, generation_of, uid_of
 from shared.controller.result import Again, Done, Result
 from shared.interpreter.registry import InterpreterSource
-from shared.store.port import ObjectStore
+from shared.store.port import ObjectStore, Stored
 
 _MIRROR_LAG = timedelta(seconds=1)
 
@@ -60,6 +62,10 @@ class _Desired:
     trace: str | None = None
     farewell: Farewell | None = None
     """Where the binding goes: how what it asked for is taken back."""
+    rendered: tuple[Stored, ResourceBinding] | None = None
+    """The binding, where all that it asks for was rendered just now."""
+    failures: Mapping[str, OverrideFailure] = field(default_factory=dict)
+    """Cluster -> what failed of that."""
 
 
 class DispatchReconciler:
@@ -101,7 +107,10 @@ class DispatchReconciler:
         desired = await self._desired(key)
         if desired is None:
             return Again(_MIRROR_LAG) if self._log.of(key) else Done()
-        return await self._carry_out(key, desired)
+        result = await self._carry_out(key, desired)
+        if desired.rendered is not None:
+            await tell_failures(self._store, *desired.rendered, desired.failures)
+        return result
 
     async def _desired(self, key: ObjectKey) -> _Desired | None:
         """What the binding asks for; None while that cannot be known yet."""
@@ -134,23 +143,33 @@ class DispatchReconciler:
         ):
             # The scheduler has yet to see this template, or its end; it wakes us when it has.
             return _Desired(undecided=set(held))
-        interpreter = self._interpreters.of(template.manifest)
-        if binding.spec.rollout is None:
-            await self._rollouts.forget(key)
-            orders = render_orders(key, template.manifest, binding, self._parsed, interpreter)
-        else:
-            orders = await self._rollouts.orders(
-                Bound(
-                    key=key,
-                    template=template.manifest,
-                    binding_key=stored.key,
-                    binding=binding,
-                    interpreter=interpreter,
-                )
-            )
+        orders = await self._rendered(key, template.manifest, stored, binding)
         self._failures.report(key, resource.generation, orders.failures)
         orders = held_back(orders, binding.spec.suspension)
-        return _Desired(orders.by_cluster, orders.unseen | orders.failures.keys(), stored.trace)
+        return _Desired(
+            orders.by_cluster,
+            orders.unseen | orders.failures.keys(),
+            stored.trace,
+            rendered=found,
+            failures=orders.failures,
+        )
+
+    async def _rendered(
+        self, key: ObjectKey, template: Manifest, stored: Stored, binding: ResourceBinding
+    ) -> Orders:
+        interpreter = self._interpreters.of(template)
+        if binding.spec.rollout is None:
+            await self._rollouts.forget(key)
+            return render_orders(key, template, binding, self._parsed, interpreter)
+        return await self._rollouts.orders(
+            Bound(
+                key=key,
+                template=template,
+                binding_key=stored.key,
+                binding=binding,
+                interpreter=interpreter,
+            )
+        )
 
     async def _carry_out(self, key: ObjectKey, desired: _Desired) -> Result:
         fleet = await self._fleet(key)

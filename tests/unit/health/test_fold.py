@@ -13,12 +13,15 @@ from services.health.core.fold import (
     same_but_for_times,
     template_status,
 )
+from services.health.reconcilers.statuses import fails_otherwise
 from shared.api.binding import (
     FULLY_APPLIED,
     HEALTHY,
     SCHEDULED,
     BindingSpec,
+    BindingStatus,
     Eviction,
+    FailedOverride,
     ObjectReference,
     PolicyReference,
     ResourceBinding,
@@ -27,8 +30,10 @@ from shared.api.binding import (
 from shared.api.conditions import find_condition
 from shared.api.meta import Condition, ObjectMeta, section
 from shared.api.staging import RolloutStrategy
+from shared.apimachinery.manifest import ObjectKey
 from shared.events.work import WorkReport
 from shared.interpreter.registry import BUILT_IN
+from shared.store.port import Change, ChangeType, Revision, Stored
 
 TEMPLATE: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -137,6 +142,41 @@ def test_a_refusal_is_told_with_its_reason() -> None:
     folded = fold(binding, {"a": refused}, ())
     found = conditions(binding, folded)[FULLY_APPLIED]
     assert (found.reason, found.message) == ("Refused", "a: Invalid: no such field")
+
+
+def test_an_override_that_failed_is_named_with_its_cluster() -> None:
+    policy = PolicyReference(kind="OverridePolicy", namespace="shop", name="p")
+    failed = FailedOverride(cluster="b", policy=policy, message="no region")
+    binding = a_binding(target("a"), target("b"), target("c"))
+    status = BindingStatus(override_failures=(failed,))
+    binding = msgspec.structs.replace(binding, status=status)
+    # It holds what it was ordered before, and does well with it.
+    folded = fold(binding, {name: a_report() for name in "abc"}, ())
+    written = binding_status(binding, folded, (), now="t1")
+    found = {each.type: each for each in written.conditions}
+    why = "OverrideFailed: OverridePolicy shop/p: no region; it keeps what it has"
+    applied = found[FULLY_APPLIED]
+    assert (applied.status, applied.reason) == ("False", "OverrideFailed")
+    assert applied.message == f"b: {why}"
+    assert [each.message for each in written.aggregated_status] == ["", why, ""]
+    assert found[HEALTHY].status == "True"
+    assert written.override_failures == (failed,), "that is dispatch's to take back"
+
+
+def test_what_dispatch_says_of_overrides_wakes_and_our_own_word_does_not() -> None:
+    def stored(revision: int, **status: Any) -> Stored:
+        manifest = {"kind": "ResourceBinding", "metadata": {"generation": 1}, "status": status}
+        key = ObjectKey("hanse.dev", "resourcebindings", "s", "b")
+        return Stored(key, Revision(revision), manifest)
+
+    failed = [{"cluster": "b", "message": "no region"}]
+    plain, told = stored(1), stored(2, overrideFailures=failed)
+    ours = stored(3, overrideFailures=failed, conditions=[{"type": "Healthy"}])
+    heard = [
+        fails_otherwise(Change(ChangeType.MODIFIED, after, before))
+        for before, after in ((plain, told), (told, ours), (ours, plain), (plain, stored(4)))
+    ]
+    assert heard == [True, False, True, False]
 
 
 def test_an_older_generation_is_not_applied_yet() -> None:

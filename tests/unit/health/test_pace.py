@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from services.health.core.bound import is_reported_on, is_settled
 from services.health.reconcilers.pace import Pace
-from services.health.reconcilers.statuses import is_reported_on, is_settled
 from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.events.work import WorkReport

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.health.reconcilers.statuses import ReportTable
+from services.health.reconcilers.reports import ReportTable
 from shared.apimachinery.manifest import ObjectKey
 from shared.events.work import WorkReport
 
