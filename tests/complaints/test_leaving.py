@@ -11,7 +11,14 @@ from shared.events.work_facts import WorkRemoved
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
 from tests.complaints.witness import witnessing
-from tests.federation import Federation, TestMember, config_map, config_map_key, eventually
+from tests.federation import (
+    SOON,
+    Federation,
+    TestMember,
+    config_map,
+    config_map_key,
+    eventually,
+)
 
 A = config_map_key("a")
 SHOP = ObjectKey("", "namespaces", "", "shop")
@@ -27,6 +34,16 @@ def applied(federation: Federation, cluster: str, key: ObjectKey) -> Callable[[]
     async def holds() -> bool:
         report = await federation.report(cluster, key)
         return report is not None and report.applied and report.present
+
+    return holds
+
+
+def refused(
+    federation: Federation, cluster: str, key: ObjectKey, reason: str
+) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        report = await federation.report(cluster, key)
+        return report is not None and not report.applied and report.reason == reason
 
     return holds
 
@@ -254,9 +271,11 @@ async def test_row_36_what_a_member_does_not_know_any_more_is_deleted_all_the_sa
     await create(eu, the_definition(), definitions)
     await unattended.write(WIDGET, widget)
     binding = await unattended.bind(WIDGET, {"eu-1": None})
-    async with unattended.applying():
+    async with unattended.applying(retries=SOON):
         await eventually(applied(unattended, "eu-1", WIDGET))
-    await remove(eu, definitions, DEFINITION.name)
+        # While it is to be there the binding says in words what is missing, and where.
+        await remove(eu, definitions, DEFINITION.name)
+        await eventually(refused(unattended, "eu-1", WIDGET, "NoKindMatch"))
     await eventually(lambda: not eu.get(DEFINITION.resource, DEFINITION.name, "", DEFINITION.group))
     await unattended.delete(binding)
     async with unattended.applying():

@@ -10,6 +10,7 @@ from datetime import timedelta
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reports import Reports
 from services.propagator.apply.retries import RetrySettings
+from services.propagator.core.unserved import in_words
 from shared.apimachinery.manifest import ObjectKey
 from shared.controller.result import Again, Done, Result
 from shared.errors import MemberRefused
@@ -90,7 +91,8 @@ class Outcomes:
         if soon and tracked.failures <= SOON_ATTEMPTS:
             return self.postponed(tracked, retries.soon * 2 ** (tracked.failures - 1))
         metrics.WORKS_APPLIED.labels(self._cluster, "refused").inc()
-        self._reports.refused(tracked, err)
+        assert tracked.kind is not None
+        self._reports.refused(tracked, in_words(err, tracked.kind, self._cluster))
         await self.acknowledge(tracked)
         tracked.message = None
         self._settled(tracked.key, False)
