@@ -29,3 +29,5 @@ DRIFT_CORRECTED = Counter("hanse_drift_corrected_total", "Drift corrected", ["cl
 PROBES = Counter("hanse_probes_total", "Probes of members", ["cluster", "outcome"])
 LEASE_HELD = Gauge("hanse_lease_held", "Whether this process carries out a duty now", ["lease"])
 LEASES_TAKEN = Counter("hanse_leases_taken_total", "How often this process took it over", ["lease"])
+DNS_QUERIES = Counter("hanse_dns_queries_total", "Packets of DNS received", ["transport"])
+DNS_TRANSFERS = Counter("hanse_dns_transfers_total", "Zones asked for whole", ["outcome"])

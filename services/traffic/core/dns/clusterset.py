@@ -1,0 +1,136 @@
+"""The records of `clusterset.local`: Multicluster DNS 1.0.0 (KEP-1645, specification.md).
+
+A service has one name for the whole set of clusters. Of type ClusterSetIP it says the address that
+the service has in the member that asks; headless, it says every ready endpoint, and each of these
+has a name of its own beside it, with its cluster in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from services.traffic.core.catalogue import Endpoint, ImportedService, ServiceName, ServicePort
+from services.traffic.core.dns.names import IllegalName, is_host_label, key_of
+from services.traffic.core.dns.records import (
+    NS,
+    SRV,
+    Authority,
+    RecordSet,
+    addresses,
+    server,
+    text,
+)
+from services.traffic.core.dns.zone import NOTHING, Node, Said, Zone
+
+ORIGIN = ("clusterset", "local")
+SCHEMA_VERSION = "1.0.0"
+_VERSION_TTL = 28_800
+_SERVER = ("ns", "dns", *ORIGIN)
+
+Addresses = Mapping[str, tuple[str, ...]]
+"""Of one service of type ClusterSetIP: those by which each member reaches it."""
+
+
+def clusterset_zone(server_addresses: Iterable[str], ttl: int, negative_ttl: int) -> Zone:
+    """The zone without services. *server_addresses*: where it is served, as far as is known."""
+    origin = key_of(ORIGIN)
+    server_name = key_of(_SERVER)
+    authority = Authority(
+        primary=server_name,
+        contact=key_of(("hostmaster", *ORIGIN)),
+        ttl=ttl,
+        negative_ttl=negative_ttl,
+    )
+    zone = Zone(origin, authority, {NS: RecordSet(NS, ttl, (server_name,))})
+    names: dict[bytes, Node] = {
+        key_of(("dns-version", *ORIGIN)): _node([text(SCHEMA_VERSION, _VERSION_TTL)])
+    }
+    if own := addresses(server_addresses, ttl):
+        names[server_name] = _node(own)
+    zone.put({"zone": Said(names)}, serial=1)
+    return zone
+
+
+def source_of(service: ServiceName) -> str:
+    return str(service)
+
+
+def records_of(service: ImportedService, own: Addresses, ttl: int) -> Said:
+    """What the zone says of *service*; nothing of one that a name of DNS cannot hold.
+
+    *own* are its addresses by member; where a member is not among them, those of the import count.
+    """
+    try:
+        base = key_of((service.service.name, service.service.namespace, "svc", *ORIGIN))
+        if service.type == "Headless":
+            return _headless(service, base, ttl)
+        return _with_address(service, base, own, ttl)
+    except IllegalName:
+        return NOTHING
+
+
+def _with_address(service: ImportedService, base: bytes, own: Addresses, ttl: int) -> Said:
+    names: dict[bytes, Node] = {}
+    # Without an address to lead to, a port is no answer (RFC 2782).
+    views = {cluster: {base: _node(addresses(ips, ttl))} for cluster, ips in own.items() if ips}
+    shared = addresses(service.ips, ttl)
+    if shared:
+        names[base] = _node(shared)
+    if shared or views:
+        for port in service.ports:
+            if name := _port_name(port, base):
+                names[name] = _node([RecordSet(SRV, ttl, (server(port.port, base),))])
+    return Said(names, views)
+
+
+def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
+    hosts: dict[bytes, list[str]] = defaultdict(list)
+    listening: dict[tuple[bytes, ServicePort], int] = {}
+    for endpoint in service.ready:
+        if endpoint.address_type == "FQDN" or not endpoint.addresses:
+            continue
+        host = _prefixed(endpoint.cluster, base)
+        host = _prefixed(_host_label(endpoint), host)
+        hosts[host] += endpoint.addresses
+        for port in service.ports:
+            number = endpoint.port_of(port)
+            listening[host, port] = port.port if number is None else number
+    names: dict[bytes, Node] = {host: _node(addresses(ips, ttl)) for host, ips in hosts.items()}
+    if not names:
+        # Nobody is ready: such a name does not exist (2.4.1).
+        return NOTHING
+    names[base] = _node(addresses((ip for ips in hosts.values() for ip in ips), ttl))
+    for port in service.ports:
+        if name := _port_name(port, base):
+            data = [
+                server(number, host)
+                for (host, where), number in sorted(listening.items(), key=lambda one: one[0][0])
+                if where == port
+            ]
+            names[name] = _node([RecordSet(SRV, ttl, tuple(data))])
+    return Said(names)
+
+
+def _port_name(port: ServicePort, base: bytes) -> bytes | None:
+    """`_http._tcp` before the service's name; a port without a name has none."""
+    if not port.name:
+        return None
+    return _prefixed(f"_{port.name}", _prefixed(f"_{port.protocol}", base))
+
+
+def _host_label(endpoint: Endpoint) -> str:
+    """The host name of an endpoint, or else its first address with dashes, which nobody shares."""
+    if is_host_label(endpoint.hostname):
+        return endpoint.hostname
+    return endpoint.addresses[0].replace(".", "-").replace(":", "-").strip("-")
+
+
+def _prefixed(label: str, name: bytes) -> bytes:
+    return key_of([label])[:-1] + name if len(name) + len(label) < 255 else _too_long(label)
+
+
+def _too_long(label: str) -> bytes:
+    raise IllegalName(f"no name can hold {label!r} too")
+
+
+def _node(sets: Iterable[RecordSet]) -> Node:
+    return {found.type: found for found in sets}

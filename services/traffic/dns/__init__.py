@@ -1,0 +1,1 @@
+"""The shell of DNS: sockets, signatures, transfers, and servers of other people."""
