@@ -5,7 +5,7 @@ other: first come the clusters of a group before those that take its overflow, a
 those of the higher `priority`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,7 +21,7 @@ from shared.api.placement import Placement, ReplicaLimit, WeightPreference
 _encode = msgspec.json.Encoder().encode
 
 _NO_WEIGHT = Rejection(RejectionCode.NO_WEIGHT, "the policy gives it no weight")
-_LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
+LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
 _LEAST = Rejection(RejectionCode.NO_ROOM, "no room for the policy's minReplicas")
 _UNKNOWN = Rejection(RejectionCode.CAPACITY_UNKNOWN, "its free capacity is not known yet")
 
@@ -34,7 +34,10 @@ class Candidates:
     staying: Mapping[str, int | None]
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
+        """The feasible in their order, then the others that have a share."""
+        if not self.staying:
+            return self.feasible
         return list(dict.fromkeys((*self.feasible, *self.staying)))
 
 
@@ -61,21 +64,38 @@ class Claims:
         """Return the limits of the policy and of the room together."""
         bound = self.bounds.get(name, UNBOUNDED) if self.bounds else UNBOUNDED
         room = self.most.get(name) if self.most is not None else None
-        if room is None:
+        if room is None or (bound.most is not None and bound.most <= room):
             return bound
-        return Bounds(bound.least, room if bound.most is None else min(bound.most, room))
+        return Bounds(bound.least, room)
+
+    def capacities(self, enough: int) -> dict[str, int]:
+        """How many of *enough* replicas each can hold."""
+        if self.most is None:
+            found = dict.fromkeys(self.weights, enough)
+        else:
+            most = self.most
+            found = {
+                name: room if (room := most.get(name, enough)) < enough else enough
+                for name in self.weights
+            }
+        for name, bound in self.bounds.items():
+            if bound.most is not None and found.get(name, 0) > bound.most:
+                found[name] = bound.most
+        return found
 
 
-def why_full(workload: Workload, claims: Claims, name: str) -> Rejection | None:
-    """Say why *name* can take nothing whatever is divided; None where it can take something."""
-    if claims.bounds.get(name, UNBOUNDED).most == 0:
-        return _LIMIT
-    if claims.most is not None and claims.most.get(name) == 0:
-        if name in claims.closed:
-            text = f"the quota of namespace {workload.key.namespace} leaves no room there"
-            return Rejection(RejectionCode.QUOTA, text)
-        return Rejection(RejectionCode.NO_ROOM, f"no room for a replica{asking(workload)}")
-    return None
+def why_full(workload: Workload, claims: Claims, names: Iterable[str]) -> dict[str, Rejection]:
+    """Say of those of *names* that can take nothing, whatever is divided, why."""
+    text = f"the quota of namespace {workload.key.namespace} leaves no room there"
+    quota = Rejection(RejectionCode.QUOTA, text)
+    no_room = Rejection(RejectionCode.NO_ROOM, f"no room for a replica{asking(workload)}")
+    bounds, most, found = claims.bounds, claims.most or {}, {}
+    for name in names:
+        if bounds and bounds.get(name, UNBOUNDED).most == 0:
+            found[name] = LIMIT
+        elif most.get(name) == 0:
+            found[name] = quota if name in claims.closed else no_room
+    return found
 
 
 def asking(workload: Workload) -> str:
@@ -130,7 +150,7 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
         )
         # Only where clusters are filled in order does it matter when one of them is full.
         ordered = tiers or reach.name
-        most = _most(room_for(workload, fleet), candidates, now, weights) if ordered else None
+        most = _most(_free(workload, fleet, candidates), now, weights) if ordered else None
         if most is not None and demand.count:
             rejections |= _drop_too_small(weights, most, now, bounds)
         return Claims(
@@ -142,16 +162,15 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
             closed=_closed(workload, fleet) if most is not None else frozenset(),
             rejections=rejections,
         )
-    rooms = room_for(workload, fleet)
-    weights, most, rejections = {}, {}, {}
-    feasible = set(candidates.feasible)
-    for name in candidates.names:
-        free = rooms[name] if name in feasible else 0
-        if free is None and not now.get(name) and demand.count:
-            rejections[name] = _UNKNOWN
-            continue
-        weights[name] = free or 0
-        most[name] = now.get(name, 0) + (free or 0)
+    free = _free(workload, fleet, candidates)
+    unknown = [name for name, room in free.items() if room is None]
+    out = [name for name in unknown if demand.count and not now.get(name)]
+    rejections = dict.fromkeys(out, _UNKNOWN)
+    weights = {name: room or 0 for name, room in free.items()}
+    for name in out:
+        del weights[name]
+    held = {name: share + weights[name] for name, share in now.items() if name in weights}
+    most = {**weights, **held}
     if demand.count:
         rejections |= _drop_too_small(weights, most, now, bounds)
     return Claims(
@@ -164,6 +183,15 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
         closed=_closed(workload, fleet),
         rejections=rejections,
     )
+
+
+def _free(workload: Workload, fleet: Fleet, candidates: Candidates) -> dict[str, int | None]:
+    """Return the room of every candidate; what is not feasible takes no more than it has."""
+    rooms = room_for(workload, fleet)
+    free = {name: rooms[name] for name in candidates.feasible}
+    for name in candidates.staying:
+        free.setdefault(name, 0)
+    return free
 
 
 def _with_frozen(
@@ -197,8 +225,10 @@ def _drop_too_small(
     With a part of it they would seem to have room for the rest until they report what they run.
     """
     small = []
-    for name, bound in bounds.items():
-        if name not in weights or not 0 < most.get(name, bound.least) < bound.least:
+    # A cluster that has any room has room for a least of one.
+    for name in [name for name, bound in bounds.items() if bound.least > 1]:
+        least = bounds[name].least
+        if name not in weights or not 0 < most.get(name, least) < least:
             continue
         if now.get(name):
             most[name] = now[name]
@@ -215,7 +245,10 @@ def shares_now(workload: Workload, candidates: Candidates) -> dict[str, int]:
 
 
 def limits_of(placement: Placement, fleet: Fleet) -> tuple[Mapping[str, Bounds], Mapping[str, int]]:
-    """Return the bounds and the priorities the placement sets, for members that it names."""
+    """Return the bounds and the priorities the placement sets, for members that it names.
+
+    Where all are of the same priority none is said.
+    """
     rules = placement.replica_scheduling
     limits = rules.replica_limits if rules is not None else ()
     if not limits:
@@ -234,14 +267,14 @@ def _read_limits(
             if name not in bounds:
                 bounds[name] = Bounds(limit.min_replicas, limit.max_replicas)
                 priorities[name] = limit.priority
-    return bounds, priorities
+    return bounds, priorities if any(priorities.values()) else {}
 
 
 def _tiers(
     fleet: Fleet, reach: Reach, names: Sequence[str], priorities: Mapping[str, int]
 ) -> Mapping[str, int]:
     """Number the candidates' tiers from 0; {} where all are in the same."""
-    if len(reach.tiers) == 1 and not any(priorities.values()):
+    if len(reach.tiers) == 1 and not priorities:
         return {}
     last = len(reach.tiers)
     covered = [fleet.covered_by(tier) for tier in reach.tiers]
@@ -288,16 +321,7 @@ def _static_weights(
 
 
 def _most(
-    rooms: Mapping[str, int | None],
-    candidates: Candidates,
-    now: Mapping[str, int],
-    weights: Mapping[str, int],
+    free: Mapping[str, int | None], now: Mapping[str, int], weights: Mapping[str, int]
 ) -> dict[str, int]:
     """What each can hold; one whose room is not known holds whatever it is given."""
-    feasible = set(candidates.feasible)
-    found = {}
-    for name in weights:
-        free = rooms[name] if name in feasible else 0
-        if free is not None:
-            found[name] = now.get(name, 0) + free
-    return found
+    return {name: now.get(name, 0) + room for name in weights if (room := free[name]) is not None}

@@ -23,7 +23,8 @@ from services.scheduler.core.decision import (
     Scheduled,
     Unschedulable,
 )
-from services.scheduler.core.division.shares import Shares, share_out, shares_that_stay
+from services.scheduler.core.division.shares import Shares, share_out
+from services.scheduler.core.division.staying import shares_that_stay
 from services.scheduler.core.fencing import with_terms
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
@@ -116,6 +117,8 @@ def _settled(
         surge = sum(one.replicas or 0 for one in decision.clusters) > demand.count
         if not surge and not workload.placement.spread_constraints:
             return decision
+        if _changes_nothing(workload, decision):
+            return decision
         held = replace(
             workload,
             current=decision.clusters,
@@ -127,6 +130,16 @@ def _settled(
             return decision
         decision = again
     return decision
+
+
+def _changes_nothing(workload: Workload, decision: Scheduled) -> bool:
+    """Whether to decide on the result would be to decide the same thing again."""
+    return (
+        decision.clusters == workload.current
+        and decision.evictions == workload.evictions
+        and workload.demand is not None
+        and workload.demand.count == workload.previous_replicas
+    )
 
 
 def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Decision:

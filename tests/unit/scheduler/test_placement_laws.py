@@ -1,11 +1,13 @@
 """What must hold of every decision, with all rules of a placement beside one another."""
 
+import random
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.core.choice.grouping import group_of
+from services.scheduler.core.claims import by_room
 from services.scheduler.core.decision import Scheduled, verdicts_of
 from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet
@@ -127,3 +129,30 @@ def test_portions_add_up_and_ordinals_never_collide(world):
             taken += range(one.ordinals_start, one.ordinals_start + (one.replicas or 0))
             assert one.ordinals_start % ORDINALS_EACH == 0
         assert len(taken) == len(set(taken))
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds, st.integers(0, 10**6))
+def test_what_has_its_place_by_room_stays_whatever_room_there_is(world, seed):
+    workload, fleet = afresh(world[0]), world[1]
+    first = schedule(workload, fleet, NOW)
+    rules = workload.placement.replica_scheduling
+    levelled = any(one.max_skew for one in workload.placement.spread_constraints)
+    if not isinstance(first, Scheduled) or not by_room(workload.placement) or levelled:
+        return
+    if rules.replica_limits or not all(shares(first).values()):
+        return
+    other = Fleet(replace(one, room=another(one.room, seed)) for one in fleet.members.values())
+    again = schedule(after(workload, first), other, NOW)
+    assert isinstance(again, Scheduled)
+    if again.affinity_name == first.affinity_name:
+        assert shares(again) == shares(first)
+
+
+def another(room, seed):
+    if room is None:
+        return None
+    chance = random.Random(seed)  # noqa: S311
+    return replace(
+        room, nodes=tuple(replace(one, count=chance.randint(0, 2)) for one in room.nodes)
+    )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.core.choice.measure import Candidate
+from services.scheduler.core.choice.favourites import Field, choose_favourites
+from services.scheduler.core.choice.measure import STEPS_OF_MANY, Candidate
 from services.scheduler.core.choice.spread import select
 from shared.api.placement import SpreadConstraint
 
@@ -112,6 +113,58 @@ def test_no_other_choice_is_better(problem):
     assert holds(chosen, constraints, whole=whole)
     best = max(worth(one, candidates, constraints, needed, whole=whole) for one in possible)
     assert worth(chosen, candidates, constraints, needed, whole=whole) == best
+
+
+@settings(max_examples=400, deadline=None)
+@given(problems())
+def test_favourites_are_not_beaten_where_room_is_not_compared_to_the_last(problem):
+    candidates, constraints, needed, whole = problem
+    numbers = [n for n, one in enumerate(constraints) if one.spread_by_field != "cluster"]
+    names = [one.name for one in candidates]
+    field = Field(
+        names=names,
+        groups={one.name: one.groups for one in candidates},
+        sorts={one.name: tuple(one.groups[n] for n in numbers) for one in candidates},
+        capacities={one.name: min(one.capacity, needed) for one in candidates},
+        kept={one.name: one.kept for one in candidates if one.kept},
+        scores={one.name: one.score for one in candidates},
+        needed=needed,
+        whole=whole,
+        order=sorted,
+    )
+    found = choose_favourites(field, constraints)
+    if found is None:
+        return
+    candidates = field.candidates(names)
+    chosen = [one for one in candidates if one.name in set(found)]
+    assert holds(chosen, constraints, whole=whole)
+
+    def measured(some):
+        return worth(some, candidates, constraints, needed, whole=whole)[:STEPS_OF_MANY]
+
+    for size in range(1, len(candidates) + 1):
+        for other in itertools.combinations(candidates, size):
+            if holds(other, constraints, whole=whole):
+                assert measured(other) <= measured(chosen)
+
+
+def test_favourites_settle_what_is_easily_told():
+    groups = {f"c{n:02}": (f"r{n % 4}",) for n in range(40)}
+    field = Field(
+        names=list(groups),
+        groups=groups,
+        sorts=groups,
+        capacities=dict.fromkeys(groups, 2),
+        kept={"c07": 2, "c11": 1},
+        scores=dict.fromkeys(groups, 1),
+        needed=9,
+        whole=False,
+        order=sorted,
+    )
+    by_region = SpreadConstraint(spread_by_field="region", min_groups=2, max_groups=2)
+    found = choose_favourites(field, [by_region])
+    assert found is not None
+    assert {groups[name] for name in found} == {("r3",), ("r0",)}
 
 
 def test_who_names_no_group_takes_no_part():

@@ -21,6 +21,10 @@ from shared.api.placement import SpreadConstraint
 
 Worth = tuple[int, ...]
 
+FEW = 12
+STEPS_OF_MANY = 5
+"""Among more than `FEW` a little more room or another order is not worth a search."""
+
 
 class Candidate(NamedTuple):
     """A cluster that may be chosen; `capacity` is 0 where room does not count."""
@@ -30,6 +34,17 @@ class Candidate(NamedTuple):
     capacity: int = 0
     kept: int = 0
     score: int = 0
+
+
+def parted(constraints: Sequence[SpreadConstraint]) -> list[tuple[int, SpreadConstraint]]:
+    """Return those by anything but single clusters, each with its place."""
+    return [(number, one) for number, one in enumerate(constraints) if not is_by_cluster(one)]
+
+
+def most_clusters(constraints: Sequence[SpreadConstraint], number: int) -> int:
+    """How many of *number* clusters may be chosen."""
+    mosts = [one.max_groups for one in constraints if is_by_cluster(one) and one.max_groups]
+    return min(number, *mosts) if mosts else number
 
 
 class Measure:
@@ -50,14 +65,10 @@ class Measure:
         self.needed = needed
         self.whole = whole
         self.bits = {one.name: 1 << place for place, one in enumerate(reversed(candidates))}
-        singles = [is_by_cluster(one) for one in constraints]
-        by_cluster = [one for one, single in zip(constraints, singles, strict=True) if single]
-        mosts = [one.max_groups for one in by_cluster if one.max_groups]
-        self.most = min(mosts, default=len(candidates))
+        self.most = most_clusters(constraints, len(candidates))
+        by_cluster = filter(is_by_cluster, constraints)
         self.least = max((one.min_groups for one in by_cluster), default=0)
-        self.parted = [
-            (number, one) for number, one in enumerate(constraints) if not singles[number]
-        ]
+        self.parted = parted(constraints)
         self.skewed = [(number, one) for number, one in enumerate(constraints) if one.max_skew]
 
     def within(

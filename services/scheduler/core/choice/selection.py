@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from services.scheduler.core.choice.grouping import group_of
-from services.scheduler.core.choice.measure import Candidate
-from services.scheduler.core.choice.spread import select
+from services.scheduler.core.choice.favourites import Field, choose_favourites
+from services.scheduler.core.choice.grouping import group_of, what_it_spreads_by
+from services.scheduler.core.choice.measure import FEW, parted
+from services.scheduler.core.choice.spread import Selection, select
 from services.scheduler.core.claims import Candidates, Claims, why_full
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
@@ -17,6 +18,9 @@ from shared.api.placement import SpreadConstraint
 
 _encode = msgspec.json.Encoder().encode
 _ONE_CLUSTER = SpreadConstraint(spread_by_field="cluster", max_groups=1)
+LEFT_OUT = Rejection(
+    RejectionCode.SPREAD_CONSTRAINT, "the policy's spread constraints leave it out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,74 +33,104 @@ class Chosen:
     unmet: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The groups of every member: all of them, and those by anything but single clusters.
+
+    `ungrouped` are the members that some constraint knows no group of, and which one that is.
+    """
+
+    groups: Mapping[str, tuple[str, ...]]
+    sorts: Mapping[str, tuple[str, ...]]
+    ungrouped: Mapping[str, str]
+
+
+def constraints_of(workload: Workload) -> Sequence[SpreadConstraint]:
+    """Return what constrains the choice: the placement's constraints, and the kind's own."""
+    constraints = workload.placement.spread_constraints
+    if workload.divided and workload.demand is not None and workload.demand.indivisible:
+        return (*constraints, _ONE_CLUSTER)
+    return constraints
+
+
 def choose(
     workload: Workload, fleet: Fleet, candidates: Candidates, claims: Claims | None
 ) -> Chosen:
     """Choose among the candidates; among all of them where nothing constrains the choice."""
-    constraints = workload.placement.spread_constraints
-    if claims is not None and workload.demand is not None and workload.demand.indivisible:
-        constraints = (*constraints, _ONE_CLUSTER)
+    constraints = constraints_of(workload)
     names = list(claims.weights) if claims is not None else candidates.names
     if not constraints or not names:
         return Chosen(names, claims)
-    full: dict[str, Rejection] = {}
-    if claims is not None and workload.demand is not None and workload.demand.count:
-        # Who can take nothing makes no group.
-        full = {name: why for name in names if (why := why_full(workload, claims, name))}
-        names = [name for name in names if name not in full]
+    grouping = grouping_of(fleet, constraints)
+    count = workload.demand.count if workload.demand is not None else 0
+    rejections, capacities = _unable(workload, claims, names)
+    names = [name for name in names if name not in rejections] if rejections else names
+    ungrouped = grouping.ungrouped
+    able = [name for name in names if name not in ungrouped] if ungrouped else names
     # Of what is scaled to zero there are only the places to be kept.
-    divided = claims if workload.demand is not None and workload.demand.count else None
-    scores, groups = scores_of(workload, fleet), _groups(fleet, constraints)
-    counts = claims is not None and claims.most is not None
-    needed = workload.demand.count if counts and workload.demand is not None else 0
-    found = select(
-        [
-            Candidate(
-                name,
-                groups[name],
-                _capacity(claims, name, needed),
-                _kept(candidates, divided, name),
-                scores[name],
-            )
-            for name in workload.order(names)
-        ],
-        constraints,
-        needed=needed,
+    now = claims.now if claims is not None and count else dict.fromkeys(candidates.staying, 1)
+    there = set(able) if now else ()
+    field = Field(
+        names=able,
+        groups=grouping.groups,
+        sorts=grouping.sorts,
+        capacities=capacities,
+        kept={name: share for name, share in now.items() if share and name in there},
+        scores=scores_of(workload, fleet),
+        needed=count if claims is not None and claims.most is not None else 0,
         whole=claims is None,
+        order=workload.order,
     )
-    rejections = full | {
-        name: Rejection(RejectionCode.SPREAD_CONSTRAINT, f"it has no {what} to be spread by")
-        for name, what in found.ungrouped.items()
-    }
-    left_out = Rejection(
-        RejectionCode.SPREAD_CONSTRAINT, "the policy's spread constraints leave it out"
-    )
-    rejections |= dict.fromkeys(found.left_out, left_out)
+    favourites = choose_favourites(field, constraints) if len(able) > FEW else None
+    if favourites is not None:
+        found = Selection(favourites)
+    else:
+        some = field.candidates(names)
+        found = select(some, constraints, needed=field.needed, whole=field.whole)
+    chosen = set(found.names)
+    for name in names:
+        if name in ungrouped:
+            rejections[name] = without_group(ungrouped[name])
+        elif name not in chosen:
+            rejections[name] = LEFT_OUT
     return Chosen(found.names, _narrowed(claims, found.names), rejections, found.unmet)
 
 
-def _groups(fleet: Fleet, constraints: Sequence[SpreadConstraint]) -> Mapping[str, tuple[str, ...]]:
-    """Return the group of each constraint that every member is in."""
-    return fleet.remember(
-        ("groups", _encode(constraints)),
-        lambda: {
+def without_group(what: str) -> Rejection:
+    return Rejection(RejectionCode.SPREAD_CONSTRAINT, f"it has no {what} to be spread by")
+
+
+def grouping_of(fleet: Fleet, constraints: Sequence[SpreadConstraint]) -> Grouping:
+    def work_out() -> Grouping:
+        numbers = [number for number, _ in parted(constraints)]
+        groups = {
             name: tuple(group_of(one, member) for one in constraints)
             for name, member in fleet.members.items()
-        },
-    )
+        }
+        return Grouping(
+            groups,
+            {name: tuple(of[number] for number in numbers) for name, of in groups.items()},
+            {
+                name: what_it_spreads_by(constraints[of.index("")])
+                for name, of in groups.items()
+                if "" in of
+            },
+        )
+
+    return fleet.remember(("groups", _encode(constraints)), work_out)
 
 
-def _capacity(claims: Claims | None, name: str, needed: int) -> int:
-    if claims is None or not needed:
-        return 0
-    most = claims.bound(name).most
-    return needed if most is None else min(most, needed)
-
-
-def _kept(candidates: Candidates, divided: Claims | None, name: str) -> int:
-    if divided is None:
-        return int(name in candidates.staying)
-    return divided.now.get(name, 0)
+def _unable(
+    workload: Workload, claims: Claims | None, names: Sequence[str]
+) -> tuple[dict[str, Rejection], Mapping[str, int]]:
+    """Say of those that can take nothing why, for they make no group; and what all can take."""
+    count = workload.demand.count if workload.demand is not None else 0
+    if claims is None or not count:
+        return {}, dict.fromkeys(names, 0)
+    capacities = claims.capacities(count)
+    full = [name for name in names if not capacities[name]]
+    unable = why_full(workload, claims, full) if full else {}
+    return unable, capacities if claims.most is not None else dict.fromkeys(names, 0)
 
 
 def _narrowed(claims: Claims | None, names: Sequence[str]) -> Claims | None:

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 
 from services.scheduler.core.choice.combining import WORK_MAX, group_choices
 from services.scheduler.core.choice.grouping import what_it_spreads_by
-from services.scheduler.core.choice.measure import Candidate, Measure, Worth
+from services.scheduler.core.choice.measure import FEW, STEPS_OF_MANY, Candidate, Measure, Worth
 from services.scheduler.core.choice.taking import take
 from shared.api.placement import SpreadConstraint
-
-_FEW = 12
-_STEPS_OF_MANY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,7 @@ def select(
 def _best(measure: Measure, candidates: Sequence[Candidate]) -> Sequence[Candidate] | None:
     """Return the best choice; None where there is none."""
     best_first = sorted(candidates, key=lambda one: (-one.kept, -one.score, -one.capacity))
-    # Among many, a little more room or another order is not worth the search.
-    steps = None if len(candidates) <= _FEW else _STEPS_OF_MANY
+    steps = None if len(candidates) <= FEW else STEPS_OF_MANY
     found: Sequence[Candidate] | None = None
     worth: Worth = ()
     looks_max = max(3, WORK_MAX // len(candidates))

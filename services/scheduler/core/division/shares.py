@@ -9,12 +9,8 @@ from dataclasses import dataclass
 
 from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.claims import (
-    Candidates,
     Claims,
     asking,
-    by_room,
-    limits_of,
-    shares_now,
     why_full,
 )
 from services.scheduler.core.decision import Rejection, RejectionCode
@@ -22,12 +18,11 @@ from services.scheduler.core.division.keeping import divide_keeping
 from services.scheduler.core.division.leasts import with_first
 from services.scheduler.core.division.spreading import divide_level, representatives
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.replicas import UNBOUNDED, Division, divide
+from services.scheduler.core.replicas import Division, divide
 from services.scheduler.core.scores import scores_of
 from services.scheduler.core.workload import Workload
 
-_LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
-_NONE_LEFT = Rejection(RejectionCode.NO_REPLICA_LEFT, "no replica was left for it")
+NONE_LEFT = Rejection(RejectionCode.NO_REPLICA_LEFT, "no replica was left for it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +59,6 @@ def share_out(workload: Workload, fleet: Fleet, claims: Claims) -> Shares:
     )
 
 
-def shares_that_stay(workload: Workload, fleet: Fleet, candidates: Candidates) -> Shares | None:
-    """Return the shares as they are where, by room, nothing is to move: whatever room there is.
-
-    All replicas have a place, within the limits, and nobody has more than its least share while
-    another lacks it.
-    """
-    placement, demand = workload.placement, workload.demand
-    if demand is None or not demand.count or placement.spread_constraints:
-        return None
-    if not by_room(placement):
-        return None
-    now = shares_now(workload, candidates)
-    if sum(now.values()) != demand.count:
-        return None
-    bounds, _ = limits_of(placement, fleet)
-    lacking = spare = False
-    if bounds:
-        for name in candidates.names:
-            bound, share = bounds.get(name, UNBOUNDED), now.get(name, 0)
-            lacking = lacking or share < bound.least
-            spare = spare or share > bound.least
-            if bound.most is not None and share > bound.most:
-                return None
-    if lacking and spare:
-        return None
-    shares = {name: share for name, share in now.items() if share}
-    return Shares(
-        shares,
-        {
-            name: _LIMIT if bounds and bounds.get(name, UNBOUNDED).most == 0 else _NONE_LEFT
-            for name in candidates.names
-            if name not in shares
-        },
-    )
-
-
 def _divide(
     replicas: int, workload: Workload, fleet: Fleet, claims: Claims, order: Sequence[str]
 ) -> Division:
@@ -129,8 +88,8 @@ def _divide(
 def _rejections(workload: Workload, claims: Claims, division: Division) -> dict[str, Rejection]:
     without = [name for name in claims.weights if name not in division.shares]
     if not claims.bounds and claims.most is None:
-        return dict.fromkeys(without, _NONE_LEFT)
-    return {name: why_full(workload, claims, name) or _NONE_LEFT for name in without}
+        return dict.fromkeys(without, NONE_LEFT)
+    return dict.fromkeys(without, NONE_LEFT) | why_full(workload, claims, without)
 
 
 def _shortage(workload: Workload, claims: Claims, short: int) -> str:
