@@ -8,9 +8,9 @@ from typing import TypeVar
 import msgspec
 import uvloop
 
+from hanse.hub import open_hub
 from shared.errors import HanseError
 from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
@@ -44,7 +44,7 @@ async def _asked(
     options: argparse.Namespace, ask: Callable[[MemberApi], Awaitable[Answer]]
 ) -> Answer:
     access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
+    async with open_hub(access) as hub:
         return await ask(hub)
 
 

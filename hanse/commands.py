@@ -16,6 +16,7 @@ import uvloop
 from hanse.demo.scenario import Demo, Report
 from hanse.demo.screen import Screen
 from hanse.federation import FederationFailed, FederationSettings, start_federation
+from hanse.hub import open_hub
 from hanse.join import Place
 from hanse.join import join as join_member
 from hanse.leave import leave as leave_federation
@@ -93,7 +94,7 @@ async def _join(options: argparse.Namespace) -> str:
     hub_access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
     place = Place(options.name, options.region, options.zone, options.provider)
     async with (
-        open_member(hub_access, name="hub") as hub,
+        open_hub(hub_access) as hub,
         open_member(credentials, name=options.name) as member,
     ):
         cluster = await join_member(hub, member, place, credentials)
@@ -108,7 +109,7 @@ def leave(options: argparse.Namespace) -> int:
 async def _leave(options: argparse.Namespace) -> str:
     hub_access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
     deadline = timedelta(seconds=options.timeout)
-    async with open_member(hub_access, name="hub") as hub:
+    async with open_hub(hub_access) as hub:
         left = await leave_federation(hub, options.name, options.objects, deadline=deadline)
     if not left.was_member:
         return f"{options.name} is not a member"

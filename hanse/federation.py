@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from hanse.hub import Hub
+from hanse.hub import Hub, open_hub
 from hanse.join import Place, register
 from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
 from hanse.layout import Layout, Ports, is_free
@@ -139,7 +139,7 @@ class Federation:
         for place in self.places:
             self._start_member(place)
         access = read_kubeconfig(self.kubeconfig)
-        self._hub = Hub(await self._stack.enter_async_context(open_member(access, name="hub")))
+        self._hub = Hub(await self._stack.enter_async_context(open_hub(access)))
         await self._until("gateway", lambda: _answers(self.hub.api))
         joined = await asyncio.gather(*(self._join(place) for place in self.places))
         self.members.update(zip((place.name for place in self.places), joined, strict=True))

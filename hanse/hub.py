@@ -3,6 +3,10 @@
 The gateway speaks the Kubernetes API, so this is the client for members, pointed at the hub.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -12,7 +16,19 @@ from shared.apimachinery.manifest import (
     uid_of,
 )
 from shared.errors import InvalidObject
+from shared.memberapi.credentials import MemberCredentials
+from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi, ResourceType
+
+LIMITS = MemberLimits(deadline=timedelta(seconds=45))
+"""Longer than a gateway waits while nodes of NATS choose who leads (`NatsSettings.patience`)."""
+
+
+@asynccontextmanager
+async def open_hub(access: MemberCredentials) -> AsyncIterator[MemberApi]:
+    """Connect lazily to a gateway; raises `UnusableCredentials` at once."""
+    async with open_member(access, name="hub", limits=LIMITS) as api:
+        yield api
 
 
 class Hub:

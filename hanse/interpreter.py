@@ -17,7 +17,7 @@ import msgspec
 import uvloop
 import yaml
 
-from hanse.hub import Hub
+from hanse.hub import Hub, open_hub
 from shared.api.binding import ResourceBinding, binding_key, is_built_in
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, read
@@ -42,7 +42,6 @@ from shared.interpreter.cases import (
 )
 from shared.interpreter.registry import Interpreters, read_declaration, ready_made
 from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 
 _KIND = "ResourceInterpreter"
 
@@ -171,7 +170,7 @@ async def _from_hub(options: argparse.Namespace) -> tuple[Case, list[ResourceInt
     if not word or not name:
         raise InvalidObject(f"{options.object!r} is no KIND/NAME such as rollout/web")
     access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as api:
+    async with open_hub(access) as api:
         hub = Hub(api)
         wanted = word.lower()
         kinds = [

@@ -49,7 +49,8 @@ def settings_of(servers: Mapping[str, NatsServer]) -> NatsSettings:
 
 async def take_requests(settings: NatsSettings) -> bool:
     """Whether JetStream answers; nodes have to find a leader first, and are silent until then."""
-    async with connect(replace(settings, deadline=_ANSWER_DEADLINE), "start") as connection:
+    quick = replace(settings, deadline=_ANSWER_DEADLINE, patience=_ANSWER_DEADLINE)
+    async with connect(quick, "start") as connection:
         try:
             await connection.api("INFO")
         except (ApiError, StoreUnavailable):

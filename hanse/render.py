@@ -14,6 +14,7 @@ import msgspec
 import uvloop
 import yaml
 
+from hanse.hub import open_hub
 from hanse.kind_names import find_kind
 from hanse.rendering_text import as_changes, as_manifests
 from shared.api.meta import API_VERSION, GROUP
@@ -22,7 +23,6 @@ from shared.apiserver.requests.bodies import KubernetesLoader
 from shared.errors import HanseError, InvalidObject
 from shared.events.rendering import Rendering, RenderRequest
 from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
@@ -54,7 +54,7 @@ async def _render(options: argparse.Namespace) -> Rendering:
     kind_word, _, name = options.object.partition("/")
     objects = await asyncio.to_thread(read_files, options.filename)
     access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
+    async with open_hub(access) as hub:
         kind = await find_kind(hub, kind_word)
         return await _ask(hub, kind, name, objects, options)
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from hanse.hub import open_hub
 from hanse.rollouts import saying, text
 from hanse.rollouts.subject import Subject
 from hanse.rollouts.undoing import Undone, undo
@@ -17,7 +18,6 @@ from shared.api.rollout import ResourceRollout
 from shared.clock import SystemClock
 from shared.errors import HanseError, InvalidObject
 from shared.memberapi.credentials import read_kubeconfig
-from shared.memberapi.http import open_member
 from shared.telemetry.setup import configure_logs
 
 LOOK_AGAIN = timedelta(seconds=1)
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace) -> int:
     access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_member(access, name="hub") as hub:
+    async with open_hub(access) as hub:
         subject = await Subject.find(hub, options.object, options.namespace)
         return int(await options.command(subject, options))
 

@@ -60,9 +60,15 @@ class CredentialsDoor:
         credentials = read_credentials(body, asked)
         if not call.options.dry_run:
             sealed = seal(self._key, call.name, credentials)
-            await self._bus.board(SECRETS).put(member_key(call.name), sealed)
+            await self._put(member_key(call.name), sealed)
         details = {"name": call.name, "group": GROUP, "kind": CLUSTERS.resource}
         return web.json_response(success(details))
+
+    async def _put(self, key: str, sealed: bytes) -> None:
+        # What says what it expects is sent again where NATS loses a node.
+        board = self._bus.board(SECRETS)
+        entry = await board.entry(key)
+        await board.put(key, sealed, expected=entry.sequence)
 
 
 def read_credentials(body: bytes, asked: Asked) -> MemberCredentials:

@@ -27,6 +27,10 @@ class NatsSettings:
     deadline: timedelta = timedelta(seconds=10)
     """How long one call may take before its outcome counts as unknown."""
 
+    patience: timedelta = timedelta(seconds=30)
+    """How long a call waits where nodes of a cluster choose who leads: NATS takes four to nine
+    seconds, and again as long where they do not agree. Those who ask the gateway wait longer."""
+
     connect_deadline: timedelta = timedelta(seconds=30)
     """How long a starting process waits for NATS."""
 

@@ -145,8 +145,12 @@ class JetStreamStore:
         await self._reached(min(revision, await self._sampler.sample()))
 
     async def _reached(self, revision: int) -> None:
+        seconds = self._limits.deadline_seconds
+        if self._connection.in_copies:
+            # What feeds the mirror may have been at the node that is lost.
+            seconds = max(seconds, self._connection.settings.patience.total_seconds())
         try:
-            async with asyncio.timeout(self._limits.deadline_seconds):
+            async with asyncio.timeout(seconds):
                 await self._mirror.reached(revision)
         except TimeoutError as err:
             raise StoreUnavailable(f"revision {revision} has not arrived in time") from err

@@ -1,12 +1,14 @@
 """One connection to NATS: kept up for ever, its errors translated, its requests pipelined.
 
 A write is refused with `StoreUnavailable` before it is sent, and counts as `OutcomeUnknown` once
-it was: the client resends what it had buffered when the connection returns.
+it was: the client resends what it had buffered when the connection returns. Where NATS has several
+copies, questions and writes that say what they expect wait for a node that leads (`elections`).
 """
 
 import asyncio
 import base64
 import contextlib
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ import nats
 import nats.errors
 import structlog
 
+from shared.bus.jetstream.elections import NO_RESPONDERS, ask_leader
 from shared.bus.jetstream.pipe import Pipe, Reply, Unanswered
 from shared.bus.jetstream.quick_client import QuickClient
 from shared.bus.settings import NatsSettings, read_credentials
@@ -28,15 +31,12 @@ from shared.telemetry.propagation import inject
 log = structlog.get_logger("hanse.bus")
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+MESSAGE_ID = "Nats-Msg-Id"
 ROLLUP = "Nats-Rollup"
 RECONNECT_SECONDS = 0.25
 _CLOSE_SECONDS_MAX = 2
-_ELECTION_LOOK_SECONDS = 0.1
-_ASK_AGAIN_SECONDS = 2.0
-_ASKED_MORE_OFTEN = 2
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _TOO_BIG = 10054
-_NO_RESPONDERS = 503
 
 Listener = Callable[[], None]
 
@@ -75,6 +75,9 @@ class Connection:
         self.settings = settings
         self.pipe = Pipe(client, settings.deadline)
         self._on_reconnect: set[Listener] = set()
+        # Nobody else's, so that a write that is sent again is known by its number.
+        self._origin = secrets.token_hex(6)
+        self._messages = 0
 
     @property
     def in_copies(self) -> bool:
@@ -112,12 +115,15 @@ class Connection:
             sent[EXPECTED] = str(expected)
         try:
             if expected is None or not self.in_copies:
+                # Without copies there is nobody to wait for. What expects nothing is not sent
+                # twice: another to the same subject may have overtaken it.
                 reply = await self.pipe.request(subject, body, sent or None)
             else:
-                reply = await self._request_leader(subject, body, sent or None)
+                sent.setdefault(MESSAGE_ID, self._new_message_id())
+                reply = await self._ask_leader(subject, body, sent)
         except Unanswered as err:
             raise OutcomeUnknown(f"write of {subject}: {err}") from err
-        if reply.status == _NO_RESPONDERS:
+        if reply.status == NO_RESPONDERS:
             raise StoreUnavailable(f"no stream takes {subject}")
         try:
             answer = _decode_acknowledgement(reply.body)
@@ -127,30 +133,18 @@ class Connection:
             raise _write_error(subject, answer.error)
         return answer.seq
 
-    async def _request_leader(
-        self, subject: str, body: bytes, headers: dict[str, str] | None
-    ) -> Reply:
-        """Send a request; while the nodes choose who leads the stream, wait until they have.
+    def _new_message_id(self) -> str:
+        self._messages += 1
+        return f"{self._origin}-{self._messages}"
 
-        Of writes only those that say what they expect: another to the same subject may overtake.
-        """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.settings.deadline.total_seconds()
-        while True:
-            try:
-                reply = await self.pipe.request(subject, body, headers)
-                if reply.status != _NO_RESPONDERS or loop.time() > end:
-                    return reply
-            except StoreUnavailable:
-                # Nothing was sent: the next node is being connected to.
-                if loop.time() > end:
-                    raise
-            await asyncio.sleep(_ELECTION_LOOK_SECONDS)
+    async def _ask_leader(self, subject: str, body: bytes, headers: dict[str, str] | None) -> Reply:
+        patience = self.settings.patience
+        return await ask_leader(self.pipe, subject, body, headers, patience=patience)
 
     async def api(self, operation: str, body: Any = None) -> dict[str, Any]:
         """One call of the JetStream API; raises `ApiError`, `StoreUnavailable`."""
         reply = await self.ask(f"$JS.API.{operation}", b"" if body is None else _encode(body))
-        if reply.status == _NO_RESPONDERS:
+        if reply.status == NO_RESPONDERS:
             raise StoreUnavailable("JetStream does not answer")
         try:
             answer = _decode_answer(reply.body)
@@ -175,14 +169,9 @@ class Connection:
     ) -> Reply:
         """Send a request that changes nothing, or may be repeated; raises `StoreUnavailable`."""
         try:
-            if not self.in_copies:
-                return await self.pipe.request(subject, body, headers)
-            # A node that was killed says nothing any more to what it was asked.
-            for _ in range(_ASKED_MORE_OFTEN):
-                with contextlib.suppress(TimeoutError, Unanswered):
-                    async with asyncio.timeout(_ASK_AGAIN_SECONDS):
-                        return await self._request_leader(subject, body, headers)
-            return await self._request_leader(subject, body, headers)
+            if self.in_copies:
+                return await self._ask_leader(subject, body, headers)
+            return await self.pipe.request(subject, body, headers)
         except Unanswered as err:
             raise StoreUnavailable(f"{subject}: {err}") from err
 
