@@ -70,6 +70,8 @@ def _tell(result: Result, folder: Path) -> None:
         f"  whole after {result.whole_seconds:.1f} s" if result.judgement.holds else "  NOT WHOLE"
     )
     print(f"{said}; broken: {result.broken}", file=sys.stderr)
+    if result.unfailing and result.again:
+        print(f"  {result.again} requests FAILED, and none may", file=sys.stderr)
     for when, judgement in (("then", result.judgement), ("emptied", result.emptied)):
         for what in ("lost", "doubled", "orphaned"):
             amiss: Sequence[str] = getattr(judgement, what)

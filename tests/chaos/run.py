@@ -23,6 +23,9 @@ class Result:
     again: int
     """Requests of people that had to be sent again meanwhile."""
 
+    unfailing: bool
+    """Whether none had to."""
+
     broken: dict[str, int]
     trouble_seconds: float
     whole_seconds: float
@@ -36,7 +39,8 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        return self.judgement.holds and self.emptied.holds
+        fails = self.unfailing and self.again > 0
+        return self.judgement.holds and self.emptied.holds and not fails
 
 
 async def run(scenario: Scenario, folder: Path, seed: int, changes: int) -> Result:
@@ -60,6 +64,7 @@ async def run(scenario: Scenario, folder: Path, seed: int, changes: int) -> Resu
             seed=seed,
             changes=load.made - made,
             again=load.again - again,
+            unfailing=scenario.unfailing,
             broken=dict(sorted(trouble.broken.items())),
             trouble_seconds=healed - began,
             whole_seconds=whole - healed,

@@ -69,6 +69,8 @@ class Scenario:
     run: Breaking
     shape: Shape = field(default_factory=Shape)
     changes: int = 300
+    unfailing: bool = False
+    """Whether no request may fail meanwhile."""
 
 
 async def kill_one(trouble: Trouble) -> None:
@@ -248,6 +250,7 @@ SCENARIOS = (
         again_and_again(lose_node),
         Shape(nats_nodes=3),
         changes=600,
+        unfailing=True,
     ),
     Scenario(
         "twice",
