@@ -1,23 +1,23 @@
 """Putting together what carries out the orders for one member."""
 
-from services.propagator.apply.adoptions import Adoptions
-from services.propagator.apply.autoscalers import Autoscalers
-from services.propagator.apply.corrections import Corrections
-from services.propagator.apply.drift_reports import DriftReports
 from services.propagator.apply.fence import Fence
-from services.propagator.apply.fenced import FencedHolder
-from services.propagator.apply.foreign import ForeignObjects
 from services.propagator.apply.gate import MemberGate
-from services.propagator.apply.holding import Holder
-from services.propagator.apply.newest import NewestOrders
+from services.propagator.apply.holding.adoptions import Adoptions
+from services.propagator.apply.holding.autoscalers import Autoscalers
+from services.propagator.apply.holding.corrections import Corrections
+from services.propagator.apply.holding.fenced import FencedHolder
+from services.propagator.apply.holding.foreign import ForeignObjects
+from services.propagator.apply.holding.holder import Holder
 from services.propagator.apply.objects import Objects
-from services.propagator.apply.outcomes import Outcomes, Settled
-from services.propagator.apply.presence import Presence
+from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.orders.presence import Presence
 from services.propagator.apply.reconciler import ObjectReconciler
-from services.propagator.apply.removal import Remover, Watching
-from services.propagator.apply.reporter import Reporter
-from services.propagator.apply.reports import Reports
-from services.propagator.apply.residents import Residents
+from services.propagator.apply.removal.remover import Remover, Watching
+from services.propagator.apply.removal.residents import Residents
+from services.propagator.apply.reporting.drift_reports import DriftReports
+from services.propagator.apply.reporting.outcomes import Outcomes, Settled
+from services.propagator.apply.reporting.reporter import Reporter
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.apply.retries import RetrySettings
 from shared.bus.port import Bus
 from shared.clock import Clock

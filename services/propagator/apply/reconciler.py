@@ -4,14 +4,13 @@ from datetime import timedelta
 
 from opentelemetry import trace
 
-from services.propagator.apply.fenced import FencedHolder
 from services.propagator.apply.gate import MemberGate
-from services.propagator.apply.holding import Holder
-from services.propagator.apply.newest import NewestOrders
+from services.propagator.apply.holding.fenced import FencedHolder
+from services.propagator.apply.holding.holder import Holder
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.outcomes import Outcomes, Settled
-from services.propagator.apply.removal import Remover, Watching
-from services.propagator.core.order import Rank, rank_of
+from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.removal.remover import Remover, Watching
+from services.propagator.apply.reporting.outcomes import Outcomes, Settled
 from shared.apimachinery.manifest import ObjectKey
 from shared.controller.result import Again, Done, Result
 from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
@@ -113,7 +112,3 @@ class ObjectReconciler:
         if tracked.fenced:
             return await self._fenced.hold(tracked, order)
         return await self._holder.hold(tracked, order)
-
-
-def is_foundation(key: ObjectKey) -> bool:
-    return rank_of(key.group, key.resource) is Rank.FOUNDATION

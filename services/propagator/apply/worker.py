@@ -14,20 +14,20 @@ from datetime import timedelta
 import structlog
 
 from services.propagator.apply.assembly import build_reconciler
-from services.propagator.apply.autoscalers import Autoscalers
 from services.propagator.apply.fence import Fence
 from services.propagator.apply.gate import MemberGate
+from services.propagator.apply.holding.autoscalers import Autoscalers
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.presence import Presence
-from services.propagator.apply.reconciler import is_foundation
-from services.propagator.apply.reporter import Reporter
-from services.propagator.apply.reports import Reports
+from services.propagator.apply.orders.foundations import Foundations
+from services.propagator.apply.orders.presence import Presence
+from services.propagator.apply.orders.standing import StandingOrders
+from services.propagator.apply.reporting.reporter import Reporter
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.apply.retries import RetrySettings
-from services.propagator.apply.standing import StandingOrders
+from services.propagator.apply.sight import Sight
 from services.propagator.apply.watches import KindWatches
-from services.propagator.core.observed import LiveObject, is_newer, read_live
 from services.propagator.core.order import rank_of
-from shared.apimachinery.manifest import ObjectKey, encode
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus
 from shared.bus.topology import worker
 from shared.clock import Clock
@@ -36,7 +36,7 @@ from shared.controller.turns import Urgency
 from shared.events import subjects
 from shared.events.work import WorkReport, is_end
 from shared.interpreter.registry import InterpreterSource, KindName
-from shared.memberapi.port import MemberApi, MemberListing, ResourceType
+from shared.memberapi.port import MemberApi
 
 log = structlog.get_logger("hanse.propagator")
 
@@ -95,11 +95,11 @@ class MemberWorker:
         self._reporter.status.overtaken = self._on_overtaken
         self._standing = StandingOrders(cluster, bus, clock, self._objects, self._reporter.status)
         self._reports = Reports(cluster, self._reporter, clock, interpreters)
-        # Foundations in hand; whatever arrives meanwhile is parked behind them.
-        self._foundations: set[ObjectKey] = set()
-        self._parked: list[ObjectKey] = []
-        # Refused or waiting: perhaps for a foundation.
-        self._hindered: set[ObjectKey] = set()
+        self._foundations = Foundations(self._wake)
+        hand_over = self._foundations.hand_over
+        self._sight = Sight(
+            cluster, self._objects, self._reports, wake=self._wake, hand_over=hand_over
+        )
         self._presence = Presence(bus, clock)
         self._controller: Controller[ObjectKey] | None = None
 
@@ -110,13 +110,17 @@ class MemberWorker:
             self._controller is not None
             and self._controller.idle
             and self._reporter.idle
-            and not self._parked
+            and not self._foundations.parked
         )
+
+    def look_again(self, kinds: frozenset[KindName]) -> None:
+        """Judge the objects of *kinds* anew: another interpreter speaks for them."""
+        self._sight.look_again(kinds)
 
     async def run(self) -> None:
         await self._standing.read()
         async with asyncio.TaskGroup() as group:
-            watches = KindWatches(self._cluster, self._api, self, group)
+            watches = KindWatches(self._cluster, self._api, self._sight, group)
             autoscalers = Autoscalers(self._cluster, self._api, group, self._on_autoscaler)
             self._controller = self._build(watches, autoscalers)
             self._take_on(self._objects, watches, autoscalers)
@@ -128,49 +132,6 @@ class MemberWorker:
             fence = self._fence
             with fence.listening(self._on_fence) if fence else contextlib.nullcontext():
                 await self._consume()
-
-    def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
-        shown = set()
-        for manifest in listing.items:
-            live = read_live(encode(manifest))
-            tracked = self._find(kind, live) or self._rise(kind, live, listed=True)
-            if tracked is None:
-                self._ask_about(kind, live)
-                continue
-            shown.add(tracked.key)
-            seen = tracked.seen
-            if seen is not None and is_newer(seen.resource_version, listing.resource_version):
-                # Either the list is older than our last look, or the member's history is.
-                self._doubt(tracked)
-            else:
-                self._on_seen(tracked, live)
-        for tracked in self._objects.of_kind(kind):
-            held = tracked.applied == tracked.sequence or tracked.removing
-            if tracked.key not in shown and held:
-                self._doubt(tracked)
-
-    def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
-        tracked = self._find(kind, live)
-        if tracked is None and event != "DELETED":
-            tracked = self._rise(kind, live, listed=False)
-        if tracked is None:
-            return
-        if event != "DELETED":
-            self._on_seen(tracked, live)
-        elif tracked.seen is None or tracked.seen.uid == live.metadata.uid:
-            if tracked.removing and tracked.deleted:
-                # The member agreed to delete it, and here is the end of it.
-                tracked.seen = None
-                self._wake(tracked)
-            else:
-                self._doubt(tracked)
-
-    def look_again(self, kinds: frozenset[KindName]) -> None:
-        """Judge the objects of *kinds* anew: another interpreter speaks for them."""
-        for tracked in self._objects:
-            kind = tracked.kind
-            if kind is not None and (kind.gvk.group, kind.gvk.kind) in kinds:
-                self._doubt(tracked)
 
     def _build(self, watches: KindWatches, autoscalers: Autoscalers) -> Controller[ObjectKey]:
         gate = MemberGate(
@@ -191,7 +152,7 @@ class MemberWorker:
             retries=self._settings.retries,
             gate=gate,
             presence=self._presence,
-            settled=self._on_settled,
+            settled=self._foundations.on_settled,
             fence=self._fence,
         )
         settings = LoopSettings(
@@ -216,7 +177,7 @@ class MemberWorker:
                 watches.ensure(tracked.kind)
                 autoscalers.ensure(tracked.kind)
             if tracked.pending or tracked.suspect or tracked.contest.is_on:
-                self._hand_over(tracked.key)
+                self._foundations.hand_over(tracked.key)
 
     async def _resync(self, watches: KindWatches, autoscalers: Autoscalers) -> None:
         """Look into WORK again now and then, and when the connection was lost.
@@ -257,104 +218,32 @@ class MemberWorker:
                 tracked.arrived, tracked.received = delivery, self._clock.monotonic()
                 if self._waiting() > BODIES_MAX:
                     delivery.forget_body()
-                self._hand_over(key)
+                self._foundations.hand_over(key)
 
     def _look_after_end(self, key: ObjectKey) -> None:
         """All is done; an object that is known nevertheless may have missed how."""
         tracked = self._objects.get(key)
         if tracked is not None:
             tracked.pending = True
-            self._hand_over(key)
+            self._foundations.hand_over(key)
 
     def _waiting(self) -> int:
         assert self._controller is not None
-        return self._controller.waiting + len(self._parked)
-
-    def _hand_over(self, key: ObjectKey) -> None:
-        """Let the loop take *key* once the foundations before it are in place."""
-        assert self._controller is not None
-        if is_foundation(key):
-            self._foundations.add(key)
-            self._controller.wake(key)
-        elif self._foundations:
-            self._parked.append(key)
-        else:
-            self._controller.wake(key)
-
-    def _on_settled(self, key: ObjectKey, obeyed: bool) -> None:  # noqa: FBT001 - a callback.
-        assert self._controller is not None
-        if not is_foundation(key):
-            (self._hindered.discard if obeyed else self._hindered.add)(key)
-            return
-        if obeyed:
-            hindered, self._hindered = self._hindered, set()
-            self._parked += hindered
-        self._foundations.discard(key)
-        if not self._foundations:
-            parked, self._parked = self._parked, []
-            for one in sorted(parked, key=lambda one: rank_of(one.group, one.resource)):
-                self._controller.wake(one)
-
-    def _find(self, kind: ResourceType, live: LiveObject) -> TrackedObject | None:
-        return self._objects.get(_key_of(kind, live))
-
-    def _rise(self, kind: ResourceType, live: LiveObject, *, listed: bool) -> TrackedObject | None:
-        key = _key_of(kind, live)
-        tracked = self._objects.rise(key, live, listed=listed)
-        if tracked is not None:
-            log.warning("work.risen", cluster=self._cluster, key=str(key))
-            self._hand_over(key)
-        return tracked
-
-    def _ask_about(self, kind: ResourceType, live: LiveObject) -> None:
-        """Take up what a list shows with our mark and nobody ordered.
-
-        WORK remembers for a while what was removed: it is removed again where the member came back
-        from a backup, whoever worked for it then. Otherwise it stays.
-        """
-        observed = live.observe()
-        if not observed.ours or not observed.work_generation:
-            # Copies of our labels, as on endpoints, are the member's own.
-            return
-        key = _key_of(kind, live)
-        log.warning("work.stray", cluster=self._cluster, key=str(key))
-        tracked = self._objects.track(key)
-        tracked.stray, tracked.seen = True, observed
-        self._hand_over(key)
-
-    def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:
-        seen = tracked.seen
-        if (
-            seen is not None
-            and seen.uid == live.metadata.uid
-            and not is_newer(live.metadata.resource_version, seen.resource_version)
-        ):
-            # Mostly the echo of our own apply.
-            return
-        tracked.seen = live.observe(seen)
-        if tracked.pending or tracked.applied != tracked.sequence:
-            tracked.latest = live
-            if tracked.failures:
-                self._reports.still_refused(tracked, live)
-            return
-        if tracked.drifted or tracked.outrun or tracked.suspects(live):
-            self._wake(tracked)
-        else:
-            self._reports.seen(tracked, live)
+        return self._controller.waiting + self._foundations.parked
 
     def _on_fence(self) -> None:
         """What may run has changed."""
         for tracked in self._objects:
             if tracked.fenced and not tracked.deleted:
                 tracked.fence_moved = True
-                self._wake(tracked)
+                self._sight.wake(tracked)
 
     def _on_autoscaler(self, key: ObjectKey) -> None:
         """One came or went that scales the object."""
         tracked = self._objects.get(key)
         if tracked is not None and not tracked.deleted:
             tracked.suspect = True
-            self._wake(tracked)
+            self._sight.wake(tracked)
 
     def _on_overtaken(
         self,
@@ -370,22 +259,11 @@ class MemberWorker:
             # Else we have said more since, which is on its way.
             tracked.reported = theirs
         if is_open:
-            self._doubt(tracked)
+            self._sight.doubt(tracked)
 
-    def _doubt(self, tracked: TrackedObject) -> None:
-        if not tracked.deleted or tracked.removing:
-            tracked.doubted = True
-            self._wake(tracked)
-
-    def _wake(self, tracked: TrackedObject) -> None:
+    def _wake(self, key: ObjectKey) -> None:
         assert self._controller is not None
-        tracked.pending = True
-        self._controller.wake(tracked.key)
-
-
-def _key_of(kind: ResourceType, live: LiveObject) -> ObjectKey:
-    metadata = live.metadata
-    return ObjectKey(kind.gvk.group, kind.resource, metadata.namespace, metadata.name)
+        self._controller.wake(key)
 
 
 def _rank(tracked: TrackedObject) -> tuple[int, int]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from services.propagator.apply.corrections import Corrections
-from services.propagator.apply.drift_reports import DriftReports
+from services.propagator.apply.holding.corrections import Corrections
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.reporter import Reporter
+from services.propagator.apply.reporting.drift_reports import DriftReports
+from services.propagator.apply.reporting.reporter import Reporter
 from services.propagator.core.contest import CONTESTED
 from services.propagator.core.drift import LostField
 from services.propagator.core.observed import Observed

@@ -6,10 +6,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import Objects
-from services.propagator.apply.standing import StandingOrders
-from services.propagator.apply.status_log import StatusLog
+from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.orders.standing import StandingOrders
+from services.propagator.apply.reporting.status_log import StatusLog
 from services.propagator.core.observed import Observed
 from services.propagator.core.works import held_by
 from services.propagator.dispatch.confirmations import Confirmations

@@ -1,8 +1,8 @@
 """An order that was handed to a process that fell silent is read again before it is obeyed."""
 
-from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import Objects
-from services.propagator.apply.presence import Presence
+from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.orders.presence import Presence
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.bus.topology import WORK

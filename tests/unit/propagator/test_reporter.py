@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.reporter import Reporter
+from services.propagator.apply.reporting.reporter import Reporter
 from shared.api.binding import Health
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.propagator.apply.status_log import StatusLog
+from services.propagator.apply.reporting.status_log import StatusLog
 from services.propagator.apply.worker import MemberWorker, WorkerSettings
 from services.propagator.core.overtaking import Verdict, judge
 from shared.apimachinery.manifest import ObjectKey

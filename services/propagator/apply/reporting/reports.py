@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.reporter import Reporter
+from services.propagator.apply.reporting.reporter import Reporter
 from services.propagator.core.observed import LiveObject
 from services.propagator.core.removing import going_away
 from shared.api.binding import Health

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.reports import DELETED
-from services.propagator.apply.status_log import StatusLog
+from services.propagator.apply.reporting.reports import DELETED
+from services.propagator.apply.reporting.status_log import StatusLog
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream

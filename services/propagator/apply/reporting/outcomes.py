@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.reports import Reports
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.apply.retries import RetrySettings
 from services.propagator.core.unserved import in_words
 from shared.apimachinery.manifest import ObjectKey

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.reporter import Reporter
-from services.propagator.apply.reports import identity_of
+from services.propagator.apply.reporting.reporter import Reporter
+from services.propagator.apply.reporting.reports import identity_of
 from services.propagator.core.drift import LostField
 from services.propagator.core.drift_telling import shown
 from shared.api.drift import FIELDS_SHOWN_MAX, DriftedField, DriftReport

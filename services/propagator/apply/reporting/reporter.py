@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.status_log import StatusLog
+from services.propagator.apply.reporting.status_log import StatusLog
 from services.propagator.core.overtaking import says_the_same
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message

@@ -7,7 +7,7 @@ the last word on each object once, and nothing that has been said before it.
 import msgspec
 
 from services.propagator.apply.objects import Objects, TrackedObject
-from services.propagator.apply.presence import Presence
+from services.propagator.apply.orders.presence import Presence
 from shared.bus.port import Bus, Message
 from shared.bus.topology import WORK
 from shared.clock import Clock

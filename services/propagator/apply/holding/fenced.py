@@ -10,11 +10,11 @@ from datetime import timedelta
 import msgspec
 
 from services.propagator.apply.fence import Fence
-from services.propagator.apply.holding import Holder
+from services.propagator.apply.holding.holder import Holder
 from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.outcomes import Outcomes
-from services.propagator.apply.reports import Reports
+from services.propagator.apply.reporting.outcomes import Outcomes
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.drift import value_at
 from services.propagator.core.fence import Standing, by_any_clock
 from services.propagator.core.fencing import grace_seconds, stopped

@@ -1,14 +1,14 @@
 """Having the member hold an object as ordered, and putting right what drifted since."""
 
-from services.propagator.apply.adoptions import Adoptions
-from services.propagator.apply.autoscalers import Autoscalers
-from services.propagator.apply.corrections import Corrections
-from services.propagator.apply.drift_reports import DriftReports
-from services.propagator.apply.foreign import ForeignObjects
+from services.propagator.apply.holding.adoptions import Adoptions
+from services.propagator.apply.holding.autoscalers import Autoscalers
+from services.propagator.apply.holding.corrections import Corrections
+from services.propagator.apply.holding.foreign import ForeignObjects
 from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.outcomes import Outcomes
-from services.propagator.apply.reports import Reports
+from services.propagator.apply.reporting.drift_reports import DriftReports
+from services.propagator.apply.reporting.outcomes import Outcomes
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.fencing import of_version, stopped
 from services.propagator.core.marks import fill_generation
 from services.propagator.core.observed import LiveObject, read_live

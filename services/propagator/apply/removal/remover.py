@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from services.propagator.apply.looking import look_at
-from services.propagator.apply.newest import NewestOrders
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.outcomes import Outcomes
-from services.propagator.apply.reports import Reports
-from services.propagator.apply.residents import Residents
+from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.removal.residents import Residents
+from services.propagator.apply.reporting.outcomes import Outcomes
+from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.adoption import given_back, owner_of
 from services.propagator.core.removing import held_up
 from shared.apimachinery.manifest import Manifest

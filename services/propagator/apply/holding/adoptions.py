@@ -2,7 +2,7 @@
 
 import structlog
 
-from services.propagator.apply.foreign import ForeignObjects
+from services.propagator.apply.holding.foreign import ForeignObjects
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.core.adoption import (
     adoption_patch,

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import structlog
 
-from services.propagator.apply.drift_reports import DriftReports
 from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.reporting.drift_reports import DriftReports
 from services.propagator.core.drift import LostField
 from shared.clock import Clock, format_micro_time
 from shared.controller.result import Again, Done, Result
