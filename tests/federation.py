@@ -205,7 +205,11 @@ class Federation:
             {
                 "apiVersion": "hanse.dev/v1alpha1",
                 "kind": "Cluster",
-                "metadata": {"name": member.name, "labels": {"name": member.name}},
+                "metadata": {
+                    "name": member.name,
+                    "uid": f"membership-{member.name}",
+                    "labels": {"name": member.name},
+                },
                 "spec": {"region": member.name},
             },
         )
@@ -248,7 +252,11 @@ class Federation:
         binding: Manifest = {
             "apiVersion": "hanse.dev/v1alpha1",
             "kind": kind,
-            "metadata": {"name": at.name, "namespace": key.namespace},
+            "metadata": {
+                "name": at.name,
+                "namespace": key.namespace,
+                "ownerReferences": [{"name": key.name, "uid": metadata["uid"]}],
+            },
             "spec": {
                 "resource": resource,
                 "policy": {"kind": "PropagationPolicy", "name": "p"},

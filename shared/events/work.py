@@ -64,6 +64,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET
     # Of a tombstone: how the member deletes what depends on the object; unset is Background.
     cascade: Literal["Background", "Foreground"] | msgspec.UnsetType = msgspec.UNSET
+    # Of a tombstone: the object stays for the template alone was deleted, and may be taken back.
+    orphaned: bool | msgspec.UnsetType = msgspec.UNSET
     # Where fencing is required: the term of the member's lease under which it may run.
     fence: int | msgspec.UnsetType = msgspec.UNSET
 

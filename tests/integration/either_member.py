@@ -137,6 +137,9 @@ class Ground:
         leaving = copy(stored.manifest)
         leaving["metadata"] |= {"deletionTimestamp": NOW, "finalizers": [WORKS_FINALIZER]}
         leaving["spec"] |= {"clusters": [], **({KEEP: True} if orphan else {})}
+        if orphan:
+            # As the garbage collector does.
+            del leaving["metadata"]["ownerReferences"]
         await self.federation.write(binding, leaving)
 
     async def until_parted(self, binding: ObjectKey) -> None:

@@ -1,5 +1,7 @@
 """Putting together what carries out the orders for one member."""
 
+from collections.abc import Callable
+
 from services.propagator.apply.fence import Fence
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.holding.adoptions import Adoptions
@@ -11,6 +13,7 @@ from services.propagator.apply.holding.holder import Holder
 from services.propagator.apply.objects import Objects
 from services.propagator.apply.orders.newest import NewestOrders
 from services.propagator.apply.orders.presence import Presence
+from services.propagator.apply.orphans import Orphans
 from services.propagator.apply.reconciler import ObjectReconciler
 from services.propagator.apply.removal.remover import Remover, Watching
 from services.propagator.apply.removal.residents import Residents
@@ -41,20 +44,21 @@ def build_reconciler(
     presence: Presence,
     settled: Settled,
     fence: Fence | None,
+    membership: Callable[[], str],
 ) -> ObjectReconciler:
-    """*foreign_view* in seconds: how long one look at the member's own objects serves."""
+    """*foreign_view*: for how many seconds a look serves; *membership*: the uid of its Cluster."""
     outcomes = Outcomes(cluster, objects, reports, settled, retries)
     newest = NewestOrders(cluster, bus, clock, objects, presence)
-    drift = DriftReports(cluster, reporter, clock)
-    foreign = ForeignObjects(api, clock, foreign_view)
-    holder = Holder(
-        api=api,
-        foreign=foreign,
-        adoptions=Adoptions(cluster, api, clock, foreign),
+    orphans = Orphans(cluster, api, clock, membership)
+    holder = _holder(
+        cluster,
+        api,
+        clock,
+        foreign=ForeignObjects(api, clock, foreign_view),
+        orphans=orphans,
         autoscalers=autoscalers,
-        corrections=Corrections(cluster, clock, drift),
+        drift=DriftReports(cluster, reporter, clock),
         reports=reports,
-        drift=drift,
         outcomes=outcomes,
     )
     fenced = FencedHolder(
@@ -67,9 +71,35 @@ def build_reconciler(
         watches=watches,
         holder=holder,
         fenced=fenced,
-        remover=_remover(api, objects, watches, newest, reports=reports, outcomes=outcomes),
+        remover=_remover(
+            api, objects, watches, newest, reports=reports, outcomes=outcomes, orphans=orphans
+        ),
         outcomes=outcomes,
         settled=settled,
+    )
+
+
+def _holder(
+    cluster: str,
+    api: MemberApi,
+    clock: Clock,
+    *,
+    foreign: ForeignObjects,
+    orphans: Orphans,
+    autoscalers: Autoscalers,
+    drift: DriftReports,
+    reports: Reports,
+    outcomes: Outcomes,
+) -> Holder:
+    return Holder(
+        api=api,
+        foreign=foreign,
+        adoptions=Adoptions(cluster, api, clock, foreign, orphans),
+        autoscalers=autoscalers,
+        corrections=Corrections(cluster, clock, drift),
+        reports=reports,
+        drift=drift,
+        outcomes=outcomes,
     )
 
 
@@ -81,6 +111,7 @@ def _remover(
     *,
     reports: Reports,
     outcomes: Outcomes,
+    orphans: Orphans,
 ) -> Remover:
     return Remover(
         api=api,
@@ -89,4 +120,5 @@ def _remover(
         residents=Residents(api, objects),
         reports=reports,
         outcomes=outcomes,
+        orphans=orphans,
     )

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -200,6 +201,10 @@ class MemberWorkers:
         status = stored.manifest.get("status") if stored is not None else None
         return str(status.get("id") or "") if isinstance(status, dict) else ""
 
+    def _membership_of(self, cluster: str) -> str:
+        stored = self._store.mirror.get(ObjectKey(GROUP, "clusters", "", cluster))
+        return uid_of(stored.manifest) if stored is not None else ""
+
     async def _keep_own(self) -> None:
         fence = self._beside
         assert fence is not None
@@ -230,6 +235,7 @@ class MemberWorkers:
                         self._settings,
                         interpreters=self._interpreters,
                         fence=self._beside,
+                        membership=partial(self._membership_of, cluster),
                     )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)

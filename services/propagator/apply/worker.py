@@ -7,7 +7,7 @@ stood by, or NATS was away, orders went past it.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -82,9 +82,14 @@ class MemberWorker:
         *,
         interpreters: InterpreterSource,
         fence: Fence | None = None,
+        membership: Callable[[], str] = lambda: "",
     ) -> None:
-        """*fence*: that of the member this process runs beside."""
+        """*fence*: that of the member this process runs beside.
+
+        *membership* tells the uid of the member's Cluster, empty while that is not known.
+        """
         self._fence = fence
+        self._membership = membership
         self._cluster = cluster
         self._api = api
         self._bus = bus
@@ -154,6 +159,7 @@ class MemberWorker:
             presence=self._presence,
             settled=self._foundations.on_settled,
             fence=self._fence,
+            membership=self._membership,
         )
         settings = LoopSettings(
             workers=self._settings.concurrency, deadline=self._settings.deadline

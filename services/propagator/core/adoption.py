@@ -26,7 +26,7 @@ MARK_BYTES_MAX = 32 * 1024
 """All annotations of an object together may take 256 KiB."""
 
 SHOWN_MAX = 8
-_OUR_MANAGERS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER, ADOPTION_MANAGER, FENCE_MANAGER})
+OUR_MANAGERS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER, ADOPTION_MANAGER, FENCE_MANAGER})
 _KEPT_METADATA = ("labels", "annotations")
 _NOT_KEPT = ("apiVersion", "kind", "metadata", "status")
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation")
@@ -89,11 +89,11 @@ def given_back(live: Manifest) -> Manifest:
     target = live
     if mark is not None and mark.previous is not None:
         target = _restored(live, _only_ours(live), mark.previous)
-    metadata = _unmarked(metadata_of(target), ADOPTED, *MARKS)
+    metadata = unmarked(metadata_of(target), ADOPTED, *MARKS)
     others = [
         entry
         for entry in metadata.get("managedFields") or ()
-        if entry.get("manager") not in _OUR_MANAGERS
+        if entry.get("manager") not in OUR_MANAGERS
     ]
     patch = merge_difference(live, {**target, "metadata": metadata})
     patch.setdefault("metadata", {})
@@ -150,7 +150,7 @@ def _only_ours(live: Manifest) -> FieldSet:
     others: FieldSet = {}
     for entry in metadata_of(live).get("managedFields") or ():
         fields = entry.get("fieldsV1")
-        if entry.get("manager") not in _OUR_MANAGERS and isinstance(fields, dict):
+        if entry.get("manager") not in OUR_MANAGERS and isinstance(fields, dict):
             others = union(others, fields)
     return subtract(ours, others)
 
@@ -199,7 +199,8 @@ def _restore_item(target: list[Any], step: str, below: FieldSet, previous: Any) 
         target[at] = previous[before]
 
 
-def _unmarked(metadata: Mapping[str, Any], *marks: str) -> dict[str, Any]:
+def unmarked(metadata: Mapping[str, Any], *marks: str) -> dict[str, Any]:
+    """*metadata* without the labels and annotations in *marks*."""
     left = dict(metadata)
     for part in _KEPT_METADATA:
         if isinstance(left.get(part), dict):

@@ -19,9 +19,13 @@ _FOREGROUND = "foregroundDeletion"
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """`preserve`: leave the objects. `cascade`: how members delete them."""
+    """`preserve`: leave the objects. `cascade`: how members delete them.
+
+    `orphan`: they are left since somebody deleted the template alone.
+    """
 
     preserve: bool = False
+    orphan: bool = False
     cascade: Cascade = "Background"
 
 
@@ -35,10 +39,18 @@ def is_leaving(binding: Manifest) -> bool:
 def farewell_of(binding: Manifest, template: Manifest | None) -> Farewell:
     spec: Mapping[str, Any] = binding.get("spec") or {}
     finalizers = metadata_of(template).get("finalizers") or () if template is not None else ()
+    preserve = bool(spec.get("preserveResourcesOnDeletion"))
     return Farewell(
-        preserve=bool(spec.get("preserveResourcesOnDeletion")),
+        preserve=preserve,
+        orphan=preserve and template is None and not _is_owned(binding),
         cascade="Foreground" if _FOREGROUND in finalizers else "Background",
     )
+
+
+def _is_owned(binding: Manifest) -> bool:
+    uid = ((binding.get("spec") or {}).get("resource") or {}).get("uid")
+    owners = metadata_of(binding).get("ownerReferences") or ()
+    return any(owner.get("uid") == uid for owner in owners)
 
 
 def released(binding: Manifest) -> tuple[Manifest, bool]:

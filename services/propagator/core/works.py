@@ -174,6 +174,7 @@ def make_tombstone(key: ObjectKey, held: Held, farewell: Farewell = PLAIN_FAREWE
             preserve_on_deletion=held.preserve_on_deletion or farewell.preserve,
             terms=held.terms,
             cascade=msgspec.UNSET if farewell.cascade == "Background" else farewell.cascade,
+            orphaned=True if farewell.orphan else msgspec.UNSET,
         )
     )
 

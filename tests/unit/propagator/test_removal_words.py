@@ -27,7 +27,7 @@ def test_a_plain_tombstone_says_nothing_of_how() -> None:
     ("spec", "template", "farewell"),
     [
         ({}, None, Farewell()),
-        ({"preserveResourcesOnDeletion": True}, None, Farewell(preserve=True)),
+        ({"preserveResourcesOnDeletion": True}, None, Farewell(preserve=True, orphan=True)),
         ({}, going("foregroundDeletion"), Farewell(cascade="Foreground")),
         ({}, going("example.com/mine"), Farewell()),
     ],
@@ -41,6 +41,7 @@ def test_how_is_read_from_what_the_hub_left(
     assert order.is_tombstone
     assert order.preserve_on_deletion == farewell.preserve
     assert (order.cascade or "Background") == farewell.cascade
+    assert bool(order.orphaned) == farewell.orphan
 
 
 def test_a_binding_may_go_once_no_other_finalizer_holds_it() -> None:

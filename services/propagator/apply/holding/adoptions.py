@@ -4,6 +4,7 @@ import structlog
 
 from services.propagator.apply.holding.foreign import ForeignObjects
 from services.propagator.apply.objects import TrackedObject
+from services.propagator.apply.orphans import Orphans
 from services.propagator.core.adoption import (
     adoption_patch,
     changes,
@@ -24,7 +25,15 @@ log = structlog.get_logger("hanse.propagator")
 class Adoptions:
     """Of one member."""
 
-    def __init__(self, cluster: str, api: MemberApi, clock: Clock, foreign: ForeignObjects) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        api: MemberApi,
+        clock: Clock,
+        foreign: ForeignObjects,
+        orphans: Orphans,
+    ) -> None:
+        self._orphans = orphans
         self._cluster = cluster
         self._api = api
         self._clock = clock
@@ -38,6 +47,8 @@ class Adoptions:
         live = await self._foreign.find(tracked)
         if live is None:
             return False
+        if await self._orphans.take_back(tracked, live):
+            return True
         if order.conflict_resolution == "Abort":
             held = conflicts(decode(bytes(order.manifest)), live)
             raise _refusal(

@@ -5,6 +5,7 @@ from typing import Protocol
 from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.orders.newest import NewestOrders
+from services.propagator.apply.orphans import Orphans
 from services.propagator.apply.removal.residents import Residents
 from services.propagator.apply.reporting.outcomes import Outcomes
 from services.propagator.apply.reporting.reports import Reports
@@ -36,8 +37,10 @@ class Remover:
         residents: Residents,
         reports: Reports,
         outcomes: Outcomes,
+        orphans: Orphans,
     ) -> None:
         self._api = api
+        self._orphans = orphans
         self._residents = residents
         self._watches = watches
         self._newest = newest
@@ -60,7 +63,7 @@ class Remover:
         if tracked.outrun and await self._newest.is_outdated(tracked):
             return await self._outcomes.gave_way(tracked)
         if order.preserve_on_deletion or (seen.adopted and _goes_back(order)):
-            await self._give_back(tracked, kind)
+            await self._give_back(tracked, kind, orphan=order.orphaned is True)
             return await self._outcomes.removed(tracked, preserved=True)
         if tracked.removing != seen.uid:
             if needed := await self._residents.ordered(tracked):
@@ -80,16 +83,15 @@ class Remover:
         # Done for now, but pending until it is gone: its finalizers may take long.
         return await self._outcomes.underway(tracked)
 
-    async def _give_back(self, tracked: TrackedObject, kind: ResourceType) -> None:
+    async def _give_back(
+        self, tracked: TrackedObject, kind: ResourceType, *, orphan: bool = False
+    ) -> None:
         """Leave it without our marks and our fields; raises where it changed under our hands."""
         live = await look_at(self._api, tracked)
         if live is not None:
+            patch = self._orphans.left(live) if orphan else given_back(live)
             await self._api.merge(
-                kind,
-                tracked.key.namespace,
-                tracked.key.name,
-                given_back(live),
-                manager=owner_of(live),
+                kind, tracked.key.namespace, tracked.key.name, patch, manager=owner_of(live)
             )
 
     async def _delete(
