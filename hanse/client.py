@@ -46,6 +46,7 @@ from shared.events.requests import (
     GetRequest,
     ListRequest,
 )
+from shared.events.scores import PublishScores
 
 _encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -177,6 +178,11 @@ class HanseClient:
             api_version=api_version, kind=kind, namespace=namespace, name=name, replicas=replicas
         )
         return _command(commands.SCALE, "scale", data)
+
+    def scoring(self, name: str, values: Mapping[str, float | None], *, ttl: timedelta) -> Command:
+        """Say *name* of clusters for as long as *ttl*, in whole seconds; None takes it back."""
+        data = PublishScores(name=name, ttl_seconds=round(ttl.total_seconds()), values=dict(values))
+        return _command(commands.SCORE, "score", data)
 
     async def send(self, command: Command) -> None:
         """Leave *command* with the hub, which carries it out as soon as it can."""

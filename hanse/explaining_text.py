@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanation
+from shared.events.placement import ScorePart
 
 _NAMES_MAX = 8
 _EARLIER_SHOWN = 5
@@ -20,6 +21,8 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"decided {found.decided_at}{why}"
     else:
         yield "when it was decided is no longer known; by what is there now:"
+    for name, why in found.unheard.items():
+        yield f"  plugin {name} was not heard: {why}"
     for name, why_not in found.passed_over.items():
         yield f"  not group {name}: {why_not}"
     if not found.scheduled:
@@ -71,7 +74,18 @@ def _share(replicas: int | None, whole: int | None) -> str:
 
 
 def _liked(one: ClusterVerdict) -> str:
-    return "" if one.score is None else f" (score {one.score})"
+    words = [] if one.score is None else [f"score {one.score}"]
+    words += [_part(part) for part in one.parts]
+    return f" ({'; '.join(words)})" if words else ""
+
+
+def _part(part: ScorePart) -> str:
+    """`price 0.041, 100 points by 60`: what it is, and what is made of it."""
+    value = f" {part.value:.4g}" if part.value is not None else " not known"
+    if part.expired:
+        value = " expired"
+    points = f"{part.points} points by {part.weight}" if part.weight else "shares by it"
+    return f"{part.name}{value}, {points}"
 
 
 def _replicas(count: int) -> str:

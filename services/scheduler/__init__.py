@@ -1,7 +1,7 @@
 """Scheduler: which clusters, how many replicas each, and why.
 
 owns: `ResourceBinding.spec`, its condition Scheduled; policy status
-reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS
+reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS; SCORES
 consumes: the watch of the store; requests `hanse.api.explain`, `.plan`
 publishes: facts: placement decided
 """

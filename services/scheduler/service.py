@@ -12,6 +12,7 @@ from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.plan_door import PlanDoor
 from services.scheduler.reconcilers.policies import PolicyReconciler
+from services.scheduler.reconcilers.signal_book import ScoreFollower
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
 from services.scheduler.settings import Settings
@@ -102,6 +103,7 @@ class Scheduler:
             ),
             settings.loop,
         )
+        self._scores = ScoreFollower(bus, self._federation.signals)
         deciding = Deciding(self._federation, clock, grace, interpreters=interpreters)
         self._explain = ExplainDoor(bus, store.mirror, self._federation, deciding)
         self._plan = PlanDoor(bus, store.mirror, self._federation, deciding, clock)
@@ -121,6 +123,7 @@ class Scheduler:
             "explain": self._explain.run,
             "plan": self._plan.run,
             "time": self._pass_time,
+            "scores": self._scores.run,
         }
 
     def _wake_template(self, key: ObjectKey) -> None:
@@ -157,6 +160,7 @@ class Scheduler:
 
     async def _decide(self) -> None:
         # First what decisions rest on, then what is to be decided.
+        await self._scores.caught_up()
         stop = self._federation.follow()
         try:
             self.templates.watch(self._store.mirror, EVERYTHING, template_keys)

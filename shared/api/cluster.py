@@ -2,8 +2,9 @@
 
 `spec` is what an administrator declares. `status` has two writers with a field each to itself:
 registry (id, kubernetesVersion, apiEnablements, condition Joined) and health (conditions Ready and
-others, taints, capacity, fence, observedTime). A taint that Hanse sets is in `status.taints`,
-never in `spec.taints`, so a verdict cannot overwrite an administrator's word (ADR 0003).
+others, taints, capacity, fence, latencies, observedTime). A taint that Hanse sets is in
+`status.taints`, never in `spec.taints`, so a verdict cannot overwrite an administrator's word
+(ADR 0003).
 """
 
 from typing import Annotated, Literal
@@ -49,6 +50,17 @@ class MaintenanceWindow(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class Price(Struct, frozen=True, kw_only=True):
+    """What a member costs in an hour, in whatever currency all members state it.
+
+    Quantities: `0.031` or `31m`. What is not named costs nothing.
+    """
+
+    cpu: Annotated[str, Meta(description="Of a core.")] = "0"
+    memory: Annotated[str, Meta(description="Of a GiB of memory.")] = "0"
+    gpu: Annotated[str, Meta(description="Of a GPU of any sort.")] = "0"
+
+
 class ClusterSpec(Struct, frozen=True, kw_only=True):
     """What an administrator declares."""
 
@@ -65,6 +77,14 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
     zone: str = ""
     taints: tuple[Taint, ...] = ()
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()
+    price: Price | None = None
+    carbon_intensity: Annotated[
+        int | None,
+        Meta(
+            description="Grams of CO2 equivalent for a kilowatt-hour there, unless another system"
+            " publishes the score carbon."
+        ),
+    ] = None
     leaving: Annotated[
         Literal["", "Move", "Remove"],
         Meta(
@@ -138,6 +158,13 @@ class Fence(Struct, frozen=True, kw_only=True):
     held: bool = False
 
 
+class RegionLatency(Struct, frozen=True, kw_only=True):
+    """How soon a member answers the observers of a region; the quickest of them counts."""
+
+    region: str
+    milliseconds: int
+
+
 class ClusterStatus(Struct, frozen=True, kw_only=True):
     id: str = ""
     kubernetes_version: str = ""
@@ -146,7 +173,10 @@ class ClusterStatus(Struct, frozen=True, kw_only=True):
     taints: tuple[Taint, ...] = ()
     capacity: Capacity | None = None
     observed_time: str | None = None
-    latency_milliseconds: int | None = None
+    latency_milliseconds: Annotated[
+        int | None, Meta(description="The least that any observer measured.")
+    ] = None
+    latencies: tuple[RegionLatency, ...] = ()
     outages: tuple[str, ...] = ()
     """When it was given up, the last times within an hour (RFC 3339)."""
     fence: Fence | None = None

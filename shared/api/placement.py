@@ -1,7 +1,8 @@
 """The rules of a placement: which clusters, over how many places, and how replicas are divided.
 
 The vocabulary is Karmada's `Placement`, as a superset. Added are `clusterGroups`, `celSelector`,
-`preferredClusterAffinities`, spread by zone, provider and label, `maxSkew`, and `replicaLimits`.
+`preferredClusterAffinities`, spread by zone, provider and label, `maxSkew`, `replicaLimits`,
+`scores`, `plugins`, and division by price and latency.
 """
 
 from typing import Annotated, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shared.api.meta import Struct
+from shared.api.scoring import Plugin, Score
 from shared.api.selection import ClusterAffinity
 
 
@@ -87,10 +89,18 @@ class StaticWeight(Struct, frozen=True, kw_only=True):
 
 
 class WeightPreference(Struct, frozen=True, kw_only=True):
-    """Static weights, or `dynamicWeight`, which takes precedence."""
+    """Static weights, or `dynamicWeight`, which takes precedence.
+
+    AvailableReplicas: in proportion to the room there is. Price, Latency: the less a replica costs
+    there, or the sooner the cluster answers, the more of them, in inverse proportion, as far as
+    there is room. What runs stays where it is whatever becomes of these.
+    """
 
     static_weight_list: tuple[StaticWeight, ...] = ()
-    dynamic_weight: Literal["", "AvailableReplicas"] = ""
+    dynamic_weight: Literal["", "AvailableReplicas", "Price", "Latency"] = ""
+    from_region: Annotated[
+        str, Meta(description="Of Latency: as in `scores`, where it is measured from.")
+    ] = ""
 
 
 class ReplicaLimit(Struct, frozen=True, kw_only=True):
@@ -138,6 +148,8 @@ class Placement(Struct, frozen=True, kw_only=True):
     cluster_affinity: PlacementAffinity | None = None
     cluster_affinities: tuple[ClusterAffinityTerm, ...] = ()
     preferred_cluster_affinities: tuple[PreferredAffinity, ...] = ()
+    scores: tuple[Score, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
     cluster_tolerations: tuple[Toleration, ...] = ()
     spread_constraints: tuple[SpreadConstraint, ...] = ()
     workload_affinity: WorkloadAffinity | None = None

@@ -73,6 +73,14 @@ HEALTH = Stream(
     message_ttl=True,
     expiry_markers=True,
 )
+SCORES = Stream(
+    name="KV_SCORES",
+    subjects=("$KV.SCORES.>",),
+    per_subject_max=1,
+    bytes_max=64 * MEBIBYTE,
+    message_ttl=True,
+    expiry_markers=True,
+)
 LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
 # What is over is told by a last message, which expires.
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True, message_ttl=True)
@@ -98,7 +106,19 @@ DEAD = Stream(
     bytes_max=256 * MEBIBYTE,
 )
 
-STREAMS = (OBJECTS, SECRETS, HEALTH, LEASES, WORK, STATUS, HEARTBEATS, EVENTS, COMMANDS, DEAD)
+STREAMS = (
+    OBJECTS,
+    SECRETS,
+    HEALTH,
+    SCORES,
+    LEASES,
+    WORK,
+    STATUS,
+    HEARTBEATS,
+    EVENTS,
+    COMMANDS,
+    DEAD,
+)
 
 _ROLLED_UP = tuple(
     subject.removesuffix(">")

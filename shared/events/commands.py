@@ -16,10 +16,12 @@ import msgspec
 from shared.apimachinery.manifest import DEPTH_MAX, GroupVersionKind, Manifest, is_too_deep
 from shared.errors import MalformedEvent
 from shared.events.envelope import Envelope
+from shared.events.scores import PublishScores
 
 APPLY = "dev.hanse.commands.apply.v1"
 DELETE = "dev.hanse.commands.delete.v1"
 SCALE = "dev.hanse.commands.scale.v1"
+SCORE = "dev.hanse.commands.score.v1"
 
 COMPLETED = "completed"
 REFUSED = "refused"
@@ -65,11 +67,11 @@ class Scale(ObjectAddress, frozen=True, kw_only=True, rename="camel"):
     replicas: int
 
 
-Command = Apply | Delete | Scale
+Command = Apply | Delete | Scale | PublishScores
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one object: created, applied, deleted, absent, scaled or refused."""
+    """What became of one object: created, applied, deleted, absent, scaled, scored or refused."""
 
     api_version: str = ""
     kind: str = ""
@@ -159,6 +161,8 @@ def decode_command(event_type: str, data: bytes) -> Command:
                 return msgspec.json.decode(data, type=Delete)
             case "dev.hanse.commands.scale.v1":
                 return msgspec.json.decode(data, type=Scale)
+            case "dev.hanse.commands.score.v1":
+                return msgspec.json.decode(data, type=PublishScores)
     except _UNREADABLE as err:
         raise MalformedEvent(f"data of {event_type}: {err}") from err
     raise MalformedEvent(f"unknown command type {event_type[:200]}")

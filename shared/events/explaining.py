@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from shared.apimachinery.manifest import ObjectKey
-from shared.events.placement import PlacedShare
+from shared.events.placement import PlacedShare, ScorePart
 
 Standing = Literal["Placed", "Leaving", "NotPlaced"]
 
@@ -39,7 +39,8 @@ class ClusterVerdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What the decision says of one cluster.
 
     `replicas` None: the whole. `code` and `message` say why it is not there, or leaves: a word for
-    programs, a clause for people. `score` is there where clusters were not liked alike.
+    programs, a clause for people. `score` is there where clusters were not liked alike, and what
+    signals and plugins had for a part in it.
     """
 
     cluster: str
@@ -48,6 +49,7 @@ class ClusterVerdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     code: str = ""
     message: str = ""
     score: int | None = None
+    parts: tuple[ScorePart, ...] = ()
 
 
 class EarlierDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,6 +88,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     replicas: int | None = None
     affinity: str = ""
     passed_over: dict[str, str] = {}
+    unheard: dict[str, str] = {}
+    """Plugins that gave no good answer, and why."""
     clusters: tuple[ClusterVerdict, ...] = ()
     now: tuple[ClusterVerdict, ...] = ()
     earlier: tuple[EarlierDecision, ...] = ()

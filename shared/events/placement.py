@@ -36,6 +36,20 @@ class RejectedGroup(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...] = ()
 
 
+class ScorePart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What one signal, or plugin, added to the score of a cluster: `points` of 100, by `weight`.
+
+    `value` is in the signal's own unit, and None where it is not known, or has `expired`; `weight`
+    0 is for a signal that shares are weighed by.
+    """
+
+    name: str
+    points: int
+    weight: int = 0
+    value: float | None = None
+    expired: bool = False
+
+
 class PlacementDecided(
     msgspec.Struct,
     frozen=True,
@@ -48,7 +62,9 @@ class PlacementDecided(
     `leaving` are shares that stay until their substitutes are healthy. `rejected` names the first
     hundred, `reasons` all of them. `trigger` says what led to the decision: Created,
     TemplateChanged, PolicyChanged, UsersChanged, ClusterChanged, MoveWentOn or FleetChanged.
-    `scores` are there where clusters were not all liked alike. `affinity` is the group of clusters
+    `scores` are there where clusters were not all liked alike, `score_parts` where signals or
+    plugins had a part in them, of a hundred clusters at most. `unheard` are plugins that gave no
+    good answer, and why. `affinity` is the group of clusters
     that was chosen, `passed_over` why not those before it. `revision` is the store's: what was
     decided on is as of it.
     """
@@ -80,6 +96,8 @@ class PlacementDecided(
     reasons: tuple[RejectedGroup, ...] = ()
     scores: dict[str, int] = {}
     revision: int = 0
+    score_parts: dict[str, tuple[ScorePart, ...]] = {}
+    unheard: dict[str, str] = {}
 
 
 TYPE = "placement.decided.v1"

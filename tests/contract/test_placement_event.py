@@ -11,6 +11,7 @@ from shared.events.placement import (
     PlacedShare,
     PlacementDecided,
     RejectedGroup,
+    ScorePart,
     decode_placement,
     encode_placement,
 )
@@ -46,6 +47,13 @@ DECIDED = PlacementDecided(
     ),
     scores={"us-1": 51},
     revision=1234,
+    score_parts={
+        "us-1": (
+            ScorePart(name="price", points=100, weight=40, value=0.036),
+            ScorePart(name="fitness", points=50, weight=10, expired=True),
+        )
+    },
+    unheard={"gravity": "no answer within 500 ms"},
 )
 
 

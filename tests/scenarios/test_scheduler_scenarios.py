@@ -5,6 +5,7 @@ decision said and what members report. `pytest tests/scenarios --update-golden` 
 decision anew; the diff is what is to be judged.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from services.scheduler.core.company import Peer, company_of
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import groups_of, scopes_of
 from services.scheduler.core.member import Member
+from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.reasons import telling_parts
 from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.signals.values import Signals
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
@@ -61,6 +65,14 @@ def cluster(name, stated):
     if stated.get("leaving"):
         metadata["deletionTimestamp"] = f"{DAY}11:59:00Z"
     spec = {field: stated.get(field, "") for field in ("provider", "region", "zone")}
+    spec |= {"price": stated["price"]} if "price" in stated else {}
+    spec |= {"carbonIntensity": stated["carbon"]} if "carbon" in stated else {}
+    if "latency" in stated:
+        status["latencyMilliseconds"] = stated["latency"]
+    status["latencies"] = [
+        {"region": region, "milliseconds": count}
+        for region, count in stated.get("latencies", {}).items()
+    ]
     status["kubernetesVersion"] = stated.get("version", "")
     return read({"metadata": metadata, "spec": spec, "status": status}, Cluster)
 
@@ -159,7 +171,7 @@ def policy(stated, failover):
     return read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
 
 
-def decide(scenario):
+def workload_in(scenario):
     manifest = template(scenario["workload"])
     rules = scenario["policy"]
     if scenario.get("binding", {}).get("affinityName"):
@@ -169,7 +181,9 @@ def decide(scenario):
     purge = {"cluster": {"purgeMode": scenario.get("purgeMode", "Gracefully")}}
     spoken = policy(rules, {**purge, **scenario.get("failover", {})})
     labels = scenario["workload"].get("labels", {})
-    workload = workload_of(
+    clusters = [cluster(name, stated) for name, stated in scenario["clusters"].items()]
+    expired = frozenset(tuple(pair) for pair in scenario.get("expired", ()))
+    return workload_of(
         key,
         manifest,
         BUILT_IN.of(manifest).demand(manifest),
@@ -179,8 +193,11 @@ def decide(scenario):
         company=company_of(
             key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
         ),
+        signals=replace(
+            Signals.of(clusters), published=scenario.get("published", {}), expired=expired
+        ),
+        opinions=Opinions(**scenario["plugins"]) if "plugins" in scenario else NOBODY_ASKED,
     )
-    return schedule(workload, fleet_of(scenario), NOW)
 
 
 def peers(stated):
@@ -216,7 +233,7 @@ def taken(stated):
     return Taken(ask_of(ReplicaDemand(replicas, stated)), namespace, replicas)
 
 
-def written(decision):
+def written(decision, workload, fleet):
     condition = condition_of(decision, 1)
     found = {
         "scheduled": condition.status == "True",
@@ -240,6 +257,9 @@ def written(decision):
         }
     if decision.rejections:
         found["rejected"] = {name: str(why.code) for name, why in decision.rejections.items()}
+    for name, parts in telling_parts(workload, fleet, decision).items():
+        told = {one.name: f"{one.value}: {one.points} x {one.weight}" for one in parts}
+        found.setdefault("scored", {})[name] = told
     if decision.wake_after is not None:
         found["wakeAfterSeconds"] = decision.wake_after.total_seconds()
     return found
@@ -248,7 +268,8 @@ def written(decision):
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_scenario_gives_its_decision(path, request):
     scenario = yaml.safe_load(path.read_text())
-    decision = written(decide(scenario))
+    workload, fleet = workload_in(scenario), fleet_of(scenario)
+    decision = written(schedule(workload, fleet, NOW), workload, fleet)
     if request.config.getoption("--update-golden", default=False):
         stated = path.read_text().partition("\ndecision:\n")[0].rstrip("\n")
         golden = yaml.safe_dump({"decision": decision}, sort_keys=False, width=96)

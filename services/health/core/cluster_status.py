@@ -1,7 +1,7 @@
 """The part of `Cluster.status` that health writes, and when it is worth writing.
 
 Health owns the conditions Ready, FailoverHeld and those of `side_conditions`, the taints, the
-capacity, `observedTime` and the latency. A time alone, or a latency that moved a little, is no
+capacity, `observedTime` and the latencies. A time alone, or a latency that moved a little, is no
 reason to write.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from services.health.core.brake import Held
+from services.health.core.latencies import has_moved, latencies_after
 from services.health.core.panel import NOBODY, Panel
 from services.health.core.returning import outages_with, settling_of
 from services.health.core.room_news import room_to_tell
@@ -48,8 +49,6 @@ _READY: dict[Reach, tuple[str, str]] = {
     Reach.UNKNOWN: ("Unknown", NO_OBSERVATION),
 }
 _GONE = frozenset({str(Reach.UNREACHABLE), RETURNING})
-# A latency is written when it has at least doubled or halved, and by more than this.
-_LATENCY_STEP_MILLISECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +113,7 @@ def status_after(status: ClusterStatus, found: Assessment, *, now: datetime) -> 
         outages=_outages(status, taints, now),
         capacity=room_to_tell(status.capacity, newest.capacity if newest else None, now=now),
         latency_milliseconds=min(latencies, default=status.latency_milliseconds),
+        latencies=latencies_after(status.latencies, words),
         # The time of the last good look: it stands still while the member is silent.
         observed_time=max((each.observed_time for each in seen), default=status.observed_time),
     )
@@ -166,7 +166,9 @@ def is_worth_writing(
     old: ClusterStatus, new: ClusterStatus, *, now: datetime, refresh: timedelta
 ) -> bool:
     """Tell whether *new* says more than *old*, or *old* has become too old to be trusted."""
-    if _meaning(old) != _meaning(new) or _moved(old.latency_milliseconds, new.latency_milliseconds):
+    if _meaning(old) != _meaning(new) or has_moved(
+        old.latency_milliseconds, new.latency_milliseconds
+    ):
         return True
     if new.observed_time is None or new.observed_time == old.observed_time:
         return False
@@ -177,13 +179,6 @@ def _meaning(status: ClusterStatus) -> ClusterStatus:
     return msgspec.structs.replace(status, observed_time=None, latency_milliseconds=None)
 
 
-def _moved(old: int | None, new: int | None) -> bool:
-    if old is None or new is None:
-        return old != new
-    low, high = sorted((old, new))
-    return high - low > _LATENCY_STEP_MILLISECONDS and high >= 2 * low
-
-
 def written_fields(status: ClusterStatus) -> dict[str, Any]:
     """Return health's fields of *status* as plain data; None for one that is to be absent."""
     return {
@@ -192,5 +187,6 @@ def written_fields(status: ClusterStatus) -> dict[str, Any]:
         "capacity": section(status.capacity),
         "observedTime": status.observed_time,
         "latencyMilliseconds": status.latency_milliseconds,
+        "latencies": section(status.latencies) or None,
         "outages": section(status.outages) or None,
     }

@@ -10,6 +10,8 @@ import structlog
 from opentelemetry import trace
 
 from services.registry.reconcilers.door import Door, manager_of
+from services.registry.reconcilers.scores import ScoreDoor
+from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
 from shared.apiserver.requests.target import PROPAGATION_POLICIES, DeleteOptions, WriteOptions
 from shared.apiserver.status_errors import ApiFault, bad_request, from_error
@@ -30,6 +32,7 @@ from shared.events.commands import (
     Scale,
 )
 from shared.events.envelope import Envelope, fact_envelope
+from shared.events.scores import PublishScores
 from shared.telemetry.propagation import extract
 
 log = structlog.get_logger("hanse.registry")
@@ -48,6 +51,7 @@ class CommandDoor:
         self._door = door
         self._clock = clock
         self._attempts_max = attempts_max
+        self._scores = ScoreDoor(bus, door.serving.store, clock)
 
     async def run(self) -> None:
         """Take commands until cancelled."""
@@ -108,6 +112,8 @@ class CommandDoor:
                 return [await self._delete(command)]
             case Scale():
                 return [await self._scale(command, options)]
+            case PublishScores():
+                return await self._score(command, envelope.source)
 
     async def _apply(self, manifest: Manifest, options: WriteOptions) -> CommandResult:
         try:
@@ -151,6 +157,13 @@ class CommandDoor:
         except (ApiFault, HanseError) as err:
             return _refusal(command, err)
         return _result(command, "scaled")
+
+    async def _score(self, command: PublishScores, source: str) -> list[CommandResult]:
+        try:
+            return await self._scores.publish(command, source)
+        except HanseError as err:
+            about = ObjectAddress(api_version=API_VERSION, kind="Cluster", name="")
+            return [_refusal(about, err)]
 
     async def _answer(
         self,

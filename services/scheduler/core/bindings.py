@@ -16,8 +16,10 @@ from services.scheduler.core.dependencies.dependents import (
     snapshots,
     with_required,
 )
+from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.policies import reference_to
 from services.scheduler.core.reasons import REJECTED_MAX, Basis, rejected_groups
+from services.scheduler.core.signals.values import NO_SIGNALS, Signals
 from services.scheduler.core.workload import NOBODY, Company, Grace, Workload, default_tolerations
 from shared.api.binding import (
     SCHEDULED,
@@ -99,6 +101,8 @@ def workload_of(
     *,
     grace: Grace,
     company: Company = NOBODY,
+    signals: Signals = NO_SIGNALS,
+    opinions: Opinions = NOBODY_ASKED,
 ) -> Workload:
     """Put together what a decision needs; *grace* is Hanse's own toleration of its taints."""
     placement = policy.spec.placement
@@ -116,6 +120,8 @@ def workload_of(
         previous_replicas=binding.spec.replicas if binding else None,
         affinity_name=_affinity_name(binding, placement),
         company=company,
+        signals=signals,
+        opinions=opinions,
         suspended=policy.spec.suspension.scheduling,
     )
 
@@ -284,6 +290,8 @@ def fact_of(
         passed_over=dict(decision.passed_over) if isinstance(decision, Scheduled) else {},
         reasons=tuple(rejected_groups(decision)),
         scores=dict(basis.scores),
+        score_parts=dict(basis.parts),
+        unheard=dict(basis.unheard),
         revision=basis.revision,
     )
 

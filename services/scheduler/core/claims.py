@@ -1,8 +1,8 @@
 """What every candidate may take, by the rules of the policy and by its room.
 
-Weights are static or, by available replicas, the room itself. Tiers are filled one after the
-other: first come the clusters of a group before those that take its overflow, and within them
-those of the higher `priority`.
+Weights are static, by a signal or, by available replicas, the room itself. Tiers are filled one
+after the other: first come the clusters of a group before those that take its overflow, and within
+them those of the higher `priority`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
 from services.scheduler.core.room import ask_of
+from services.scheduler.core.signals.weighing import signal_of, signal_weights
 from services.scheduler.core.workload import Workload
 from shared.api.placement import Placement, ReplicaLimit, WeightPreference
 
@@ -108,7 +109,7 @@ def asking(workload: Workload) -> str:
 
 
 def by_room(placement: Placement) -> bool:
-    """Whether clusters count for the room they have: by available replicas, or aggregated."""
+    """Whether clusters count for the room they have: but for static weights all divisions do."""
     rules = placement.replica_scheduling
     if rules is None or rules.replica_scheduling_type != "Divided":
         return False
@@ -143,13 +144,15 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
     bounds, priorities = limits_of(workload.placement, fleet)
     now = shares_now(workload, candidates)
     tiers = _tiers(fleet, reach, candidates.names, priorities)
-    if not by_room(workload.placement):
+    signal = signal_of(workload.placement)
+    if signal or not by_room(workload.placement):
         bounds = _with_frozen(bounds, fleet, now, demand.count)
-        weights, rejections = _static_weights(
-            _all_weights(fleet, rules.weight_preference), bounds, candidates.names
-        )
-        # Only where clusters are filled in order does it matter when one of them is full.
-        ordered = tiers or reach.name
+        stated = None if signal else _all_weights(fleet, rules.weight_preference)
+        if stated is None:
+            stated = signal_weights(workload, candidates.names)
+        weights, rejections = _static_weights(stated, bounds, candidates.names)
+        # Only in order, or as far as there is room, does it matter when a cluster is full.
+        ordered = tiers or reach.name or signal
         most = _most(_free(workload, fleet, candidates), now, weights) if ordered else None
         if most is not None and demand.count:
             rejections |= _drop_too_small(weights, most, now, bounds)

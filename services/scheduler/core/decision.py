@@ -25,6 +25,8 @@ class RejectionCode(StrEnum):
     TAINT_TOLERATION = "TaintToleration"
     APPLICATION_UNHEALTHY = "ApplicationUnhealthy"
     API_ENABLEMENT = "ApiEnablement"
+    PLUGIN = "Plugin"
+    PLUGIN_SILENT = "PluginSilent"
     SPREAD_CONSTRAINT = "SpreadConstraint"
     NO_WEIGHT = "NoWeight"
     CAPACITY_UNKNOWN = "CapacityUnknown"

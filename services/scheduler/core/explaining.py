@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from services.scheduler.core.decision import Decision, verdicts_of
+from services.scheduler.core.reasons import Basis
 from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanation
 from shared.events.placement import PlacementDecided
 
@@ -35,6 +36,7 @@ def explanation_of(
         replicas=fact.replicas,
         affinity=fact.affinity,
         passed_over=fact.passed_over,
+        unheard=fact.unheard,
         clusters=verdicts,
         now=_differing(verdicts, now),
         earlier=tuple(
@@ -62,6 +64,7 @@ def recorded_verdicts(fact: PlacementDecided) -> tuple[ClusterVerdict, ...]:
             code=code,
             message=message,
             score=fact.scores.get(name),
+            parts=fact.score_parts.get(name, ()),
         )
         for name, (code, message) in why.items()
     }
@@ -80,11 +83,12 @@ def recorded_verdicts(fact: PlacementDecided) -> tuple[ClusterVerdict, ...]:
             standing="Placed",
             replicas=one.replicas,
             score=fact.scores.get(one.cluster),
+            parts=fact.score_parts.get(one.cluster, ()),
         )
     return _by_name(found)
 
 
-def verdicts_now(decision: Decision, scores: Mapping[str, int]) -> tuple[ClusterVerdict, ...]:
+def verdicts_now(decision: Decision, basis: Basis) -> tuple[ClusterVerdict, ...]:
     """Return the verdicts of a decision that is not told, by name."""
     leaving = {one.cluster: one.replicas for one in decision.evictions}
     found = {}
@@ -95,7 +99,8 @@ def verdicts_now(decision: Decision, scores: Mapping[str, int]) -> tuple[Cluster
             replicas=leaving.get(one.cluster) if one.leaving else one.replicas,
             code=one.code,
             message=one.message,
-            score=scores.get(one.cluster),
+            score=basis.scores.get(one.cluster),
+            parts=basis.parts.get(one.cluster, ()),
         )
     return _by_name(found)
 
@@ -108,7 +113,9 @@ def _differing(
     then: Iterable[ClusterVerdict], now: Iterable[ClusterVerdict]
 ) -> tuple[ClusterVerdict, ...]:
     """Return those of *now* that are others than they were; of a score only, it is no other."""
-    known = {one.cluster: msgspec.structs.replace(one, score=None) for one in then}
-    return tuple(
-        one for one in now if known.get(one.cluster) != msgspec.structs.replace(one, score=None)
-    )
+    known = {one.cluster: _unscored(one) for one in then}
+    return tuple(one for one in now if known.get(one.cluster) != _unscored(one))
+
+
+def _unscored(verdict: ClusterVerdict) -> ClusterVerdict:
+    return msgspec.structs.replace(verdict, score=None, parts=())

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from services.scheduler.core.decision import Decision, RejectionCode
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.scores import scores_of
+from services.scheduler.core.scores import score_unit, scores_of
+from services.scheduler.core.signals.scoring import compared_by
+from services.scheduler.core.signals.weighing import signal_of
 from services.scheduler.core.workload import Workload
 from shared.api.binding import BindingSpec
-from shared.events.placement import RejectedGroup
+from shared.events.placement import RejectedGroup, ScorePart
 
 REJECTED_MAX = 100
 """Clusters that a fact names one by one."""
@@ -44,6 +46,8 @@ class Basis:
     trigger: Trigger = Trigger()
     scores: Mapping[str, int] = field(default_factory=dict)
     revision: int = 0
+    parts: Mapping[str, tuple[ScorePart, ...]] = field(default_factory=dict)
+    unheard: Mapping[str, str] = field(default_factory=dict)
 
 
 def trigger_of(before: BindingSpec | None, after: BindingSpec) -> Trigger:
@@ -75,13 +79,58 @@ def _count(replicas: int | None) -> str:
     return "no" if replicas is None else str(replicas)
 
 
+def basis_of(
+    workload: Workload, fleet: Fleet, decision: Decision, trigger: Trigger, revision: int
+) -> Basis:
+    """Put together what is told beside the verdicts of a decision."""
+    return Basis(
+        trigger,
+        telling_scores(workload, fleet, decision),
+        revision,
+        telling_parts(workload, fleet, decision),
+        workload.opinions.failed,
+    )
+
+
 def telling_scores(workload: Workload, fleet: Fleet, decision: Decision) -> Mapping[str, int]:
     """Return the scores of members that were compared, where not all are liked alike."""
-    scores = scores_of(workload, fleet)
-    compared = [one.name for one in decision.clusters]
-    compared += [name for name, why in decision.rejections.items() if why.code in _COMPARED]
-    found = {name: scores[name] for name in compared if name in scores}
+    scores, unit = scores_of(workload, fleet), score_unit(workload)
+    found = {
+        name: scores[name] if unit == 1 else round(scores[name] / unit)
+        for name in _compared(decision)
+        if name in scores
+    }
     return found if any(score != _PLAIN_SCORE for score in found.values()) else {}
+
+
+def telling_parts(
+    workload: Workload, fleet: Fleet, decision: Decision
+) -> Mapping[str, tuple[ScorePart, ...]]:
+    """Return what scores are made of, and shares weighed by, where signals have a part in it."""
+    placement = workload.placement
+    if not (placement.scores or placement.plugins or signal_of(placement)):
+        return {}
+    parts = compared_by(workload, fleet)
+    names = [name for name in _compared(decision) if parts.get(name)]
+    return {
+        name: tuple(
+            ScorePart(
+                name=one.name,
+                points=one.points,
+                weight=one.weight,
+                value=one.value,
+                expired=one.expired,
+            )
+            for one in parts[name]
+        )
+        for name in names[:REJECTED_MAX]
+    }
+
+
+def _compared(decision: Decision) -> list[str]:
+    """Name those that take part, and those that could have."""
+    found = [one.name for one in decision.clusters]
+    return found + [name for name, why in decision.rejections.items() if why.code in _COMPARED]
 
 
 def rejected_groups(decision: Decision) -> Sequence[RejectedGroup]:

@@ -29,6 +29,7 @@ from services.scheduler.core.fencing import with_terms
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
+from services.scheduler.core.opinions import NOBODY_ASKED, without_refused
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction
 
@@ -151,6 +152,8 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
     if away := kept_away(workload, now):
         feasible = tuple(name for name in feasible if name not in away)
         rejected = {**away, **rejected}
+    if workload.opinions is not NOBODY_ASKED:
+        feasible, rejected = without_refused(feasible, rejected, workload.opinions)
     candidates = Candidates(feasible, standing.staying)
     if reach.name and not workload.divided:
         candidates, unfit = narrow_copies(workload, fleet, reach, candidates)

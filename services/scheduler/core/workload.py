@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.signals.values import NO_SIGNALS, Signals
 from shared.api.binding import (
     ApplicationFailure,
     ClusterReport,
@@ -46,7 +48,8 @@ class Workload:
     `current`, `evictions`, `previous_replicas` and `affinity_name` are what the last decision
     said, as do `failures`; `reports` is what the members have said since. `company` is where
     others are. `failing`: the clusters it leaves now since it is not healthy there, and why.
-    `suspended`: nothing is to be decided now.
+    `suspended`: nothing is to be decided now. `signals` and `opinions` are there where the
+    placement speaks of any.
     """
 
     key: ObjectKey
@@ -64,6 +67,8 @@ class Workload:
     failing: Mapping[str, str] = field(default_factory=dict)
     company: Company = NOBODY
     suspended: bool = False
+    signals: Signals = NO_SIGNALS
+    opinions: Opinions = NOBODY_ASKED
 
     @property
     def stoppable(self) -> bool:

@@ -1,12 +1,16 @@
 """What would be decided of a template now: read what counts, and run the pure function."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from services.scheduler.core.bindings import refusal, workload_of
 from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.signals.values import NO_SIGNALS
+from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import Bound
@@ -15,6 +19,9 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
+
+_ASK_AGAIN = timedelta(seconds=10)
+"""When a plugin that must be heard and was not is asked again."""
 
 
 class Deciding:
@@ -34,17 +41,27 @@ class Deciding:
         self._interpreters = interpreters
 
     def decide(
-        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+        self,
+        key: ObjectKey,
+        template: Manifest,
+        policy: PropagationPolicy,
+        bound: Bound | None,
+        opinions: Opinions = NOBODY_ASKED,
     ) -> tuple[Workload, Decision]:
         """Decide for the fleet of this moment."""
-        workload, refused = self.workload(key, template, policy, bound)
+        workload, refused = self.workload(key, template, policy, bound, opinions)
         if refused:
             return workload, refusal(workload, refused)
         fleet = self._federation.fleet_for(workload.placement)
         return workload, self._with_look(workload, schedule(workload, fleet, self._clock.now()))
 
     def workload(
-        self, key: ObjectKey, template: Manifest, policy: PropagationPolicy, bound: Bound | None
+        self,
+        key: ObjectKey,
+        template: Manifest,
+        policy: PropagationPolicy,
+        bound: Bound | None,
+        opinions: Opinions = NOBODY_ASKED,
     ) -> tuple[Workload, str]:
         """Return what is to be placed, and why it cannot be read where that is so."""
         refused, demand = "", None
@@ -56,13 +73,25 @@ class Deciding:
         rules = policy.spec.placement.workload_affinity
         peers = self._federation.peers_of(key.namespace) if rules is not None else ()
         company = company_of(key, labels_of(template), rules, peers)
+        heeded = heeds_signals(policy.spec.placement)
         workload = workload_of(
-            key, template, demand, policy, binding, grace=self._grace, company=company
+            key,
+            template,
+            demand,
+            policy,
+            binding,
+            grace=self._grace,
+            company=company,
+            signals=self._federation.signals.now if heeded else NO_SIGNALS,
+            opinions=opinions,
         )
         return workload, refused
 
     def _with_look(self, workload: Workload, decision: Decision) -> Decision:
-        """Have it looked at again when room may be given back that nobody tells of."""
+        """Have it looked at again when room may be given back, or an answer come, untold."""
+        if workload.opinions.closed:
+            soonest = min(_ASK_AGAIN, decision.wake_after or _ASK_AGAIN)
+            decision = replace(decision, wake_after=soonest)
         if isinstance(decision, Scheduled) or not counts_room(workload.placement):
             return decision
         again = self._federation.reservations.again_after

@@ -12,7 +12,7 @@ from services.scheduler.core.bindings import condition_of
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.explaining import explanation_of, verdicts_now
 from services.scheduler.core.policies import is_template, select_policy
-from services.scheduler.core.reasons import telling_scores
+from services.scheduler.core.reasons import Trigger, basis_of
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import fact_subject
 from services.scheduler.reconcilers.deciding import Deciding
@@ -116,8 +116,9 @@ class ExplainDoor:
         if bound is not None:
             policy = active_policy(policy, bound.binding.spec, template)
         workload, decision = self._deciding.decide(key, template, policy, bound)
-        scores = telling_scores(workload, self._federation.fleet(), decision)
-        return _Now(policy, workload, decision, verdicts_now(decision, scores))
+        fleet, revision = self._federation.fleet(), self._mirror.revision
+        basis = basis_of(workload, fleet, decision, Trigger(), revision)
+        return _Now(policy, workload, decision, verdicts_now(decision, basis))
 
     def _unrecorded(self, asked: ExplainRequest, stored: Stored, now: "_Now") -> Explanation:
         condition, demand = condition_of(now.decision, 0), now.workload.demand
@@ -136,6 +137,7 @@ class ExplainDoor:
             message=condition.message,
             replicas=demand.count if demand is not None else None,
             affinity=now.decision.affinity_name,
+            unheard=dict(now.workload.opinions.failed),
             clusters=tuple(now.verdicts),
         )
 

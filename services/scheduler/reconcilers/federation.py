@@ -36,6 +36,7 @@ from services.scheduler.reconcilers.own_writes import OwnWrites
 from services.scheduler.reconcilers.placed import PlacedTemplates
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
 from services.scheduler.reconcilers.reservations import Reservations
+from services.scheduler.reconcilers.signal_book import SignalBook
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.placement import Placement
@@ -113,6 +114,10 @@ class Federation:
         """Return the snapshot to decide on: where room counts, less what is under way."""
         fleet = self.fleet()
         return self.reservations.fleet(fleet) if counts_room(placement) else fleet
+
+    @property
+    def signals(self) -> SignalBook:
+        return self._members.signals
 
     def policies_for(self, namespace: str) -> list[PropagationPolicy]:
         """Those that may speak for objects of the namespace."""

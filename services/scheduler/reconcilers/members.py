@@ -9,8 +9,10 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import groups_of, scopes_of
 from services.scheduler.core.maintenance import maintenance_at
 from services.scheduler.core.member import Member
+from services.scheduler.core.signals.values import ClusterSignals
 from services.scheduler.core.triggers import differ_in_room_only
 from services.scheduler.reconcilers.reading import read_group
+from services.scheduler.reconcilers.signal_book import SignalBook
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, read
@@ -46,6 +48,8 @@ class Members:
         # When something about a member changes by itself.
         self._turns: dict[str, datetime] = {}
         self._changed_at = clock.now()
+        # Apart from the members: what it tells changes often, and wakes nobody.
+        self.signals = SignalBook()
 
     def fleet(self) -> Fleet:
         """Return the snapshot of this moment; the same one until a member changes."""
@@ -73,6 +77,7 @@ class Members:
         after: Member | None = None
         if change.type is ChangeType.DELETED:
             self._members.pop(name, None)
+            self.signals.note_cluster(name, None)
         else:
             after = self._members[name] = self._read(change.stored)
         self._note(before, after)
@@ -128,6 +133,7 @@ class Members:
             if maintenance.changes_at is not None:
                 self._turns[stored.key.name] = maintenance.changes_at
             groups = groups_of(cluster, self._groups.values())
+            self.signals.note_cluster(stored.key.name, ClusterSignals.of(cluster))
             return Member.of(cluster, groups, maintenance.taints)
         except InvalidObject as err:
             log.warning("cluster.unreadable", cluster=stored.key.name, error=str(err))

@@ -22,7 +22,7 @@ from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.dependencies.dependents import stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
-from services.scheduler.core.reasons import Basis, telling_scores, trigger_of
+from services.scheduler.core.reasons import Basis, basis_of, trigger_of
 from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_move
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
@@ -132,8 +132,10 @@ class TemplateReconciler:
             return Again(_TURN)
         else:
             before = bound.binding.spec if bound is not None and not bound.is_leaving else None
-            scores = telling_scores(workload, fleet, decision) if workload is not None else {}
-            basis = Basis(trigger_of(before, spec), scores, self._store.mirror.revision)
+            trigger, revision = trigger_of(before, spec), self._store.mirror.revision
+            basis = Basis(trigger, revision=revision)
+            if workload is not None:
+                basis = basis_of(workload, fleet, decision, trigger, revision)
             # The trace of whoever wrote the template goes on in what follows from it.
             with tracer.start_as_current_span(
                 "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from shared.api.cluster import Cluster, MaintenanceWindow, Taint
+from shared.api.cluster import Cluster, MaintenanceWindow, Price, Taint
+from shared.apimachinery.quantity import parse_quantity
 from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
 from shared.apiserver.rules.selection import required, wrong
@@ -33,9 +34,24 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
         except ValueError as err:
             faults.append(FieldError(f"spec.{field}", f"Invalid value: {err}"))
     faults += _check_taints(spec.taints)
+    if spec.price is not None:
+        faults += _check_price(spec.price)
+    if spec.carbon_intensity is not None and spec.carbon_intensity < 0:
+        faults.append(wrong("spec.carbonIntensity", spec.carbon_intensity, "must be 0 or more"))
     for index, window in enumerate(spec.maintenance_windows):
         faults += _check_window(window, f"spec.maintenanceWindows[{index}]")
     return faults
+
+
+def _check_price(price: Price) -> Iterable[FieldError]:
+    for name, text in (("cpu", price.cpu), ("memory", price.memory), ("gpu", price.gpu)):
+        try:
+            negative = parse_quantity(text) < 0
+        except ValueError as err:
+            yield FieldError(f"spec.price.{name}", f"Invalid value: {err}")
+            continue
+        if negative:
+            yield wrong(f"spec.price.{name}", text, "must be 0 or more")
 
 
 def _check_window(window: MaintenanceWindow, path: str) -> Iterable[FieldError]:

@@ -15,6 +15,7 @@ from shared.api.placement import (
 from shared.apimachinery.cel.expression import Expression, ExpressionFailed
 from shared.apimachinery.selectors import check_label_key
 from shared.apiserver.names import check_label
+from shared.apiserver.rules.scores import check_plugins, check_scores
 from shared.apiserver.rules.selection import check_affinity, forbidden, required, wrong
 from shared.errors import FieldError
 
@@ -31,6 +32,8 @@ def check_placement(placement: Placement, path: str) -> Iterable[FieldError]:
         if not 1 <= one.weight <= _PREFERENCE_MAX:
             yield wrong(f"{where}.weight", one.weight, f"must be between 1 and {_PREFERENCE_MAX}")
         yield from check_placement_affinity(one.preference, f"{where}.preference")
+    yield from check_scores(placement.scores, f"{path}.scores")
+    yield from check_plugins(placement.plugins, f"{path}.plugins")
     for index, toleration in enumerate(placement.cluster_tolerations):
         yield from _check_toleration(toleration, f"{path}.clusterTolerations[{index}]")
     yield from _check_spread(placement, f"{path}.spreadConstraints")
@@ -178,6 +181,8 @@ def _check_weights(preference: WeightPreference, path: str) -> Iterable[FieldErr
         if one.weight < 0:
             yield wrong(f"{where}.weight", one.weight, "must be 0 or more")
         yield from check_placement_affinity(one.target_cluster, f"{where}.targetCluster")
+    if preference.from_region and preference.dynamic_weight != "Latency":
+        yield forbidden(f"{path}.fromRegion", "it is of dynamicWeight Latency only")
     if preference.dynamic_weight:
         return
     if not weights:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
+from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.policies import check_policy
 
@@ -52,6 +54,42 @@ def faults(placement):
             {"clusterAffinity": {"clusterGroups": ["No Name"]}},
             "clusterAffinity.clusterGroups[0]",
             "Invalid value",
+        ),
+        ({"scores": [{"name": "price", "weight": 0}]}, "scores[0].weight", "between 1 and 100"),
+        ({"scores": [{"name": "Best One"}]}, "scores[0].name", "Invalid value"),
+        ({"scores": [{"name": "x"}, {"name": "x"}]}, "scores[1].name", "Duplicate value"),
+        (
+            {"scores": [{"name": "price", "fromRegion": "eu"}]},
+            "scores[0].fromRegion",
+            "of the score latency only",
+        ),
+        ({"scores": [{"name": f"x{n}"} for n in range(17)]}, "scores", "at most 16"),
+        ({"plugins": [{"name": "p"}]}, "plugins[0].weight", "filters, or has a weight"),
+        ({"plugins": [{"name": "p", "weight": 101}]}, "plugins[0].weight", "between 0 and 100"),
+        (
+            {"plugins": [{"name": "p", "filter": True, "timeoutMilliseconds": 60_000}]},
+            "plugins[0].timeoutMilliseconds",
+            "between 1 and 5000",
+        ),
+        (
+            {"plugins": [{"name": "p", "filter": True}, {"name": "p", "weight": 1}]},
+            "plugins[1].name",
+            "Duplicate value",
+        ),
+        (
+            {"plugins": [{"name": f"p{n}", "filter": True} for n in range(5)]},
+            "plugins",
+            "at most 4",
+        ),
+        (
+            {
+                "replicaScheduling": {
+                    **DIVIDED,
+                    "weightPreference": {"dynamicWeight": "Price", "fromRegion": "eu"},
+                }
+            },
+            "replicaScheduling.weightPreference.fromRegion",
+            "dynamicWeight Latency only",
         ),
         (
             {"preferredClusterAffinities": [{"weight": 101, "preference": {}}]},
@@ -167,3 +205,17 @@ def test_a_group_names_namespaces_and_clusters():
         "spec.clusterNames[0]",
         "spec.namespaces[0]",
     }
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"price": {"cpu": "cheap"}}, "spec.price.cpu"),
+        ({"price": {"memory": "-1"}}, "spec.price.memory"),
+        ({"carbonIntensity": -1}, "spec.carbonIntensity"),
+        ({"price": {"cpu": "31m", "memory": "0.004", "gpu": "2.48"}, "carbonIntensity": 40}, ""),
+    ],
+)
+def test_what_a_cluster_costs(spec, field):
+    cluster = read({"metadata": {"name": "eu-1"}, "spec": spec}, Cluster)
+    assert [one.path for one in check_cluster(cluster)] == ([field] if field else [])

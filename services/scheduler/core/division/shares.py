@@ -41,7 +41,7 @@ def share_out(workload: Workload, fleet: Fleet, claims: Claims) -> Shares:
     """Divide the replicas of a divided workload among those that claim a share."""
     demand = workload.demand
     assert demand is not None, "divided workloads have a demand"
-    if not claims.weights and not claims.dynamic:
+    if not claims.weights and claims.most is None:
         return Shares({}, {}, "the policy's static weights give no cluster a weight")
     if not claims.weights:
         return Shares({}, {}, _shortage(workload, claims, demand.count))

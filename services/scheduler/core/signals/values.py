@@ -1,0 +1,93 @@
+"""What is known of every cluster at one moment, in units of its own: an immutable snapshot."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from services.scheduler.core.signals.pricing import (
+    ONE_OF_EACH,
+    Amounts,
+    amounts_of,
+    cost_of,
+    rates_of,
+)
+from shared.api.cluster import Cluster
+from shared.api.scoring import CARBON, LATENCY, PRICE
+from shared.interpreter.replicas import ReplicaDemand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSignals:
+    """What a Cluster object says; None is not known. `latencies` are by region of the observer."""
+
+    rates: Amounts | None = None
+    carbon: float | None = None
+    latency: float | None = None
+    latencies: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> "ClusterSignals":
+        spec, status = cluster.spec, cluster.status
+        return cls(
+            rates=rates_of(spec.price) if spec.price is not None else None,
+            carbon=spec.carbon_intensity,
+            latency=status.latency_milliseconds,
+            latencies={one.region: one.milliseconds for one in status.latencies},
+        )
+
+    def latency_from(self, region: str) -> float | None:
+        return self.latencies.get(region) if region else self.latency
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """`published` are scores of other systems, by their names and then by cluster.
+
+    `expired` names those (score, cluster) that were known and are not any more.
+    """
+
+    clusters: Mapping[str, ClusterSignals] = field(default_factory=dict)
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    expired: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(cls, clusters: Iterable[Cluster]) -> "Signals":
+        return cls({one.metadata.name: ClusterSignals.of(one) for one in clusters})
+
+    def values(
+        self,
+        name: str,
+        clusters: Iterable[str],
+        *,
+        demand: ReplicaDemand | None = None,
+        from_region: str = "",
+    ) -> dict[str, float]:
+        """Return signal *name* of those of *clusters* of which it is known.
+
+        *demand*: a price is that of one of its replicas.
+        """
+        if name == PRICE:
+            amounts = amounts_of(demand.requests) if demand is not None else Amounts()
+            if not any(amounts):
+                amounts = ONE_OF_EACH
+            found = ((one, self.price_of(amounts, one)) for one in clusters)
+        elif name == LATENCY:
+            found = ((one, self._of(one).latency_from(from_region)) for one in clusters)
+        else:
+            stated = self.published.get(name, {})
+            own = name == CARBON
+            found = (
+                (one, stated.get(one, self._of(one).carbon if own else None)) for one in clusters
+            )
+        return {one: value for one, value in found if value is not None}
+
+    def price_of(self, amounts: Amounts, cluster: str) -> float | None:
+        """Return what so much costs there in an hour."""
+        rates = self._of(cluster).rates
+        return None if rates is None else cost_of(amounts, rates)
+
+    def _of(self, cluster: str) -> ClusterSignals:
+        return self.clusters.get(cluster, _UNKNOWN)
+
+
+_UNKNOWN = ClusterSignals()
+NO_SIGNALS = Signals()

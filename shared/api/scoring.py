@@ -1,0 +1,86 @@
+"""Which clusters a policy likes better by signals: prices, carbon, latency, words of other systems.
+
+The idea is that of Open Cluster Management's prioritizers and `AddOnPlacementScore`: a score has a
+name, a policy gives it a weight. A signal says what is true of a cluster at this moment, in units
+of its own; a policy never compares it but with the same signal of other clusters.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from shared.api.meta import Struct
+
+PRICE = "price"
+"""What a replica costs in an hour, by `spec.price` of the Cluster and what the replica asks for."""
+CARBON = "carbon"
+"""Grams of CO2 equivalent for a kilowatt-hour: `spec.carbonIntensity`, or what is published."""
+LATENCY = "latency"
+"""Milliseconds that the cluster takes to answer, as health's observers measure it."""
+
+MEASURED = (PRICE, LATENCY)
+"""What nobody can publish: it is worked out, or measured."""
+
+Better = Literal["", "Lowest", "Highest"]
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """One signal, and how much it counts.
+
+    The best of the clusters that the placement's affinity covers gets 100 points, the worst 0,
+    others in between in proportion; one of which the signal is not known, or has expired, gets 50.
+    Points, as a part of 100, times `weight` are added to what preferred affinities add.
+    """
+
+    name: Annotated[
+        str,
+        Meta(description="price, carbon, latency, or the name of a score that is published."),
+    ]
+    weight: Annotated[int, Meta(description="Between 1 and 100.")] = 1
+    prefer: Annotated[
+        Better,
+        Meta(
+            description="Which value is best. Left out: Lowest for price, carbon and latency,"
+            " Highest for any other."
+        ),
+    ] = ""
+    from_region: Annotated[
+        str,
+        Meta(
+            description="Of latency: as measured from this region, by an observer that runs there."
+            " Left out: the least that any observer measures."
+        ),
+    ] = ""
+
+    @property
+    def lowest_is_best(self) -> bool:
+        return (self.prefer or _USUAL.get(self.name, "Highest")) == "Lowest"
+
+
+_USUAL: dict[str, Better] = {PRICE: "Lowest", CARBON: "Lowest", LATENCY: "Lowest"}
+
+
+class Plugin(Struct, frozen=True, kw_only=True):
+    """Another program that has a say, asked over NATS before each decision.
+
+    It answers requests on `hanse.plugins.<name>.filter` and `hanse.plugins.<name>.score`.
+    """
+
+    name: str
+    filter: Annotated[
+        bool, Meta(description="It is asked which clusters may not take the object.")
+    ] = False
+    weight: Annotated[
+        int,
+        Meta(description="Of the points that it gives, between 1 and 100; 0: it gives none."),
+    ] = 0
+    timeout_milliseconds: Annotated[
+        int, Meta(description="How long its answer is waited for: 500 by default, at most 5000.")
+    ] = 500
+    failure_policy: Annotated[
+        Literal["Fail", "Ignore"],
+        Meta(
+            description="Where it gives no good answer in time. Fail (default): the object goes to"
+            " no cluster where it is not yet. Ignore: as if it had nothing to say."
+        ),
+    ] = "Fail"

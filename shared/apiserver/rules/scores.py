@@ -1,0 +1,57 @@
+"""Rules for the scores and plugins of a placement beyond their schema. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from shared.api.scoring import LATENCY, Plugin, Score
+from shared.apiserver.names import check_label
+from shared.apiserver.rules.selection import forbidden, required, wrong
+from shared.errors import FieldError
+
+_WEIGHT_MAX = 100
+_SCORES_MAX = 16
+_PLUGINS_MAX = 4
+_MILLISECONDS_MAX = 5_000
+
+
+def check_scores(scores: Sequence[Score], path: str) -> Iterable[FieldError]:
+    if len(scores) > _SCORES_MAX:
+        yield FieldError(path, f"Too many: {len(scores)}: must have at most {_SCORES_MAX} items")
+    seen: set[tuple[str, str]] = set()
+    for index, one in enumerate(scores):
+        where = f"{path}[{index}]"
+        yield from _check_name(one.name, where)
+        if not 1 <= one.weight <= _WEIGHT_MAX:
+            yield wrong(f"{where}.weight", one.weight, f"must be between 1 and {_WEIGHT_MAX}")
+        if one.from_region and one.name != LATENCY:
+            yield forbidden(f"{where}.fromRegion", "it is of the score latency only")
+        if (one.name, one.from_region) in seen:
+            yield _duplicate(where, one.name)
+        seen.add((one.name, one.from_region))
+
+
+def check_plugins(plugins: Sequence[Plugin], path: str) -> Iterable[FieldError]:
+    if len(plugins) > _PLUGINS_MAX:
+        yield FieldError(path, f"Too many: {len(plugins)}: must have at most {_PLUGINS_MAX} items")
+    seen: set[str] = set()
+    for index, one in enumerate(plugins):
+        where = f"{path}[{index}]"
+        yield from _check_name(one.name, where)
+        if not 0 <= one.weight <= _WEIGHT_MAX:
+            yield wrong(f"{where}.weight", one.weight, f"must be between 0 and {_WEIGHT_MAX}")
+        elif not one.weight and not one.filter:
+            yield required(f"{where}.weight", "a plugin filters, or has a weight, or both")
+        if not 1 <= one.timeout_milliseconds <= _MILLISECONDS_MAX:
+            why = f"must be between 1 and {_MILLISECONDS_MAX}"
+            yield wrong(f"{where}.timeoutMilliseconds", one.timeout_milliseconds, why)
+        if one.name in seen:
+            yield _duplicate(where, one.name)
+        seen.add(one.name)
+
+
+def _check_name(name: str, path: str) -> Iterable[FieldError]:
+    if why := check_label(name):
+        yield wrong(f"{path}.name", name, why)
+
+
+def _duplicate(path: str, name: str) -> FieldError:
+    return FieldError(f"{path}.name", f'Duplicate value: "{name}"', "FieldValueDuplicate")
