@@ -27,7 +27,7 @@ class DriftedField(Struct, frozen=True, kw_only=True):
 class DriftReport(Struct, frozen=True, kw_only=True):
     """Drift that stands. Reported: the policy leaves it. Contested: it keeps coming back.
 
-    `since` is when it was first seen, RFC 3339; `more` counts the fields that are not listed.
+    `since` is when it was first seen, to the second; `more` counts the fields that are not listed.
     """
 
     state: Literal["Reported", "Contested"]

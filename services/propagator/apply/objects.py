@@ -70,6 +70,8 @@ class TrackedObject:
     """The drift that is reported and not over."""
     contest: Contest = field(default_factory=Contest)
     failures: int = 0
+    looks: int = 0
+    """How often it was looked at since the member agreed to delete it."""
     restored: int = 0
     """The sequence that was found in WORK by looking there, until it is delivered too."""
     reported: WorkReport | None = None
@@ -107,7 +109,7 @@ class TrackedObject:
     def take_up(self, message: Message, received: float) -> None:
         """Make *message* the order in hand. One without its body is to be read again."""
         if message.sequence > self.sequence:
-            self.failures, self.drift = 0, ""
+            self.failures, self.looks, self.drift = 0, 0, ""
         self.sequence, self.received = message.sequence, received
         self.message = message if message.body else None
 

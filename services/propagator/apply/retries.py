@@ -22,7 +22,9 @@ class RetrySettings:
     slow_max: timedelta = timedelta(minutes=5)
 
     held: timedelta = timedelta(seconds=2)
-    """Always the same, for the end of what the member agreed to delete."""
+    """First, for the end of what the member agreed to delete."""
+
+    held_max: timedelta = timedelta(seconds=30)
 
     in_the_way_max: timedelta = timedelta(minutes=1)
     """For an object of the member's own in the way; who was told often takes it away."""

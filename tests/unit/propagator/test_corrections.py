@@ -76,6 +76,7 @@ class Fight:
 
 async def test_a_fight_is_named_once_and_settles_when_the_other_stops() -> None:
     fight = Fight()
+    fight.clock.seconds += 0.25
     waits = [fight.round() for _ in range(CONTESTED + 2)]
     assert waits == sorted(waits)
     (fact,) = await fight.told("contested")
@@ -84,6 +85,7 @@ async def test_a_fight_is_named_once_and_settles_when_the_other_stops() -> None:
     drift = (await fight.reported()).drift
     assert drift
     assert (drift.state, drift.since) == ("Contested", fact["since"])
+    assert "." not in drift.since, "a time of an object has no fractions of seconds"
 
     later = fight.corrections.watch_over(fight.tracked)
     assert isinstance(later, Again)

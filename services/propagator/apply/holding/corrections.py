@@ -7,7 +7,7 @@ import structlog
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporting.drift_reports import DriftReports
 from services.propagator.core.drift import LostField
-from shared.clock import Clock, format_micro_time
+from shared.clock import Clock, format_time
 from shared.controller.result import Again, Done, Result
 from shared.telemetry import metrics
 
@@ -30,7 +30,7 @@ class Corrections:
 
     def done(self, tracked: TrackedObject, lost: tuple[LostField, ...]) -> None:
         """Take note of one, and tell of it."""
-        at = format_micro_time(self._clock.now())
+        at = format_time(self._clock.now())
         contest = tracked.contest
         contest.corrected(self._clock.monotonic(), at)
         metrics.DRIFT_CORRECTED.labels(self._cluster).inc()

@@ -11,7 +11,7 @@ from services.propagator.apply.reporting.reports import identity_of
 from services.propagator.core.drift import LostField
 from services.propagator.core.drift_telling import shown
 from shared.api.drift import FIELDS_SHOWN_MAX, DriftedField, DriftReport
-from shared.clock import Clock, format_micro_time
+from shared.clock import Clock, format_micro_time, format_time
 from shared.events.drift import (
     DriftContested,
     DriftCorrected,
@@ -61,7 +61,7 @@ class DriftReports:
         since = min((one.time for one in fields if one.time), default="")
         if before is not None and before.state == "Reported":
             since = before.since
-        self._stand(tracked, "Reported", change, fields, since or self._now())
+        self._stand(tracked, "Reported", change, fields, since or self._second())
         assert tracked.standing is not None
         if before is None or describes(before) != describes(tracked.standing):
             self._tell(tracked, DriftDetected, change, fields, tracked.standing.since)
@@ -121,14 +121,13 @@ class DriftReports:
         since: str,
     ) -> DriftFact:
         since = since or min((one.time for one in fields if one.time), default="")
-        now = self._now()
         return fact(
             **identity_of(self._cluster, tracked),
-            occurred_at=now,
+            occurred_at=format_micro_time(self._clock.now()),
             generation=tracked.sequence,
             change=change,
             fields=fields[:FIELDS_MAX],
-            since=since or now,
+            since=since or self._second(),
         )
 
     def _state(self, tracked: TrackedObject, fact: DriftFact) -> None:
@@ -137,5 +136,6 @@ class DriftReports:
         what = str(fact.__struct_config__.tag)
         self._reporter.state(tracked.key, fact, f"{what}/{tracked.sequence}/{version}")
 
-    def _now(self) -> str:
-        return format_micro_time(self._clock.now())
+    def _second(self) -> str:
+        """Whole seconds, as everything has them that people read in an object."""
+        return format_time(self._clock.now())

@@ -61,10 +61,16 @@ class Outcomes:
         return Done()
 
     async def underway(self, tracked: TrackedObject) -> Result:
-        """The member agreed, and the end of it may take long: look again after a while."""
+        """The member agreed, and the end of it may take long: look again, ever more seldom.
+
+        The watch shows the end sooner. Until then nothing is in place that others could wait for.
+        """
         await self.acknowledge(tracked)
-        self._settled(tracked.key, True)
-        return Again(self._retries.held)
+        self._settled(tracked.key, False)
+        retries = self._retries
+        delay = min(retries.held * 2 ** min(tracked.looks, 10), retries.held_max)
+        tracked.looks += 1
+        return Again(delay)
 
     async def awaiting(self, tracked: TrackedObject) -> Result:
         """Its turn comes after something else's: nothing was asked of the member yet."""
