@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from services.traffic.dns.serving import Dns
+from services.traffic.dns.worldwide import CLUSTERS, POLICIES, ZONES
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.settings import Settings
-from shared.api.meta import GROUP
-from shared.apimachinery.manifest import GroupResource
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
@@ -17,10 +17,10 @@ from shared.lease.lease import Lease
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import UNWATCHED, ObjectStore, Scope
+from shared.store.port import UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
-SCOPES = (Scope.of(GroupResource(GROUP, "clusters")),)
+SCOPES = (CLUSTERS, ZONES, POLICIES)
 """What is mirrored here: no workload ever, so its number costs traffic nothing."""
 
 
@@ -34,7 +34,11 @@ async def serve(settings: Settings) -> None:
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "traffic")
         store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
-        readiness.checks["nats"] = lambda: bus.connected
+        if settings.dns.port is None:
+            readiness.checks["nats"] = lambda: bus.connected
+        else:
+            # Who answers for names goes on without NATS, and must be asked on.
+            readiness.notes["nats"] = lambda: "connected" if bus.connected else "away"
         tasks = assemble(settings, store, bus, clock=SystemClock(), readiness=readiness)
         await run_until_stopped(tasks, readiness)
 
@@ -58,11 +62,20 @@ class Traffic:
         self._settings = settings
         self.lease = Lease("traffic", bus, clock, settings.lease)
         self.catalogue = LiveCatalogue()
+        self.dns = Dns(
+            store.mirror,
+            bus,
+            self.catalogue,
+            lambda _service: {},
+            clock=clock,
+            settings=settings.dns,
+        )
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
         return {
             # 1. Know: every process, and answer from it.
+            **self.dns.tasks,
             # 2. Write: one process for all.
             "lease": held(self.lease, self._store, self._clock, self._begin),
         }

@@ -12,6 +12,7 @@ from msgspec import inspect
 
 from shared.api.binding import BindingSpec, BindingStatus
 from shared.api.cluster import ClusterSpec, ClusterStatus
+from shared.api.global_zone import GlobalZoneSpec
 from shared.api.meta import Condition
 from shared.api.rollout import RolloutSpec, RolloutStatus
 from shared.api.staging import RolloutStrategy
@@ -32,6 +33,10 @@ _MAP_LISTS: dict[tuple[type[msgspec.Struct], str], tuple[str, ...]] = {
     (RolloutSpec, "approvals"): ("revision", "stage"),
     (RolloutStatus, "stages"): ("name",),
     (RolloutStatus, "clusters"): ("name",),
+    (GlobalZoneSpec, "nameServers"): ("name",),
+    (GlobalZoneSpec, "regions"): ("region",),
+    (GlobalZoneSpec, "hosts"): ("host",),
+    (GlobalZoneSpec, "records"): ("name", "type"),
     (TrafficSpec, "gateways"): ("cluster",),
     (TrafficSplit, "clusters"): ("name",),
     (TrafficStatus, "splits"): ("region",),

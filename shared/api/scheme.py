@@ -21,6 +21,7 @@ from shared.api.columns import (
     WORK_COLUMNS,
     PrinterColumn,
 )
+from shared.api.global_zone import GLOBAL_ZONES, GlobalZone
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, Kind
 from shared.api.override import OverridePolicy
@@ -29,7 +30,7 @@ from shared.api.revision import ResourceRevision
 from shared.api.rollout import ResourceRollout
 from shared.api.rollout_columns import REVISION_COLUMNS, ROLLOUT_COLUMNS
 from shared.api.schema import schema_of
-from shared.api.traffic_columns import TRAFFIC_COLUMNS
+from shared.api.traffic_columns import TRAFFIC_COLUMNS, ZONE_COLUMNS
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.api.work import Work
 from shared.apimachinery.manifest import GroupVersionKind
@@ -186,6 +187,15 @@ SCHEME: tuple[HanseKind, ...] = (
         short_names=("tp",),
         columns=TRAFFIC_COLUMNS,
         selectable_fields=("spec.service",),
+    ),
+    HanseKind(
+        kind="GlobalZone",
+        resource=GLOBAL_ZONES,
+        struct=GlobalZone,
+        namespaced=False,
+        short_names=("gz",),
+        columns=ZONE_COLUMNS,
+        selectable_fields=("spec.domain",),
     ),
     HanseKind(
         kind="Work",

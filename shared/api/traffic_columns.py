@@ -1,10 +1,11 @@
-"""What `kubectl get` shows of traffic policies."""
+"""What `kubectl get` shows of traffic policies and global zones."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from shared.api.columns import AGE, PrinterColumn, condition_cell, message_cell
+from shared.api.global_zone import ACCEPTED, NAMES_RESOLVE
 from shared.api.traffic_policy import ROUTED, WHOLE
 from shared.apimachinery.manifest import Manifest
 
@@ -46,5 +47,17 @@ TRAFFIC_COLUMNS = (
     ),
     PrinterColumn(name="Shift", description="How far it has come.", cell=_shift),
     PrinterColumn(name="Message", wide=True, cell=message_cell(ROUTED)),
+    AGE,
+)
+
+ZONE_COLUMNS = (
+    PrinterColumn(name="Domain", json_path=".spec.domain"),
+    PrinterColumn(name="Accepted", cell=condition_cell(ACCEPTED)),
+    PrinterColumn(
+        name="Names", type="integer", json_path=".status.names", description="Hosts answered for."
+    ),
+    PrinterColumn(name="Resolve", cell=condition_cell(NAMES_RESOLVE)),
+    PrinterColumn(name="Serial", type="integer", wide=True, json_path=".status.serial"),
+    PrinterColumn(name="Message", wide=True, cell=message_cell(NAMES_RESOLVE)),
     AGE,
 )

@@ -288,9 +288,6 @@ class Resources:
         renderer = self._renderer(asked.call, wish)
         body = await aside(renderer.weight(outcome.stored), renderer.object, outcome.stored)
         response = json_response(body, status=201 if outcome.created else 200)
-        if asked.call.options.dry_run and not asked.call.subresource:
-            foreseen = asked.serving.foreseen(asked.call.resource, outcome.stored.manifest)
-            warnings += await foreseen
         add_warnings(response, (*warnings, *outcome.warnings))
         return response
 

@@ -31,3 +31,6 @@ LEASE_HELD = Gauge("hanse_lease_held", "Whether this process carries out a duty 
 LEASES_TAKEN = Counter("hanse_leases_taken_total", "How often this process took it over", ["lease"])
 DNS_QUERIES = Counter("hanse_dns_queries_total", "Packets of DNS received", ["transport"])
 DNS_TRANSFERS = Counter("hanse_dns_transfers_total", "Zones asked for whole", ["outcome"])
+DNS_STALE_SECONDS = Gauge(
+    "hanse_dns_stale_seconds", "How long answers have been those of before NATS went away"
+)

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
+from shared.api.global_zone import GLOBAL_ZONES, GlobalZone
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
@@ -17,6 +18,7 @@ from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Write
 from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.global_zones import check_global_zone
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
@@ -122,6 +124,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         "a binding is what the scheduler decides: change the policy, or the template"
     )
     traffic: Admission = KindAdmission(TrafficPolicy, check_traffic_policy)
+    zones: Admission = KindAdmission(GlobalZone, check_global_zone)
     debugging: Admission = DebugAdmission()
     return {
         GroupResource("", "pods"): debugging,
@@ -133,6 +136,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "clustergroups"): groups,
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
         GroupResource(GROUP, TRAFFIC_POLICIES): traffic,
+        GroupResource(GROUP, GLOBAL_ZONES): zones,
         GroupResource(GROUP, "resourcerollouts"): rollouts,
         GroupResource(GROUP, "clusterresourcerollouts"): rollouts,
         GroupResource(GROUP, "resourcerevisions"): records,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.traffic.core.dns.clusterset import clusterset_zone
 from services.traffic.core.dns.names import key_of, text_of
 from services.traffic.core.dns.records import addresses
-from services.traffic.core.dns.transfers import messages
+from services.traffic.core.dns.transfers import RECORDS_MAX, messages
 from services.traffic.core.dns.zone import NOTHING, Said, Zone
 from tests.unit.traffic.dns_server import clusterset, door_to, headless, request, service
 
@@ -126,10 +126,22 @@ def test_who_knows_a_serial_that_is_not_remembered_gets_the_whole() -> None:
 
 
 def test_a_large_zone_takes_several_messages() -> None:
-    hosts = {f"p{n}": [f"10.{n >> 8}.{n & 255}.1"] for n in range(3_000)}
+    names = [headless(f"db-{n}", hosts={"eu-1": {"pet-0": ["10.0.0.1"]}}) for n in range(500)]
+    zone = clusterset(*names)
+    secondary = dns.versioned.Zone(ORIGIN, dns.rdataclass.IN)
+    transferred(zone, secondary, None)
+    assert lines_of(secondary) == lines(zone)
+
+
+def test_a_secondary_gets_no_more_of_one_name_than_bind_takes() -> None:
+    hosts = {f"p{n}": [f"10.0.{n}.1"] for n in range(150)}
     zone = clusterset(headless(hosts={"eu-1": hosts}))
     secondary = dns.versioned.Zone(ORIGIN, dns.rdataclass.IN)
     transferred(zone, secondary, None)
+    assert len(secondary.find_rdataset("db.shop.svc", "A")) == RECORDS_MAX
+    known = zone.serial
+    zone.put({"shop/db": NOTHING}, 50)
+    transferred(zone, secondary, known)
     assert lines_of(secondary) == lines(zone)
 
 

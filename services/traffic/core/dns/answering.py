@@ -38,7 +38,7 @@ from services.traffic.core.dns.records import (
     A,
     record,
 )
-from services.traffic.core.dns.zone import Asker, Node, Zone
+from services.traffic.core.dns.zone import EMPTY, Asker, Node, Zone
 
 STREAM_SIZE = 65_535
 _SRV_FIXED = 6
@@ -116,14 +116,14 @@ class Answering:
 
     def _found(self, query: Query, zone: Zone, asker: Asker, kind: int) -> Section:
         name = query.name.lower()
+        known = name if name in zone else zone.wildcard_of(name)
+        node: Node | None = zone.find(known, asker) if known is not None else None
         scope = 0
-        chooser = zone.chosen.get(name) if zone.chosen else None
-        if chooser is not None and (name != zone.origin or kind in _ADDRESSED):
+        chooser = zone.chosen.get(known) if known is not None and zone.chosen else None
+        if chooser is not None and (kind in _ADDRESSED or kind not in (node or EMPTY)):
             choice = chooser.choose(kind, asker, self._draw())
-            node: Node | None = choice.node
+            node = choice.node
             scope = choice.scope
-        else:
-            node = zone.find(name, asker)
         if node:
             found = node.get(kind) or node.get(CNAME)
             if found is not None:
@@ -140,7 +140,7 @@ class Answering:
             if kind == ANY:
                 said = record(b"\xc0\x0c", _HINFO, zone.authority.negative_ttl, _ANY_DATA)
                 return Section(NOERROR, 1, said)
-        code = NOERROR if name in zone else NXDOMAIN
+        code = NOERROR if known is not None else NXDOMAIN
         # The owner of the SOA is the end of the name that was asked for.
         above = HEADER + len(name) - len(zone.origin)
         return Section(

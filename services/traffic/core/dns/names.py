@@ -33,10 +33,13 @@ def key_of(labels: Iterable[str]) -> bytes:
 
 
 def parse_name(text: str) -> bytes:
-    """The key of `www.example.com`, with or without the last dot; raises `IllegalName`."""
+    """The key of `www.example.com`, with or without the last dot; raises `IllegalName`.
+
+    The first label may be `*`, which speaks for all names that there are not.
+    """
     bare = text.removesuffix(".")
     labels = bare.split(".") if bare else []
-    for label in labels:
+    for label in labels[1:] if labels[:1] == ["*"] else labels:
         if not _LABEL.fullmatch(label.lower()):
             raise IllegalName(f"{text!r} is no name: {label!r} is no label")
     return key_of(labels)

@@ -12,6 +12,9 @@ from services.traffic.core.dns.records import AXFR, RecordSet, record
 from services.traffic.core.dns.zone import Zone
 
 _MESSAGE_MAX = 16 * 1024
+RECORDS_MAX = 100
+"""Of one name and type: as many as BIND takes (`max-records-per-type`); with one more it would
+refuse the whole zone."""
 
 
 def messages(packet: bytes, query: Query, zone: Zone) -> Iterator[bytes]:
@@ -56,7 +59,8 @@ def _news(zone: Zone, serial: int | None) -> Iterator[bytes]:
 
 
 def _records(name: bytes, found: RecordSet) -> Iterable[bytes]:
-    return (record(name, found.type, found.ttl, one) for one in found.data)
+    data = found.data[:RECORDS_MAX]
+    return (record(name, found.type, found.ttl, one) for one in data)
 
 
 def _batches(records: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -17,6 +17,7 @@ from services.traffic.core.dns.records import CNAME, SOA, Authority, RecordSet
 Node = Mapping[int, RecordSet]
 """What one name says, by type."""
 
+WILDCARD = b"\x01*"
 _HISTORY_MAX = 20_000
 EMPTY: Node = {}
 
@@ -104,6 +105,17 @@ class Zone:
     def sources(self) -> Iterable[str]:
         return self._sources.keys()
 
+    def wildcard_of(self, name: bytes) -> bytes | None:
+        """The name that speaks for *name*, which does not exist (RFC 4592); None where none does.
+
+        It is the one right below the closest name above that exists.
+        """
+        for parent in parents_of(name):
+            if parent in self._weight:
+                found = WILDCARD + parent
+                return found if found in self._weight else None
+        return None
+
     def find(self, name: bytes, asker: Asker) -> Node | None:
         """What *name* says to everyone, or to the member that asks."""
         if asker.cluster:
@@ -139,6 +151,10 @@ class Zone:
         self._remember(serial, gone, come)
         self._renew(serial)
         return True
+
+    def start_at(self, serial: int) -> None:
+        """Count on from *serial*: a zone in place of another one goes on where that ended."""
+        self._renew(serial)
 
     def since(self, serial: int) -> list[Step] | None:
         """The steps from *serial* to now; None where they are no longer, or never were, known."""

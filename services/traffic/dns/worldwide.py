@@ -1,0 +1,187 @@
+"""Keeps the global zones to what GlobalZones, traffic policies and the state of clusters say."""
+
+import asyncio
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import TypeVar
+
+import structlog
+
+from services.traffic.core.dns.door import Served
+from services.traffic.core.dns.global_names import Amiss, GlobalNames, PolicyName
+from services.traffic.core.dns.global_zone import accept, new_zone
+from services.traffic.core.dns.networks import Networks
+from services.traffic.core.dns.pacing import Pacing
+from services.traffic.core.dns.zone import Zone
+from shared.api.cluster import UNREACHABLE_TAINT, Cluster
+from shared.api.global_zone import GLOBAL_ZONES, GlobalZone, GlobalZoneSpec
+from shared.api.meta import GROUP, Kind, read
+from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
+from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.clock import Clock
+from shared.errors import InvalidObject
+from shared.store.port import Change, Mirror, Scope, Stored
+
+Own = TypeVar("Own", bound=Kind)
+
+log = structlog.get_logger("hanse.dns")
+
+ZONES = Scope.of(GroupResource(GROUP, GLOBAL_ZONES))
+POLICIES = Scope.of(GroupResource(GROUP, TRAFFIC_POLICIES))
+CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
+_GATHER_SECONDS = 0.01
+
+
+class GlobalZones:
+    """The zones by their objects, and what of them is due. Every process of traffic has them."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        served: MutableMapping[bytes, Served],
+        clock: Clock,
+        changed: Callable[[GlobalZone, Zone], None],
+    ) -> None:
+        self._mirror = mirror
+        self._served = served
+        self._clock = clock
+        self._changed = changed
+        self._names = GlobalNames()
+        self._policies_due: set[PolicyName] = set()
+        self._zones_due = True
+        self._clusters_due = True
+        self._wake = asyncio.Event()
+        self.objects: dict[str, GlobalZone] = {}
+        """Accepted, by domain."""
+        self.zones: dict[str, Zone] = {}
+        """What is said of each, by domain."""
+        self.refused: dict[str, str] = {}
+        """Why nobody answers for the others, by their names."""
+
+    def amiss(self, domain: str) -> list[Amiss]:
+        return self._names.amiss(domain)
+
+    def count(self, domain: str) -> int:
+        return self._names.count(domain)
+
+    def policies_in(self, domain: str) -> list[tuple[PolicyName, str]]:
+        return self._names.policies_in(domain)
+
+    def take_in_everything(self) -> None:
+        """Before anything is answered."""
+        self._zones_due = self._clusters_due = True
+        self._policies_due.update(_policy_of(one) for one in self._mirror.items(POLICIES))
+        self._take_in()
+
+    async def run(self) -> None:
+        stop = self._mirror.on_change(self._note)
+        try:
+            self.take_in_everything()
+            while True:
+                await self._wake.wait()
+                # What changes together is one step of a zone.
+                await asyncio.sleep(_GATHER_SECONDS)
+                self._take_in()
+        finally:
+            stop()
+
+    def _note(self, change: Change) -> None:
+        key = change.stored.key
+        if key.group != GROUP:
+            return
+        if key.resource == TRAFFIC_POLICIES:
+            self._policies_due.add(_policy_of(change.stored))
+        elif key.resource == GLOBAL_ZONES:
+            if change.only_status:
+                return
+            self._zones_due = True
+        elif key.resource == "clusters":
+            self._clusters_due = True
+        else:
+            return
+        self._wake.set()
+
+    def _take_in(self) -> None:
+        self._wake.clear()
+        if self._clusters_due:
+            self._clusters_due = False
+            self._names.set_lost(_lost(self._mirror.items(CLUSTERS)))
+        due, self._policies_due = self._policies_due, set()
+        for name in due:
+            self._take_policy(name)
+        if self._zones_due:
+            self._zones_due = False
+            self._take_zones()
+        serial = self._serial()
+        for domain, said in self._names.collect().items():
+            if self.zones[domain].put(said, serial):
+                self._changed(self.objects[domain], self.zones[domain])
+
+    def _take_policy(self, name: PolicyName) -> None:
+        stored = self._mirror.get(ObjectKey(GROUP, TRAFFIC_POLICIES, *name))
+        policy = _read(stored, TrafficPolicy) if stored is not None else None
+        if policy is None:
+            self._names.remove_policy(name)
+        else:
+            self._names.put_policy(policy)
+
+    def _take_zones(self) -> None:
+        found = [_read(one, GlobalZone) for one in self._mirror.items(ZONES)]
+        accepted, self.refused = accept(one for one in found if one is not None)
+        for domain in self.objects.keys() - accepted.keys():
+            self._names.remove_zone(domain)
+            self._served.pop(self.zones.pop(domain).origin, None)
+        for domain, zone in accepted.items():
+            before = self.objects.get(domain)
+            if before is None or before.spec != zone.spec:
+                self._begin(zone, self.zones.get(domain))
+        self.objects = accepted
+
+    def _begin(self, zone: GlobalZone, before: Zone | None) -> None:
+        fresh = new_zone(zone.spec)
+        fresh.start_at(max(self._serial(), before.serial + 1 if before is not None else 0))
+        self.zones[zone.spec.domain] = fresh
+        self._served[fresh.origin] = served_of(zone.spec, fresh)
+        self._names.put_zone(zone)
+
+    def _serial(self) -> int:
+        """Seconds, as is the custom: it rises over restarts, and when all else is lost."""
+        return int(self._clock.now().timestamp())
+
+
+def served_of(spec: GlobalZoneSpec, zone: Zone) -> Served:
+    transfer = spec.transfer
+    return Served(
+        zone,
+        clients=_networks(spec.clients),
+        secondaries=_networks(transfer.allow) if transfer is not None else None,
+        transfer_key=transfer.key if transfer is not None else "",
+        pacing=Pacing(spec.responses_per_second),
+    )
+
+
+def _networks(texts: Iterable[str]) -> Networks[bool] | None:
+    found = Networks((text, True) for text in texts)
+    return found or None
+
+
+def _policy_of(stored: Stored) -> PolicyName:
+    return stored.key.namespace, stored.key.name
+
+
+def _lost(clusters: Iterable[Stored]) -> Iterable[str]:
+    """Members that are unreachable by the verdict of health."""
+    for stored in clusters:
+        cluster = _read(stored, Cluster)
+        if cluster is not None and any(
+            taint.key == UNREACHABLE_TAINT for taint in cluster.status.taints
+        ):
+            yield stored.key.name
+
+
+def _read(stored: Stored, struct: type[Own]) -> Own | None:
+    """None for what an older or a newer version wrote, and this one cannot read."""
+    try:
+        return read(stored.glance(), struct)
+    except InvalidObject as err:
+        log.warning("dns.unreadable", key=str(stored.key), error=str(err))
+        return None
