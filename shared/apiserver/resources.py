@@ -13,7 +13,7 @@ from shared.apiserver.answers.rendering import Renderer, read_include, render_sc
 from shared.apiserver.answers.responses import json_response
 from shared.apiserver.answers.sending import send_json
 from shared.apiserver.answers.tables import IncludeObject
-from shared.apiserver.answers.warnings import add_warnings, note_deprecation
+from shared.apiserver.answers.warnings import add_warnings, note_deprecation, size_warnings
 from shared.apiserver.aside import Room, aside
 from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.elsewhere import absent_part
@@ -288,7 +288,9 @@ class Resources:
         renderer = self._renderer(asked.call, wish)
         body = await aside(renderer.weight(outcome.stored), renderer.object, outcome.stored)
         response = json_response(body, status=201 if outcome.created else 200)
-        add_warnings(response, (*warnings, *outcome.warnings))
+        size = max(len(asked.body), outcome.stored.size)
+        large = size_warnings(asked.call.kind, size, self._limits.told_bytes)
+        add_warnings(response, (*warnings, *outcome.warnings, *large))
         return response
 
     async def _noticed(self, revision: int) -> None:

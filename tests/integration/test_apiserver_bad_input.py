@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from services.gateway.settings import Settings
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.assembly import Extensions
 from shared.apiserver.requests.limits import ServerLimits
@@ -235,6 +236,18 @@ async def test_a_body_that_never_comes_does_not_hold_the_server():
         writer.close()
         await writer.wait_closed()
         assert b"408" in status
+
+
+async def test_who_writes_what_members_may_be_too_small_for_is_warned():
+    async with served_api(limits=ServerLimits(told_bytes=512 * 1024)) as served:
+        small = await served.client.post(MAPS, config_map("small", text="x" * 500_000))
+        assert (small.code, small.warnings) == (201, ())
+        large = await served.client.post(MAPS, config_map("large", text="x" * 600_000))
+        assert large.code == 201
+        (warning,) = large.warnings
+        assert "the object has 0.6 MiB" in warning
+        assert "refuses it" in warning
+    assert Settings().limits.told_bytes == 3 * 512 * 1024, "that is what gateways tell"
 
 
 async def test_every_status_names_itself(client):

@@ -2,8 +2,10 @@
 
 from aiohttp import web
 
+from shared.api.meta import GROUP
 from shared.apiserver.kinds import ResourceKind
 
+MEBIBYTE = 1024 * 1024
 WARNINGS_MAX = 20
 _DEPRECATION = web.RequestKey("deprecation", str)
 
@@ -14,6 +16,17 @@ def add_warnings(response: web.StreamResponse, warnings: tuple[str, ...]) -> Non
         plain = "".join(letter if letter.isprintable() else " " for letter in text)[:256]
         quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{quoted}"')
+
+
+def size_warnings(kind: ResourceKind, size: int, most: int | None) -> tuple[str, ...]:
+    """Warn of an object of *size* bytes that members are meant to hold; *most*: see the limits."""
+    if most is None or size <= most or kind.gvk.group == GROUP:
+        return ()
+    told = (
+        f"the object has {size / MEBIBYTE:.1f} MiB: stored here, but a member whose etcd takes "
+        f"requests of {most / MEBIBYTE:.1f} MiB, its default, refuses it"
+    )
+    return (told,)
 
 
 def note_deprecation(request: web.BaseRequest, kind: ResourceKind) -> None:

@@ -21,6 +21,9 @@ class ServerLimits:
     body_bytes: int = BODY_BYTES_MAX
     """A larger request body is refused with 413 and not read."""
 
+    told_bytes: int | None = None
+    """A larger object is stored with a warning: a member's API server may refuse it."""
+
     line_bytes: int = 64 * 1024
     """The longest request line and header: selectors and tokens may be long."""
 
