@@ -9,6 +9,7 @@ from pathlib import Path
 from hanse import commands, dead_letters, explain, health, interpreter, plan, render
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
+from shared.events.planning import SupposedPrice
 
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A DNS label (RFC 1123), as the gateway asks of a Cluster's name.
@@ -212,6 +213,20 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help="a Cluster that joins, ready, with the room that its status tells",
     )
     parser.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        type=_price,
+        metavar="CLUSTER=cpu:P,memory:P,gpu:P",
+        help="what an hour of a core, a GiB, a GPU would cost there; may be repeated",
+    )
+    parser.add_argument(
+        "--cost-max",
+        type=float,
+        metavar="COST",
+        help="exit status 4 where all would cost more than that in an hour",
+    )
+    parser.add_argument(
         "-n", "--namespace", default="", metavar="NS", help="look at this one only (default: all)"
     )
     _add_hub(parser)
@@ -248,6 +263,13 @@ def _name(text: str) -> str:
             f"{text!r} is no name for a member: at most 63 lower case letters, digits and '-'"
         )
     return text
+
+
+def _price(text: str) -> tuple[str, SupposedPrice]:
+    try:
+        return plan.read_price(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(str(err)) from err
 
 
 def _object(text: str) -> str:

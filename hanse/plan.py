@@ -2,7 +2,8 @@
 
 The hub decides by the function that decides; here it is asked and shown. Exit status: 0 where
 everything has a place afterwards, 3 where something would have none that has one today, 1 where the
-plan could not be made; with `--detailed-exitcode` 2 where something moves and all has its place.
+plan could not be made; with `--detailed-exitcode` 2 where something moves and all has its place;
+with `--cost-max` 4 where all that and more would cost more in an hour.
 """
 
 import argparse
@@ -14,11 +15,12 @@ from hanse.planning_text import as_text
 from hanse.render import read_files
 from shared.api.meta import API_VERSION, GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, namespace_of
+from shared.apimachinery.quantity import parse_quantity
 from shared.errors import InvalidObject
-from shared.events.planning import Plan, PlanRequest, SupposedTemplate
+from shared.events.planning import Plan, PlanRequest, SupposedPrice, SupposedTemplate
 from shared.memberapi.port import MemberApi, ResourceType
 
-CHANGES, UNPLACED = 2, 3
+CHANGES, UNPLACED, DEAR = 2, 3, 4
 _PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
 _OTHERS = ("OverridePolicy", "ClusterOverridePolicy", "ResourceInterpreter")
 
@@ -31,13 +33,15 @@ def run(options: argparse.Namespace) -> int:
     show(found, options, as_text)
     if found.unplaced:
         return UNPLACED
+    if options.cost_max is not None and found.cost_after > options.cost_max:
+        return DEAR
     return CHANGES if found.changes and options.detailed_exitcode else 0
 
 
 async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
     paths = [*options.filename, *options.add]
-    if not (paths or options.lose):
-        raise InvalidObject("nothing is supposed: give -f, --add or --lose")
+    if not (paths or options.lose or options.price):
+        raise InvalidObject("nothing is supposed: give -f, --add, --lose or --price")
     objects = await asyncio.to_thread(read_files, paths)
     own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
     others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
@@ -47,8 +51,22 @@ async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
         templates=await _templates(hub, others, options.namespace or "default"),
         lose=tuple(dict.fromkeys(options.lose)),
         namespace=options.namespace,
+        prices=dict(options.price),
     )
     return await answered(hub, _PLANS, asked, Plan)
+
+
+def read_price(text: str) -> tuple[str, SupposedPrice]:
+    """Read `eu-1=cpu:0.05,memory:0.004,gpu:2.1`; raises ValueError."""
+    name, _, rest = text.partition("=")
+    pairs = [one.partition(":") for one in rest.split(",")]
+    stated = {resource: price for resource, _, price in pairs}
+    if not name or len(stated) < len(pairs) or not stated.keys() <= {"cpu", "memory", "gpu"}:
+        raise ValueError(f"{text!r} is no CLUSTER=cpu:PRICE,memory:PRICE,gpu:PRICE")
+    for price in stated.values():
+        if parse_quantity(price) < 0:
+            raise ValueError(f"{price!r} is below zero")
+    return name, SupposedPrice(**stated)
 
 
 def _placed(manifest: Manifest, options: argparse.Namespace) -> Manifest:

@@ -1,13 +1,12 @@
 """Plans for people: who moves where, what has no place, and the sums."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from hanse.explaining_text import shortage
-from shared.events.placement import PlacedShare
-from shared.events.planning import Plan, PlannedChange
+from shared.events.plan_words import change_words, cost_words, sum_words
+from shared.events.planning import Plan
 
 _SHOWN_MAX = 200
-_PARTS_MAX = 10
 
 
 def as_text(found: Plan) -> str:
@@ -16,7 +15,7 @@ def as_text(found: Plan) -> str:
 
 def _lines(found: Plan) -> Iterator[str]:
     for one in found.changes[:_SHOWN_MAX]:
-        yield f"{_name(one)}: {_how(one)}"
+        yield change_words(one)
         if not one.fits:
             yield f"  {'has' if not one.fitted else 'would have'} no place: {shortage(one.message)}"
         if one.interrupted:
@@ -25,50 +24,8 @@ def _lines(found: Plan) -> Iterator[str]:
         yield f"... and {len(found.changes) - _SHOWN_MAX} more"
     if not found.changes:
         yield "nothing moves"
-    yield (
-        f"{len(found.changes)} of {found.examined} objects change; replicas that move:"
-        f" {found.moved}, that stop before others run: {found.interrupted} at most; objects that"
-        f" would lose their place: {found.unplaced}"
-    )
-    if found.message:
-        yield found.message
-
-
-def _name(one: PlannedChange) -> str:
-    return f"{one.kind} {one.namespace}/{one.name}" if one.namespace else f"{one.kind} {one.name}"
-
-
-def _how(one: PlannedChange) -> str:
-    before, after = _shares(one.before), _shares(one.after)
-    parts = [
-        _part(name, before, after)
-        for name in sorted({*before, *after})
-        if before.get(name, _ABSENT) != after.get(name, _ABSENT)
-    ]
-    if len(parts) > _PARTS_MAX:
-        parts[_PARTS_MAX:] = [f"and {len(parts) - _PARTS_MAX} more clusters"]
-    if one.reason == "NotSelected":
-        return one.message
-    return ", ".join(parts) or "stays where it is"
-
-
-_ABSENT = object()
-
-
-def _shares(shares: Sequence[PlacedShare]) -> Mapping[str, int | None]:
-    return {one.cluster: one.replicas for one in shares}
-
-
-def _part(name: str, before: Mapping[str, int | None], after: Mapping[str, int | None]) -> str:
-    old, new = (_share(name, each) for each in (before, after))
-    return f"{name} {old} -> {new}"
-
-
-def _share(name: str, shares: Mapping[str, int | None]) -> str:
-    if name not in shares:
-        return "0"
-    share = shares[name]
-    return "whole" if share is None else str(share)
+    yield sum_words(found)
+    yield from filter(None, (cost_words(found), found.message))
 
 
 def _stopping(count: int) -> str:

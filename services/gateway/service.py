@@ -11,6 +11,7 @@ from services.gateway.core.works import RESOURCES
 from services.gateway.credentials import CredentialsDoor
 from services.gateway.event_view import RESOURCE as EVENTS
 from services.gateway.event_view import EventView
+from services.gateway.foresight import Foresight
 from services.gateway.request_door import RequestDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
@@ -123,6 +124,7 @@ def assemble(
             everything=DeletionProtection(store.mirror),
             subresources=door.subresources(),
             shown=with_defaults,
+            foreseen=Foresight(bus).warnings,
             routes=RequestDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,
         ),

@@ -16,7 +16,7 @@ from shared.apiserver.healthz import Probe
 from shared.apiserver.registry import Registry
 from shared.apiserver.resources import Resources, Subresource
 from shared.apiserver.server import ApiServer, Listening, ServerSettings
-from shared.apiserver.serving import Serving, Shown, as_stored
+from shared.apiserver.serving import Foreseen, Serving, Shown, as_stored, nothing_foreseen
 from shared.apiserver.upkeep.emptying import Emptier, ensure_namespaces
 from shared.apiserver.upkeep.expiry import Expiry
 from shared.apiserver.upkeep.garbage import GarbageCollector
@@ -41,6 +41,9 @@ class Extensions:
 
     shown: Shown = as_stored
     """What readers see of an object, where that is more than what is stored."""
+
+    foreseen: Foreseen = nothing_foreseen
+    """What whoever tries a write is warned of."""
 
     routes: Sequence[web.RouteDef] = ()
     """Further paths, for authenticated users."""
@@ -92,7 +95,12 @@ def assemble(
         extensions.everything,
     )
     serving = Serving(
-        store=store, kinds=registry, admission=admission, clock=clock, shown=extensions.shown
+        store=store,
+        kinds=registry,
+        admission=admission,
+        clock=clock,
+        shown=extensions.shown,
+        foreseen=extensions.foreseen,
     )
     server = ApiServer(
         Resources(serving, tokens, settings.limits, extensions.subresources),

@@ -288,6 +288,9 @@ class Resources:
         renderer = self._renderer(asked.call, wish)
         body = await aside(renderer.weight(outcome.stored), renderer.object, outcome.stored)
         response = json_response(body, status=201 if outcome.created else 200)
+        if asked.call.options.dry_run and not asked.call.subresource:
+            foreseen = asked.serving.foreseen(asked.call.resource, outcome.stored.manifest)
+            warnings += await foreseen
         size = max(len(asked.body), outcome.stored.size)
         large = size_warnings(asked.call.kind, size, self._limits.told_bytes)
         add_warnings(response, (*warnings, *outcome.warnings, *large))

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
@@ -33,6 +33,14 @@ def as_stored(_resource: GroupResource, manifest: Manifest) -> Manifest:
     return manifest
 
 
+Foreseen = Callable[[GroupResource, Manifest], Awaitable[tuple[str, ...]]]
+
+
+async def nothing_foreseen(_resource: GroupResource, _manifest: Manifest) -> tuple[str, ...]:
+    """Say nothing of what a write would lead to."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """The dependencies of the verbs."""
@@ -43,6 +51,8 @@ class Serving:
     clock: Clock = field(default_factory=SystemClock)
     shown: Shown = as_stored
     """What readers see of an object: with the defaults of its kind, where those are not stored."""
+    foreseen: Foreseen = nothing_foreseen
+    """Warnings of what the write of an object would lead to, for whoever tries it (dryRun)."""
     new_uid: Callable[[], str] = random_uid
     new_suffix: Callable[[], str] = random_suffix
 

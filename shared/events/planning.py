@@ -20,18 +20,29 @@ class SupposedTemplate(
     manifest: Manifest
 
 
+class SupposedPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a cluster would cost, as in `spec.price` of a Cluster; None: as it is."""
+
+    cpu: str | None = None
+    memory: str | None = None
+    gpu: str | None = None
+
+
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What is supposed to be otherwise; without `namespace` all namespaces are looked at.
 
     `objects` are policies, clusters and groups of clusters. They and `templates` stand in for those
     of the same name, or are new. `lose` names clusters that are gone, with all that runs there. A
-    cluster that is new counts as joined and ready, with the room that its status tells.
+    cluster that is new counts as joined and ready, with the room that its status tells. `prices`
+    are by cluster. After `seconds_max`, ten at most, what was found by then is the answer.
     """
 
     objects: tuple[Manifest, ...] = ()
     templates: tuple[SupposedTemplate, ...] = ()
     lose: tuple[str, ...] = ()
     namespace: str = ""
+    prices: dict[str, SupposedPrice] = {}
+    seconds_max: float = 10.0
 
 
 class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,7 +51,7 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `before` and `after` are shares when all has settled; `fits` says whether it has its place then,
     `fitted` whether it has today. `moved` replicas stop in one cluster and start in another;
     `interrupted` of them stop before others run. What is whole in a cluster counts as all replicas,
-    and what has no replicas as none.
+    and what has no replicas as none. Costs are per hour.
     """
 
     kind: str
@@ -56,12 +67,17 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str = ""
     moved: int = 0
     interrupted: int = 0
+    cost_before: float = 0.0
+    cost_after: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`examined` templates were decided anew, of `templates` there are; fewer where time ran out.
 
     `interrupted` is the upper bound of the replicas that stop before others run in their place.
+    Costs are per hour, of all templates that were examined, moving or not: today's shares by the
+    prices of today, and those there would be by the prices that are supposed. `unpriced` replicas
+    would be in clusters of which no price is known.
     """
 
     api_version: str = "hanse.dev/v1alpha1"
@@ -75,3 +91,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Templates that have their place today and would have none as they ask for."""
     revision: int = 0
     message: str = ""
+    cost_before: float = 0.0
+    cost_after: float = 0.0
+    unpriced: int = 0

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
 from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of, refusal
+from services.scheduler.core.costing import NOTHING, cost_of_shares
 from services.scheduler.core.decision import Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.planning import (
@@ -21,6 +23,8 @@ from services.scheduler.core.planning import (
     rehearse,
 )
 from services.scheduler.core.policies import is_template, reference_to, select_policy
+from services.scheduler.core.signals.values import Signals
+from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
@@ -31,6 +35,7 @@ from services.scheduler.reconcilers.supposing import (
     changed_policies,
     read_supposition,
     supposed_fleet,
+    supposed_signals,
 )
 from shared.api.binding import PolicyReference
 from shared.api.cluster import Cluster
@@ -87,19 +92,26 @@ class PlanDoor:
         """Raise `ApiFault` and `InvalidObject` for a supposition that makes no sense."""
         supposed = read_supposition(asked)
         fleet = self._fleet(supposed)
+        costs = self._costs(supposed, fleet)
         templates = self._templates(supposed, asked.namespace)
         changes: list[PlannedChange] = []
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
         for key, template in sorted(templates.items()):
             if examined % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-                if self._clock.monotonic() - began > _SECONDS_MAX:
+                if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
                     break
             examined += 1
-            change, fleet = self._examine(key, template, supposed, fleet)
+            change, fleet = self._examine(key, template, supposed, fleet, costs)
             if change is not None:
                 changes.append(change)
-        return _summed(changes, len(templates), examined, revision)
+        return costs.within(_summed(changes, len(templates), examined, revision))
+
+    def _costs(self, supposed: Supposition, fleet: Fleet) -> "_Costs":
+        today = self._federation.signals.now
+        for name in sorted(supposed.prices.keys() - fleet.members.keys()):
+            raise not_found(GroupResource(GROUP, CLUSTERS), name)
+        return _Costs(today, supposed_signals(today, self._read(CLUSTERS, Cluster), supposed))
 
     def _fleet(self, supposed: Supposition) -> Fleet:
         clusters, groups = self._read(CLUSTERS, Cluster), self._read(GROUPS, ClusterGroup)
@@ -132,7 +144,12 @@ class PlanDoor:
         return found
 
     def _examine(
-        self, key: ObjectKey, template: Manifest, supposed: Supposition, fleet: Fleet
+        self,
+        key: ObjectKey,
+        template: Manifest,
+        supposed: Supposition,
+        fleet: Fleet,
+        costs: "_Costs",
     ) -> tuple[PlannedChange | None, Fleet]:
         """Decide one template; returns the fleet as it is left for those that come after it."""
         namespace = namespace_of(template)
@@ -146,6 +163,8 @@ class PlanDoor:
         if bound is not None:
             policy = active_policy(policy, bound.binding.spec, template)
         workload, refused = self._deciding.workload(key, template, policy, bound)
+        if heeds_signals(workload.placement):
+            workload = replace(workload, signals=costs.supposed)
         if refused:
             refusing = refusal(workload, refused)
             rehearsal = Rehearsal(refusing, refusing)
@@ -155,10 +174,44 @@ class PlanDoor:
         before = counted(workload.current, workload.previous_replicas)
         after = counted(rehearsal.last.clusters, demand)
         change = _change(template, workload, bound, rehearsal, fleet)
-        change = msgspec.structs.replace(change, policy=_named(reference_to(policy)))
+        held = {name: count for name, count in after.items() if fleet.holds(name)}
+        paid, to_pay = costs.note(workload, before, held)
+        change = msgspec.structs.replace(
+            change, policy=_named(reference_to(policy)), cost_before=paid, cost_after=to_pay
+        )
         left = after_growth(fleet, workload, before, after)
         same = change.before == change.after and change.fits == change.fitted
         return (None if same and not change.interrupted else change), left
+
+
+class _Costs:
+    """What everything costs, by the prices of *today* and those that are *supposed*."""
+
+    def __init__(self, today: Signals, supposed: Signals) -> None:
+        self.today = today
+        self.supposed = supposed
+        self._before = self._after = NOTHING
+
+    def note(
+        self, workload: Workload, before: Mapping[str, int], after: Mapping[str, int]
+    ) -> tuple[float, float]:
+        """Add the shares of one workload; returns what they cost, before and after."""
+        paid = cost_of_shares(workload.demand, before, self.today)
+        to_pay = cost_of_shares(workload.demand, after, self.supposed)
+        self._before, self._after = self._before.beside(paid), self._after.beside(to_pay)
+        return _rounded(paid.per_hour), _rounded(to_pay.per_hour)
+
+    def within(self, plan: Plan) -> Plan:
+        return msgspec.structs.replace(
+            plan,
+            cost_before=_rounded(self._before.per_hour),
+            cost_after=_rounded(self._after.per_hour),
+            unpriced=self._after.unpriced,
+        )
+
+
+def _rounded(cost: float) -> float:
+    return round(cost, 6)
 
 
 def _change(

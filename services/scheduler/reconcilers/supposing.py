@@ -16,6 +16,8 @@ from services.scheduler.core.maintenance import maintenance_at
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import CLUSTER_WIDE, NAMESPACED
 from services.scheduler.core.policies import check_policy as check_selectors
+from services.scheduler.core.signals.pricing import Amounts
+from services.scheduler.core.signals.values import ClusterSignals, Signals
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, Kind, read
@@ -27,12 +29,13 @@ from shared.apimachinery.manifest import (
     ObjectKey,
     is_too_deep,
 )
+from shared.apimachinery.quantity import parse_quantity
 from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.judging import read_judged
 from shared.apiserver.rules.policies import check_policy
 from shared.apiserver.status_errors import bad_request
-from shared.events.planning import PlanRequest, SupposedTemplate
+from shared.events.planning import PlanRequest, SupposedPrice, SupposedTemplate
 
 _DEFAULT = "default"
 
@@ -44,11 +47,14 @@ class Supposition:
     groups: dict[str, ClusterGroup] = field(default_factory=dict)
     templates: dict[ObjectKey, Manifest] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    prices: dict[str, SupposedPrice] = field(default_factory=dict)
 
 
 def read_supposition(asked: PlanRequest) -> Supposition:
     """Judge what is supposed as the gateway would; raises `ApiFault` and `InvalidObject`."""
-    found = Supposition(lost=frozenset(asked.lose))
+    found = Supposition(lost=frozenset(asked.lose), prices=asked.prices)
+    for name, price in found.prices.items():
+        _check_price(name, price)
     for template in asked.templates:
         found.templates |= [_read_template(template)]
     for manifest in asked.objects:
@@ -62,6 +68,16 @@ def read_supposition(asked: PlanRequest) -> Supposition:
         else:
             raise bad_request(f"{gvk.kind} {name} has no part in a plan")
     return found
+
+
+def _check_price(name: str, price: SupposedPrice) -> None:
+    for resource, text in (("cpu", price.cpu), ("memory", price.memory), ("gpu", price.gpu)):
+        try:
+            wrong = text is not None and parse_quantity(text) < 0
+        except ValueError as err:
+            raise bad_request(f"the price of {resource} in {name[:100]}: {err}") from err
+        if wrong:
+            raise bad_request(f"the price of {resource} in {name[:100]} is below zero")
 
 
 def _head(manifest: Manifest) -> tuple[GroupVersionKind, str]:
@@ -118,6 +134,25 @@ def supposed_fleet(
             member = replace(member, room=today.members[name].room)
         members.append(member)
     return Fleet(members, today.arriving, scopes_of(changed.values()))
+
+
+def supposed_signals(
+    today: Signals, clusters: Mapping[str, Cluster], supposed: Supposition
+) -> Signals:
+    """Return the signals there would be; *clusters* are those there are."""
+    found = {name: one for name, one in today.clusters.items() if name not in supposed.lost}
+    for name, stated in supposed.clusters.items():
+        found[name] = ClusterSignals.of(_merged(clusters.get(name), stated))
+    for name, price in supposed.prices.items():
+        known = found.get(name, ClusterSignals())
+        old = known.rates or Amounts()
+        texts = (price.cpu, price.memory, price.gpu)
+        rates = [
+            rate if text is None else float(parse_quantity(text))
+            for rate, text in zip(old, texts, strict=True)
+        ]
+        found[name] = replace(known, rates=Amounts(*rates))
+    return replace(today, clusters=found)
 
 
 def _merged(known: Cluster | None, stated: Cluster) -> Cluster:
