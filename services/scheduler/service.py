@@ -12,6 +12,12 @@ from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.plan_door import PlanDoor
 from services.scheduler.reconcilers.policies import PolicyReconciler
+from services.scheduler.reconcilers.rebalances import (
+    REBALANCERS,
+    Asked,
+    RebalancerReconciler,
+    rebalancer_keys,
+)
 from services.scheduler.reconcilers.signal_book import ScoreFollower
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
@@ -90,6 +96,7 @@ class Scheduler:
             wake_follower=self._wake_follower,
         )
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
+        asked = Asked()
         self.templates: Controller[ObjectKey] = Controller(
             "template",
             TemplateReconciler(
@@ -100,6 +107,7 @@ class Scheduler:
                 grace,
                 interpreters=interpreters,
                 restraint=Restraint(settings.moves_max, settings.rest),
+                asked=asked,
             ),
             settings.loop,
         )
@@ -110,6 +118,11 @@ class Scheduler:
         self.policies: Controller[ObjectKey] = Controller(
             "policy", PolicyReconciler(store, self._federation, clock), settings.loop
         )
+        self.rebalancers: Controller[ObjectKey] = Controller(
+            "rebalancer",
+            RebalancerReconciler(store, self._federation, asked, clock, self._wake_template),
+            settings.loop,
+        )
         self.interpreters: Controller[ObjectKey] = Controller(
             "interpreter", InterpreterReconciler(store, clock), settings.loop
         )
@@ -119,6 +132,7 @@ class Scheduler:
         return {
             "templates": self._decide,
             "policies": self.policies.run,
+            "rebalancers": self._rebalance,
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
             "plan": self._plan.run,
@@ -145,6 +159,10 @@ class Scheduler:
     def _wake_policy(self, key: ObjectKey) -> None:
         # Gathered: a policy that speaks for thousands is counted a few times, not thousands.
         self.policies.wake_after(key, self._policy_delay)
+
+    async def _rebalance(self) -> None:
+        self.rebalancers.watch(self._store.mirror, REBALANCERS, rebalancer_keys)
+        await self.rebalancers.run()
 
     async def _tell_of_interpreters(self) -> None:
         mirror = self._store.mirror

@@ -9,12 +9,14 @@ import hashlib
 import re
 from typing import Any, Literal, NamedTuple
 
+from shared.api.ceilings import Ceiling
 from shared.api.drift import DriftReport
 from shared.api.failover import Failover
 from shared.api.meta import GROUP, Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.api.placement import Placement
 from shared.api.policy import ConflictResolution
+from shared.api.rescheduling import AutoMigration
 from shared.api.staging import RolloutStrategy
 from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import ObjectKey
@@ -143,7 +145,9 @@ class BindingSnapshot(Struct, frozen=True, kw_only=True):
 class BindingSpec(Struct, frozen=True, kw_only=True):
     """`requiredBy` are the users of the object; each cluster of theirs is among `clusters`.
 
-    `propagateDeps` is what the policy says of what the object itself needs.
+    `propagateDeps` is what the policy says of what the object itself needs. `rescheduleTriggeredAt`
+    is the WorkloadRebalancer's that it was last placed anew for, `rebalancing` where that leads to
+    while it is not there yet. `ceilings` keep replicas out of clusters for a while.
     """
 
     resource: ObjectReference
@@ -165,6 +169,10 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     suspension: Suspension = Suspension()
     propagate_deps: bool | None = None
     required_by: tuple[BindingSnapshot, ...] = ()
+    auto_migration: AutoMigration | None = None
+    ceilings: tuple[Ceiling, ...] = ()
+    rebalancing: dict[str, int] = {}
+    reschedule_triggered_at: str = ""
 
     @property
     def terms(self) -> OwnershipTerms:
@@ -181,7 +189,8 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     `replicasOwner` is Member where somebody there decides how many run.
     `generation` is that of the order it speaks of: its sequence in WORK; `since` that of the
     eviction, where it is known to have stopped for that. `unhealthySince` is kept where the policy
-    has application failover.
+    has application failover, and where it has auto migration how many pods have found no node, and
+    since when the last of them.
     """
 
     cluster: str
@@ -195,6 +204,8 @@ class ClusterReport(Struct, frozen=True, kw_only=True):
     replicas_owner: Literal["Hanse", "Member"] = "Hanse"
     drift: DriftReport | None = None
     since: str = ""
+    unschedulable: int = 0
+    unschedulable_since: str = ""
     status: dict[str, Any] = {}
 
 

@@ -128,12 +128,23 @@ class NamespaceRoom(Struct, frozen=True, kw_only=True):
     free: dict[str, str] = {}
 
 
+class UnschedulablePods(Struct, frozen=True, kw_only=True):
+    """So many pods of one owner have found no node; `since` when so many, RFC 3339."""
+
+    namespace: str
+    kind: str
+    name: str
+    count: int
+    since: str
+
+
 class Capacity(Struct, frozen=True, kw_only=True):
     """Sums over nodes that take any pod, and the free room by size and sort of node.
 
     `allocatable` and `allocated` count every resource the nodes name (cpu, memory, pods, GPUs).
     `labels` are those that all nodes share; of those in `labelsLeftOut` ("*": of any other) it is
-    not told which node has which. `observedTime` is when this was written.
+    not told which node has which. `unschedulable` are pods for which there was no room.
+    `observedTime` is when this was written.
     """
 
     nodes_total: int = 0
@@ -144,6 +155,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     labels_left_out: tuple[str, ...] = ()
     quotas: tuple[NamespaceRoom, ...] = ()
+    unschedulable: tuple[UnschedulablePods, ...] = ()
     observed_time: str | None = None
 
 

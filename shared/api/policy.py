@@ -12,6 +12,7 @@ from shared.api.failover import Failover
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.placement import Placement
+from shared.api.rescheduling import AutoMigration, ReschedulePolicy
 from shared.api.selection import ResourceSelector
 from shared.api.staging import RolloutStrategy
 from shared.api.suspension import ActivationPreference, Suspension
@@ -33,7 +34,20 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
     priority: Annotated[
         int, Meta(description="Of several policies for an object the highest counts (default 0).")
     ] = 0
+    preemption: Annotated[
+        Literal["Always", "Never"],
+        Meta(
+            description="Whether it takes over objects that another policy has placed, where it"
+            " comes before that one. Always (default): it does. Never: they stay with the other for"
+            " as long as that selects them."
+        ),
+    ] = "Always"
     failover: Failover = Failover()
+    reschedule_policy: ReschedulePolicy = ReschedulePolicy()
+    auto_migration: Annotated[
+        AutoMigration | None,
+        Meta(description="Left out, replicas wait for a node where they are."),
+    ] = None
     propagate_deps: Annotated[
         bool | None,
         Meta(

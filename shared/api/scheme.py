@@ -26,6 +26,8 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, Kind
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.rebalancer import WorkloadRebalancer
+from shared.api.rebalancer_columns import REBALANCER_COLUMNS
 from shared.api.revision import ResourceRevision
 from shared.api.rollout import ResourceRollout
 from shared.api.rollout_columns import REVISION_COLUMNS, ROLLOUT_COLUMNS
@@ -142,6 +144,13 @@ SCHEME: tuple[HanseKind, ...] = (
         namespaced=False,
         short_names=("ri",),
         columns=INTERPRETER_COLUMNS,
+    ),
+    HanseKind(
+        kind="WorkloadRebalancer",
+        resource="workloadrebalancers",
+        struct=WorkloadRebalancer,
+        namespaced=False,
+        columns=REBALANCER_COLUMNS,
     ),
     HanseKind(
         kind="ResourceRollout",

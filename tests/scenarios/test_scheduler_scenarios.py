@@ -153,8 +153,17 @@ def binding(stated):
         ]
         + stated.get("evictions", []),
         "applicationFailures": stated.get("applicationFailures", []),
+        **stated.get("spec", {}),
     }
-    return read({"spec": spec, "status": {"aggregatedStatus": reports}}, ResourceBinding)
+    stranded = stated.get("unschedulable", {})
+    reports = [{**one, **stranded.get(one["cluster"], {})} for one in reports]
+    scheduled = {
+        "type": "Scheduled",
+        "status": str(stated.get("scheduled", True)),
+        "reason": "x",
+    }
+    status = {"aggregatedStatus": reports, "conditions": [scheduled]}
+    return read({"spec": spec, "status": status}, ResourceBinding)
 
 
 def target(name, stated):
@@ -162,11 +171,12 @@ def target(name, stated):
     return {"name": name, **(stated if isinstance(stated, dict) else {"replicas": stated})}
 
 
-def policy(stated, failover):
+def policy(stated, failover, rest):
     spec = {
         "resourceSelectors": [{"apiVersion": "*", "kind": "*"}],
         "placement": stated,
         "failover": failover,
+        **rest,
     }
     return read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
 
@@ -179,7 +189,9 @@ def workload_in(scenario):
     found = binding(scenario["binding"]) if "binding" in scenario else None
     key = ObjectKey("apps", "deployments", "shop", "web")
     purge = {"cluster": {"purgeMode": scenario.get("purgeMode", "Gracefully")}}
-    spoken = policy(rules, {**purge, **scenario.get("failover", {})})
+    spoken = policy(
+        rules, {**purge, **scenario.get("failover", {})}, scenario.get("policySpec", {})
+    )
     labels = scenario["workload"].get("labels", {})
     clusters = [cluster(name, stated) for name, stated in scenario["clusters"].items()]
     expired = frozenset(tuple(pair) for pair in scenario.get("expired", ()))
@@ -190,6 +202,7 @@ def workload_in(scenario):
         spoken,
         found,
         grace=GRACE,
+        asked_at=scenario.get("rebalancedAt", ""),
         company=company_of(
             key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
         ),
@@ -255,6 +268,13 @@ def written(decision, workload, fleet):
         found["failures"] = {
             one.cluster: f"until {one.until}, {one.times} so far" for one in decision.failures
         }
+    if decision.ceilings:
+        found["ceilings"] = {
+            one.cluster: f"{one.replicas} until {one.until}, {one.times} so far"
+            for one in decision.ceilings
+        }
+    if decision.goal:
+        found["goal"] = dict(decision.goal)
     if decision.rejections:
         found["rejected"] = {name: str(why.code) for name, why in decision.rejections.items()}
     for name, parts in telling_parts(workload, fleet, decision).items():

@@ -13,6 +13,7 @@ from typing import Any
 
 from services.health.core.node_sorts import Sort, keeps_away, sort_nodes
 from services.health.core.quotas import quota_rooms
+from services.health.core.stranded import unschedulable_pods
 from shared.api.cluster import Capacity, NodeClass
 from shared.apimachinery.manifest import Manifest, name_of
 from shared.apimachinery.quantity import (
@@ -40,7 +41,7 @@ _Free = tuple[tuple[str, Decimal], ...]
 
 def capacity_of(
     nodes: Sequence[Manifest],
-    pods: Iterable[Manifest],
+    pods: Sequence[Manifest],
     quotas: Iterable[Manifest] = (),
     *,
     classes_max: int = CLASSES_MAX,
@@ -77,6 +78,7 @@ def capacity_of(
         labels=dict(sorting.labels),
         labels_left_out=sorting.left_out,
         quotas=quota_rooms(quotas),
+        unschedulable=unschedulable_pods(pods),
     )
 
 

@@ -9,6 +9,7 @@ from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.reports import ReportTable
 from services.health.reconcilers.standings import CLUSTERS
 from services.health.reconcilers.statuses import BindingIndex, StatusReconciler
+from services.health.reconcilers.stranding import Stranding
 from services.health.reconcilers.verdicts import ObservationTable, VerdictReconciler
 from services.health.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
@@ -53,9 +54,18 @@ class Judging:
             self._wake_after, clock, delay=settings.fold_delay, interval=settings.fold_interval
         )
         self.index = BindingIndex(store.mirror, reports, pace)
+        self._stranding = Stranding(store.mirror, self._news_of_pods)
         self._statuses: Controller[ObjectKey] = Controller(
             "status",
-            StatusReconciler(store, self.index, reports, pace, clock, interpreters=interpreters),
+            StatusReconciler(
+                store,
+                self.index,
+                reports,
+                pace,
+                clock,
+                interpreters=interpreters,
+                stranding=self._stranding,
+            ),
             loop,
         )
 
@@ -71,6 +81,11 @@ class Judging:
         for key in objects_of(self._store.mirror, kinds):
             self._wake_after(key, timedelta(0))
 
+    def _news_of_pods(self, template: ObjectKey) -> None:
+        # Members have pods of their own, too.
+        if self.index.binding_of(template) is not None:
+            self.index.news(template)
+
     def _wake_after(self, template: ObjectKey, delay: timedelta) -> None:
         self._statuses.wake_after(template, delay)
 
@@ -81,7 +96,11 @@ class Judging:
 
     async def _fold(self) -> None:
         await self._reports_known.wait()
-        stops = [self._interpreters.on_change(self._wake_kinds), self.index.start()]
+        stops = [
+            self._interpreters.on_change(self._wake_kinds),
+            self.index.start(),
+            self._stranding.start(),
+        ]
         try:
             await self._statuses.run()
         finally:

@@ -29,10 +29,12 @@ from services.health.core.fold import (
     template_status,
 )
 from services.health.core.removing import held_up, with_removing
+from services.health.core.stranded import with_unschedulable
 from services.health.core.unhealthy import with_unhealthy
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.reports import ReportTable
 from services.health.reconcilers.standings import CLUSTERS
+from services.health.reconcilers.stranding import Stranding
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read, section
@@ -179,9 +181,11 @@ class StatusReconciler:
         clock: Clock,
         *,
         interpreters: InterpreterSource,
+        stranding: Stranding,
     ) -> None:
         self._store = store
         self._index = index
+        self._stranding = stranding
         self._reports = reports
         self._pace = pace
         self._clock = clock
@@ -210,6 +214,8 @@ class StatusReconciler:
         silent |= self._index.away(key)
         folded = fold(binding, self._reports.of(key), silent)
         folded = with_unhealthy(folded, binding, now=format_time(self._clock.now()))
+        if binding.spec.auto_migration is not None:
+            folded = with_unschedulable(folded, binding, self._stranding.of(key))
         summed, trouble = self._sum(key, binding, folded)
         written = await self._write_binding(stored, binding, folded, trouble)
         written = await self._write_sum(summed) or written

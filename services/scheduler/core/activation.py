@@ -2,6 +2,7 @@
 
 A binding remembers the rules that it was decided by; until its template changes these go on
 speaking, whatever else happens to the fleet. What is not placed by a policy yet does not wait.
+With `rescheduleWhen.policyContentChanged: false` only the placement waits.
 """
 
 from typing import Any
@@ -22,6 +23,8 @@ def active_policy(
     policy: PropagationPolicy, binding: BindingSpec | None, template: Manifest
 ) -> PropagationPolicy:
     """Return *policy*, or the rules that *binding* remembers while *policy* waits."""
+    if not policy.spec.reschedule_policy.reschedule_when.policy_content_changed:
+        policy = _with_placement(policy, binding, template)
     if policy.spec.activation_preference != "Lazy" or binding is None or not binding.policy.name:
         return policy
     resource = binding.resource
@@ -41,3 +44,18 @@ def active_policy(
         ),
         spec=msgspec.structs.replace(policy.spec, **remembered),
     )
+
+
+def _with_placement(
+    policy: PropagationPolicy, binding: BindingSpec | None, template: Manifest
+) -> PropagationPolicy:
+    """Keep the placement by which the same policy has placed it, until it changes itself."""
+    if binding is None or binding.placement == policy.spec.placement:
+        return policy
+    resource, before, metadata = binding.resource, binding.policy, policy.metadata
+    same = (before.namespace, before.name) == (metadata.namespace, metadata.name)
+    known = (resource.uid, resource.generation) == (uid_of(template), generation_of(template))
+    if not (same and known):
+        return policy
+    spec = msgspec.structs.replace(policy.spec, placement=binding.placement)
+    return msgspec.structs.replace(policy, spec=spec)

@@ -16,7 +16,7 @@ from shared.clock import format_time, parse_time
 
 AGAIN_AFTER = timedelta(minutes=30)
 _AGAIN_AFTER_MAX = timedelta(days=1)
-_REMEMBERED = timedelta(hours=6)
+REMEMBERED = timedelta(hours=6)
 """How long after it may be tried again a cluster is known to have failed."""
 _LOOK_AGAIN = timedelta(minutes=1)
 """Where it has nowhere to go yet."""
@@ -65,16 +65,21 @@ def failures_after(
         if name in staying:
             continue
         times = found[name].times + 1 if name in found else 1
-        pause = min(AGAIN_AFTER * 2 ** (times - 1), _AGAIN_AFTER_MAX)
-        since, until = format_time(now), format_time(now + pause)
+        since, until = format_time(now), format_time(now + pause_after(times))
         found[name] = ApplicationFailure(cluster=name, since=since, until=until, times=times)
     return tuple(found[name] for name in sorted(found))
+
+
+def pause_after(times: int) -> timedelta:
+    """How long a cluster is left alone that failed so many times."""
+    # 64 half hours are more than the longest pause.
+    return min(AGAIN_AFTER * (1 << min(times - 1, 6)), _AGAIN_AFTER_MAX)
 
 
 def still_known(workload: Workload, now: datetime) -> tuple[ApplicationFailure, ...]:
     if workload.failover.application is None:
         return ()
-    return tuple(one for one in workload.failures if now < parse_time(one.until) + _REMEMBERED)
+    return tuple(one for one in workload.failures if now < parse_time(one.until) + REMEMBERED)
 
 
 def kept_away(workload: Workload, now: datetime) -> Mapping[str, Rejection]:

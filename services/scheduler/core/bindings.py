@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.scheduler.core.circumstances import circumstances_of
 from services.scheduler.core.decision import (
     Decision,
     Scheduled,
@@ -103,8 +104,12 @@ def workload_of(
     company: Company = NOBODY,
     signals: Signals = NO_SIGNALS,
     opinions: Opinions = NOBODY_ASKED,
+    asked_at: str = "",
 ) -> Workload:
-    """Put together what a decision needs; *grace* is Hanse's own toleration of its taints."""
+    """Put together what a decision needs; *grace* is Hanse's own toleration of its taints.
+
+    *asked_at*: when somebody asked to have it placed anew, where that is still to be done.
+    """
     placement = policy.spec.placement
     return Workload(
         key=key,
@@ -123,6 +128,7 @@ def workload_of(
         signals=signals,
         opinions=opinions,
         suspended=policy.spec.suspension.scheduling,
+        circumstances=circumstances_of(policy, binding, template, asked_at=asked_at),
     )
 
 
@@ -143,6 +149,7 @@ def spec_of(
 ) -> BindingSpec:
     """*uses*: those others that need the object beside them, and have a say."""
     rules, required_by = policy.spec, snapshots(uses)
+    about = workload.circumstances
     return BindingSpec(
         resource=_resource(workload.key, template),
         policy=reference_to(policy),
@@ -162,6 +169,10 @@ def spec_of(
         rollout=rules.rollout if _is_staged(workload.key) else None,
         propagate_deps=rules.propagate_deps,
         required_by=required_by,
+        auto_migration=rules.auto_migration,
+        ceilings=decision.ceilings,
+        rebalancing=dict(decision.goal),
+        reschedule_triggered_at=about.triggered_at if about is not None else "",
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.scheduler.core.affinity import Reach
+from services.scheduler.core.caps import capped
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
@@ -93,10 +94,16 @@ def why_full(workload: Workload, claims: Claims, names: Iterable[str]) -> dict[s
     bounds, most, found = claims.bounds, claims.most or {}, {}
     for name in names:
         if bounds and bounds.get(name, UNBOUNDED).most == 0:
-            found[name] = LIMIT
+            found[name] = why_limited(workload, name)
         elif most.get(name) == 0:
             found[name] = quota if name in claims.closed else no_room
     return found
+
+
+def why_limited(workload: Workload, name: str) -> Rejection:
+    """Say why the bounds of *name* leave it nothing."""
+    cap = workload.caps.get(name)
+    return cap.why if cap is not None and not cap.most else LIMIT
 
 
 def asking(workload: Workload) -> str:
@@ -128,7 +135,12 @@ def counts_room(placement: Placement) -> bool:
 def room_for(workload: Workload, fleet: Fleet) -> Mapping[str, int | None]:
     """How many replicas of a workload each member has room for; None where that is not known."""
     assert workload.demand is not None, "what asks for room has replicas"
-    return fleet.room_for(ask_of(workload.demand), workload.key.namespace)
+    rooms = fleet.room_for(ask_of(workload.demand), workload.key.namespace)
+    about = workload.circumstances
+    if about is None or not about.own:
+        return rooms
+    own = {name: room + about.own.get(name, 0) for name, room in rooms.items() if room is not None}
+    return {**rooms, **own}
 
 
 def _closed(workload: Workload, fleet: Fleet) -> frozenset[str]:
@@ -141,7 +153,7 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
     rules, demand = workload.placement.replica_scheduling, workload.demand
     assert rules is not None, "divided workloads have rules"
     assert demand is not None, "divided workloads have a demand"
-    bounds, priorities = limits_of(workload.placement, fleet)
+    bounds, priorities = bounds_of(workload, fleet), limits_of(workload.placement, fleet)[1]
     now = shares_now(workload, candidates)
     tiers = _tiers(fleet, reach, candidates.names, priorities)
     signal = signal_of(workload.placement)
@@ -257,6 +269,12 @@ def limits_of(placement: Placement, fleet: Fleet) -> tuple[Mapping[str, Bounds],
     if not limits:
         return {}, {}
     return fleet.remember(("limits", _encode(limits)), lambda: _read_limits(fleet, limits))
+
+
+def bounds_of(workload: Workload, fleet: Fleet) -> Mapping[str, Bounds]:
+    """Return the bounds of the placement, and tighter ones where caps are."""
+    bounds, _ = limits_of(workload.placement, fleet)
+    return capped(bounds, caps) if (caps := workload.caps) else bounds
 
 
 def _read_limits(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from shared.api.binding import ApplicationFailure, Eviction, TargetCluster
+from shared.api.ceilings import Ceiling
 
 _MESSAGE_MAX = 1_000
 
@@ -24,6 +25,7 @@ class RejectionCode(StrEnum):
     WORKLOAD_ANTI_AFFINITY = "WorkloadAntiAffinity"
     TAINT_TOLERATION = "TaintToleration"
     APPLICATION_UNHEALTHY = "ApplicationUnhealthy"
+    UNSCHEDULABLE_PODS = "UnschedulablePods"
     API_ENABLEMENT = "ApiEnablement"
     PLUGIN = "Plugin"
     PLUGIN_SILENT = "PluginSilent"
@@ -60,10 +62,15 @@ class Scheduled:
     clusters: tuple[TargetCluster, ...]
     evictions: tuple[Eviction, ...] = ()
     failures: tuple[ApplicationFailure, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
+    goal: Mapping[str, int] = field(default_factory=dict)
+    """The shares that it is on its way to, where it was placed anew."""
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
     needed_by: tuple[str, ...] = ()
     """Those for whose sake it is there: bindings by name."""
+    notes: tuple[str, ...] = ()
+    """What else has led to it, in clauses."""
     waiting: Mapping[str, str] = field(default_factory=dict)
     """Members that must be known to have stopped first, and why they are not."""
     stopping: bool = False
@@ -83,8 +90,11 @@ class Unschedulable:
     clusters: tuple[TargetCluster, ...] = ()
     evictions: tuple[Eviction, ...] = ()
     failures: tuple[ApplicationFailure, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
+    goal: Mapping[str, int] = field(default_factory=dict)
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None
+    notes: tuple[str, ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -101,6 +111,7 @@ def explain(decision: Decision) -> str:
         parts, why = [f"placed in {_targets(decision.clusters)}{_group(decision)}"], "not in "
         if decision.needed_by:
             parts.append(f"needed by {_some(decision.needed_by)}")
+    parts += decision.notes
     if decision.evictions:
         leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
         parts.append(f"leaving {_some(leaving)}")

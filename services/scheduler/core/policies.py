@@ -2,7 +2,8 @@
 
 A namespaced policy comes before a cluster-wide one; then the greater `priority`; then the closer
 match (name, labels, kind, everything); then the first name in alphabetical order. So the answer
-depends on what policies there are, never on which came first.
+depends on what policies there are, never on which came first; but for those with `preemption:
+Never`, which leave to others what these have placed.
 """
 
 from collections.abc import Iterable
@@ -122,11 +123,19 @@ def match_policy(policy: PropagationPolicy, manifest: Manifest) -> Match | None:
 
 
 def select_policy(
-    manifest: Manifest, policies: Iterable[PropagationPolicy]
+    manifest: Manifest,
+    policies: Iterable[PropagationPolicy],
+    holder: PolicyReference | None = None,
 ) -> PropagationPolicy | None:
-    """Return the policy that speaks for the object; a policy being deleted speaks for none."""
+    """Return the policy that speaks for the object; a policy being deleted speaks for none.
+
+    *holder*: the one that has placed it, which policies that never preempt do not take it from.
+    """
+    there = list(policies)
+    if any(one.spec.preemption == "Never" for one in there):
+        there = _yielding(manifest, there, holder)
     best: tuple[tuple[int, int, int], PropagationPolicy] | None = None
-    for policy in policies:
+    for policy in there:
         if policy.metadata.deletion_timestamp is not None:
             continue
         match = match_policy(policy, manifest)
@@ -136,3 +145,23 @@ def select_policy(
         if best is None or (rank, best[1].metadata.name) > (best[0], policy.metadata.name):
             best = (rank, policy)
     return best[1] if best is not None else None
+
+
+def _yielding(
+    manifest: Manifest, policies: Iterable[PropagationPolicy], holder: PolicyReference | None
+) -> list[PropagationPolicy]:
+    """Leave out those that never preempt, where another one holds the object and selects it."""
+    there = list(policies)
+    if holder is None or not holder.name:
+        return there
+    name = holder.namespace, holder.name
+    held = [
+        one
+        for one in there
+        if (one.metadata.namespace, one.metadata.name) == name
+        and one.metadata.deletion_timestamp is None
+        and match_policy(one, manifest) is not None
+    ]
+    if not held:
+        return there
+    return [one for one in there if one in held or one.spec.preemption != "Never"]

@@ -65,6 +65,12 @@ def trigger_of(before: BindingSpec | None, after: BindingSpec) -> Trigger:
         return Trigger("PolicyChanged", f"policy {new.name or 'none'} {what}")
     if before.required_by != after.required_by:
         return Trigger("UsersChanged", "what needs it, or where that is, changed")
+    if before.reschedule_triggered_at != after.reschedule_triggered_at:
+        return Trigger("Rebalanced", "a WorkloadRebalancer had it placed anew")
+    stood = {(one.cluster, one.since) for one in before.ceilings}
+    for one in after.ceilings:
+        if (one.cluster, one.since) not in stood:
+            return Trigger(one.reason, f"{one.cluster}: {one.message}")
     known = {one.cluster for one in before.evictions}
     leaving = [one for one in after.evictions if one.cluster not in known]
     if leaving:

@@ -12,7 +12,7 @@ from services.scheduler.core.fleet import Fleet
 from shared.api.binding import BindingSpec
 
 # Why a share leaves though it could stay as well.
-_UNFORCED = frozenset(
+UNFORCED = frozenset(
     {RejectionCode.SPREAD_CONSTRAINT, RejectionCode.NO_REPLICA_LEFT, RejectionCode.NO_WEIGHT}
 )
 
@@ -47,9 +47,14 @@ def is_unforced_move(before: BindingSpec, after: BindingSpec, fleet: Fleet) -> b
     same = (before.resource, before.policy, before.required_by)
     if same != (after.resource, after.policy, after.required_by) or is_moving(before):
         return False
+    if before.ceilings != after.ceilings:
+        # Pods find no node, or give way.
+        return False
+    if before.reschedule_triggered_at != after.reschedule_triggered_at:
+        return False
     if any(not fleet.holds(target.name) for target in before.clusters):
         return False
-    if any(one.reason not in _UNFORCED for one in after.evictions):
+    if any(one.reason not in UNFORCED for one in after.evictions):
         return False
     if after.evictions:
         return True

@@ -1,10 +1,11 @@
 """The pipeline: a workload and a fleet in, a decision out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.affinity import Reach, reaches
+from services.scheduler.core.afresh import narrow_to_goal
 from services.scheduler.core.application import (
     due_again,
     failures_after,
@@ -13,6 +14,7 @@ from services.scheduler.core.application import (
     kept_away,
     still_known,
 )
+from services.scheduler.core.caps import closed_to_copies
 from services.scheduler.core.choice.copies import narrow_copies
 from services.scheduler.core.choice.selection import Chosen, choose
 from services.scheduler.core.claims import Candidates, claims_of, limits_of
@@ -24,12 +26,13 @@ from services.scheduler.core.decision import (
     Unschedulable,
 )
 from services.scheduler.core.division.shares import Shares, share_out
-from services.scheduler.core.division.staying import shares_that_stay
+from services.scheduler.core.division.staying import shares_of_goal, shares_that_stay
 from services.scheduler.core.fencing import with_terms
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
 from services.scheduler.core.opinions import NOBODY_ASKED, without_refused
+from services.scheduler.core.special import decide_specially
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction
 
@@ -44,6 +47,13 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     """
     if workload.suspended:
         return _suspended(workload, fleet)
+    if workload.circumstances is not None:
+        return decide_specially(workload, fleet, now, _decide)
+    return _decide(workload, fleet, now)
+
+
+def _decide(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
+    """Decide by the policy and the fleet."""
     failing = find_failing(workload, now)
     wake = _sooner(failing.wake_after, due_again(workload, now))
     if failing.clusters:
@@ -71,6 +81,7 @@ def _suspended(workload: Workload, fleet: Fleet) -> Unschedulable:
         clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
         evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
         failures=workload.failures,
+        ceilings=workload.circumstances.ceilings if workload.circumstances is not None else (),
     )
 
 
@@ -154,7 +165,11 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         rejected = {**away, **rejected}
     if workload.opinions is not NOBODY_ASKED:
         feasible, rejected = without_refused(feasible, rejected, workload.opinions)
+    if workload.caps and not workload.divided:
+        feasible, rejected = _under_caps(workload, feasible, rejected)
     candidates = Candidates(feasible, standing.staying)
+    if workload.goal and not workload.divided:
+        standing, candidates = narrow_to_goal(workload, standing, candidates, now)
     if reach.name and not workload.divided:
         candidates, unfit = narrow_copies(workload, fleet, reach, candidates)
         rejected = {**rejected, **unfit}
@@ -163,7 +178,7 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         return _unschedulable(workload, fleet, standing, _of_strangers(rejected, standing), "")
 
     # 3. Choose among them and divide the replicas, where all is not well as it is.
-    shares = shares_that_stay(workload, fleet, candidates) if workload.divided else None
+    shares = _shares_known(workload, fleet, candidates) if workload.divided else None
     if shares is None:
         chosen, shares = _choose_and_divide(workload, fleet, reach, candidates)
         standing = leave_out(workload, standing, chosen.rejections, now)
@@ -183,6 +198,20 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         waiting={**standing.unstopped, **step.awaited},
         stopping=bool(step.awaited),
     )
+
+
+def _under_caps(
+    workload: Workload, feasible: Sequence[str], rejected: Mapping[str, Rejection]
+) -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
+    whole = workload.demand.count if workload.demand is not None else 0
+    closed = closed_to_copies(workload.caps, whole, (one.name for one in workload.current))
+    return tuple(name for name in feasible if name not in closed), {**closed, **rejected}
+
+
+def _shares_known(workload: Workload, fleet: Fleet, candidates: Candidates) -> Shares | None:
+    """Return the shares that need not be worked out: its goal, or those that stay."""
+    goal = shares_of_goal(workload, fleet, candidates) if workload.goal else None
+    return goal or shares_that_stay(workload, fleet, candidates)
 
 
 def _choose_and_divide(

@@ -88,6 +88,8 @@ def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) 
         return True
     if after.spec.failover.application is not None and _ailing(before) != _ailing(after):
         return True
+    if after.spec.auto_migration is not None and _stranded(before) != _stranded(after):
+        return True
     moving = bool(after.spec.evictions) or any(target.since for target in after.spec.clusters)
     return moving and before.status.aggregated_status != after.status.aggregated_status
 
@@ -95,6 +97,15 @@ def needs_a_look(before: ResourceBinding | None, after: ResourceBinding | None) 
 def _ailing(binding: ResourceBinding) -> set[tuple[str, str]]:
     reports = binding.status.aggregated_status
     return {(one.cluster, one.unhealthy_since) for one in reports if one.unhealthy_since}
+
+
+def _stranded(binding: ResourceBinding) -> set[tuple[str, int, str]]:
+    reports = binding.status.aggregated_status
+    return {
+        (one.cluster, one.unschedulable, one.unschedulable_since)
+        for one in reports
+        if one.unschedulable
+    }
 
 
 def template_changed(before: Manifest, after: Manifest) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.scheduler.core.caps import NO_CAPS, Caps
+from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.signals.values import NO_SIGNALS, Signals
 from shared.api.binding import (
@@ -49,7 +51,8 @@ class Workload:
     said, as do `failures`; `reports` is what the members have said since. `company` is where
     others are. `failing`: the clusters it leaves now since it is not healthy there, and why.
     `suspended`: nothing is to be decided now. `signals` and `opinions` are there where the
-    placement speaks of any.
+    placement speaks of any, `circumstances` where anything bears on it beside its policy and the
+    fleet.
     """
 
     key: ObjectKey
@@ -69,6 +72,17 @@ class Workload:
     suspended: bool = False
     signals: Signals = NO_SIGNALS
     opinions: Opinions = NOBODY_ASKED
+    circumstances: Circumstances | None = None
+
+    @property
+    def caps(self) -> Caps:
+        """So many replicas at most in these clusters, whatever the policy says."""
+        return self.circumstances.caps if self.circumstances is not None else NO_CAPS
+
+    @property
+    def goal(self) -> Mapping[str, int]:
+        """The shares that it is on its way to, where it was placed anew."""
+        return self.circumstances.goal if self.circumstances is not None else {}
 
     @property
     def stoppable(self) -> bool:

@@ -1,5 +1,6 @@
 """What would be decided of a template now: read what counts, and run the pure function."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import Bound
+from shared.api.binding import ResourceBinding
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 from shared.clock import Clock
@@ -22,6 +24,10 @@ from shared.interpreter.registry import InterpreterSource
 
 _ASK_AGAIN = timedelta(seconds=10)
 """When a plugin that must be heard and was not is asked again."""
+
+
+def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
+    return ""
 
 
 class Deciding:
@@ -34,11 +40,14 @@ class Deciding:
         grace: Grace,
         *,
         interpreters: InterpreterSource,
+        asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
     ) -> None:
+        """*asked* says when somebody asked to have a template placed anew, "" where nobody did."""
         self._federation = federation
         self._clock = clock
         self._grace = grace
         self._interpreters = interpreters
+        self._asked = asked
 
     def decide(
         self,
@@ -84,6 +93,7 @@ class Deciding:
             company=company,
             signals=self._federation.signals.now if heeded else NO_SIGNALS,
             opinions=opinions,
+            asked_at=self._asked(key, binding),
         )
         return workload, refused
 

@@ -17,6 +17,7 @@ from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.announcements import fact_subject
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.reading import holder_of
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey, generation_of, namespace_of
 from shared.apiserver.answers.requests import answering, read_request
@@ -109,10 +110,11 @@ class ExplainDoor:
         template = stored.manifest
         if not is_template(key, template):
             raise bad_request(f"{key.name} is not propagated")
-        policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
+        bound = self._federation.bound(key)
+        policies = self._federation.policies_for(namespace_of(template))
+        policy = select_policy(template, policies, holder_of(bound))
         if policy is None:
             return None
-        bound = self._federation.bound(key)
         if bound is not None:
             policy = active_policy(policy, bound.binding.spec, template)
         workload, decision = self._deciding.decide(key, template, policy, bound)

@@ -155,6 +155,13 @@ class Federation:
                 clusters = frozenset(one.name for one in bound.binding.spec.clusters)
                 yield Peer(key, labels_of(stored.manifest), clusters)
 
+    def bound_within(self, namespace: str) -> Iterable[Bound]:
+        """What is bound in a namespace; "" for what has none."""
+        for key in self._placed_templates.within(namespace):
+            bound = self.bound(key)
+            if bound is not None:
+                yield bound
+
     def moving_beside(self, template: ObjectKey) -> int:
         """How many other templates have a share on its way."""
         moving = self._placed_templates.moving

@@ -29,7 +29,7 @@ from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS
-from services.scheduler.reconcilers.reading import Bound
+from services.scheduler.reconcilers.reading import Bound, holder_of
 from services.scheduler.reconcilers.supposing import (
     Supposition,
     changed_policies,
@@ -154,8 +154,8 @@ class PlanDoor:
         """Decide one template; returns the fleet as it is left for those that come after it."""
         namespace = namespace_of(template)
         policies = changed_policies(self._federation.policies_for(namespace), supposed, namespace)
-        policy = select_policy(template, policies)
         bound = self._federation.bound(key)
+        policy = select_policy(template, policies, holder_of(bound))
         if policy is None:
             # What follows others goes where they go; what nobody selects any more is removed.
             named = bound is not None and bound.binding.spec.policy.name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.scheduler.core.groups import check_group
-from shared.api.binding import ResourceBinding
+from shared.api.binding import PolicyReference, ResourceBinding
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import read
 from shared.apimachinery.manifest import Manifest
@@ -25,6 +25,11 @@ class Bound:
     @property
     def is_leaving(self) -> bool:
         return self.binding.metadata.deletion_timestamp is not None
+
+
+def holder_of(bound: Bound | None) -> PolicyReference | None:
+    """Return the policy that has placed a template, as its binding says."""
+    return bound.binding.spec.policy if bound is not None and not bound.is_leaving else None
 
 
 def read_group(stored: Stored) -> ClusterGroup | None:

@@ -1,6 +1,6 @@
 """One decision per template: read, decide, write by compare-and-set, tell."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -27,11 +27,11 @@ from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
-from services.scheduler.reconcilers.deciding import Deciding
+from services.scheduler.reconcilers.deciding import Deciding, never_asked
 from services.scheduler.reconcilers.federation import POLICIES, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
-from services.scheduler.reconcilers.reading import Bound
+from services.scheduler.reconcilers.reading import Bound, holder_of
 from shared.api.binding import (
     WORKS_FINALIZER,
     BindingSpec,
@@ -74,12 +74,13 @@ class TemplateReconciler:
         *,
         interpreters: InterpreterSource,
         restraint: Restraint = NO_RESTRAINT,
+        asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
     ) -> None:
         self._store = store
         self._federation = federation
         self._announcements = announcements
         self._clock = clock
-        self._deciding = Deciding(federation, clock, grace, interpreters=interpreters)
+        self._deciding = Deciding(federation, clock, grace, interpreters=interpreters, asked=asked)
         self._writer = BindingWriter(store, federation, clock)
         self._followers = Followers(store, federation)
         # What waits for what it needs to be put there first: two may need each other.
@@ -107,7 +108,8 @@ class TemplateReconciler:
         ):
             # What its policy wants cannot be known now: nothing moves until it is mended.
             return Done()
-        policy = select_policy(template, self._federation.policies_for(namespace_of(template)))
+        policies = self._federation.policies_for(namespace_of(template))
+        policy = select_policy(template, policies, holder_of(bound))
         if policy is None and bound is not None and bound.binding.spec.policy.name:
             await self._confirm_unselected(template)
         if policy is not None and bound is not None and not bound.is_leaving:

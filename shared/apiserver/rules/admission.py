@@ -12,6 +12,7 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.rebalancer import WorkloadRebalancer
 from shared.api.rollout import ResourceRollout
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.apimachinery.manifest import GroupResource, name_of
@@ -23,6 +24,7 @@ from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.rules.rebalancers import check_rebalancer
 from shared.apiserver.rules.rollouts import check_rollout, never_staged
 from shared.apiserver.rules.traffic import check_traffic_policy
 from shared.apiserver.status_errors import forbidden
@@ -118,6 +120,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
     clusters: Admission = KindAdmission(Cluster, check_cluster)
     groups: Admission = KindAdmission(ClusterGroup, check_group)
     interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
+    rebalancers: Admission = KindAdmission(WorkloadRebalancer, check_rebalancer)
     rollouts: Admission = RolloutAdmission(ResourceRollout, check_rollout)
     records: Admission = ServicesWord("a revision is a record, which nobody changes")
     decisions: Admission = ServicesWord(
@@ -137,6 +140,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
         GroupResource(GROUP, TRAFFIC_POLICIES): traffic,
         GroupResource(GROUP, GLOBAL_ZONES): zones,
+        GroupResource(GROUP, "workloadrebalancers"): rebalancers,
         GroupResource(GROUP, "resourcerollouts"): rollouts,
         GroupResource(GROUP, "clusterresourcerollouts"): rollouts,
         GroupResource(GROUP, "resourcerevisions"): records,

@@ -8,6 +8,7 @@ from services.scheduler.core.policies import may_be_template
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.policies import PolicyReconciler
+from services.scheduler.reconcilers.rebalances import Asked
 from services.scheduler.reconcilers.templates import NO_RESTRAINT, TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
 from shared.api.binding import ResourceBinding, binding_key
@@ -111,6 +112,7 @@ _RESOURCES = {
     "ClusterPropagationPolicy": "clusterpropagationpolicies",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Namespace": "namespaces",
+    "WorkloadRebalancer": "workloadrebalancers",
     "Widget": "widgets",
     "Secret": "secrets",
     "PersistentVolumeClaim": "persistentvolumeclaims",
@@ -195,6 +197,7 @@ class SchedulerWorld:
             wake_policy=self.policies_woken.append,
         )
         announcements = Announcements(self.outbox, self.clock)
+        self.asked = Asked()
         self.templates = TemplateReconciler(
             self.store,
             self.federation,
@@ -203,6 +206,7 @@ class SchedulerWorld:
             GRACE,
             interpreters=self.interpreters,
             restraint=self.restraint,
+            asked=self.asked,
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)
         self.federation.follow()

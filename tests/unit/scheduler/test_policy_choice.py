@@ -8,6 +8,7 @@ from services.scheduler.core.policies import (
     check_policy,
     is_template,
     may_be_template,
+    reference_to,
     select_policy,
 )
 from shared.api.meta import read
@@ -62,6 +63,40 @@ def test_a_policy_being_deleted_speaks_for_nothing():
     going = a_policy()
     going["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
     assert select_policy(WEB, policies(going)) is None
+
+
+def never(manifest):
+    manifest["spec"]["preemption"] = "Never"
+    return manifest
+
+
+def chosen_of(*candidates, holder):
+    found = policies(*candidates)
+    held = next((reference_to(one) for one in found if one.metadata.name == holder), None)
+    return select_policy(WEB, found, held).metadata.name
+
+
+def test_a_policy_that_never_preempts_leaves_to_others_what_they_have_placed():
+    greater = never(a_policy("greater", priority=9))
+    assert chosen_of(a_policy("placed"), greater, holder="placed") == "placed"
+    assert chosen_of(a_policy("placed"), greater, holder="nobody") == "greater"
+    assert chosen_of(a_policy("placed"), a_policy("greater", priority=9), holder="placed") == (
+        "greater"
+    )
+
+
+def test_it_keeps_what_it_has_placed_itself_by_the_order_that_holds_for_all():
+    mine = never(a_policy("mine", priority=1))
+    assert chosen_of(a_policy("less"), mine, holder="mine") == "mine"
+    assert chosen_of(a_policy("more", priority=2), mine, holder="mine") == "more"
+
+
+def test_it_takes_what_its_holder_selects_no_longer_or_leaves():
+    gone = a_policy("placed", selectors=[{"apiVersion": "v1", "kind": "Secret"}])
+    assert chosen_of(gone, never(a_policy("other")), holder="placed") == "other"
+    going = a_policy("placed")
+    going["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+    assert chosen_of(going, never(a_policy("other")), holder="placed") == "other"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,13 @@ from services.scheduler.core.choice.selection import (
     grouping_of,
     without_group,
 )
-from services.scheduler.core.claims import LIMIT, Candidates, by_room, limits_of, shares_now
+from services.scheduler.core.claims import (
+    Candidates,
+    bounds_of,
+    by_room,
+    shares_now,
+    why_limited,
+)
 from services.scheduler.core.decision import Rejection
 from services.scheduler.core.division.shares import NONE_LEFT, Shares
 from services.scheduler.core.fleet import Fleet
@@ -36,7 +42,7 @@ def shares_that_stay(workload: Workload, fleet: Fleet, candidates: Candidates) -
     outside = _shut_out(workload, fleet, candidates, shares)
     if outside is None:
         return None
-    bounds, _ = limits_of(placement, fleet)
+    bounds = bounds_of(workload, fleet)
     if not _limits_hold(bounds, shares, candidates, outside):
         return None
     rejections = {
@@ -44,8 +50,22 @@ def shares_that_stay(workload: Workload, fleet: Fleet, candidates: Candidates) -
     }
     if bounds:
         closed = [name for name in rejections if bounds.get(name, UNBOUNDED).most == 0]
-        rejections |= dict.fromkeys(closed, LIMIT)
+        rejections |= {name: why_limited(workload, name) for name in closed}
     return Shares(shares, rejections)
+
+
+def shares_of_goal(workload: Workload, fleet: Fleet, candidates: Candidates) -> Shares | None:
+    """Return the shares that it is on its way to; None where they are not to be had any more."""
+    demand, goal = workload.demand, workload.goal
+    if demand is None or sum(goal.values()) != demand.count:
+        return None
+    there, bounds = frozenset(candidates.names), bounds_of(workload, fleet)
+    for name, share in goal.items():
+        most = bounds.get(name, UNBOUNDED).most
+        if share and (name not in there or (most is not None and share > most)):
+            return None
+    shares = {name: share for name, share in goal.items() if share}
+    return Shares(shares, {name: NONE_LEFT for name in candidates.names if name not in shares})
 
 
 def _limits_hold(

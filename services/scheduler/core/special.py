@@ -1,0 +1,92 @@
+"""Deciding where anything bears on a workload beside its policy and the fleet.
+
+Everything here decides by the same function as for any other workload, with caps on clusters or a
+goal to go to. What is to be known the next time is in the decision.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.scheduler.core.afresh import goal_left, place_afresh
+from services.scheduler.core.caps import Caps, tighter
+from services.scheduler.core.circumstances import Circumstances
+from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.migration import (
+    caps_of,
+    ceilings_after,
+    ceilings_now,
+    due_again,
+    find_stranded,
+    still_known,
+)
+from services.scheduler.core.rescheduling import hold, hold_unplaced
+from services.scheduler.core.workload import Workload
+from shared.api.ceilings import Ceiling
+
+Decide = Callable[[Workload, Fleet, datetime], Decision]
+
+
+def decide_specially(workload: Workload, fleet: Fleet, now: datetime, decide: Decide) -> Decision:
+    """Decide by *decide* as the circumstances of *workload* have it."""
+    about = workload.circumstances
+    assert about is not None, "asked only where there are any"
+    found = _decide_within(workload, about, fleet, now, decide)
+    if about.moves_when is None:
+        return found
+    if about.unplaced:
+        return hold_unplaced(workload, fleet, found, about.moves_when)
+    return hold(workload, fleet, found, about.moves_when)
+
+
+def _decide_within(
+    workload: Workload, about: Circumstances, fleet: Fleet, now: datetime, decide: Decide
+) -> Decision:
+    counted = workload.demand is not None and sum(about.goal.values()) == workload.demand.count
+    goal = about.goal if counted else {}
+    about = replace(about, goal=goal, caps=ceilings_now(workload, now))
+    workload = replace(workload, circumstances=about)
+    if about.afresh:
+        workload = place_afresh(workload, fleet, now, decide)
+    if about.migrate_after is None:
+        return _decided(workload, (), decide(workload, fleet, now), now)
+    stranded = find_stranded(workload, about.migrate_after, now)
+    if stranded.keeps:
+        leaving = under(workload, caps_of(stranded.keeps))
+        moved = decide(leaving, fleet, now)
+        if isinstance(moved, Scheduled):
+            ceilings = ceilings_after(workload, stranded.keeps, now)
+            return _waking(_decided(leaving, ceilings, moved, now), stranded.wake_after)
+    found = decide(workload, fleet, now)
+    decided = _decided(workload, still_known(about.ceilings, now), found, now)
+    return _waking(decided, stranded.wake_after)
+
+
+def under(workload: Workload, caps: Caps) -> Workload:
+    """Return *workload* under further caps."""
+    about = workload.circumstances
+    assert about is not None, "caps are circumstances"
+    return replace(workload, circumstances=replace(about, caps=tighter(caps, about.caps)))
+
+
+def _decided(
+    workload: Workload, ceilings: tuple[Ceiling, ...], found: Decision, now: datetime
+) -> Decision:
+    """Say with a decision what it rests on, and what is to be known of it the next time."""
+    notes = [
+        f"at most {cap.most} in {name}: {cap.why.message}"
+        for name, cap in sorted(workload.caps.items())
+        if cap.most and workload.divided
+    ]
+    found = replace(
+        found, ceilings=ceilings, goal=goal_left(workload, found), notes=(*found.notes, *notes)
+    )
+    return _waking(found, due_again(ceilings, now))
+
+
+def _waking(decision: Decision, after: timedelta | None) -> Decision:
+    if after is None:
+        return decision
+    soonest = after if decision.wake_after is None else min(after, decision.wake_after)
+    return replace(decision, wake_after=soonest)
