@@ -2,6 +2,6 @@
 
 owns: `ResourceBinding.spec`, its condition Scheduled; status of policies and rebalancers
 reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS; SCORES
-consumes: the watch of the store; requests `hanse.api.explain`, `.plan`
+consumes: the watch of the store; requests `hanse.api.explain`, `.plan`; answers of plugins
 publishes: facts: placement decided
 """

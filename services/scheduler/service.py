@@ -11,6 +11,7 @@ from services.scheduler.reconcilers.explain_door import ExplainDoor
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.plan_door import PlanDoor
+from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.rebalances import (
     REBALANCERS,
@@ -95,6 +96,7 @@ class Scheduler:
             wake_policy=self._wake_policy,
             wake_follower=self._wake_follower,
         )
+        plugins = Plugins(bus, clock)
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
         asked = Asked()
         self.templates: Controller[ObjectKey] = Controller(
@@ -106,15 +108,14 @@ class Scheduler:
                 clock,
                 grace,
                 interpreters=interpreters,
+                plugins=plugins,
                 restraint=Restraint(settings.moves_max, settings.rest),
                 asked=asked,
             ),
             settings.loop,
         )
         self._scores = ScoreFollower(bus, self._federation.signals)
-        deciding = Deciding(self._federation, clock, grace, interpreters=interpreters)
-        self._explain = ExplainDoor(bus, store.mirror, self._federation, deciding)
-        self._plan = PlanDoor(bus, store.mirror, self._federation, deciding, clock)
+        self._explain, self._plan = self._doors(bus, clock, grace, plugins)
         self.policies: Controller[ObjectKey] = Controller(
             "policy", PolicyReconciler(store, self._federation, clock), settings.loop
         )
@@ -126,6 +127,16 @@ class Scheduler:
         self.interpreters: Controller[ObjectKey] = Controller(
             "interpreter", InterpreterReconciler(store, clock), settings.loop
         )
+
+    def _doors(
+        self, bus: Bus, clock: Clock, grace: Grace, plugins: Plugins
+    ) -> tuple[ExplainDoor, PlanDoor]:
+        mirror, federation = self._store.mirror, self._federation
+        deciding = Deciding(
+            federation, clock, grace, interpreters=self._interpreters, plugins=plugins
+        )
+        explaining = ExplainDoor(bus, mirror, federation, deciding)
+        return explaining, PlanDoor(bus, mirror, federation, deciding, clock)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:

@@ -14,6 +14,7 @@ from services.scheduler.core.signals.values import NO_SIGNALS
 from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import ResourceBinding
 from shared.api.policy import PropagationPolicy
@@ -40,6 +41,7 @@ class Deciding:
         grace: Grace,
         *,
         interpreters: InterpreterSource,
+        plugins: Plugins,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
     ) -> None:
         """*asked* says when somebody asked to have a template placed anew, "" where nobody did."""
@@ -48,6 +50,22 @@ class Deciding:
         self._grace = grace
         self._interpreters = interpreters
         self._asked = asked
+        self._plugins = plugins
+
+    async def heard(
+        self,
+        key: ObjectKey,
+        template: Manifest,
+        policy: PropagationPolicy | None,
+        bound: Bound | None,
+    ) -> Opinions:
+        """Ask the plugins of the policy, where it has any, within the time that it allows."""
+        if policy is None or not policy.spec.placement.plugins:
+            return NOBODY_ASKED
+        workload, refused = self.workload(key, template, policy, bound)
+        if refused:
+            return NOBODY_ASKED
+        return await self._plugins.ask(workload, template, self._federation.fleet())
 
     def decide(
         self,

@@ -78,7 +78,7 @@ class ExplainDoor:
             return explanation_of(facts)
         if stored is None:
             raise not_found(asked.key.group_resource, asked.key.name)
-        found = self._decide_now(asked.key, stored)
+        found = await self._decide_now(asked.key, stored)
         bound = self._federation.bound(asked.key)
         if bound is not None and facts and facts[-1].binding_uid == bound.binding.metadata.uid:
             return explanation_of(facts, found.verdicts if found is not None else ())
@@ -106,7 +106,7 @@ class ExplainDoor:
             return found
         return found
 
-    def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
+    async def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
         template = stored.manifest
         if not is_template(key, template):
             raise bad_request(f"{key.name} is not propagated")
@@ -117,7 +117,8 @@ class ExplainDoor:
             return None
         if bound is not None:
             policy = active_policy(policy, bound.binding.spec, template)
-        workload, decision = self._deciding.decide(key, template, policy, bound)
+        opinions = await self._deciding.heard(key, template, policy, bound)
+        workload, decision = self._deciding.decide(key, template, policy, bound, opinions)
         fleet, revision = self._federation.fleet(), self._mirror.revision
         basis = basis_of(workload, fleet, decision, Trigger(), revision)
         return _Now(policy, workload, decision, verdicts_now(decision, basis))

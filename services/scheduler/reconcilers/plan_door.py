@@ -102,7 +102,7 @@ class PlanDoor:
                 if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
                     break
             examined += 1
-            change, fleet = self._examine(key, template, supposed, fleet, costs)
+            change, fleet = await self._examine(key, template, supposed, fleet, costs)
             if change is not None:
                 changes.append(change)
         return costs.within(_summed(changes, len(templates), examined, revision))
@@ -143,7 +143,7 @@ class PlanDoor:
             found[key] = {**template, "metadata": metadata}
         return found
 
-    def _examine(
+    async def _examine(
         self,
         key: ObjectKey,
         template: Manifest,
@@ -162,7 +162,8 @@ class PlanDoor:
             return (_removed(template, bound) if bound is not None and named else None), fleet
         if bound is not None:
             policy = active_policy(policy, bound.binding.spec, template)
-        workload, refused = self._deciding.workload(key, template, policy, bound)
+        opinions = await self._deciding.heard(key, template, policy, bound)
+        workload, refused = self._deciding.workload(key, template, policy, bound, opinions)
         if heeds_signals(workload.placement):
             workload = replace(workload, signals=costs.supposed)
         if refused:

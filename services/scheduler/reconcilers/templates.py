@@ -31,6 +31,7 @@ from services.scheduler.reconcilers.deciding import Deciding, never_asked
 from services.scheduler.reconcilers.federation import POLICIES, Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
+from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.reading import Bound, holder_of
 from shared.api.binding import (
     WORKS_FINALIZER,
@@ -73,6 +74,7 @@ class TemplateReconciler:
         grace: Grace,
         *,
         interpreters: InterpreterSource,
+        plugins: Plugins,
         restraint: Restraint = NO_RESTRAINT,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
     ) -> None:
@@ -80,7 +82,9 @@ class TemplateReconciler:
         self._federation = federation
         self._announcements = announcements
         self._clock = clock
-        self._deciding = Deciding(federation, clock, grace, interpreters=interpreters, asked=asked)
+        self._deciding = Deciding(
+            federation, clock, grace, interpreters=interpreters, plugins=plugins, asked=asked
+        )
         self._writer = BindingWriter(store, federation, clock)
         self._followers = Followers(store, federation)
         # What waits for what it needs to be put there first: two may need each other.
@@ -119,13 +123,14 @@ class TemplateReconciler:
         kept = bound is not None and is_kept(bound.binding)
         if policy is None and not (uses or staying):
             return await self._unbind(bound, preserve=kept)
+        opinions = await self._deciding.heard(key, template, policy, bound)
         fleet = self._federation.fleet()
         if policy is None:
             spec = following_spec(key, template, uses, staying, kept=kept)
             decision: Decision = Scheduled(clusters=spec.clusters, needed_by=names_of(uses))
             workload: Workload | None = None
         else:
-            workload, decision = self._deciding.decide(key, template, policy, bound)
+            workload, decision = self._deciding.decide(key, template, policy, bound, opinions)
             await self._confirm_departures(workload, fleet)
             spec = spec_of(workload, template, policy, decision, uses)
         if bound is not None and not differs(bound, spec, decision):

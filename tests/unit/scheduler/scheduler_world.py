@@ -7,6 +7,7 @@ import msgspec
 from services.scheduler.core.policies import may_be_template
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.rebalances import Asked
 from services.scheduler.reconcilers.templates import NO_RESTRAINT, TemplateReconciler
@@ -14,6 +15,7 @@ from services.scheduler.reconcilers.waking import template_keys
 from shared.api.binding import ResourceBinding, binding_key
 from shared.api.meta import API_VERSION, read
 from shared.apimachinery.manifest import ObjectKey, copy
+from shared.bus.memory import MemoryBus
 from shared.controller.result import Again
 from shared.errors import RetryableError
 from shared.events.placement import decode_placement
@@ -205,6 +207,7 @@ class SchedulerWorld:
             self.clock,
             GRACE,
             interpreters=self.interpreters,
+            plugins=Plugins(MemoryBus(), self.clock),
             restraint=self.restraint,
             asked=self.asked,
         )

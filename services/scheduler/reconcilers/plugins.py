@@ -1,0 +1,146 @@
+"""Asking plugins before a decision, within limits: what they answer is an input of it.
+
+All plugins of a policy are asked side by side, each for as long as the policy says. One that gave
+no good answer is not asked again for a while: a plugin that hangs delays nobody for long.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.workload import Workload
+from shared.api.scoring import Plugin
+from shared.apimachinery.manifest import Manifest, annotations_of, labels_of
+from shared.bus.port import RequestError, Requests
+from shared.clock import Clock
+from shared.errors import HanseError
+from shared.events.plugins import (
+    AskedCluster,
+    AskedWorkload,
+    PluginRequest,
+    encode_request,
+    filter_subject,
+    read_points,
+    read_refused,
+    score_subject,
+)
+
+log = structlog.get_logger("hanse.scheduler")
+
+_AT_ONCE = 16
+"""Requests to one plugin that are under way at a time; others wait, within their own time."""
+_PAUSE_SECONDS = 5.0
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    refused: Mapping[str, str] | None = None
+    points: Mapping[str, int] | None = None
+    failed: str = ""
+
+
+class Plugins:
+    """Asks over *requests*; used from one event loop."""
+
+    def __init__(self, requests: Requests, clock: Clock) -> None:
+        self._requests = requests
+        self._clock = clock
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        # Until when a plugin is not asked, and why.
+        self._resting: dict[str, tuple[float, str]] = {}
+
+    async def ask(self, workload: Workload, template: Manifest, fleet: Fleet) -> Opinions:
+        """Return what the plugins of the placement say; nobody is waited for too long."""
+        plugins = workload.placement.plugins
+        if not plugins or workload.suspended:
+            return NOBODY_ASKED
+        body = encode_request(_request(workload, template, fleet))
+        answers = await asyncio.gather(*(self._ask(one, body) for one in plugins))
+        return _gathered(dict(zip(plugins, answers, strict=True)))
+
+    async def _ask(self, plugin: Plugin, body: bytes) -> _Answer:
+        until, why = self._resting.get(plugin.name, (0.0, ""))
+        if self._clock.monotonic() < until:
+            return _Answer(failed=why)
+        deadline = timedelta(milliseconds=plugin.timeout_milliseconds)
+        turns = self._turns.setdefault(plugin.name, asyncio.Semaphore(_AT_ONCE))
+        refused: Mapping[str, str] | None = None
+        points: Mapping[str, int] | None = None
+        try:
+            async with asyncio.timeout(deadline.total_seconds()), turns:
+                if plugin.filter:
+                    refused = await self._answer(filter_subject(plugin.name), body, read_refused)
+                if plugin.weight:
+                    points = await self._answer(score_subject(plugin.name), body, read_points)
+        except TimeoutError:
+            why = f"no answer within {plugin.timeout_milliseconds} ms"
+        except (RequestError, HanseError) as err:
+            why = str(err)
+        else:
+            self._resting.pop(plugin.name, None)
+            return _Answer(refused, points)
+        log.warning("plugin.unheard", plugin=plugin.name, why=why)
+        self._resting[plugin.name] = (self._clock.monotonic() + _PAUSE_SECONDS, why)
+        return _Answer(failed=why)
+
+    async def _answer(self, subject: str, body: bytes, read: Callable[[bytes], Read]) -> Read:
+        # The time of all that is asked of a plugin is bounded outside.
+        return read(await self._requests.request(subject, body, deadline=_LONG))
+
+
+_LONG = timedelta(seconds=10)
+
+
+def _request(workload: Workload, template: Manifest, fleet: Fleet) -> PluginRequest:
+    demand, placement = workload.demand, workload.placement
+    covered = fleet.covered_by_any(placement.affinities or (None,))
+    return PluginRequest(
+        workload=AskedWorkload(
+            api_version=workload.gvk.api_version,
+            kind=workload.gvk.kind,
+            namespace=workload.key.namespace,
+            name=workload.key.name,
+            labels=dict(labels_of(template)),
+            annotations=dict(annotations_of(template)),
+            replicas=demand.count if demand is not None else None,
+            requests=dict(demand.requests) if demand is not None else {},
+            current={one.name: one.replicas for one in workload.current},
+        ),
+        clusters=tuple(
+            AskedCluster(
+                name=name,
+                labels=dict(member.labels),
+                provider=member.place.get("provider", ""),
+                region=member.place.get("region", ""),
+                zone=member.place.get("zone", ""),
+            )
+            for name, member in fleet.members.items()
+            if name in covered
+        ),
+    )
+
+
+def _gathered(answers: Mapping[Plugin, _Answer]) -> Opinions:
+    refused: dict[str, str] = {}
+    points: dict[str, Mapping[str, int]] = {}
+    failed: dict[str, str] = {}
+    closed = ""
+    for plugin, answer in answers.items():
+        if answer.failed:
+            failed[plugin.name] = answer.failed
+            if plugin.failure_policy == "Fail":
+                closed = closed or f"plugin {plugin.name} was not heard: {answer.failed}"
+            continue
+        for name, why in (answer.refused or {}).items():
+            refused.setdefault(name, f"plugin {plugin.name}: {why}")
+        if answer.points is not None:
+            points[plugin.name] = answer.points
+    return Opinions(refused=refused, points=points, failed=failed, closed=closed)
