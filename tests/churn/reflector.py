@@ -141,7 +141,7 @@ class LibraryFollower:
         book, options = self.book, {"label_selector": self._selector}
         if book.version is None:
             listing = await self._core.list_namespaced_config_map(self._namespace, **options)
-            plain = self._core.api_client.sanitize_for_serialization(listing)
+            plain = self._core.api_client.sanitize_for_serialization(listing)  # type: ignore[attr-defined]
             book.replace(plain["items"], int(plain["metadata"]["resourceVersion"]))
         async with Watch() as watch:
             stream = watch.stream(

@@ -192,9 +192,9 @@ async def test_a_list_sees_every_acknowledged_write_under_twenty_writers(stores:
         while not all(writer.done() for writer in writers):
             before = dict(acknowledged)
             listing = await other.list(DEPLOYMENTS)
-            found = {item.key: item.revision for item in listing.items}
-            assert found.keys() == before.keys()
-            assert all(found[item] >= revision for item, revision in before.items())
+            shown = {item.key: item.revision for item in listing.items}
+            assert shown.keys() == before.keys()
+            assert all(shown[item] >= revision for item, revision in before.items())
             assert all(item.revision <= listing.revision for item in listing.items)
             checked += 1
             await asyncio.sleep(0)

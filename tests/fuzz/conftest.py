@@ -81,7 +81,7 @@ class Prey:
                 place.hostname or "", place.port, timeout=DEADLINE_SECONDS, context=self.tls
             )
             # What is sent is meant to be as odd as it is.
-            self._connection._validate_path = lambda _url: None  # type: ignore[method-assign]
+            self._connection._validate_path = lambda _url: None  # type: ignore[attr-defined,method-assign]
         return self._connection
 
     def close(self) -> None:

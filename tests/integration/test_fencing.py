@@ -18,9 +18,10 @@ import yaml
 from services.health.service import Health
 from services.health.settings import Settings as HealthSettings
 from services.propagator.apply.fence import Fence
+from services.propagator.apply.members import CLUSTERS
 from services.propagator.core.fence import FenceSettings
 from services.propagator.core.marks import FENCED_LABEL
-from services.propagator.service import CLUSTERS, Members, assemble
+from services.propagator.service import Members, assemble
 from services.propagator.settings import Settings as PropagatorSettings
 from services.scheduler.service import Scheduler
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_of, labels_of

@@ -11,6 +11,7 @@ from services.propagator.core.observed import observe
 from services.propagator.core.render import render, stamp
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.errors import MemberRefused, MemberUnreachable
+from shared.interpreter.registry import GENERIC
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import HttpMemberApi, open_member
 from shared.memberapi.port import MemberEvent, ResourceType
@@ -44,7 +45,7 @@ def a_config_map(name: str, value: str = "1") -> Manifest:
 
 
 def body_of(manifest: Manifest, sequence: int) -> bytes:
-    return fill_generation(encode(stamp(render(manifest), "u")), sequence)
+    return fill_generation(encode(stamp(render(manifest, GENERIC), "u")), sequence)
 
 
 async def next_event(events: AsyncIterator[MemberEvent], kind: str, name: str) -> MemberEvent:

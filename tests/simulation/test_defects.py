@@ -3,13 +3,17 @@
 import dataclasses
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.health.reconcilers import verdicts
-from services.propagator.apply import fence, gate, holding, objects, outcomes, removal, status_log
-from services.propagator.core.fence import Standing
+from services.propagator.apply import fence, gate, objects
+from services.propagator.apply.holding import holder
+from services.propagator.apply.removal import remover
+from services.propagator.apply.reporting import outcomes, status_log
+from services.propagator.core.fence import Hold, Standing
 from services.propagator.dispatch import publisher
 from services.scheduler.core import moves
 from services.scheduler.core.division import shares
@@ -29,23 +33,23 @@ Defect = Callable[[pytest.MonkeyPatch], None]
 def ignore_tombstones(patch: pytest.MonkeyPatch) -> None:
     """The worker says that it removed what it did not."""
 
-    async def remove(self: removal.Remover, tracked: objects.TrackedObject, _order: Any) -> Any:
+    async def remove(self: remover.Remover, tracked: objects.TrackedObject, _order: Any) -> Any:
         return await self._outcomes.removed(tracked)
 
-    patch.setattr(removal.Remover, "remove", remove)
+    patch.setattr(remover.Remover, "remove", remove)
 
 
 def report_before_applying(patch: pytest.MonkeyPatch) -> None:
     """What is said comes before what is done."""
-    apply = holding.Holder._apply
+    apply = holder.Holder._apply
 
     async def applying(
-        self: holding.Holder, tracked: objects.TrackedObject, body: bytes, **options: Any
+        self: holder.Holder, tracked: objects.TrackedObject, body: bytes, **options: Any
     ) -> None:
         self._reports._report(tracked, applied=True, present=True)
         await apply(self, tracked, body, **options)
 
-    patch.setattr(holding.Holder, "_apply", applying)
+    patch.setattr(holder.Holder, "_apply", applying)
 
 
 def compare_no_generations(patch: pytest.MonkeyPatch) -> None:
@@ -66,7 +70,7 @@ def give_up_what_is_refused(patch: pytest.MonkeyPatch) -> None:
 
 def lose_a_replica(patch: pytest.MonkeyPatch) -> None:
     """Division loses one of many."""
-    divide = shares.divide
+    divide = shares.divide  # type: ignore[attr-defined]
 
     def losing(replicas: int, *given: Any, **named: Any) -> Any:
         return divide(replicas - 1 if replicas > 4 else replicas, *given, **named)
@@ -83,7 +87,7 @@ def share_one_gate(patch: pytest.MonkeyPatch) -> None:
         return self.pause
 
     def pause(self: gate.MemberGate) -> Any:
-        return gate.timedelta(seconds=max(until["until"] - self._clock.monotonic(), 0.0))
+        return timedelta(seconds=max(until["until"] - self._clock.monotonic(), 0.0))
 
     patch.setattr(gate.MemberGate, "failed", failed)
     patch.setattr(gate.MemberGate, "pause", property(pause))
@@ -113,7 +117,7 @@ def report_over_others(patch: pytest.MonkeyPatch) -> None:
 
 def mistake_answers_for_silence(patch: pytest.MonkeyPatch) -> None:
     """Health gives a member up that answers everybody."""
-    judge, said = verdicts.judge, itertools.count()
+    judge, said = verdicts.judge, itertools.count()  # type: ignore[attr-defined]
 
     def judging(words: Any, panel: Any) -> Any:
         found = judge(words, panel)
@@ -135,7 +139,7 @@ def stop_nothing(patch: pytest.MonkeyPatch) -> None:
         return
 
     patch.setattr(fence.Fence, "_stop_all", stop_all)
-    patch.setattr(fence.Hold, "judge", lambda *_given: Standing.RUN)
+    patch.setattr(Hold, "judge", lambda *_given: Standing.RUN)
 
 
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:

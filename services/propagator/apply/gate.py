@@ -10,7 +10,7 @@ from typing import Protocol
 from services.propagator.apply.retries import RetrySettings
 from services.propagator.core.pace import Pace
 from shared.clock import Clock
-from shared.errors import RetryableError
+from shared.errors import MemberThrottled, RetryableError
 from shared.telemetry import metrics
 
 
@@ -77,7 +77,10 @@ class MemberGate:
                 pause = max(pause, err.retry_after)
             self._failures += 1
             self._until = now + pause.total_seconds()
-            self._pace.refused()
+            if isinstance(err, MemberThrottled):
+                self._pace.refused()
+            else:
+                self._pace.unanswered()
             self._adjust()
             if self._driven is not None:
                 self._driven.hold(pause)

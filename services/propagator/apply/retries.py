@@ -11,7 +11,8 @@ class RetrySettings:
     silent: timedelta = timedelta(milliseconds=200)
     """Of all calls to a member that did not answer one, or was too busy to."""
 
-    silent_max: timedelta = timedelta(seconds=10)
+    silent_max: timedelta = timedelta(seconds=2)
+    """One call in that time costs a member little, and is what its return is noticed by."""
 
     soon: timedelta = timedelta(milliseconds=100)
     """First of six, before it is told, for a refusal that mostly passes by itself."""

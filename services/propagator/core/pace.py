@@ -6,9 +6,10 @@ again; unless clearly more gets done, it is taken back. So a member far away, wh
 long whatever is asked, gets the most, and one with a single hand keeps what it has: more would only
 wait. A round whose answers take longer than Kubernetes promises (a second for a call that writes,
 its service level objective), and much longer than they used to, takes away in proportion. Whoever
-refuses or is silent gets half, and one more after each round until it is where it began (additive
-increase, multiplicative decrease: Chiu and Jain 1989). Hill climbing by throughput and latency is
-that of Netflix' concurrency-limits.
+asks for patience gets half, and one more after each round until it is where it began (additive
+increase, multiplicative decrease: Chiu and Jain 1989). Whoever is silent gets one at a time, and
+when it answers twice as many after each round, up to half of what it had before (slow start:
+Jacobson 1988). Hill climbing by throughput and latency is that of Netflix' concurrency-limits.
 """
 
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Pace:
         self._usual = 0.0
         self._trial: _Trial | None = None
         self._rest = 0
+        # What a member that was silent may soon have again.
+        self._resumed = 0.0
 
     @property
     def limit(self) -> int:
@@ -74,8 +77,16 @@ class Pace:
                 self._judge(max(took, 1e-6), busy)
 
     def refused(self) -> None:
-        """It asked for patience or did not answer: of calls that failed together, tell once."""
-        self._exact = max(self._exact / 2, LEAST)
+        """It asked for patience: of calls that failed together, tell once."""
+        self._exact = self._resumed = max(self._exact / 2, LEAST)
+        self._trial = None
+        self._begin_round()
+
+    def unanswered(self) -> None:
+        """It did not answer: of calls that failed together, tell once."""
+        if self._exact > LEAST:
+            self._resumed = self._exact / 2
+        self._exact = float(LEAST)
         self._trial = None
         self._begin_round()
 
@@ -87,10 +98,13 @@ class Pace:
         trial, self._trial = self._trial, None
         if took > bearable:
             self._exact = max(self._exact * max(bearable / took, _SHRINK_MOST), LEAST)
+            self._resumed = self._exact
         elif trial is not None:
             wanted = 1 + _WORTH * (self._exact / trial.limit - 1)
             if busy / took < trial.done * wanted:
                 self._exact, self._rest = trial.limit, _REST
+        elif self._exact < self._resumed:
+            self._exact = min(self._exact * 2, self._resumed)
         elif self._exact < min(FIRST, self._most):
             self._exact = min(self._exact + 1, FIRST, self._most)
         elif self._rest:

@@ -59,6 +59,32 @@ def test_refusals_halve_down_to_one_and_answers_bring_it_back() -> None:
     assert set(range(1, FIRST + 1)) <= set(limits)
 
 
+def test_a_member_that_was_silent_soon_has_half_of_what_it_had() -> None:
+    pace = Pace(MOST)
+    play(pace, 2_000, lambda _: 0.2)
+    for _ in range(6):
+        pace.unanswered()
+        assert pace.limit == LEAST
+    answers_to_half = 4 * sum(2**n for n in range(5))
+    assert play(pace, answers_to_half, lambda _: 0.2)[-1] == MOST // 2
+
+
+def test_a_member_that_falls_silent_at_what_it_is_given_is_given_ever_less() -> None:
+    pace = Pace(MOST)
+    most = []
+    for _ in range(6):
+        limits = play(pace, 200, lambda _: 0.2)
+        most.append(limits[-1])
+        pace.unanswered()
+    for _ in range(4):
+        # It takes 8 at a time and no more.
+        while pace.limit <= 8:
+            pace.answered(0.2, pace.limit)
+        pace.unanswered()
+    soon = play(pace, 4 * (1 + 2 + 4), lambda _: 0.2)[-1]
+    assert soon < 8
+
+
 def test_a_member_of_which_little_is_asked_keeps_its_limit() -> None:
     pace = Pace(MOST)
     for _ in range(1_000):
