@@ -2,7 +2,8 @@
 
 Body and answer are those of the request: what members would hold (`hanse.api.render`), how each
 observer sees them (`hanse.api.health`), why something is where it is (`hanse.api.explain`), what
-would happen if (`hanse.api.plan`), and what could not be processed (`hanse.api.deadletters.*`).
+would happen if (`hanse.api.plan`), how traffic is shared and what became of it
+(`hanse.api.traffic`, `.report`), and what could not be processed (`hanse.api.deadletters.*`).
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from shared.events.requests import (
     API_HEALTH,
     API_PLAN,
     API_RENDER,
+    API_TRAFFIC,
+    API_TRAFFIC_REPORT,
 )
 
 PATH = f"/apis/{API_VERSION}/renderings"
@@ -30,6 +33,8 @@ REQUESTS = {
     f"/apis/{API_VERSION}/fleethealth": (API_HEALTH, "health"),
     f"/apis/{API_VERSION}/explanations": (API_EXPLAIN, "scheduler"),
     f"/apis/{API_VERSION}/plans": (API_PLAN, "scheduler"),
+    f"/apis/{API_VERSION}/trafficfeeds": (API_TRAFFIC, "traffic"),
+    f"/apis/{API_VERSION}/trafficreports": (API_TRAFFIC_REPORT, "traffic"),
     f"/apis/{API_VERSION}/deadletters": (API_DEAD_LIST, "registry"),
     f"/apis/{API_VERSION}/deadletterretries": (API_DEAD_RETRY, "registry"),
 }

@@ -1,21 +1,14 @@
 """Settings of health: how often it looks, when it believes, how much it writes."""
 
-import os
-import socket
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from shared.bus.settings import NatsSettings
 from shared.lease.settings import LeaseSettings
+from shared.runtime.place import process_name
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
-
-
-def _place() -> str:
-    """A name that no other process has: that of the machine, or container, and more if need be."""
-    # The first process of a container is alone in it, and has the same name when it starts anew.
-    return socket.gethostname() if os.getpid() == 1 else f"{socket.gethostname()}-{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +26,7 @@ class Settings:
     envelope_key: str = field(default="", repr=False)
     """The same key itself, base64; wins over the file."""
 
-    observer: str = field(default_factory=_place)
+    observer: str = field(default_factory=process_name)
     """By whose eyes this process sees; observers of one name overwrite each other's words."""
 
     observes_only: bool = False

@@ -1,12 +1,15 @@
 """The composition root of traffic."""
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.worldwide import CLUSTERS, POLICIES, ZONES
+from services.traffic.front.balancing import Balancing
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.feed import FeedDoor
+from services.traffic.reconcilers.fleet import GROUPS
+from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.settings import Settings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
@@ -20,7 +23,7 @@ from shared.store.jetstream import open_store
 from shared.store.port import UNWATCHED, ObjectStore
 from shared.telemetry.setup import telemetry
 
-SCOPES = (CLUSTERS, ZONES, POLICIES)
+SCOPES = (CLUSTERS, GROUPS, ZONES, POLICIES)
 """What is mirrored here: no workload ever, so its number costs traffic nothing."""
 
 
@@ -33,12 +36,16 @@ async def serve(settings: Settings) -> None:
         connection = await stack.enter_async_context(connect(settings.nats, "traffic"))
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "traffic")
-        store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
-        if settings.dns.port is None:
+        if settings.dns.port is None and settings.front.config is None:
             readiness.checks["nats"] = lambda: bus.connected
         else:
-            # Who answers for names goes on without NATS, and must be asked on.
+            # Who answers for names, or balances, goes on without NATS, and must be asked on.
             readiness.notes["nats"] = lambda: "connected" if bus.connected else "away"
+        if settings.front.config is not None:
+            front = Balancing(bus, SystemClock(), settings.front)
+            await run_until_stopped({"front": front.run}, readiness)
+            return
+        store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
         tasks = assemble(settings, store, bus, clock=SystemClock(), readiness=readiness)
         await run_until_stopped(tasks, readiness)
 
@@ -70,20 +77,21 @@ class Traffic:
             clock=clock,
             settings=settings.dns,
         )
+        self._feed = FeedDoor(bus, store.mirror, self.catalogue)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
         return {
             # 1. Know: every process, and answer from it.
             **self.dns.tasks,
+            "feed": self._feed.run,
             # 2. Write: one process for all.
             "lease": held(self.lease, self._store, self._clock, self._begin),
         }
 
     def _begin(self) -> Mapping[str, Runnable]:
         """What one term of the lease runs."""
-        return {"standing": _stand}
-
-
-async def _stand() -> None:
-    await asyncio.Event().wait()
+        sharing = Sharing(
+            self._store, self._bus, self.catalogue, clock=self._clock, settings=self._settings
+        )
+        return sharing.tasks

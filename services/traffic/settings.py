@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from shared.bus.settings import NatsSettings
+from shared.controller.loop import LoopSettings
 from shared.lease.settings import LeaseSettings
+from shared.runtime.place import process_name
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
@@ -55,6 +57,44 @@ class DnsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontSettings:
+    """Of a process that fronts the fleet with HAProxy, and does nothing else."""
+
+    config: Path | None = None
+    """The file that HAProxy runs by, which this process writes; without one it is no front."""
+
+    socket: Path = Path("/run/hanse-haproxy.sock")
+    """HAProxy's runtime API."""
+
+    binary: str = "haproxy"
+
+    reload: str = ""
+    """The command that has somebody's HAProxy read its file again, such as `systemctl reload
+    haproxy`; without one this process runs HAProxy itself."""
+
+    address: str = "127.0.0.1"
+    """Where it listens."""
+
+    http_port: int = 8080
+    """For plans with host names; others listen on the port of their service."""
+
+    region: str = ""
+    """Where the clients are: whose split counts."""
+
+    name: str = field(default_factory=process_name)
+    """By which its counts are known; fronts of one name overwrite each other's words."""
+
+    interval: timedelta = timedelta(seconds=1)
+    """How often it asks, beside being told."""
+
+    word_interval: timedelta = timedelta(seconds=2)
+    """How often it says what it counted."""
+
+    check_interval: timedelta = timedelta(seconds=0.5)
+    """Between two checks of an endpoint; two that fail end its share of the traffic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     nats: NatsSettings = field(default_factory=NatsSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
@@ -65,3 +105,13 @@ class Settings:
 
     dns: DnsSettings = field(default_factory=DnsSettings)
     """Whether, and where, this process answers for names."""
+
+    loop: LoopSettings = field(default_factory=LoopSettings)
+
+    front: FrontSettings = field(default_factory=FrontSettings)
+
+    split_soon: timedelta = timedelta(seconds=1)
+    """From one write of a split to the next where much moves; who gets anything is told at once."""
+
+    split_late: timedelta = timedelta(seconds=10)
+    """The same where little moves, and for what load balancers counted."""

@@ -4,13 +4,14 @@ Group and kind decide, not the version: an object is stored in one version howev
 and a policy that names another version of the same kind means the same object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from functools import lru_cache
 
 import msgspec
 
 from shared.api.cluster import Cluster
+from shared.api.cluster_group import ClusterGroup
 from shared.api.selection import ClusterAffinity, FieldSelector, LabelSelector, ResourceSelector
 from shared.apimachinery import selectors
 from shared.apimachinery.manifest import (
@@ -66,6 +67,11 @@ def covers(affinity: ClusterAffinity | None, cluster: Cluster) -> bool:
     spec, metadata = cluster.spec, cluster.metadata
     place = {"provider": spec.provider, "region": spec.region, "zone": spec.zone}
     return covers_place(affinity, metadata.name, metadata.labels, place)
+
+
+def groups_of(cluster: Cluster, groups: Iterable[ClusterGroup]) -> frozenset[str]:
+    """Names of the groups that *cluster* is in; raises as `covers`."""
+    return frozenset(one.metadata.name for one in groups if covers(one.spec, cluster))
 
 
 def covers_place(

@@ -153,6 +153,13 @@ class ClusterGateway(Struct, frozen=True, kw_only=True):
     ]
 
 
+class TrafficWorkload(Struct, frozen=True, kw_only=True):
+    """Whose replicas answer for the service: how many are wanted in each cluster is its matter."""
+
+    kind: Literal["Deployment", "StatefulSet", "DaemonSet"] = "Deployment"
+    name: str
+
+
 class TrafficSpec(Struct, frozen=True, kw_only=True):
     """What traffic, and how it is shared; without any rule by ready replicas.
 
@@ -161,6 +168,10 @@ class TrafficSpec(Struct, frozen=True, kw_only=True):
     """
 
     service: Annotated[str, Meta(description="The Service, in the policy's namespace.")]
+    workload: Annotated[
+        TrafficWorkload | None,
+        Meta(description="Left out, the Deployment of the service's name."),
+    ] = None
     hosts: Annotated[
         tuple[str, ...],
         Meta(description="Host names by which the world asks for it: routes and names for them."),

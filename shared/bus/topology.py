@@ -81,6 +81,14 @@ SCORES = Stream(
     message_ttl=True,
     expiry_markers=True,
 )
+TRAFFIC = Stream(
+    name="KV_TRAFFIC",
+    subjects=("$KV.TRAFFIC.>",),
+    per_subject_max=1,
+    bytes_max=64 * MEBIBYTE,
+    message_ttl=True,
+    expiry_markers=True,
+)
 LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
 # What is over is told by a last message, which expires.
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True, message_ttl=True)
@@ -111,6 +119,7 @@ STREAMS = (
     SECRETS,
     HEALTH,
     SCORES,
+    TRAFFIC,
     LEASES,
     WORK,
     STATUS,

@@ -27,6 +27,11 @@ API_EXPLAIN = "hanse.api.explain"
 API_PLAN = "hanse.api.plan"
 """Answered by a `Plan` (`shared/events/planning.py`)."""
 
+API_TRAFFIC = "hanse.api.traffic"
+"""Answered by a `TrafficFeed` (`shared/events/traffic.py`)."""
+API_TRAFFIC_REPORT = "hanse.api.traffic.report"
+"""What a load balancer counted (`TrafficReports`), answered by how much of it was taken."""
+
 
 class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):
     """Answered by the object."""

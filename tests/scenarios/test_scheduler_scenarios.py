@@ -15,7 +15,7 @@ import yaml
 from services.scheduler.core.bindings import condition_of, workload_of
 from services.scheduler.core.company import Peer, company_of
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.reasons import telling_parts
@@ -25,6 +25,7 @@ from services.scheduler.core.signals.values import Signals
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
+from shared.api.matching import groups_of
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey

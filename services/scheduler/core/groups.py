@@ -1,21 +1,15 @@
-"""ClusterGroups as decisions need them: the groups a cluster is in, and those namespaces see."""
+"""ClusterGroups as decisions need them: those that namespaces see."""
 
 from collections.abc import Iterable, Mapping
 
-from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
-from shared.api.matching import compile_selector, covers
+from shared.api.matching import compile_selector
 
 
 def check_group(group: ClusterGroup) -> None:
     """Raise `InvalidObject` where its label selector is malformed."""
     if group.spec.label_selector is not None:
         compile_selector(group.spec.label_selector)
-
-
-def groups_of(cluster: Cluster, groups: Iterable[ClusterGroup]) -> frozenset[str]:
-    """Names of the groups that *cluster* is in."""
-    return frozenset(one.metadata.name for one in groups if covers(one.spec, cluster))
 
 
 def scopes_of(groups: Iterable[ClusterGroup]) -> Mapping[str, frozenset[str]]:

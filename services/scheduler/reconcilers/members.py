@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.groups import groups_of, scopes_of
-from services.scheduler.core.maintenance import maintenance_at
+from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from services.scheduler.core.signals.values import ClusterSignals
 from services.scheduler.core.triggers import differ_in_room_only
@@ -15,6 +14,8 @@ from services.scheduler.reconcilers.reading import read_group
 from services.scheduler.reconcilers.signal_book import SignalBook
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
+from shared.api.maintenance import maintenance_at
+from shared.api.matching import groups_of
 from shared.api.meta import GROUP, read
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock

@@ -11,8 +11,7 @@ from datetime import datetime
 import msgspec
 
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.groups import groups_of, scopes_of
-from services.scheduler.core.maintenance import maintenance_at
+from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import CLUSTER_WIDE, NAMESPACED
 from services.scheduler.core.policies import check_policy as check_selectors
@@ -20,6 +19,8 @@ from services.scheduler.core.signals.pricing import Amounts
 from services.scheduler.core.signals.values import ClusterSignals, Signals
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
+from shared.api.maintenance import maintenance_at
+from shared.api.matching import groups_of
 from shared.api.meta import GROUP, Kind, read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import (

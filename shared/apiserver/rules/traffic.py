@@ -32,6 +32,8 @@ def check_traffic_policy(policy: TrafficPolicy) -> list[FieldError]:
         faults.append(required("spec.service", "whose traffic it is"))
     elif why := check_label(spec.service):
         faults.append(wrong("spec.service", spec.service, why))
+    if spec.workload is not None and (why := check_subdomain(spec.workload.name)):
+        faults.append(wrong("spec.workload.name", spec.workload.name, why))
     faults += _check_hosts(spec.hosts, "spec.hosts")
     if spec.port is not None and spec.port not in _PORTS:
         faults.append(wrong("spec.port", spec.port, "must be between 1 and 65535, inclusive"))
@@ -116,7 +118,7 @@ def _check_shift(shift: Shift | None, path: str) -> Iterable[FieldError]:
         yield wrong(where, gate.max_error_percent, "must be from 0 to 100")
     if gate.min_requests < 0:
         yield wrong(f"{path}.gate.minRequests", gate.min_requests, "must be 0 or more")
-    yield from _check_percent(gate.min_ready_percent, f"{path}.gate.minReadyPercent", least=0)
+    yield from _check_percent(gate.min_ready_percent, f"{path}.gate.minReadyPercent", least=1)
     if shift.attempt < 0:
         yield wrong(f"{path}.attempt", shift.attempt, "must be 0 or more")
 

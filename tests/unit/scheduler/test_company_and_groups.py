@@ -2,10 +2,11 @@
 
 from services.scheduler.core.affinity import covers
 from services.scheduler.core.company import Peer, company_of
-from services.scheduler.core.groups import groups_of, scopes_of
+from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
+from shared.api.matching import groups_of
 from shared.api.meta import read
 from shared.api.placement import CelSelector, PlacementAffinity, WorkloadAffinity, WorkloadGroup
 from shared.apimachinery.manifest import ObjectKey

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.scheduler.core.maintenance import maintenance_at
 from shared.api.cluster import Cluster, MaintenanceWindow
+from shared.api.maintenance import maintenance_at
 from shared.api.meta import read
 from shared.apiserver.rules.clusters import check_cluster
 from tests.unit.scheduler.scheduler_world import (

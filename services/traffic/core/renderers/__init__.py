@@ -1,0 +1,1 @@
+"""What people run, each rendered from the same plan by a module of its own; pure."""

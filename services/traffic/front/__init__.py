@@ -1,0 +1,1 @@
+"""The shell of load balancers that front a fleet on plain machines."""
