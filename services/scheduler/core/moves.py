@@ -5,7 +5,7 @@ never when nothing can replace it. In between the total exceeds the wish by at m
 All that is remembered between two decisions is in the binding: targets, evictions, replicas.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from services.scheduler.core.fencing import awaited, ungrown, why_it_stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
-from services.scheduler.core.running import count_missing
+from services.scheduler.core.running import count_missing, is_known_idle
 from services.scheduler.core.state import carried, preserve
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction, TargetCluster
@@ -187,7 +187,8 @@ def step_towards(
     """Grow at once; shrink and leave as far as what grew is seen running."""
     missing, wake = count_missing(workload, desired, now)
     told = carried((*workload.evictions, *standing.going.values()))
-    held = _held_back(workload, standing, desired, bounds, missing)
+    idle = {name for name in standing.staying if missing and is_known_idle(workload, name, now)}
+    held = _held_back(workload, standing, desired, bounds, missing=missing, idle=idle)
     leaving = _leaving(workload, fleet, standing, desired)
     waits = awaited(workload, fleet, leaving)
     evictions = tuple(
@@ -219,12 +220,15 @@ def _held_back(
     standing: Standing,
     desired: Mapping[str, int | None],
     bounds: Mapping[str, Bounds],
+    *,
     missing: int,
+    idle: Collection[str],
 ) -> dict[str, int]:
     """Shares above the desired ones, kept for now in place of growth that does not run yet.
 
     Only what moves is held: the surge there was after the last decision and what grows in this
-    one. A user who asks for fewer replicas gets fewer at once.
+    one. A user who asks for fewer replicas gets fewer at once. Where it is *idle* nothing is lost
+    with it, and what takes its place may never run either.
     """
     now = {name: share for name, share in standing.staying.items() if share is not None}
     placed = sum(target.replicas or 0 for target in workload.current)
@@ -238,7 +242,7 @@ def _held_back(
             continue
         most = bounds.get(name, UNBOUNDED).most
         above = (share if most is None else min(share, most)) - target
-        if above > 0:
+        if above > 0 and name not in idle:
             excess[name] = above
     held: dict[str, int] = {}
     for name in sorted(excess, key=lambda one: (-excess[one], one)):
