@@ -3,7 +3,7 @@
 One decision is all the pure part does for one template that woke: find its policy, read what it
 asks for, schedule, and put the binding's spec and condition together. The load: a fleet in ten
 regions whose free room changes all the time, 120 policies of every sort of placement, templates
-decided first afresh and then again with what they hold. With `--spread` the policies that divide
+decided afresh and then again with what they hold. With `--spread` the policies that divide
 have spread constraints, count room, and what is decided takes its room from the fleet. The floor
 decodes the same inputs (template and binding) and sorts the members by name: what no scheduler
 could do without. Seconds are those of the processor: the machine may do other things.
@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from bench.load import deployment
+from bench import fleet_loss, fleets
 from services.scheduler.core.bindings import condition_of, spec_of, workload_of
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.fleet import Fleet
@@ -38,11 +38,8 @@ from shared.interpreter.registry import BUILT_IN
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _GRACE = Grace(unreachable=timedelta(seconds=1), not_ready=timedelta(seconds=30))
-_NAMESPACES = 40
 _DECISIONS_PER_CHANGE = 20
 """Decisions between two changes of the fleet's free room."""
-
-_SEED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,22 +47,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--templates", type=int, default=1_000, help="different templates")
     parser.add_argument("--rounds", type=int, default=3, help="decisions per template")
     parser.add_argument(
+        "--bindings",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also lose a cluster under N bindings, in a process of its own",
+    )
+    parser.add_argument(
         "--spread", action="store_true", help="spread over regions and clusters, by room"
     )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure; the figures are `decisions_per_second`, `p50_ms`, `p99_ms` and their floors."""
+    """Measure; the figures are `decisions_per_second`, `p50_ms`, `p99_ms` and their floors.
+
+    `first_decisions_per_second` are those of templates that have no place yet.
+    """
     # Not for secrets: the same load in every run.
-    chance = random.Random(_SEED)  # noqa: S311
-    members = [Member.of(read(_cluster(n, chance), Cluster)) for n in range(arguments.clusters)]
+    chance = random.Random(fleets.SEED)  # noqa: S311
+    members = [
+        Member.of(read(fleets.cluster(n, chance), Cluster)) for n in range(arguments.clusters)
+    ]
     policies = [
         read(manifest, PropagationPolicy)
-        for manifest in _policies(arguments.clusters, spread=arguments.spread)
+        for manifest in fleets.policies(arguments.clusters, spread=arguments.spread)
     ]
-    templates = [_template(number, chance) for number in range(arguments.templates)]
+    templates = [fleets.template(number, chance) for number in range(arguments.templates)]
     bench = _Bench(members, policies, templates, chance, taking=arguments.spread)
     bench.decide_all()  # Warm: caches filled, every path taken once.
+    bench.bindings.clear()
+    gc.collect()
+    afresh = bench.decide_all()
     bench.scheduled = bench.unschedulable = 0
     gc.collect()
     seconds: list[float] = []
@@ -79,11 +91,16 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "scheduled": bench.scheduled,
         "unschedulable": bench.unschedulable,
         "decisions_per_second": round(len(seconds) / sum(seconds), 1),
+        "first_decisions_per_second": round(len(afresh) / sum(afresh), 1),
         "p50_ms": round(_quantile(seconds, 0.50) * 1e3, 4),
         "p99_ms": round(_quantile(seconds, 0.99) * 1e3, 4),
         "floor_decisions_per_second": round(len(floor) / sum(floor), 1),
         "floor_p99_ms": round(_quantile(floor, 0.99) * 1e3, 4),
-    }
+    } | (
+        {"loss": fleet_loss.measure_loss(arguments.clusters, arguments.bindings)}
+        if arguments.bindings
+        else {}
+    )
 
 
 def rows(figures: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
@@ -93,8 +110,11 @@ def rows(figures: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
         f"{figures['decisions_per_second']:,.0f}",
         f"{figures['floor_decisions_per_second']:,.0f}",
     )
+    yield "decided afresh, a second", f"{figures['first_decisions_per_second']:,.0f}", ""
     yield "p50, ms", f"{figures['p50_ms']:.3f}", ""
     yield "p99, ms", f"{figures['p99_ms']:.3f}", f"{figures['floor_p99_ms']:.3f}"
+    if "loss" in figures:
+        yield from fleet_loss.rows(figures["loss"])
 
 
 class _Bench:
@@ -194,94 +214,3 @@ def _measure_floor(bench: _Bench, rounds: int) -> list[float]:
 
 def _quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def _cluster(number: int, chance: random.Random) -> Manifest:
-    region = f"region-{number % 10}"
-    sizes = [(4, 16), (8, 32), (16, 64), (32, 128)]
-    nodes = []
-    for cpu, memory in chance.sample(sizes, 3):
-        free = {
-            "cpu": f"{chance.randrange(0, cpu * 1000)}m",
-            "memory": f"{chance.randrange(0, memory * 1024)}Mi",
-            "pods": str(chance.randrange(0, 110)),
-        }
-        nodes.append({"count": chance.randrange(1, 9), "free": free})
-    kinds = [{"name": "deployments", "kind": "Deployment"}]
-    taints = [{"key": "edge", "effect": "NoSchedule"}] if number % 10 == 9 else []
-    conditions = [
-        {"type": name, "status": "True", "reason": "Seen"} for name in ("Ready", "Joined")
-    ]
-    return {
-        "metadata": {
-            "name": f"member-{number:04d}",
-            "labels": {"env": "prod" if number % 4 else "test", "tier": str(number % 3)},
-        },
-        "spec": {"region": region, "provider": f"provider-{number % 3}", "taints": taints},
-        "status": {
-            "conditions": conditions,
-            "apiEnablements": [{"groupVersion": "apps/v1", "resources": kinds}],
-            "capacity": {"nodeClasses": nodes},
-        },
-    }
-
-
-def _policies(clusters: int, *, spread: bool) -> Iterable[Manifest]:
-    """Build one policy for all, and three of different sorts in each namespace."""
-    production = {"labelSelector": {"matchLabels": {"env": "prod"}}}
-    weights = [
-        {"targetCluster": _in_region(number), "weight": number % 3 + 1}
-        for number in range(min(10, clusters))
-    ]
-    static = {"weightPreference": {"staticWeightList": weights}}
-    room = {
-        "weightPreference": {"dynamicWeight": "AvailableReplicas"},
-        "replicaLimits": [{"targetCluster": {}, "minReplicas": 1, "maxReplicas": 6}],
-    }
-    constraints = [
-        {"spreadByField": "region", "minGroups": 2, "maxGroups": 3},
-        {"spreadByField": "cluster", "maxGroups": 12},
-    ]
-    yield _policy("all", "", [{"apiVersion": "*", "kind": "*"}], {})
-    for number in range(_NAMESPACES):
-        place = f"team-{number}"
-        tiers = [("weights", "backend", static), ("room", "worker", room)]
-        for name, tier, rules in tiers:
-            labels = {"matchLabels": {"tier": tier}}
-            selector = {"apiVersion": "apps/v1", "kind": "Deployment", "labelSelector": labels}
-            placement: dict[str, Any] = {"clusterAffinity": production, "replicaScheduling": rules}
-            if spread:
-                placement |= {"spreadConstraints": constraints, "replicaScheduling": room}
-            yield _policy(name, place, [selector], placement)
-        copied = {"clusterAffinity": _in_region(number % 10)}
-        yield _policy("copied", place, [{"apiVersion": "apps/v1", "kind": "Deployment"}], copied)
-
-
-def _policy(name: str, namespace: str, selectors: list[Any], placement: Any) -> Manifest:
-    return {
-        "kind": "PropagationPolicy" if namespace else "ClusterPropagationPolicy",
-        "metadata": {"name": name, "namespace": namespace, "generation": 1},
-        "spec": {"resourceSelectors": selectors, "placement": placement},
-    }
-
-
-def _in_region(number: int) -> dict[str, Any]:
-    region = {"key": "region", "operator": "In", "values": [f"region-{number % 10}"]}
-    return {"fieldSelector": {"matchExpressions": [region]}}
-
-
-def _template(number: int, chance: random.Random) -> tuple[ObjectKey, Manifest]:
-    namespace = f"team-{number % _NAMESPACES}" if number % 10 else "elsewhere"
-    manifest = deployment(number, namespace=namespace)
-    manifest["metadata"]["labels"] = {
-        **manifest["metadata"]["labels"],
-        "tier": chance.choice(["backend", "worker", "worker", "frontend"]),
-    }
-    manifest["spec"]["replicas"] = chance.choice([1, 2, 3, 3, 5, 10, 20, 50])
-    container = manifest["spec"]["template"]["spec"]["containers"][0]
-    container["resources"]["requests"] = {
-        "cpu": chance.choice(["50m", "100m", "250m", "500m", "1", "2"]),
-        "memory": chance.choice(["64Mi", "128Mi", "256Mi", "1Gi", "4Gi"]),
-    }
-    name = str(manifest["metadata"]["name"])
-    return ObjectKey("apps", "deployments", namespace, name), manifest

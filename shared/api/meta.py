@@ -72,9 +72,21 @@ def read(manifest: Manifest, struct: type[AnyStruct]) -> AnyStruct:
     try:
         return msgspec.convert(manifest, struct)
     except msgspec.ValidationError as err:
-        message, _, path = str(err).partition(" - at `$")
-        where = path.rstrip("`").lstrip(".")
-        raise InvalidObject(message, [FieldError(where, message)]) from err
+        raise _invalid(err) from err
+
+
+def read_json(encoded: bytes, struct: type[AnyStruct]) -> AnyStruct:
+    """`read` a manifest that is JSON yet, without making dicts of it."""
+    try:
+        return msgspec.json.decode(encoded, type=struct)
+    except msgspec.ValidationError as err:
+        raise _invalid(err) from err
+
+
+def _invalid(err: msgspec.ValidationError) -> InvalidObject:
+    message, _, path = str(err).partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    return InvalidObject(message, [FieldError(where, message)])
 
 
 def section(value: Any) -> Any:

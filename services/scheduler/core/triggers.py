@@ -1,12 +1,21 @@
 """Which changes may change a decision: what need not be looked at is not woken."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from services.scheduler.core.claims import by_room
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import policy_key
 from shared.api.binding import SCHEDULED, BindingSpec, ResourceBinding
 from shared.api.conditions import find_condition
+from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
+
+_encode = msgspec.json.Encoder().encode
 
 # What a decision reads of a template beside its spec.
 _METADATA = ("uid", "generation", "labels", "ownerReferences", "deletionTimestamp", "finalizers")
@@ -27,10 +36,34 @@ def waits_for_room(binding: ResourceBinding) -> bool:
     return condition is None or condition.status != "True"
 
 
-def concerns(spec: BindingSpec, name: str, before: Fleet, after: Fleet) -> bool:
+def takes_less(before: Member, after: Member) -> bool:
+    """Whether a member is as it was, but that fewer things may go there."""
+    same = ("labels", "place", "groups", "serves")
+    if any(getattr(before, name) != getattr(after, name) for name in same):
+        return False
+    if _lasting(before.described) != _lasting(after.described):
+        return False
+    worse = (after.leaving, not after.ready, not after.joined, not after.readable)
+    were = (before.leaving, not before.ready, not before.joined, not before.readable)
+    if any(was and not now for was, now in zip(were, worse, strict=True)):
+        return False
+    return set(map(_encode, before.taints)) <= set(map(_encode, after.taints))
+
+
+def _lasting(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what expressions see of taints and conditions, which are looked at apart."""
+    found = {name: dict(part) for name, part in described.items()}
+    found.get("spec", {}).pop("taints", None)
+    found.get("status", {}).pop("conditions", None)
+    return found
+
+
+def concerns(
+    spec: BindingSpec, name: str, before: Fleet, after: Fleet, *, waiting: bool = False
+) -> bool:
     """Whether a change of member *name* may move it: it is there, or may go there.
 
-    *before* and *after* are fleets of that member alone.
+    *before* and *after* are fleets of that member alone. *waiting*: it has no place for all of it.
     """
     if any(target.name == name for target in spec.clusters):
         return True
@@ -40,7 +73,22 @@ def concerns(spec: BindingSpec, name: str, before: Fleet, after: Fleet) -> bool:
         # It follows others, wherever they go.
         return False
     affinities = spec.placement.affinities or (None,)
-    return name in before.covered_by_any(affinities) or name in after.covered_by_any(affinities)
+    could = name in before.covered_by_any(affinities)
+    can = name in after.covered_by_any(affinities)
+    if could and can and not waiting and not _weighs_all(spec.placement):
+        was, is_now = before.members[name], after.members[name]
+        return not takes_less(was, is_now)
+    return could or can
+
+
+def _weighs_all(placement: Placement) -> bool:
+    """Whether a cluster that has no share may matter to the shares of others.
+
+    It does where it is chosen before these are divided by a rule, and where groups are levelled.
+    """
+    constraints = placement.spread_constraints
+    levelled = any(one.max_skew for one in constraints)
+    return levelled or (bool(constraints) and not by_room(placement))
 
 
 def speak_alike(before: PropagationPolicy, after: PropagationPolicy) -> bool:

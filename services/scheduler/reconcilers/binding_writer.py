@@ -11,7 +11,7 @@ from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import SCHEDULED, WORKS_FINALIZER, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, Condition, section
-from shared.apimachinery.manifest import Manifest, ObjectKey, copy, generation_of
+from shared.apimachinery.manifest import Manifest, ObjectKey, copy
 from shared.clock import Clock, format_micro_time, format_time
 from shared.errors import AlreadyExists, StaleRevision
 from shared.store.port import ObjectStore, Stored
@@ -37,8 +37,8 @@ class BindingWriter:
             return await self._create(key, spec, decision, fleet)
         stored, binding = bound.stored, bound.binding
         changed = binding.spec != spec or bound.is_leaving
-        generation = generation_of(stored.manifest) + changed
-        manifest = copy(stored.manifest)
+        generation = binding.metadata.generation + changed
+        manifest = copy(stored.glance())
         if changed:
             manifest["spec"] = section(spec)
             metadata = manifest["metadata"]
@@ -112,7 +112,7 @@ def differs(bound: Bound, spec: BindingSpec, decision: Decision) -> bool:
     if bound.binding.spec != spec or bound.is_leaving:
         return True
     found = find_condition(bound.binding.status.conditions, SCHEDULED)
-    wanted = condition_of(decision, generation_of(bound.stored.manifest), spec.suspension)
+    wanted = condition_of(decision, bound.binding.metadata.generation, spec.suspension)
     return found is None or (
         (found.status, found.reason, found.message, found.observed_generation)
         != (wanted.status, wanted.reason, wanted.message, wanted.observed_generation)

@@ -107,7 +107,7 @@ class ExplainDoor:
         return found
 
     async def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
-        template = stored.manifest
+        template = stored.glance()
         if not is_template(key, template):
             raise bad_request(f"{key.name} is not propagated")
         bound = self._federation.bound(key)
@@ -133,7 +133,7 @@ class ExplainDoor:
             recorded=False,
             policy=f"{namespace}/{name}" if namespace else name,
             policy_generation=now.policy.metadata.generation,
-            template_generation=generation_of(stored.manifest),
+            template_generation=generation_of(stored.glance()),
             revision=self._mirror.revision,
             scheduled=condition.status == "True",
             reason=condition.reason,

@@ -41,7 +41,7 @@ from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import ObjectKey, labels_of
+from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
@@ -153,7 +153,7 @@ class Federation:
             bound = self.bound(key)
             if stored is not None and bound is not None:
                 clusters = frozenset(one.name for one in bound.binding.spec.clusters)
-                yield Peer(key, labels_of(stored.manifest), clusters)
+                yield Peer(key, stored.labels, clusters)
 
     def bound_within(self, namespace: str) -> Iterable[Bound]:
         """What is bound in a namespace; "" for what has none."""
@@ -264,8 +264,14 @@ class Federation:
     ) -> Iterable[ObjectKey]:
         earlier = Fleet([before] if before is not None else [])
         later = Fleet([after] if after is not None else [])
-        specs = (bound.binding.spec for bound in self._placed_templates.all())
-        return [spec.resource.key for spec in specs if concerns(spec, name, earlier, later)]
+        waiting = self._placed_templates.waiting
+        found = []
+        for bound in self._placed_templates.all():
+            spec = bound.binding.spec
+            key = spec.resource.key
+            if concerns(spec, name, earlier, later, waiting=key in waiting):
+                found.append(key)
+        return found
 
     def _apply_policy(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
         key = change.stored.key
@@ -291,7 +297,7 @@ class Federation:
             return
         namespace = policy.metadata.namespace or None
         for stored in self._mirror.items(Scope(namespace=namespace)):
-            if may_be_template(stored.key) and match_policy(policy, stored.manifest) is not None:
+            if may_be_template(stored.key) and match_policy(policy, stored.glance()) is not None:
                 yield stored.key
 
     def _apply_binding(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
@@ -332,9 +338,7 @@ class Federation:
                 if rules is None or other is None or key == template:
                     continue
                 # Of one that is gone nobody knows the labels.
-                if mine is None or concerns_company(
-                    rules, labels_of(other.manifest), labels_of(mine.manifest)
-                ):
+                if mine is None or concerns_company(rules, other.labels, mine.labels):
                     found.add(key)
         return found
 

@@ -6,7 +6,7 @@ from services.scheduler.core.dependencies.dependents import Use
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import BindingSnapshot, ResourceBinding
-from shared.api.meta import GROUP, read
+from shared.api.meta import GROUP, read_json
 from shared.api.policy import PropagationPolicy, stays_away
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import StaleRevision
@@ -48,13 +48,13 @@ class Followers:
         seen = self._store.mirror.get(key)
         if seen is None or seen.revision < stored.revision:
             raise StaleRevision(f"{key} exists, but has not been seen yet")
-        about = read(stored.manifest, ResourceBinding).spec.resource.key
+        about = read_json(stored.encoded, ResourceBinding).spec.resource.key
         manifest = self._store.mirror.get(about)
         if manifest is None:
             if await self._store.get(about) is not None:
                 raise StaleRevision(f"{about} exists, but has not been seen yet")
             return None
-        if not self._federation.following.is_unreadable(manifest.manifest):
+        if not self._federation.following.is_unreadable(manifest.glance()):
             return None
         # It cannot be told what it needs now: what it needed stays.
         return Use(

@@ -19,7 +19,7 @@ from services.scheduler.core.dependencies.dependents import (
 from services.scheduler.core.dependencies.edges import SERVICE, Edges
 from services.scheduler.reconcilers.held_revisions import RECORDS, HeldRevisions
 from shared.api.binding import BindingSpec, ResourceBinding, binding_key, is_built_in
-from shared.api.meta import GROUP, read
+from shared.api.meta import GROUP, read_json
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.interpreter.registry import InterpreterSource
@@ -90,7 +90,8 @@ class Following:
         It goes on counting so until the written binding comes back, unless writing fails.
         """
         user = identity_of(template)
-        self._edges.draw(user, template, self._held.of(spec.resource.key))
+        version = str(template["metadata"].get("resourceVersion", ""))
+        self._edges.draw(user, version, lambda: template, self._held.of(spec.resource.key))
         if not self._edges.needs(user):
             yield []
             return
@@ -128,7 +129,7 @@ class Following:
             return
         if change.only_status:
             return
-        manifest, gone = change.stored.manifest, change.type is ChangeType.DELETED
+        manifest, gone = change.stored.glance(), change.type is ChangeType.DELETED
         users: Iterable[Identity] = ()
         if kind == _SERVICES:
             users = self._edges.note_service(manifest, gone=gone)
@@ -177,7 +178,8 @@ class Following:
         if self._placed(key) is None and user not in self._pending:
             changed = self._edges.erase(user)
         elif (stored := self._mirror.get(key)) is not None:
-            changed = self._edges.draw(user, stored.manifest, self._held.of(key))
+            version = str(stored.revision)
+            changed = self._edges.draw(user, version, stored.glance, self._held.of(key))
         else:
             return
         self._wake_all(changed)
@@ -194,10 +196,10 @@ class Following:
         user = {"name": at.name, "namespace": at.namespace}
         for resource in ("resourcebindings", "clusterresourcebindings"):
             for stored in self._mirror.items(Scope(GROUP, resource)):
-                spec = stored.manifest.get("spec") or {}
+                spec = stored.glance().get("spec") or {}
                 users = spec.get("requiredBy") or ()
                 if any({"namespace": "", **one}.items() >= user.items() for one in users):
-                    self._wake(read(stored.manifest, ResourceBinding).spec.resource.key)
+                    self._wake(read_json(stored.encoded, ResourceBinding).spec.resource.key)
 
     def _use(self, user: Identity) -> Use | None:
         if (pending := self._pending.get(user)) is not None:
@@ -227,7 +229,7 @@ class Following:
 
     def _learn(self, group: str, kind: str) -> str | None:
         for stored in self._mirror.items(Scope(group=group)):
-            if stored.manifest.get("kind") == kind:
+            if stored.glance().get("kind") == kind:
                 self._resources[group, kind] = stored.key.resource
                 return stored.key.resource
         return None

@@ -129,9 +129,9 @@ class PlanDoor:
 
     def _templates(self, supposed: Supposition, namespace: str) -> dict[ObjectKey, Manifest]:
         found = {
-            stored.key: stored.manifest
+            stored.key: template
             for stored in self._mirror.items(Scope(namespace=namespace or None))
-            if is_template(stored.key, stored.manifest)
+            if is_template(stored.key, template := stored.glance())
         }
         for key, template in supposed.templates.items():
             known = found.get(key)

@@ -7,7 +7,7 @@ import structlog
 from services.scheduler.core.groups import check_group
 from shared.api.binding import PolicyReference, ResourceBinding
 from shared.api.cluster_group import ClusterGroup
-from shared.api.meta import read
+from shared.api.meta import read, read_json
 from shared.apimachinery.manifest import Manifest
 from shared.errors import InvalidObject
 from shared.store.port import Stored
@@ -44,14 +44,14 @@ def read_group(stored: Stored) -> ClusterGroup | None:
 
 def read_binding(stored: Stored) -> Bound | None:
     try:
-        return Bound(stored, read(stored.manifest, ResourceBinding))
+        return Bound(stored, read_json(stored.encoded, ResourceBinding))
     except InvalidObject as err:
         log.warning("binding.unreadable", binding=str(stored.key), error=str(err))
         return None
 
 
 def kind_defined(stored: Stored | None) -> tuple[str, str] | None:
-    spec: Manifest = (stored.manifest.get("spec") or {}) if stored is not None else {}
+    spec: Manifest = (stored.glance().get("spec") or {}) if stored is not None else {}
     kind = (spec.get("names") or {}).get("kind")
     group = spec.get("group")
     return (group, kind) if isinstance(group, str) and isinstance(kind, str) else None

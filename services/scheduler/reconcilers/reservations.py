@@ -135,7 +135,8 @@ class Reservations:
         if key is None or stored is None:
             return
         try:
-            demand = self._interpreters.of(stored.manifest).demand(stored.manifest)
+            template = stored.glance()
+            demand = self._interpreters.of(template).demand(template)
             if demand is not None:
                 self._reserved.ask(binding, ask_of(demand), key.namespace)
         except (InvalidObject, ValueError):

@@ -97,12 +97,15 @@ class TemplateReconciler:
         # The key says what may have changed, never how: read everything afresh.
         stored = self._store.mirror.get(key)
         bound = self._federation.bound(key)
-        if stored is None or not is_template(key, stored.manifest):
+        # Read anew each time: of thousands that rest only the JSON is kept.
+        template = stored.glance() if stored is not None else None
+        if stored is None or template is None or not is_template(key, template):
             return await self._forget_template(key, bound)
-        return await self._place(key, stored, bound)
+        return await self._place(key, template, bound, stored.trace or "")
 
-    async def _place(self, key: ObjectKey, stored: Stored, bound: Bound | None) -> Result:
-        template = stored.manifest
+    async def _place(
+        self, key: ObjectKey, template: Manifest, bound: Bound | None, origin: str
+    ) -> Result:
         if is_dismantled(template):
             return await self._unbind(bound)
         if is_orphaning(template):
@@ -144,9 +147,8 @@ class TemplateReconciler:
             if workload is not None:
                 basis = basis_of(workload, fleet, decision, trigger, revision)
             # The trace of whoever wrote the template goes on in what follows from it.
-            with tracer.start_as_current_span(
-                "scheduler.decide", context=extract({TRACEPARENT: stored.trace or ""})
-            ):
+            context = extract({TRACEPARENT: origin})
+            with tracer.start_as_current_span("scheduler.decide", context=context):
                 async with self._led(template, spec, bound), self._begun(key, spec):
                     written = await self._writer.write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision, basis)
@@ -240,14 +242,14 @@ class TemplateReconciler:
             return Done()
         stored, binding = bound.stored, bound.binding
         if WORKS_FINALIZER not in binding.metadata.finalizers:
-            await self._store.delete(stored.key, stored.manifest, expected=stored.revision)
+            await self._store.delete(stored.key, stored.glance(), expected=stored.revision)
         else:
             spec = farewell_to(binding, preserve=preserve)
             if bound.is_leaving and spec == binding.spec:
                 return Done()
             if spec.preserve_resources_on_deletion:
                 await self._keep_needed(binding)
-            manifest = copy(stored.manifest)
+            manifest = copy(stored.glance())
             manifest["spec"] = section(spec)
             metadata = manifest["metadata"]
             metadata["generation"] = generation_of(manifest) + 1
@@ -267,7 +269,7 @@ class TemplateReconciler:
             bound = self._federation.bound(key)
             if bound is None or bound.binding.spec.policy.name or is_kept(bound.binding):
                 continue
-            manifest = copy(bound.stored.manifest)
+            manifest = copy(bound.stored.glance())
             annotations = manifest["metadata"].setdefault("annotations", {})
             annotations[KEPT_FOR] = user.metadata.name
             await self._store.update(bound.stored.key, manifest, expected=bound.stored.revision)

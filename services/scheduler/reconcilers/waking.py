@@ -17,5 +17,5 @@ def template_keys(change: Change) -> Iterable[ObjectKey]:
     if change.only_status:
         return ()
     if change.type is ChangeType.MODIFIED and before is not None:
-        return (key,) if template_changed(before.manifest, change.stored.manifest) else ()
+        return (key,) if template_changed(before.glance(), change.stored.glance()) else ()
     return (key,)

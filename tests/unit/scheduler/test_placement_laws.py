@@ -12,6 +12,9 @@ from services.scheduler.core.decision import Scheduled, verdicts_of
 from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.triggers import concerns
+from shared.api.binding import BindingSpec, ObjectReference, PolicyReference
+from shared.api.cluster import Taint
 from tests.unit.scheduler.placement_worlds import NOW, a_world
 
 worlds = st.integers(0, 10**6).map(a_world)
@@ -147,6 +150,35 @@ def test_what_has_its_place_by_room_stays_whatever_room_there_is(world, seed):
     assert isinstance(again, Scheduled)
     if again.affinity_name == first.affinity_name:
         assert shares(again) == shares(first)
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds, st.sampled_from("abcdef"), st.sampled_from(["taint", "unready", "leaving"]))
+def test_whom_a_member_that_takes_less_does_not_concern_it_does_not_move(world, name, how):
+    workload, fleet = world
+    first = schedule(workload, fleet, NOW)
+    member = fleet.members.get(name)
+    if member is None or not isinstance(first, Scheduled):
+        return
+    taint = Taint(key="new", effect="NoExecute")
+    changes = {
+        "taint": {"taints": (*member.taints, taint)},
+        "unready": {"ready": False},
+        "leaving": {"leaving": True},
+    }
+    worse = replace(member, **changes[how])
+    spec = BindingSpec(
+        resource=ObjectReference(api_version="apps/v1", kind="x", resource="x", name="x"),
+        policy=PolicyReference(name="p"),
+        placement=workload.placement,
+        clusters=first.clusters,
+        evictions=first.evictions,
+    )
+    if concerns(spec, name, Fleet([member]), Fleet([worse])):
+        return
+    others = [one for one in fleet.members.values() if one is not member]
+    again = schedule(after(workload, first), Fleet([*others, worse]), NOW)
+    assert (again.clusters, again.evictions) == (first.clusters, first.evictions)
 
 
 def another(room, seed):

@@ -4,7 +4,7 @@ They lead from templates to what they refer to, from workloads to the Services t
 pods, and from Services to the Ingresses that lead to them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from services.scheduler.core.dependencies.dependents import Identity, Users, identity_of, referred
@@ -19,9 +19,9 @@ SERVICE = ("", "Service")
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What was read of a template; `trouble`: why its needs could not be."""
+    """What was read of a template in one version; `trouble`: why its needs could not be."""
 
-    manifest: Manifest
+    version: str
     held: tuple[Manifest, ...]
     needs: frozenset[Identity]
     labels: tuple[Labels, ...]
@@ -61,16 +61,21 @@ class Edges:
     # Drawing: each returns what *user* has come to need, or needs no more.
 
     def draw(
-        self, user: Identity, manifest: Manifest, held: tuple[Manifest, ...] = ()
+        self,
+        user: Identity,
+        version: str,
+        words: Callable[[], Manifest],
+        held: tuple[Manifest, ...] = (),
     ) -> frozenset[Identity]:
         """What cannot be read keeps the edges it has: an error is not nothing.
 
+        *words* are asked for in a *version* that has not been read; they are not kept.
         *held* are other words of the same template, which clusters hold as yet: what they refer to
         is needed too. A tuple that is the same holds the same.
         """
         reading = self._read.get(user)
-        if reading is None or reading.manifest is not manifest or reading.held is not held:
-            reading = self._read[user] = self._reading(user, manifest, held)
+        if reading is None or reading.version != version or reading.held is not held:
+            reading = self._read[user] = self._reading(user, version, words(), held)
         needs = set(reading.needs)
         if reading.labels:
             self._workloads.put(user, reading.labels)
@@ -87,7 +92,7 @@ class Edges:
     def read_again(self, user: Identity) -> None:
         """Another interpreter speaks for *user*: what was read of it holds no more."""
         if (reading := self._read.get(user)) is not None:
-            self._read[user] = replace(reading, manifest={})
+            self._read[user] = replace(reading, version="")
 
     # Noting: each returns the users whose edges have to be drawn anew.
 
@@ -105,7 +110,9 @@ class Edges:
         services = (one for one in needs if one[:2] == SERVICE)
         return self._leading.put(identity_of(manifest), services)
 
-    def _reading(self, user: Identity, manifest: Manifest, held: tuple[Manifest, ...]) -> _Reading:
+    def _reading(
+        self, user: Identity, version: str, manifest: Manifest, held: tuple[Manifest, ...]
+    ) -> _Reading:
         interpreter = self._interpreters.of(manifest)
         needs, labels, trouble = self._users.needs(user), list[Labels](), ""
         try:
@@ -118,7 +125,7 @@ class Edges:
             trouble = str(err)
         for words in (manifest, *held):
             labels += (one for one in interpreter.pod_labels(words) if one not in labels)
-        return _Reading(manifest, held, needs, tuple(labels), trouble)
+        return _Reading(version, held, needs, tuple(labels), trouble)
 
     def _referred(self, manifest: Manifest) -> Iterable[Identity]:
         try:

@@ -51,7 +51,7 @@ def share_out(workload: Workload, fleet: Fleet, claims: Claims) -> Shares:
     constraints = workload.placement.spread_constraints
     first = representatives(demand.count, constraints, fleet.members, claims, order)
     claims = with_first(demand.count, claims, first, order)
-    division = _divide(demand.count, workload, fleet, claims, order)
+    division = _divide(workload, fleet, claims, order, first)
     return Shares(
         division.shares,
         _rejections(workload, claims, division),
@@ -60,12 +60,13 @@ def share_out(workload: Workload, fleet: Fleet, claims: Claims) -> Shares:
 
 
 def _divide(
-    replicas: int, workload: Workload, fleet: Fleet, claims: Claims, order: Sequence[str]
+    workload: Workload, fleet: Fleet, claims: Claims, order: Sequence[str], first: Sequence[str]
 ) -> Division:
-    rules = workload.placement.replica_scheduling
+    rules, demand = workload.placement.replica_scheduling, workload.demand
     assert rules is not None, "divided workloads have rules"
+    assert demand is not None, "divided workloads have a demand"
     # What a Job has begun in one cluster cannot be moved to another.
-    begun = workload.demand is not None and workload.demand.completions is not None
+    begun = demand.completions is not None
     keeping = claims.dynamic or claims.most is not None or begun
     packed = rules.replica_division_preference == "Aggregated"
     scores = scores_of(workload, fleet) if packed else None
@@ -78,11 +79,12 @@ def _divide(
 
     levelled = [one for one in workload.placement.spread_constraints if one.max_skew > 0]
     if not levelled:
-        return part(replicas, list(claims.weights))
+        return part(demand.count, list(claims.weights))
     groups: dict[str, list[str]] = {}
     for name in claims.weights:
         groups.setdefault(group_of(levelled[0], fleet.members[name]), []).append(name)
-    return divide_level(replicas, claims, groups, levelled[0].max_skew, part, sticky=keeping)
+    skew = levelled[0].max_skew
+    return divide_level(demand.count, claims, groups, skew, part, sticky=keeping, first=first)
 
 
 def _rejections(workload: Workload, claims: Claims, division: Division) -> dict[str, Rejection]:

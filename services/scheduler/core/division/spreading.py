@@ -68,20 +68,21 @@ def divide_level(
     part: Part,
     *,
     sticky: bool,
+    first: Collection[str] = (),
 ) -> Division:
     """Divide by *part* within groups whose totals differ by *skew* at most.
 
     The totals follow the groups' weights as far as the skew allows; *sticky*: from what there is
-    now, with the fewest moves.
+    now, with the fewest moves. Each of *first* is to have a replica where that can be.
     """
-    level = _Level(claims, groups)
+    level = _Level(claims, groups, first)
     lowest = min((high for high in level.most.values() if high is not None), default=replicas)
     # Where the smallest group is full no other can hold more than the skew beyond it.
     placeable = sum(min(_or(high, replicas), lowest + skew) for high in level.most.values())
     placed = min(replicas, placeable)
     totals = level.totals(placed, skew, lowest, sticky=sticky)
     if totals is None:
-        totals = level.totals(placed, skew, lowest, sticky=False)
+        totals = _Level(claims, groups).totals(placed, skew, lowest, sticky=False)
     assert totals is not None, "what can be placed has a way to be"
     parts = [part(totals[name], names) for name, names in groups.items()]
     shares = {name: share for one in parts for name, share in one.shares.items()}
@@ -95,8 +96,13 @@ def _or(value: int | None, other: int) -> int:
 class _Level:
     """Groups as if each were one candidate."""
 
-    def __init__(self, claims: Claims, groups: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, claims: Claims, groups: Mapping[str, Collection[str]], first: Collection[str] = ()
+    ) -> None:
         self._order = sorted(groups)
+        self._least = {
+            group: sum(name in first for name in names) for group, names in groups.items()
+        }
         self.now, self.weights, self.most = {}, {}, {}
         for group, names in groups.items():
             self.now[group] = sum(claims.now.get(name, 0) for name in names)
@@ -125,7 +131,7 @@ class _Level:
         bounds = {}
         for name in self._order:
             most = min(highest, _or(self.most[name], highest))
-            least = min(lowest, most)
+            least = min(max(lowest, self._least[name]), most)
             if sticky and growing:
                 least = max(least, min(self.now[name], most))
             elif sticky:
