@@ -186,6 +186,7 @@ class Federation:
             "HANSE_NATS_CREDENTIALS_FILE": str(nats.credentials_file),
             "HANSE_ENVELOPE_KEY_FILE": str(self.layout.envelope_key),
             "HANSE_PROBES_PORT": str(self.probes_port(name)),
+            "HANSE_LEASE_FILE": str(self.layout.lives / name),
         }
         if service == "gateway":
             environment |= {

@@ -35,6 +35,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def lives(self) -> Path:
+        """A file for each process, which it locks for as long as it lives."""
+        return self.root / "lives"
+
+    @property
     def ports(self) -> Path:
         return self.root / "ports.json"
 
@@ -43,7 +48,8 @@ class Layout:
         return self.root / "members" / name
 
     def prepare(self) -> None:
-        for folder in (self.root, self.nats, self.envelope_key.parent, self.tls, self.logs):
+        keys = self.envelope_key.parent
+        for folder in (self.root, self.nats, keys, self.tls, self.logs, self.lives):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 
 from services.health.core.fences import Leases
 from services.health.reconcilers.door import HealthDoor
@@ -22,6 +23,7 @@ from shared.controller.loop import Controller
 from shared.interpretation import LiveInterpreters
 from shared.lease.duty import held
 from shared.lease.lease import Lease
+from shared.lease.life import living
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -42,6 +44,7 @@ async def serve(settings: Settings) -> None:
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("health", settings.telemetry))
+        settings = replace(settings, lease=stack.enter_context(living(settings.lease)))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         key = load_key(settings.envelope_key_file, settings.envelope_key)
         connection = await stack.enter_async_context(connect(settings.nats, "health"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -21,6 +21,7 @@ from shared.errors import RetryableError, UnusableCredentials
 from shared.interpretation import INTERPRETERS
 from shared.lease.duty import held
 from shared.lease.lease import Lease
+from shared.lease.life import living
 from shared.memberapi.credentials import (
     MemberCredentials,
     read_kubeconfig,
@@ -46,6 +47,7 @@ async def serve(settings: Settings) -> None:
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("propagator", settings.telemetry))
+        settings = replace(settings, lease=stack.enter_context(living(settings.lease)))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         if not settings.beside:
             members = _members(settings) if settings.applies else None

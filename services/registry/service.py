@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from services.registry.reconcilers.clusters import (
     CLUSTERS,
@@ -31,6 +32,7 @@ from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller, LoopSettings
 from shared.lease.duty import held
 from shared.lease.lease import Lease
+from shared.lease.life import living
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import MemberLimits, open_member
 from shared.memberapi.port import MemberApi
@@ -52,6 +54,7 @@ async def serve(settings: Settings) -> None:
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("registry", settings.telemetry))
+        settings = replace(settings, lease=stack.enter_context(living(settings.lease)))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         key = load_key(settings.envelope_key_file, settings.envelope_key)
         connection = await stack.enter_async_context(connect(settings.nats, "registry"))

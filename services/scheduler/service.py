@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from services.scheduler.core.restraint import Restraint
 from services.scheduler.core.workload import Grace
@@ -33,6 +34,7 @@ from shared.interpretation import INTERPRETERS, LiveInterpreters, objects_of
 from shared.interpreter.registry import KindName
 from shared.lease.duty import held
 from shared.lease.lease import Lease
+from shared.lease.life import living
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -46,6 +48,7 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         # Entered first, closed last: telemetry sees the whole shutdown.
         stack.enter_context(telemetry("scheduler", settings.telemetry))
+        settings = replace(settings, lease=stack.enter_context(living(settings.lease)))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         connection = await stack.enter_async_context(connect(settings.nats, "scheduler"))
         await ensure_topology(connection, STREAMS)

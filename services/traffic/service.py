@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.worldwide import CLUSTERS, POLICIES, ZONES
@@ -17,6 +18,7 @@ from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.lease.duty import held
 from shared.lease.lease import Lease
+from shared.lease.life import living
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
@@ -32,6 +34,7 @@ async def serve(settings: Settings) -> None:
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         stack.enter_context(telemetry("traffic", settings.telemetry))
+        settings = replace(settings, lease=stack.enter_context(living(settings.lease)))
         await stack.enter_async_context(serve_probes(settings.probes, readiness))
         connection = await stack.enter_async_context(connect(settings.nats, "traffic"))
         await ensure_topology(connection, STREAMS)

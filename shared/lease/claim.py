@@ -15,7 +15,7 @@ by the hour of whichever server leads the stream, and end early when that is set
 from dataclasses import dataclass
 
 from shared.events.lease import LeaseRecord
-from shared.lease.settings import LeaseSettings
+from shared.lease.settings import LeaseSettings, Life
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Attempt:
 class Claim:
     """Of one process on one lease. Times are seconds of its own monotonic clock."""
 
-    def __init__(self, settings: LeaseSettings, identity: str) -> None:
-        """*identity* is nobody else's, not even that of an earlier life of this process."""
+    def __init__(self, settings: LeaseSettings, life: Life) -> None:
         self._settings = settings
-        self._identity = identity
+        self._identity = life.identity
+        self._dead = life.dead
         self._sequence = 0
         self._record: LeaseRecord | None = None
         self._heard_at = 0.0
@@ -65,6 +65,9 @@ class Claim:
         record = self._record
         if record is None or record.holder in ("", self._identity):
             # Our own that is not held: we ended our work, or a write that we gave up arrived.
+            return 0.0
+        if record.holder in self._dead:
+            # It cannot be at work: nothing is left to wait for.
             return 0.0
         return max(0.0, self._heard_at + record.duration_seconds - now)
 

@@ -19,7 +19,7 @@ from shared.errors import HanseError, MalformedEvent, RetryableError, StaleRevis
 from shared.events.lease import LeaseRecord, decode_lease_record, encode_lease
 from shared.lease.announcements import LeaseAnnouncements
 from shared.lease.claim import Attempt, Claim
-from shared.lease.settings import LeaseSettings
+from shared.lease.settings import LeaseSettings, Life
 from shared.telemetry import metrics
 
 log = structlog.get_logger("hanse.lease")
@@ -41,8 +41,9 @@ class Lease:
         self.name = name
         self._settings = settings or LeaseSettings()
         self._clock = clock
-        self._identity = self._settings.new_identity()
-        self._claim = Claim(self._settings, self._identity)
+        life = self._settings.life or Life(self._settings.new_identity())
+        self._identity = life.identity
+        self._claim = Claim(self._settings, life)
         self._board = bus.board(BOARD)
         self._announcements = LeaseAnnouncements(name, self._identity, bus, clock)
         # Set once the board is known, and with every change of it.

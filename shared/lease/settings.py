@@ -5,6 +5,18 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life of a process."""
+
+    identity: str
+    """Nobody else's, not even that of an earlier life of the process."""
+
+    dead: frozenset[str] = frozenset()
+    """Identities whose lives are over beyond doubt: what they held may be taken at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +29,13 @@ class LeaseSettings:
 
     name: str = ""
     """Who holds it, for people; without it the host and the number of the process."""
+
+    file: Path | None = None
+    """Locked for as long as the process lives, so that the next one in its place need not wait for
+    it when it was killed (`shared/lease/life.py`): on a disk of its machine, one for each."""
+
+    life: Life | None = None
+    """This process's own, once it has begun; without one each lease has another."""
 
     renewal: timedelta = timedelta(seconds=1)
     """From one renewal to the next."""

@@ -1,4 +1,6 @@
-"""A member that comes back from a backup with what was removed there since."""
+"""A member that comes back from a backup: with what was removed, and without what was changed."""
+
+import pytest
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.topology import WORK
@@ -59,3 +61,22 @@ async def test_what_was_removed_is_removed_again_though_another_worker_did_it_th
             await eventually(lambda: not member.get("configmaps", "gone"))
         assert member.get("configmaps", "kept")
         assert member.get("configmaps", "foreign")
+
+
+@pytest.mark.parametrize("bump", [0, 10_000], ids=["set-back", "counting-on"])
+async def test_what_was_changed_since_is_changed_again(bump: int) -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    mirror = member.store._mirror
+    async with federation.serving(), federation.dispatching(), federation.applying():
+        await place(federation, KEPT)
+        backup, revision = tuple(mirror.items()), mirror.revision
+        await federation.write(KEPT, config_map("kept", "2", generation=2))
+        await federation.bind(KEPT, {"eu-1": None})
+        await eventually(lambda: member.get("configmaps", "kept")["data"] == {"a": "2"})
+
+        # Who watches is cut off, as by an API server that ends.
+        mirror.replace(backup, mirror.revision + bump if bump else revision)
+        assert member.get("configmaps", "kept")["data"] == {"a": "1"}
+
+        await eventually(lambda: member.get("configmaps", "kept")["data"] == {"a": "2"})

@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.gateway import service as gateway
 from services.health import service as health
@@ -17,7 +17,6 @@ from services.scheduler.settings import Settings as SchedulerSettings
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.server import ServerSettings
 from shared.apiserver.serving import Serving
-from shared.lease.settings import LeaseSettings
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi
 from shared.memberapi.sealing import EnvelopeKey
@@ -27,13 +26,23 @@ from shared.store.port import StoreLimits
 from tests.simulation.messages import RemoteBus
 from tests.simulation.process import FAIL_FAST, Body, Ports, Process, Shared, member_of
 from tests.simulation.virtual_time import SkewedClock
+from tests.simulation.wire import Incarnation
 
 SEALING = EnvelopeKey(b"k" * 32)
 Tasks = Mapping[str, Runnable]
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One gateway as it lives: its verbs, and its way to NATS."""
+
+    serving: Serving
+    bus: RemoteBus
+    life: Incarnation
+
+
 class Hub:
-    """Every process by name; the gateway's verbs, while it lives, are `serving`."""
+    """Every process by name; `gateways` are those that live."""
 
     def __init__(
         self,
@@ -47,13 +56,14 @@ class Hub:
 
         *pulled*: members beside which a propagator of their own runs.
         """
-        self.serving: Serving | None = None
-        self.bus: RemoteBus | None = None
+        self.gateways: dict[str, Gateway] = {}
         self._chance = random.Random(f"{seed}/uids")
         self._shared = shared
         self._seed = seed
         self.processes: dict[str, Process] = {}
-        self._add("gateway", self._gateway, limits=StoreLimits(history=2_000))
+        for number in range(1, replicas.get("gateway", 1) + 1):
+            limits = StoreLimits(history=2_000)
+            self._add(f"gateway-{number}", self._gateway, limits=limits)
         for number in range(1, replicas.get("registry", 1) + 1):
             self._add(f"registry-{number}", _registry, scopes=registry.SCOPES)
         for service, body in _SERVICES.items():
@@ -94,12 +104,15 @@ class Hub:
         )
         api = replace(api, serving=serving)
         async with api.open():
-            self.serving, self.bus = serving, ports.bus
+            life = self.processes[ports.name].life
+            assert life is not None, "it lives"
+            found = self.gateways[ports.name] = Gateway(serving, ports.bus, life)
             try:
                 yield api.tasks
             finally:
-                if self.serving is serving:
-                    self.serving = self.bus = None
+                # One that was started anew may have taken its place.
+                if self.gateways.get(ports.name) is found:
+                    del self.gateways[ports.name]
 
 
 def _connecting(ports: Ports) -> Callable[..., AbstractAsyncContextManager[MemberApi]]:
@@ -113,7 +126,7 @@ def _connecting(ports: Ports) -> Callable[..., AbstractAsyncContextManager[Membe
 
 def _registry(ports: Ports) -> AbstractAsyncContextManager[Tasks]:
     return registry.assembled(
-        RegistrySettings(lease=LeaseSettings(name=ports.name)),
+        RegistrySettings(lease=ports.lease),
         ports.store,
         ports.bus,
         clock=ports.clock,
@@ -125,7 +138,7 @@ def _registry(ports: Ports) -> AbstractAsyncContextManager[Tasks]:
 
 @asynccontextmanager
 async def _scheduler(ports: Ports) -> AsyncIterator[Tasks]:
-    settings = SchedulerSettings(loop=FAIL_FAST, lease=LeaseSettings(name=ports.name))
+    settings = SchedulerSettings(loop=FAIL_FAST, lease=ports.lease)
     yield scheduler.assemble(
         settings, ports.store, ports.bus, clock=ports.clock, readiness=Readiness()
     )
@@ -134,7 +147,7 @@ async def _scheduler(ports: Ports) -> AsyncIterator[Tasks]:
 @asynccontextmanager
 async def _health(ports: Ports) -> AsyncIterator[Tasks]:
     yield health.assemble(
-        HealthSettings(observer=ports.name, lease=LeaseSettings(name=ports.name)),
+        HealthSettings(observer=ports.name, lease=ports.lease),
         ports.store,
         ports.bus,
         clock=ports.clock,
@@ -152,7 +165,7 @@ async def _propagator(ports: Ports) -> AsyncIterator[Tasks]:
         return ports.connect(member_of(credentials))
 
     yield propagator.assemble(
-        PropagatorSettings(lease=LeaseSettings(name=ports.name)),
+        PropagatorSettings(lease=ports.lease),
         ports.store,
         ports.bus,
         clock=ports.clock,

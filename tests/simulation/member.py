@@ -7,7 +7,7 @@ Whatever Hanse does in it is told to the `Ledger`.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from shared.apiserver.verbs.paging import Snapshots
 from shared.clock import Clock
 from shared.errors import HanseError
 from shared.store.memory import MemoryStore
-from shared.store.port import Change, ChangeType, Stored, StoreLimits
+from shared.store.port import Change, ChangeType, Revision, Stored, StoreLimits
 from tests.simulation.history import actor
 
 READY_SECONDS = (0.05, 2.0)
@@ -104,6 +104,11 @@ class Member:
         watching, self._watching = self._watching, []
         for break_off in watching:
             break_off()
+
+    def restore(self, objects: Iterable[Stored], revision: Revision) -> None:
+        """Hold *objects* and nothing else, as of *revision*, and break off what watches now."""
+        self.restart()
+        self.store._mirror.replace(objects, revision)
 
     def on_restart(self, break_off: Callable[[], None]) -> Callable[[], None]:
         self._watching.append(break_off)

@@ -20,7 +20,7 @@ from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.sealing import seal
 from tests.simulation import manifests
 from tests.simulation.history import History, actor
-from tests.simulation.hub import SEALING, Hub
+from tests.simulation.hub import SEALING, Gateway, Hub
 from tests.simulation.member import Member
 
 NAMESPACES = ("shop", "blog")
@@ -92,22 +92,21 @@ class People:
 
     # At the hub.
 
-    def _serving(self) -> Serving:
-        serving = self._hub.serving
-        if serving is None:
-            raise ApiFault(503, "the gateway is away")
-        return serving
+    def _gateway(self) -> Gateway:
+        """One of those that live: whoever stands before them knows which do."""
+        found = sorted(self._hub.gateways.items())
+        if not found:
+            raise ApiFault(503, "no gateway is there")
+        return self._chance.choice(found)[1]
 
-    async def _request(self, work: Coroutine[Any, Any, Any]) -> None:
+    async def _request(self, gateway: Gateway, work: Coroutine[Any, Any, Any]) -> None:
         """Await *work* of the gateway, which may die over it."""
-        life = self._hub.processes["gateway"].life
-        assert life is not None, "the gateway was started"
         task = asyncio.ensure_future(work)
-        life.at_death(task.cancel)
+        gateway.life.at_death(task.cancel)
         try:
             await task
         except asyncio.CancelledError:
-            if life.dead:
+            if gateway.life.dead:
                 raise ApiFault(503, "the gateway went away") from None
             raise
 
@@ -122,16 +121,17 @@ class People:
                 return
 
     async def _apply(self, manifest: Manifest) -> None:
-        serving = self._serving()
-        call = _call(serving, manifest, _KUBECTL)
-        await self._request(patch(serving, call, manifest, APPLY_PATCH))
+        gateway = self._gateway()
+        call = _call(gateway.serving, manifest, _KUBECTL)
+        await self._request(gateway, patch(gateway.serving, call, manifest, APPLY_PATCH))
 
     async def _delete_at(self, manifest: Manifest) -> None:
-        serving = self._serving()
+        gateway = self._gateway()
         self._history.note(f"delete {manifest['kind']} {manifest['metadata']['name']}")
         ways = ("Background", "Foreground", "Orphan")
         options = DeleteOptions(propagation=self._chance.choices(ways, (6, 2, 1))[0])
-        await self._request(delete(serving, _call(serving, manifest), options))
+        call = _call(gateway.serving, manifest)
+        await self._request(gateway, delete(gateway.serving, call, options))
 
     def _namespace(self) -> str:
         return self._chance.choices(NAMESPACES, (3, 1))[0]
@@ -171,13 +171,14 @@ class People:
         await self._apply(manifests.config(name, self._namespace(), self._revision))
 
     async def _scale(self) -> None:
-        serving = self._serving()
+        gateway = self._gateway()
         manifest = manifests.deployment(self._chance.choice(manifests.WORKLOADS), self._namespace())
-        call = _call(serving, manifest, _KUBECTL, "scale")
+        call = _call(gateway.serving, manifest, _KUBECTL, "scale")
         replicas = self._chance.randrange(9)
-        await self._request(
-            write_scale(serving, call, lambda scale: {**scale, "spec": {"replicas": replicas}})
+        changed = write_scale(
+            gateway.serving, call, lambda scale: {**scale, "spec": {"replicas": replicas}}
         )
+        await self._request(gateway, changed)
 
     async def _delete(self) -> None:
         chance, namespace = self._chance, self._namespace()
@@ -229,15 +230,13 @@ class People:
         credentials = MemberCredentials(server=f"https://{name}", token="t")
         sealed = seal(SEALING, name, credentials)
         while True:
-            bus = self._hub.bus
             try:
-                if bus is not None:
-                    board = bus.board("SECRETS")
-                    await self._request(board.put(subjects.member_key(name), sealed))
-                    break
+                gateway = self._gateway()
+                board = gateway.bus.board("SECRETS")
+                await self._request(gateway, board.put(subjects.member_key(name), sealed))
+                break
             except (ApiFault, HanseError):
-                pass
-            await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)
         self._joined.add(name)
 
     async def _leave(self) -> None:

@@ -12,6 +12,7 @@ from services.propagator.core.fence import FenceSettings
 from shared.bus.memory import MemoryBus
 from shared.clock import Clock
 from shared.controller.loop import LoopSettings
+from shared.lease.settings import LeaseSettings, Life
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.port import MemberApi
 from shared.runtime.process import Runnable
@@ -57,6 +58,7 @@ class Ports:
     bus: RemoteBus
     clock: Clock
     connect: Callable[[str], AbstractAsyncContextManager[MemberApi]]
+    lease: LeaseSettings
     fence: Fence | None = None
     """That of the member beside which it runs."""
 
@@ -93,6 +95,9 @@ class Process:
         self.lines: dict[str, Line] = {}
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
+        # Who lived here before, where the machine has a disk on which to find it.
+        self._dead: list[str] = []
+        self._has_disk = chance.random() < 0.5
 
     # Living and dying.
 
@@ -157,11 +162,23 @@ class Process:
         await store.open()
         bus = RemoteBus(self._shared.streams, nats)
         ports = Ports(
-            self.name, store, bus, self._clock, lambda name: self._connect(name, life), fence
+            self.name,
+            store,
+            bus,
+            self._clock,
+            lambda name: self._connect(name, life),
+            self._lease(),
+            fence,
         )
         async with self._body(ports) as tasks, asyncio.TaskGroup() as group:
             for name, run in tasks.items():
                 group.create_task(run(), name=f"{self.name}/{name}")
+
+    def _lease(self) -> LeaseSettings:
+        """As a process begins whose predecessor was killed and not stopped."""
+        known = Life(f"{self.name}-{len(self._dead) + 1}", frozenset(self._dead))
+        self._dead.append(known.identity)
+        return LeaseSettings(name=self.name, life=known if self._has_disk else None)
 
     def _judge(self, group: BaseExceptionGroup[BaseException], life: Incarnation) -> None:
         """No process ends by itself, whatever NATS or a member does."""

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from shared.bus.memory import MemoryBus
+from tests.simulation.backups import Backups
 from tests.simulation.duties import Duties
 from tests.simulation.history import History, Violation, actor
 from tests.simulation.hub import Hub
@@ -30,7 +31,7 @@ JOIN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
 _ENDING_ROUNDS = 50
 _STILL_SECONDS = 40.0
-REPLICATED = ("registry", "scheduler", "health", "propagator")
+REPLICATED = ("gateway", "registry", "scheduler", "health", "propagator")
 _REGIONS = ("eu", "us", "ap", "af")
 _BUGS = frozenset({"reconcile.bug", "wake.bug", "worker.failed", "tidying.bug", "request.bug"})
 
@@ -119,9 +120,7 @@ class _Run:
 
         watcher = Watcher(history, bucket, streams, members, disturbed)
         shared = Shared(bucket, streams, members, weather, history, watcher)
-        # Where members serve themselves it is not the hub's own replicas that are on trial.
-        most = (1, 1, 1) if length.fenced else (1, 1, 2)
-        replicas = {name: chance.choice(most) for name in REPLICATED}
+        replicas = {name: chance.choice((1, 1, 2)) for name in REPLICATED}
         hub = self._hub = Hub(shared, str(self._seed), replicas=replicas, pulled=self._pulled())
         self._duties = Duties(history, hub.processes)
         people = People(hub, members, random.Random(f"{self._seed}/people"), history)
@@ -132,7 +131,15 @@ class _Run:
         await asyncio.sleep(5.0)
         self._check()
         # 2. People do things while things go wrong.
-        trouble = Trouble(hub, members, weather, random.Random(f"{self._seed}/trouble"), history)
+        backups = Backups(members, bucket, random.Random(f"{self._seed}/backups"), history)
+        trouble = Trouble(
+            hub,
+            members,
+            backups=backups,
+            weather=weather,
+            chance=random.Random(f"{self._seed}/trouble"),
+            history=history,
+        )
         troubling = asyncio.create_task(trouble.run())
         deeds = []
         for _ in range(length.deeds):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from tests.simulation.backups import Backups
 from tests.simulation.history import History
 from tests.simulation.hub import Hub
 from tests.simulation.member import Member
@@ -24,12 +25,15 @@ class Trouble:
         self,
         hub: Hub,
         members: Mapping[str, Member],
+        *,
+        backups: Backups,
         weather: Weather,
         chance: random.Random,
         history: History,
     ) -> None:
         self._hub = hub
         self._members = members
+        self._backups = backups
         self._weather = weather
         self._chance = chance
         self._history = history
@@ -41,6 +45,7 @@ class Trouble:
             (3, self._cut_from_member),
             (4, self._make_sick),
             (2, self._restart_member),
+            (1, self._restore_member),
         ]
         self._beside = [one for one in hub.processes.values() if one.beside]
         if self._beside:
@@ -48,7 +53,11 @@ class Trouble:
         # A part of the seeds has only members in trouble: then the others must notice nothing.
         self._members_only = chance.random() < 0.35
         if self._members_only:
-            self._kinds = [(4, self._make_sick), (1, self._restart_member)]
+            self._kinds = [
+                (4, self._make_sick),
+                (1, self._restart_member),
+                (1, self._restore_member),
+            ]
         else:
             self._storm()
 
@@ -133,6 +142,10 @@ class Trouble:
         """
         return name in self._members and self._members[name].mode != "serves"
 
+    def _is_cut_off(self, name: str) -> bool:
+        """Whether who would have to stop what is fenced there may be about to."""
+        return any(one.beside == name and one.cuts for one in self._beside)
+
     async def _cut_off(self) -> None:
         """A member with all that runs beside it, from the hub and from NATS."""
         process = self._chance.choice(self._beside)
@@ -159,7 +172,7 @@ class Trouble:
 
     async def _make_sick(self) -> None:
         member = self._members[self._chance.choice(sorted(self._members))]
-        if any(one.beside == member.name and one.cuts for one in self._beside):
+        if self._is_cut_off(member.name):
             return
         member.mode = self._chance.choice(_MODES)
         self._history.note(f"{member.name} {member.mode}")
@@ -172,3 +185,17 @@ class Trouble:
         self._history.note(f"{member.name} restarts")
         member.restart()
         self._mark(member.name)
+
+    async def _restore_member(self) -> None:
+        """Back a member up, and let it come back from that later."""
+        name = self._chance.choice(sorted(self._members))
+        self._backups.take(name)
+        await asyncio.sleep(self._chance.uniform(1.0, 40.0))
+        if self._could_stop_nothing(name) or self._is_cut_off(name):
+            return
+        self._going_on[name] += 1
+        try:
+            await self._backups.bring_back(name)
+        finally:
+            self._going_on[name] -= 1
+            self._mark(name)

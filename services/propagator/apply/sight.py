@@ -6,7 +6,7 @@ import structlog
 
 from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reporting.reports import Reports
-from services.propagator.core.observed import LiveObject, is_newer, read_live
+from services.propagator.core.observed import LiveObject, is_newer, is_overtaken, read_live
 from shared.apimachinery.manifest import ObjectKey, encode
 from shared.interpreter.registry import KindName
 from shared.memberapi.port import MemberListing, ResourceType
@@ -46,9 +46,7 @@ class Sight:
                 self._ask_about(kind, live)
                 continue
             shown.add(tracked.key)
-            seen = tracked.seen
-            if seen is not None and is_newer(seen.resource_version, listing.resource_version):
-                # Either the list is older than our last look, or the member's history is.
+            if is_overtaken(listing.resource_version, live, tracked.seen):
                 self.doubt(tracked)
             else:
                 self._on_seen(tracked, live)

@@ -181,6 +181,20 @@ def is_newer(version: str, than: str) -> bool:
     return int(version) > int(than)
 
 
+def is_overtaken(listed_at: str, live: LiveObject, seen: Observed | None) -> bool:
+    """Whether a list, or what it shows of an object, is older than the last look at that.
+
+    Or the member's history is: it came back from a backup, and counts on from there, or from a
+    higher number that whoever restored it chose. *listed_at*: the list's own resourceVersion.
+    """
+    if seen is None:
+        return False
+    metadata = live.metadata
+    return is_newer(seen.resource_version, listed_at) or (
+        seen.uid == metadata.uid and is_newer(seen.resource_version, metadata.resource_version)
+    )
+
+
 def _digest(fields: Manifest) -> str:
     """Of what is owned, in whatever order a server names it."""
     body = msgspec.json.encode(fields, order="deterministic")

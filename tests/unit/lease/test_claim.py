@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from shared.events.lease import LeaseRecord
 from shared.lease.claim import Attempt, Claim
-from shared.lease.settings import LeaseSettings
+from shared.lease.settings import LeaseSettings, Life
 
 
-def claim(identity: str = "us") -> Claim:
-    return Claim(LeaseSettings(), identity)
+def claim(identity: str = "us", *dead: str) -> Claim:
+    return Claim(LeaseSettings(), Life(identity, frozenset(dead)))
 
 
 def record(holder: str = "them", term: int = 7, seconds: float = 4.0) -> LeaseRecord:
@@ -38,6 +38,15 @@ def test_a_lease_is_left_to_its_holder_for_as_long_as_its_record_says() -> None:
     assert ours.vacant_in(108.5) == 0.5
     assert ours.vacant_in(109.0) == 0.0
     assert ours.take(109.0) == Attempt(record("us", 8), 3, 109.0)
+
+
+def test_nobody_waits_for_the_dead() -> None:
+    ours = claim("us", "them")
+    ours.hear(3, record("them"), now=100.0)
+    assert ours.vacant_in(100.0) == 0.0
+    assert ours.take(100.0) == Attempt(record("us", 8), 3, 100.0)
+    ours.hear(4, record("others"), now=100.0)
+    assert ours.vacant_in(100.0) == 4.0
 
 
 def test_every_renewal_begins_the_wait_anew() -> None:

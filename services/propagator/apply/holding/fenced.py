@@ -97,7 +97,7 @@ class FencedHolder:
         moved = tracked.drifted or tracked.doubted or tracked.outrun or tracked.fence_moved
         if sequence != tracked.sequence or tracked.applied != tracked.sequence or moved:
             tracked.stilled = tracked.fence_moved = tracked.rested = False
-            tracked.doubted, tracked.drift = False, ""
+            tracked.drift = ""
             await self._holder.put(tracked, order, encode(stopped(manifest)))
             until = self._clock.monotonic() + by_any_clock(grace_seconds(manifest))
             tracked.rest = (tracked.sequence, until)

@@ -79,6 +79,9 @@ class Holder:
         self, tracked: TrackedObject, order: WorkOrder, body: bytes, *, stopping: bool = False
     ) -> LiveObject:
         """Have the member hold *body*, whatever others did to it; *stopping*: without a word."""
+        if tracked.doubted and not stopping:
+            # It begins only as it was seen last, which may be no more than it once was.
+            await look_at(self._api, tracked)
         known = tracked.seen is not None and tracked.seen.labelled
         guarded = not known and not await self._adoptions.adopt(tracked, order)
         return await self._apply(tracked, body, guarded=guarded, stopping=stopping)
