@@ -104,7 +104,7 @@ class _World:
             SystemClock(),
             _GRACE,
             interpreters=BUILT_IN,
-            plugins=Plugins(MemoryBus(), SystemClock()),
+            plugins=Plugins(MemoryBus(), SystemClock(), timedelta(seconds=5), self.woken.append),
         )
 
     def put_cluster(self, manifest: Manifest) -> None:

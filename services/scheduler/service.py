@@ -99,7 +99,7 @@ class Scheduler:
             wake_policy=self._wake_policy,
             wake_follower=self._wake_follower,
         )
-        plugins = Plugins(bus, clock)
+        plugins = Plugins(bus, clock, settings.plugin_rest, self._wake_template)
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
         asked = Asked()
         self.templates: Controller[ObjectKey] = Controller(

@@ -37,6 +37,10 @@ class Settings:
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""
 
+    plugin_rest: timedelta = timedelta(seconds=5)
+    """How long a plugin that gave no good answer is not asked. What must hear it is looked at again
+    after twice as long."""
+
     follow_delay: timedelta = timedelta(milliseconds=200)
     """How long changes of its users are gathered before an object that follows them is looked at.
     Where it is needed first, it goes before its user, without delay."""

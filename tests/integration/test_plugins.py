@@ -133,6 +133,8 @@ async def test_without_the_plugin_nothing_new_is_placed_until_it_is_there(
     assert await placed(federation, "ledger") == []
     told = await verdicts(federation, "ledger")
     assert {one.code for one in told.values()} == {"PluginSilent"}
+    async with running_example(federation):
+        await eventually(lambda: placed(federation, "ledger"))
 
 
 async def test_a_plugin_that_may_be_ignored_is(federation: Federation) -> None:

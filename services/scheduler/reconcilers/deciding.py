@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from services.scheduler.core.bindings import refusal, workload_of
 from services.scheduler.core.claims import counts_room
@@ -22,9 +21,6 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
-
-_ASK_AGAIN = timedelta(seconds=10)
-"""When a plugin that must be heard and was not is asked again."""
 
 
 def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
@@ -118,12 +114,13 @@ class Deciding:
     def _with_look(self, workload: Workload, decision: Decision) -> Decision:
         """Have it looked at again when room may be given back, or an answer come, untold."""
         if workload.opinions.closed:
-            soonest = min(_ASK_AGAIN, decision.wake_after or _ASK_AGAIN)
+            again = self._plugins.again_after
+            soonest = min(again, decision.wake_after or again)
             decision = replace(decision, wake_after=soonest)
         if isinstance(decision, Scheduled) or not counts_room(workload.placement):
             return decision
-        again = self._federation.reservations.again_after
-        if again is None:
+        given_back = self._federation.reservations.again_after
+        if given_back is None:
             return decision
-        soonest = min(again, decision.wake_after or again)
+        soonest = min(given_back, decision.wake_after or given_back)
         return replace(decision, wake_after=soonest)

@@ -16,7 +16,7 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.workload import Workload
 from shared.api.scoring import Plugin
-from shared.apimachinery.manifest import Manifest, annotations_of, labels_of
+from shared.apimachinery.manifest import Manifest, ObjectKey, annotations_of, labels_of
 from shared.bus.port import RequestError, Requests
 from shared.clock import Clock
 from shared.errors import HanseError
@@ -35,7 +35,6 @@ log = structlog.get_logger("hanse.scheduler")
 
 _AT_ONCE = 16
 """Requests to one plugin that are under way at a time; others wait, within their own time."""
-_PAUSE_SECONDS = 5.0
 
 Read = TypeVar("Read")
 
@@ -50,12 +49,30 @@ class _Answer:
 class Plugins:
     """Asks over *requests*; used from one event loop."""
 
-    def __init__(self, requests: Requests, clock: Clock) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        clock: Clock,
+        rest: timedelta,
+        wake: Callable[[ObjectKey], None],
+    ) -> None:
+        """*rest*: how long one that gave no good answer is not asked.
+
+        *wake* is called with what could not be decided without it, once it is heard again.
+        """
         self._requests = requests
         self._clock = clock
+        self._rest = rest
+        self._wake = wake
+        self._waiting: dict[str, set[ObjectKey]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
         # Until when a plugin is not asked, and why.
         self._resting: dict[str, tuple[float, str]] = {}
+
+    @property
+    def again_after(self) -> timedelta:
+        """When what must hear a plugin and did not is to be looked at again."""
+        return 2 * self._rest
 
     async def ask(self, workload: Workload, template: Manifest, fleet: Fleet) -> Opinions:
         """Return what the plugins of the placement say; nobody is waited for too long."""
@@ -64,6 +81,14 @@ class Plugins:
             return NOBODY_ASKED
         body = encode_request(_request(workload, template, fleet))
         answers = await asyncio.gather(*(self._ask(one, body) for one in plugins))
+        for plugin, answer in zip(plugins, answers, strict=True):
+            waiting = self._waiting.setdefault(plugin.name, set())
+            if answer.failed and plugin.failure_policy == "Fail":
+                waiting.add(workload.key)
+            elif not answer.failed:
+                for key in waiting:
+                    self._wake(key)
+                waiting.clear()
         return _gathered(dict(zip(plugins, answers, strict=True)))
 
     async def _ask(self, plugin: Plugin, body: bytes) -> _Answer:
@@ -88,7 +113,8 @@ class Plugins:
             self._resting.pop(plugin.name, None)
             return _Answer(refused, points)
         log.warning("plugin.unheard", plugin=plugin.name, why=why)
-        self._resting[plugin.name] = (self._clock.monotonic() + _PAUSE_SECONDS, why)
+        until = self._clock.monotonic() + self._rest.total_seconds()
+        self._resting[plugin.name] = (until, why)
         return _Answer(failed=why)
 
     async def _answer(self, subject: str, body: bytes, read: Callable[[bytes], Read]) -> Read:

@@ -207,7 +207,7 @@ class SchedulerWorld:
             self.clock,
             GRACE,
             interpreters=self.interpreters,
-            plugins=Plugins(MemoryBus(), self.clock),
+            plugins=Plugins(MemoryBus(), self.clock, timedelta(seconds=5), self.woken.append),
             restraint=self.restraint,
             asked=self.asked,
         )

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.scheduler.core.opinions import NOBODY_ASKED
 from services.scheduler.reconcilers.plugins import Plugins
 from shared.api.placement import Placement, PlacementAffinity
 from shared.api.scoring import Plugin
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
 from shared.bus.port import RequestError
 from shared.errors import MalformedEvent
@@ -18,6 +20,7 @@ from shared.events.plugins import ANSWER_BYTES_MAX, read_points, read_refused
 from tests.clocks import PatientClock
 from tests.unit.scheduler.placement_worlds import a_world
 
+REST = timedelta(seconds=5)
 TEMPLATE = {"metadata": {"name": "web", "labels": {"tier": "gold"}, "annotations": {"a": "b"}}}
 
 
@@ -50,7 +53,7 @@ async def ask(plugins, *stated, **placement):
 
 
 def plugins_over(bus):
-    return Plugins(bus, PatientClock())
+    return Plugins(bus, PatientClock(), REST, [].append)
 
 
 async def test_nobody_is_asked_where_no_plugin_is_named():
@@ -117,8 +120,8 @@ async def test_nobody_there_and_an_error_of_its_own_are_told():
 
 
 async def test_who_was_not_heard_is_left_alone_for_a_while():
-    bus, clock, asked = MemoryBus(), PatientClock(), []
-    plugins = Plugins(bus, clock)
+    bus, clock, asked, woken = MemoryBus(), PatientClock(), [], []
+    plugins = Plugins(bus, clock, REST, woken.append)
 
     def refuse(request):
         asked.append(request)
@@ -128,8 +131,14 @@ async def test_who_was_not_heard_is_left_alone_for_a_while():
         first, second = await ask(plugins, a_plugin()), await ask(plugins, a_plugin())
         assert (len(asked), first.failed) == (1, second.failed)
         clock.seconds += 6
-        assert (await ask(plugins, a_plugin())).failed == {}
+        assert woken == []
+        # Another is heard: what waited is looked at again.
+        workload, fleet = a_world(4)
+        rules = Placement(plugins=(a_plugin(),))
+        other = replace(workload, placement=rules, key=ObjectKey("", "pods", "shop", "other"))
+        assert (await plugins.ask(other, TEMPLATE, fleet)).failed == {}
     assert len(asked) == 2
+    assert woken == [a_world(3)[0].key]
 
 
 async def test_so_many_requests_are_under_way_at_a_time():

@@ -1,7 +1,7 @@
 """Shares by price and by latency: the less of it a cluster has, the more replicas it gets."""
 
 from collections.abc import Sequence
-from statistics import median_low
+from statistics import median
 
 from services.scheduler.core.workload import Workload
 from shared.api.placement import Placement
@@ -44,5 +44,5 @@ def signal_weights(workload: Workload, names: Sequence[str]) -> dict[str, int]:
         return dict.fromkeys(names, 1)
     least = greatest / _RATIO_MAX
     bounded = {name: max(value, least) for name, value in values.items()}
-    lowest, middle = min(bounded.values()), median_low(bounded.values())
+    lowest, middle = min(bounded.values()), median(bounded.values())
     return {name: round(_WEIGHT_MAX * lowest / bounded.get(name, middle)) for name in names}
