@@ -29,6 +29,7 @@ class Score(Struct, frozen=True, kw_only=True):
 
     The best of the clusters that the placement's affinity covers gets 100 points, the worst 0,
     others in between in proportion; one of which the signal is not known, or has expired, gets 50.
+    With `best` and `worst` the scale is fixed, whatever there is.
     Points, as a part of 100, times `weight` are added to what preferred affinities add.
     """
 
@@ -44,6 +45,12 @@ class Score(Struct, frozen=True, kw_only=True):
             " Highest for any other."
         ),
     ] = ""
+    best: Annotated[
+        float | None, Meta(description="What is worth 100 points, and all that is better.")
+    ] = None
+    worst: Annotated[
+        float | None, Meta(description="What is worth none, and all that is worse.")
+    ] = None
     from_region: Annotated[
         str,
         Meta(
@@ -53,7 +60,14 @@ class Score(Struct, frozen=True, kw_only=True):
     ] = ""
 
     @property
+    def has_scale(self) -> bool:
+        """Whether points do not depend on what other clusters there are."""
+        return self.best is not None and self.worst is not None
+
+    @property
     def lowest_is_best(self) -> bool:
+        if self.best is not None and self.worst is not None:
+            return self.best < self.worst
         return (self.prefer or _USUAL.get(self.name, "Highest")) == "Lowest"
 
 

@@ -1,5 +1,6 @@
 """Rules for the scores and plugins of a placement beyond their schema. Pure."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from shared.api.scoring import LATENCY, Plugin, Score
@@ -22,11 +23,23 @@ def check_scores(scores: Sequence[Score], path: str) -> Iterable[FieldError]:
         yield from _check_name(one.name, where)
         if not 1 <= one.weight <= _WEIGHT_MAX:
             yield wrong(f"{where}.weight", one.weight, f"must be between 1 and {_WEIGHT_MAX}")
+        yield from _check_scale(one, where)
         if one.from_region and one.name != LATENCY:
             yield forbidden(f"{where}.fromRegion", "it is of the score latency only")
         if (one.name, one.from_region) in seen:
             yield _duplicate(where, one.name)
         seen.add((one.name, one.from_region))
+
+
+def _check_scale(one: Score, path: str) -> Iterable[FieldError]:
+    if (one.best is None) != (one.worst is None):
+        missing = "best" if one.best is None else "worst"
+        yield required(f"{path}.{missing}", "best and worst are given together")
+    elif one.best is not None and one.worst is not None:
+        if one.best == one.worst or not (math.isfinite(one.best) and math.isfinite(one.worst)):
+            yield wrong(f"{path}.worst", one.worst, "must be finite, and not be best")
+        elif one.prefer:
+            yield forbidden(f"{path}.prefer", "best and worst say which value is best")
 
 
 def check_plugins(plugins: Sequence[Plugin], path: str) -> Iterable[FieldError]:

@@ -58,6 +58,13 @@ def faults(placement):
         ({"scores": [{"name": "price", "weight": 0}]}, "scores[0].weight", "between 1 and 100"),
         ({"scores": [{"name": "Best One"}]}, "scores[0].name", "Invalid value"),
         ({"scores": [{"name": "x"}, {"name": "x"}]}, "scores[1].name", "Duplicate value"),
+        ({"scores": [{"name": "x", "best": 1}]}, "scores[0].worst", "given together"),
+        ({"scores": [{"name": "x", "best": 1, "worst": 1}]}, "scores[0].worst", "not be best"),
+        (
+            {"scores": [{"name": "x", "best": 1, "worst": 9, "prefer": "Lowest"}]},
+            "scores[0].prefer",
+            "say which value",
+        ),
         (
             {"scores": [{"name": "price", "fromRegion": "eu"}]},
             "scores[0].fromRegion",

@@ -154,6 +154,17 @@ def test_the_unit_of_a_signal_does_not_matter(values, factor, offset):
         assert all(abs(shifted[name] - points[name]) <= 1 for name in points)
 
 
+@given(columns, finite, finite)
+def test_on_a_fixed_scale_points_do_not_depend_on_other_clusters(values, one, other):
+    scale = min(one, other), max(one, other)
+    together = points_of(values, lowest_is_best=True, scale=scale)
+    for name, value in values.items():
+        alone = points_of({name: value}, lowest_is_best=True, scale=scale)
+        assert alone[name] == together[name]
+        if scale[0] < scale[1] and value <= scale[0]:
+            assert together[name] == 100
+
+
 def test_a_cheaper_cluster_never_scores_less():
     for seed in range(60):
         workload, fleet = a_signalled_world(seed)

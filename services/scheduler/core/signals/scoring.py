@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.workload import Workload
-from shared.api.scoring import LATENCY, PRICE
+from shared.api.scoring import LATENCY, PRICE, Score
 
 POINTS_MAX = 100
 NEUTRAL = 50
@@ -22,19 +22,33 @@ class Part:
     expired: bool = False
 
 
-def points_of(values: Mapping[str, float], *, lowest_is_best: bool) -> dict[str, int]:
-    """Give the best 100 and the worst 0, the others in proportion; 50 where all are alike."""
+def points_of(
+    values: Mapping[str, float],
+    *,
+    lowest_is_best: bool,
+    scale: tuple[float, float] | None = None,
+) -> dict[str, int]:
+    """Give the best 100 and the worst 0, the others in proportion; 50 where all are alike.
+
+    *scale*: the values that are worth so much, instead of the least and the greatest there are.
+    """
     if not values:
         return {}
-    low, high = min(values.values()), max(values.values())
+    low, high = scale or (min(values.values()), max(values.values()))
     span = high - low
     if span <= 0:
         return dict.fromkeys(values, NEUTRAL)
     best = low if lowest_is_best else high
     return {
-        name: POINTS_MAX - round(POINTS_MAX * min(1.0, abs(value - best) / span))
+        name: POINTS_MAX - round(POINTS_MAX * abs(min(max(value, low), high) - best) / span)
         for name, value in values.items()
     }
+
+
+def _scale_of(score: Score) -> tuple[float, float] | None:
+    if score.best is None or score.worst is None:
+        return None
+    return min(score.best, score.worst), max(score.best, score.worst)
 
 
 def parts_of(workload: Workload, fleet: Fleet) -> Mapping[str, tuple[Part, ...]]:
@@ -50,7 +64,7 @@ def parts_of(workload: Workload, fleet: Fleet) -> Mapping[str, tuple[Part, ...]]
         values = signals.values(
             score.name, among, demand=workload.demand, from_region=score.from_region
         )
-        points = points_of(values, lowest_is_best=score.lowest_is_best)
+        points = points_of(values, lowest_is_best=score.lowest_is_best, scale=_scale_of(score))
         name = f"{LATENCY} from {score.from_region}" if score.from_region else score.name
         columns.append((name, score.name, score.weight, values, points))
     for plugin in placement.plugins:
