@@ -34,7 +34,7 @@ from shared.memberapi.port import MemberApi
 
 DEADLINE = 300.0
 # Controllers of a real cluster are held to tens of requests a second, on machines of their own.
-_REST = {"HANSE_CONTROLLER_REST": "0.2"}
+_REST = {"HANSE_CONTROLLER_REST": "0.05"}
 # Room for every pod of the load, so that no member is full.
 _ROOMY = {"HANSE_NODE_PODS": "20000", "HANSE_NODE_CPU": "512", "HANSE_NODE_MEMORY": "2Ti"}
 

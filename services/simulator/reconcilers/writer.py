@@ -27,7 +27,7 @@ log = structlog.get_logger("hanse.simulator")
 # How long controllers may keep the process to themselves; a request waits this much longer.
 _TURN_SECONDS = 0.002
 # Clients write no more when this has passed since their last request.
-_CALM_SECONDS = 0.1
+_CALM_SECONDS = 0.5
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 # A time on which a plan depends has passed by then, whatever the rounding.
 _LATE = timedelta(milliseconds=20)
@@ -63,7 +63,8 @@ class Writer:
         self._rest_seconds = rest.total_seconds()
         self._turn_ends = 0.0
         self._requested = 0.0
-        self._waiting = 0
+        # Those who wait for a turn, one behind the other.
+        self._line = asyncio.Lock()
 
     async def carry_out(self, plan: Plan) -> Result:
         """Raise `StaleRevision` where an object moved on: the plan was made for another state."""
@@ -93,18 +94,14 @@ class Writer:
         """
         if time.perf_counter() < self._turn_ends:
             return
-        self._waiting += 1
-        try:
-            for _ in range(self._waiting):
-                await asyncio.sleep(0)
+        async with self._line:
+            await asyncio.sleep(0)
             while (rest := self._rest_left()) > 0:  # noqa: ASYNC110 (only time ends it)
                 await asyncio.sleep(rest)
-        finally:
-            self._waiting -= 1
-        now = time.perf_counter()
-        if now >= self._turn_ends:
-            # Who waited with it shares its turn.
-            self._turn_ends = now + _TURN_SECONDS
+            now = time.perf_counter()
+            if now >= self._turn_ends:
+                # Who waited with it shares its turn, for as long as that lasts.
+                self._turn_ends = now + _TURN_SECONDS
 
     def _rest_left(self) -> float:
         """Seconds until the next turn; in a turn, whoever began it, there are none."""
