@@ -12,12 +12,14 @@ from services.gateway.credentials import CredentialsDoor
 from services.gateway.event_view import RESOURCE as EVENTS
 from services.gateway.event_view import EventView
 from services.gateway.foresight import Foresight
+from services.gateway.quota_admission import QuotaAdmission
 from services.gateway.request_door import RequestDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
 from shared.apimachinery.defaults import with_defaults
 from shared.apimachinery.manifest import GroupResource
+from shared.apiserver.admission import AdmitByAll
 from shared.apiserver.assembly import Api, Extensions, Task
 from shared.apiserver.assembly import assemble as assemble_api
 from shared.apiserver.authentication import TokenTable
@@ -31,6 +33,7 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
+from shared.interpretation import LiveInterpreters
 from shared.memberapi.sealing import EnvelopeKey, load_key
 from shared.runtime.certificates import ensure_serving_certificate
 from shared.runtime.probes import Readiness, serve_probes
@@ -121,7 +124,10 @@ def assemble(
         server,
         extensions=Extensions(
             admission=hanse_admission(),
-            everything=DeletionProtection(store.mirror),
+            everything=AdmitByAll(
+                DeletionProtection(store.mirror),
+                QuotaAdmission(store.mirror, LiveInterpreters(store.mirror)),
+            ),
             subresources=door.subresources(),
             shown=with_defaults,
             foreseen=Foresight(bus).warnings,

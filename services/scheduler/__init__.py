@@ -1,6 +1,6 @@
 """Scheduler: which clusters, how many replicas each, and why.
 
-owns: `ResourceBinding.spec`, its condition Scheduled; status of policies and rebalancers
+owns: `ResourceBinding.spec`, condition Scheduled; status of policies, rebalancers, quotas, groups
 reads: templates, policies, `Cluster`, `ResourceBinding`; rollouts, revisions; EVENTS; SCORES
 consumes: the watch of the store; requests `hanse.api.explain`, `.plan`; answers of plugins
 publishes: facts: placement decided

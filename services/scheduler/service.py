@@ -14,6 +14,7 @@ from services.scheduler.reconcilers.interpreters import InterpreterReconciler, i
 from services.scheduler.reconcilers.plan_door import PlanDoor
 from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policies import PolicyReconciler
+from services.scheduler.reconcilers.quotas import QuotaReconciler
 from services.scheduler.reconcilers.rebalances import (
     REBALANCERS,
     Asked,
@@ -30,6 +31,7 @@ from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
+from shared.controller.result import Reconciler
 from shared.interpretation import INTERPRETERS, LiveInterpreters, objects_of
 from shared.interpreter.registry import KindName
 from shared.lease.duty import held
@@ -72,6 +74,12 @@ def assemble(
     return {"lease": held(lease, store, clock, begin)}
 
 
+def _controller(
+    settings: Settings, name: str, reconciler: Reconciler[ObjectKey]
+) -> Controller[ObjectKey]:
+    return Controller(name, reconciler, settings.loop)
+
+
 _LOOK_SECONDS = 5.0
 """How late a maintenance window may begin and end."""
 
@@ -98,6 +106,7 @@ class Scheduler:
             wake_waiting=self._wake_waiting,
             wake_policy=self._wake_policy,
             wake_follower=self._wake_follower,
+            wake_quota=self._wake_quota,
         )
         plugins = Plugins(bus, clock, settings.plugin_rest, self._wake_template)
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
@@ -119,16 +128,17 @@ class Scheduler:
         )
         self._scores = ScoreFollower(bus, self._federation.signals)
         self._explain, self._plan = self._doors(bus, clock, grace, plugins)
-        self.policies: Controller[ObjectKey] = Controller(
-            "policy", PolicyReconciler(store, self._federation, clock), settings.loop
+        self.policies = _controller(
+            settings, "policy", PolicyReconciler(store, self._federation, clock)
         )
-        self.rebalancers: Controller[ObjectKey] = Controller(
+        self.rebalancers = _controller(
+            settings,
             "rebalancer",
             RebalancerReconciler(store, self._federation, asked, clock, self._wake_template),
-            settings.loop,
         )
-        self.interpreters: Controller[ObjectKey] = Controller(
-            "interpreter", InterpreterReconciler(store, clock), settings.loop
+        self.quotas = _controller(settings, "quota", QuotaReconciler(store, self._federation))
+        self.interpreters = _controller(
+            settings, "interpreter", InterpreterReconciler(store, clock)
         )
 
     def _doors(
@@ -147,6 +157,7 @@ class Scheduler:
             "templates": self._decide,
             "policies": self.policies.run,
             "rebalancers": self._rebalance,
+            "quotas": self.quotas.run,
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
             "plan": self._plan.run,
@@ -173,6 +184,10 @@ class Scheduler:
     def _wake_policy(self, key: ObjectKey) -> None:
         # Gathered: a policy that speaks for thousands is counted a few times, not thousands.
         self.policies.wake_after(key, self._policy_delay)
+
+    def _wake_quota(self, key: ObjectKey) -> None:
+        # Gathered as for policies.
+        self.quotas.wake_after(key, self._policy_delay)
 
     async def _rebalance(self) -> None:
         self.rebalancers.watch(self._store.mirror, REBALANCERS, rebalancer_keys)

@@ -1,10 +1,11 @@
-"""`ClusterGroup`: a named set of clusters, and the namespaces that see no others."""
+"""`ClusterGroup`: a named set of clusters, the namespaces that see no others, and its quota."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from shared.api.meta import Kind
+from shared.api.meta import Kind, Struct
+from shared.api.quota import GroupQuota, GroupQuotaStatus
 from shared.api.selection import ClusterAffinity
 
 
@@ -18,8 +19,20 @@ class ClusterGroupSpec(ClusterAffinity, frozen=True, kw_only=True):
     namespaces: Annotated[
         tuple[str, ...], Meta(description="Namespaces bound to the group, by name.")
     ] = ()
+    quota: Annotated[
+        GroupQuota | None,
+        Meta(
+            description="What its namespaces, or all if it has none, may have in its clusters"
+            " together."
+        ),
+    ] = None
+
+
+class ClusterGroupStatus(Struct, frozen=True, kw_only=True):
+    quota: GroupQuotaStatus | None = None
 
 
 class ClusterGroup(Kind, frozen=True, kw_only=True):
     kind: str = "ClusterGroup"
     spec: ClusterGroupSpec = ClusterGroupSpec()
+    status: ClusterGroupStatus = ClusterGroupStatus()

@@ -26,6 +26,8 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, Kind
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.quota import FederatedResourceQuota
+from shared.api.quota_columns import QUOTA_COLUMNS
 from shared.api.rebalancer import WorkloadRebalancer
 from shared.api.rebalancer_columns import REBALANCER_COLUMNS
 from shared.api.revision import ResourceRevision
@@ -144,6 +146,14 @@ SCHEME: tuple[HanseKind, ...] = (
         namespaced=False,
         short_names=("ri",),
         columns=INTERPRETER_COLUMNS,
+    ),
+    HanseKind(
+        kind="FederatedResourceQuota",
+        resource="federatedresourcequotas",
+        struct=FederatedResourceQuota,
+        namespaced=True,
+        short_names=("frq",),
+        columns=QUOTA_COLUMNS,
     ),
     HanseKind(
         kind="WorkloadRebalancer",

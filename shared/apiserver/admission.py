@@ -47,6 +47,16 @@ class AdmitEverything:
         return ()
 
 
+class AdmitByAll:
+    """Asks several rules one after the other."""
+
+    def __init__(self, *rules: Admission) -> None:
+        self._rules = rules
+
+    def admit(self, write: Write) -> Sequence[str]:
+        return [warning for rule in self._rules for warning in rule.admit(write)]
+
+
 class AdmitByResource:
     """Sends each resource to its own rules, once *everything* has admitted it."""
 

@@ -18,6 +18,7 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.reasons import telling_parts
 from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.schedule import schedule
@@ -204,6 +205,7 @@ def workload_in(scenario):
         found,
         grace=GRACE,
         asked_at=scenario.get("rebalancedAt", ""),
+        allowances=tuple(allowance(one) for one in scenario.get("allowances", ())),
         company=company_of(
             key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
         ),
@@ -212,6 +214,13 @@ def workload_in(scenario):
         ),
         opinions=Opinions(**scenario["plugins"]) if "plugins" in scenario else NOBODY_ASKED,
     )
+
+
+def allowance(stated):
+    """What a quota leaves: `{name: quota shop/team, clusters: [eu-1], most: 4}`."""
+    clusters = stated.get("clusters")
+    within = frozenset(clusters) if clusters is not None else None
+    return Allowance(stated["name"], within, stated["most"])
 
 
 def peers(stated):

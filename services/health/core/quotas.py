@@ -11,10 +11,9 @@ from shared.api.cluster import NamespaceRoom
 from shared.apimachinery.manifest import Manifest, namespace_of
 from shared.apimachinery.quantity import form_of, format_quantity, parse_quantity
 from shared.interpreter.health import section_of
+from shared.interpreter.quota import counted
 
 NAMESPACES_MAX = 200
-_REQUESTS = "requests."
-_NAMES = {"count/pods": "pods", "cpu": "cpu", "memory": "memory", "pods": "pods"}
 
 
 def quota_rooms(quotas: Iterable[Manifest]) -> tuple[NamespaceRoom, ...]:
@@ -27,7 +26,7 @@ def quota_rooms(quotas: Iterable[Manifest]) -> tuple[NamespaceRoom, ...]:
         hard, used = section_of(spec, "hard"), section_of(status, "used")
         rooms = found.setdefault(namespace_of(quota), {})
         for stated, limit in hard.items():
-            name = _resource(stated)
+            name = counted(stated)
             if not name:
                 continue
             try:
@@ -46,10 +45,3 @@ def quota_rooms(quotas: Iterable[Manifest]) -> tuple[NamespaceRoom, ...]:
         if rooms
     ]
     return tuple(told[:NAMESPACES_MAX])
-
-
-def _resource(stated: str) -> str:
-    """Name what pods ask for that a limit of a quota is about; "" for none."""
-    if stated.startswith(_REQUESTS):
-        return stated.removeprefix(_REQUESTS)
-    return _NAMES.get(stated, "")

@@ -19,6 +19,7 @@ from services.scheduler.core.dependencies.dependents import (
 )
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.policies import reference_to
+from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.reasons import REJECTED_MAX, Basis, rejected_groups
 from services.scheduler.core.signals.values import NO_SIGNALS, Signals
 from services.scheduler.core.workload import NOBODY, Company, Grace, Workload, default_tolerations
@@ -105,10 +106,12 @@ def workload_of(
     signals: Signals = NO_SIGNALS,
     opinions: Opinions = NOBODY_ASKED,
     asked_at: str = "",
+    allowances: tuple[Allowance, ...] = (),
 ) -> Workload:
     """Put together what a decision needs; *grace* is Hanse's own toleration of its taints.
 
     *asked_at*: when somebody asked to have it placed anew, where that is still to be done.
+    *allowances*: what quotas leave to it.
     """
     placement = policy.spec.placement
     return Workload(
@@ -128,7 +131,9 @@ def workload_of(
         signals=signals,
         opinions=opinions,
         suspended=policy.spec.suspension.scheduling,
-        circumstances=circumstances_of(policy, binding, template, asked_at=asked_at),
+        circumstances=circumstances_of(
+            policy, binding, template, asked_at=asked_at, allowances=allowances
+        ),
     )
 
 

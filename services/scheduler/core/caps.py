@@ -20,6 +20,7 @@ class Cap:
 
 Caps = Mapping[str, Cap]
 NO_CAPS: Caps = {}
+_SHOWN_MAX = 8
 
 
 def tighter(*several: Caps) -> Caps:
@@ -48,3 +49,17 @@ def closed_to_copies(caps: Caps, replicas: int, holders: Iterable[str]) -> Mappi
     return {
         name: cap.why for name, cap in caps.items() if cap.most < replicas and name not in there
     }
+
+
+def told(caps: Caps) -> tuple[str, ...]:
+    """Say in a clause for each reason where there may be some, and how many."""
+    reasons: dict[str, list[str]] = {}
+    for name, cap in sorted(caps.items()):
+        if cap.most:
+            reasons.setdefault(cap.why.message, []).append(f"{cap.most} in {name}")
+    return tuple(f"at most {_some(places)}: {why}" for why, places in reasons.items())
+
+
+def _some(places: list[str]) -> str:
+    shown = ", ".join(places[:_SHOWN_MAX])
+    return shown if len(places) <= _SHOWN_MAX else f"{shown} and so on"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.scheduler.core.caps import NO_CAPS, Caps
+from services.scheduler.core.quota.allowed import Allowance
 from shared.api.binding import SCHEDULED, BindingSpec, ObjectReference, ResourceBinding
 from shared.api.ceilings import Ceiling
 from shared.api.conditions import find_condition
@@ -37,6 +38,7 @@ class Circumstances:
     """What may move it; None: anything, as where it, or its policy, has just changed."""
     unplaced: bool = False
     """It found no place the last time."""
+    allowances: tuple[Allowance, ...] = ()
     caps: Caps = field(default_factory=lambda: NO_CAPS)
     own: Mapping[str, int] = field(default_factory=dict)
 
@@ -47,10 +49,12 @@ def circumstances_of(
     template: Manifest,
     *,
     asked_at: str = "",
+    allowances: tuple[Allowance, ...] = (),
 ) -> Circumstances | None:
     """Gather what bears on it beside its placement and the fleet; None where nothing does.
 
-    *asked_at*: somebody asks to have it placed anew, who has not been heard yet.
+    *asked_at*: somebody asks to have it placed anew, who has not been heard yet. *allowances*: what
+    quotas leave to it.
     """
     before = binding.spec if binding is not None else _NEVER_PLACED
     rules = policy.spec
@@ -60,6 +64,7 @@ def circumstances_of(
         moves_when is not None
         or rules.auto_migration is not None
         or asked_at
+        or allowances
         or before.ceilings
         or before.rebalancing
         or before.reschedule_triggered_at
@@ -73,6 +78,7 @@ def circumstances_of(
         afresh=bool(asked_at),
         triggered_at=asked_at or before.reschedule_triggered_at,
         moves_when=moves_when if not asked_at else None,
+        allowances=allowances,
         unplaced=binding is not None and _is_unplaced(binding),
     )
 

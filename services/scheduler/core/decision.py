@@ -34,6 +34,7 @@ class RejectionCode(StrEnum):
     CAPACITY_UNKNOWN = "CapacityUnknown"
     NO_ROOM = "NoRoom"
     QUOTA = "ResourceQuota"
+    QUOTA_EXCEEDED = "QuotaExceeded"
     REPLICA_LIMIT = "ReplicaLimit"
     NO_REPLICA_LEFT = "NoReplicaLeft"
 
@@ -47,7 +48,14 @@ class Rejection:
 
 
 Rejections = Mapping[str, Rejection]
-Reason = Literal["NoClusterFit", "Unschedulable", "Suspended", "InvalidTemplate", "InvalidPolicy"]
+Reason = Literal[
+    "NoClusterFit",
+    "Unschedulable",
+    "QuotaExceeded",
+    "Suspended",
+    "InvalidTemplate",
+    "InvalidPolicy",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,8 @@ class Scheduled:
     affinity_name: str = ""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     clusters: tuple[TargetCluster, ...]
+    desired: Mapping[str, int | None] = field(default_factory=dict)
+    """The shares that it is on its way to; None: the whole."""
     evictions: tuple[Eviction, ...] = ()
     failures: tuple[ApplicationFailure, ...] = ()
     ceilings: tuple[Ceiling, ...] = ()

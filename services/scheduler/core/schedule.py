@@ -192,6 +192,7 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
     return Scheduled(
         affinity_name=reach.name,
         clusters=step.clusters,
+        desired=shares.shares,
         evictions=step.evictions,
         rejections={**rejections, **_of_leavers(step.evictions)},
         wake_after=_sooner(standing.wake_after, step.wake_after),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.afresh import goal_left, place_afresh
-from services.scheduler.core.caps import Caps, tighter
+from services.scheduler.core.caps import told
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.fleet import Fleet
@@ -21,6 +21,8 @@ from services.scheduler.core.migration import (
     find_stranded,
     still_known,
 )
+from services.scheduler.core.quota.allowances import decide_within
+from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.rescheduling import hold, hold_unplaced
 from services.scheduler.core.workload import Workload
 from shared.api.ceilings import Ceiling
@@ -32,12 +34,22 @@ def decide_specially(workload: Workload, fleet: Fleet, now: datetime, decide: De
     """Decide by *decide* as the circumstances of *workload* have it."""
     about = workload.circumstances
     assert about is not None, "asked only where there are any"
-    found = _decide_within(workload, about, fleet, now, decide)
+    if about.allowances:
+        found = _decide_within(workload, about, fleet, now, _by_quotas(about.allowances, decide))
+    else:
+        found = _decide_within(workload, about, fleet, now, decide)
     if about.moves_when is None:
         return found
     if about.unplaced:
         return hold_unplaced(workload, fleet, found, about.moves_when)
     return hold(workload, fleet, found, about.moves_when)
+
+
+def _by_quotas(allowances: tuple[Allowance, ...], decide: Decide) -> Decide:
+    def within(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
+        return decide_within(workload, allowances, fleet, now, decide)
+
+    return within
 
 
 def _decide_within(
@@ -53,7 +65,7 @@ def _decide_within(
         return _decided(workload, (), decide(workload, fleet, now), now)
     stranded = find_stranded(workload, about.migrate_after, now)
     if stranded.keeps:
-        leaving = under(workload, caps_of(stranded.keeps))
+        leaving = workload.under(caps_of(stranded.keeps))
         moved = decide(leaving, fleet, now)
         if isinstance(moved, Scheduled):
             ceilings = ceilings_after(workload, stranded.keeps, now)
@@ -63,22 +75,11 @@ def _decide_within(
     return _waking(decided, stranded.wake_after)
 
 
-def under(workload: Workload, caps: Caps) -> Workload:
-    """Return *workload* under further caps."""
-    about = workload.circumstances
-    assert about is not None, "caps are circumstances"
-    return replace(workload, circumstances=replace(about, caps=tighter(caps, about.caps)))
-
-
 def _decided(
     workload: Workload, ceilings: tuple[Ceiling, ...], found: Decision, now: datetime
 ) -> Decision:
     """Say with a decision what it rests on, and what is to be known of it the next time."""
-    notes = [
-        f"at most {cap.most} in {name}: {cap.why.message}"
-        for name, cap in sorted(workload.caps.items())
-        if cap.most and workload.divided
-    ]
+    notes = told(workload.caps) if workload.divided else ()
     found = replace(
         found, ceilings=ceilings, goal=goal_left(workload, found), notes=(*found.notes, *notes)
     )

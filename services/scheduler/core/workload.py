@@ -2,10 +2,10 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from services.scheduler.core.caps import NO_CAPS, Caps
+from services.scheduler.core.caps import NO_CAPS, Caps, tighter
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.signals.values import NO_SIGNALS, Signals
@@ -78,6 +78,12 @@ class Workload:
     def caps(self) -> Caps:
         """So many replicas at most in these clusters, whatever the policy says."""
         return self.circumstances.caps if self.circumstances is not None else NO_CAPS
+
+    def under(self, caps: Caps) -> "Workload":
+        """Return it under further caps."""
+        about = self.circumstances
+        assert about is not None, "caps are circumstances"
+        return replace(self, circumstances=replace(about, caps=tighter(caps, about.caps)))
 
     @property
     def goal(self) -> Mapping[str, int]:

@@ -8,6 +8,7 @@ from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import company_of
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.signals.values import NO_SIGNALS
 from services.scheduler.core.signals.weighing import heeds_signals
@@ -21,6 +22,7 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
+from shared.interpreter.replicas import ReplicaDemand
 
 
 def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
@@ -108,8 +110,23 @@ class Deciding:
             signals=self._federation.signals.now if heeded else NO_SIGNALS,
             opinions=opinions,
             asked_at=self._asked(key, binding),
+            allowances=self._allowances(key, bound, demand),
         )
         return workload, refused
+
+    def _allowances(
+        self, key: ObjectKey, bound: Bound | None, demand: ReplicaDemand | None
+    ) -> tuple[Allowance, ...]:
+        quotas = self._federation.quotas
+        if not quotas:
+            return ()
+        try:
+            return quotas.allowances(
+                key.namespace, bound.stored.key if bound is not None else None, demand
+            )
+        except ValueError:
+            # What it asks for cannot be read; a member refuses it.
+            return ()
 
     def _with_look(self, workload: Workload, decision: Decision) -> Decision:
         """Have it looked at again when room may be given back, or an answer come, untold."""

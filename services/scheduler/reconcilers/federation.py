@@ -34,6 +34,7 @@ from services.scheduler.reconcilers.held_revisions import RECORDS
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS, Members
 from services.scheduler.reconcilers.own_writes import OwnWrites
 from services.scheduler.reconcilers.placed import PlacedTemplates
+from services.scheduler.reconcilers.quota_book import QUOTAS, QuotaBook
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
 from services.scheduler.reconcilers.reservations import Reservations
 from services.scheduler.reconcilers.signal_book import SignalBook
@@ -56,6 +57,10 @@ _DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 Wake = Callable[[ObjectKey], None]
 
 
+def _nobody(_key: ObjectKey) -> None:
+    """Wake nobody."""
+
+
 class Federation:
     """Policies, members and bindings. `follow` it before use; used from one event loop."""
 
@@ -69,6 +74,7 @@ class Federation:
         wake_waiting: Wake,
         wake_policy: Wake,
         wake_follower: Wake | None = None,
+        wake_quota: Wake = _nobody,
     ) -> None:
         self._mirror = mirror
         self._wake_template = wake_template
@@ -87,6 +93,14 @@ class Federation:
             clock=clock,
             given_back=self._wake_all_waiting,
         )
+        self.quotas = QuotaBook(
+            mirror,
+            self._placed_templates,
+            interpreters=interpreters,
+            fleet=self.fleet,
+            given_back=self._wake_all_waiting,
+            changed=wake_quota,
+        )
         self.following = Following(
             mirror, interpreters, self._placed, wake_follower or wake_template
         )
@@ -94,7 +108,7 @@ class Federation:
     def follow(self) -> Callable[[], None]:
         """Take in what there is and every later change; returns the way to stop."""
         self.following.start()
-        for resource in (GROUPS, CLUSTERS, *POLICIES, *BINDINGS):
+        for resource in (GROUPS, CLUSTERS, QUOTAS, *POLICIES, *BINDINGS):
             for stored in self._mirror.items(Scope(GROUP, resource)):
                 self._apply(Change(ChangeType.ADDED, stored), quietly=True)
         for bound in self._placed_templates.all():
@@ -180,6 +194,7 @@ class Federation:
     def writing(self, binding: ObjectKey, spec: BindingSpec, fleet: Fleet) -> Iterator[None]:
         """Within, the binding is written with *spec*, as decided on *fleet*."""
         with (
+            self.quotas.writing(binding, spec),
             self.reservations.writing(binding, spec),
             self._own_writes.writing(binding, spec, fleet),
         ):
@@ -212,6 +227,8 @@ class Federation:
             concerned = self._apply_cluster(change)
         elif key.resource == GROUPS:
             concerned = self._apply_group(change)
+        elif key.resource == QUOTAS:
+            concerned = self._within(self.quotas.take_quota(change))
         elif key.resource in POLICIES:
             concerned = self._apply_policy(change, quietly=quietly)
         elif key.resource in BINDINGS:
@@ -229,11 +246,18 @@ class Federation:
 
     def _apply_group(self, change: Change) -> Iterable[ObjectKey]:
         """Look at every cluster anew, and at all that namespaces bound to the group hold."""
+        limited = self.quotas.take_group(change)
         namespaces, changes = self._members.take_group(change)
-        concerned = {key for one in namespaces for key in self._placed_templates.within(one)}
+        concerned = {*self._within(limited), *self._within(namespaces)}
         for member in changes:
             concerned |= {*self._moved_by(*member)}
         return concerned
+
+    def _within(self, namespaces: frozenset[str] | None) -> Iterable[ObjectKey]:
+        """Return the templates that are bound in these namespaces; None: in any."""
+        if namespaces is None:
+            return tuple(self._placed_templates.binding_of)
+        return {key for one in namespaces for key in self._placed_templates.within(one)}
 
     def pass_time(self) -> None:
         """Wake whom a member concerns that is another by now, without any word of it."""
@@ -305,6 +329,7 @@ class Federation:
         after = None if change.type is ChangeType.DELETED else read_binding(change.stored)
         before = self._placed_templates.put(key, after)
         self.reservations.note(key, before, after)
+        self.quotas.note(key, after)
         if not change.only_status:
             self.following.note_binding(
                 before.binding.spec if before is not None else None,

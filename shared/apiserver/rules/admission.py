@@ -12,6 +12,7 @@ from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
 from shared.api.policy import PropagationPolicy
+from shared.api.quota import FederatedResourceQuota
 from shared.api.rebalancer import WorkloadRebalancer
 from shared.api.rollout import ResourceRollout
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
@@ -24,6 +25,7 @@ from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.interpreters import check_interpreter
 from shared.apiserver.rules.overrides import check_override
 from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.rules.quotas import check_quota
 from shared.apiserver.rules.rebalancers import check_rebalancer
 from shared.apiserver.rules.rollouts import check_rollout, never_staged
 from shared.apiserver.rules.traffic import check_traffic_policy
@@ -120,6 +122,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
     clusters: Admission = KindAdmission(Cluster, check_cluster)
     groups: Admission = KindAdmission(ClusterGroup, check_group)
     interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
+    quotas: Admission = KindAdmission(FederatedResourceQuota, check_quota)
     rebalancers: Admission = KindAdmission(WorkloadRebalancer, check_rebalancer)
     rollouts: Admission = RolloutAdmission(ResourceRollout, check_rollout)
     records: Admission = ServicesWord("a revision is a record, which nobody changes")
@@ -140,6 +143,7 @@ def hanse_admission() -> Mapping[GroupResource, Admission]:
         GroupResource(GROUP, "resourceinterpreters"): interpreters,
         GroupResource(GROUP, TRAFFIC_POLICIES): traffic,
         GroupResource(GROUP, GLOBAL_ZONES): zones,
+        GroupResource(GROUP, "federatedresourcequotas"): quotas,
         GroupResource(GROUP, "workloadrebalancers"): rebalancers,
         GroupResource(GROUP, "resourcerollouts"): rollouts,
         GroupResource(GROUP, "clusterresourcerollouts"): rollouts,

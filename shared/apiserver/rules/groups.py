@@ -2,6 +2,7 @@
 
 from shared.api.cluster_group import ClusterGroup
 from shared.apiserver.names import check_label
+from shared.apiserver.rules.quotas import check_group_quota
 from shared.apiserver.rules.selection import check_affinity, wrong
 from shared.errors import FieldError
 
@@ -14,4 +15,5 @@ def check_group(group: ClusterGroup) -> list[FieldError]:
     for index, name in enumerate(group.spec.namespaces):
         if why := check_label(name):
             faults.append(wrong(f"spec.namespaces[{index}]", name, why))
+    faults += check_group_quota(group.spec.quota, "spec.quota")
     return faults

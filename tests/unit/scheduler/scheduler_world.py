@@ -115,6 +115,8 @@ _RESOURCES = {
     "CustomResourceDefinition": "customresourcedefinitions",
     "Namespace": "namespaces",
     "WorkloadRebalancer": "workloadrebalancers",
+    "FederatedResourceQuota": "federatedresourcequotas",
+    "PriorityClass": "priorityclasses",
     "Widget": "widgets",
     "Secret": "secrets",
     "PersistentVolumeClaim": "persistentvolumeclaims",

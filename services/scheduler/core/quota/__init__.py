@@ -1,0 +1,1 @@
+"""Quotas of namespaces and of groups of clusters, as decisions keep them."""
