@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from services.propagator.apply.exports.interest import SCOPES as EXPORT_SCOPES
 from services.propagator.apply.fence import Fence
 from services.propagator.apply.members import CLUSTERS, MemberWorkers, OpenMember
 from services.propagator.dispatch.dispatcher import Dispatcher
@@ -71,7 +72,8 @@ async def _work(settings: Settings, readiness: Readiness, members: "Members | No
         await ensure_topology(connection, STREAMS)
         bus = open_bus(connection, "propagator")
         # A worker's process in a region mirrors what it goes by, and nothing else that users wrote.
-        scopes = (EVERYTHING,) if settings.dispatches else (CLUSTERS, INTERPRETERS)
+        own = (CLUSTERS, INTERPRETERS, *EXPORT_SCOPES)
+        scopes = (EVERYTHING,) if settings.dispatches else own
         store = await stack.enter_async_context(open_store(connection, scopes, UNWATCHED))
         readiness.checks["nats"] = lambda: bus.connected
         tasks = assemble(

@@ -1,7 +1,7 @@
 """Traffic: clients find a service wherever it runs in the fleet, and its traffic is shared.
 
-owns: status of `TrafficPolicy`
-reads: `Cluster`, `ClusterGroup`, `TrafficPolicy`, `ResourceBinding`
-consumes: the watch of the store; TRAFFIC; the requests `hanse.api.traffic`, `.report`
-publishes: TRAFFIC; facts: split changed
+owns: ServiceImport, ClusterProfile; status of ServiceExport, `TrafficPolicy`; imports in WORK
+reads: `Cluster`, `ClusterGroup`, `TrafficPolicy`, `ResourceBinding`, ServiceExport
+consumes: the watch of the store; ENDPOINTS; WORK; STATUS; TRAFFIC; `hanse.api.traffic`, `.report`
+publishes: ENDPOINTS; TRAFFIC; facts: split changed
 """

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from services.traffic.core.catalogue import ServiceName
 from services.traffic.dns.serving import Dns
-from services.traffic.dns.worldwide import CLUSTERS, POLICIES, ZONES
+from services.traffic.dns.worldwide import POLICIES, ZONES
 from services.traffic.front.balancing import Balancing
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.exports import CLUSTERS, HUB_EXPORTS
 from services.traffic.reconcilers.feed import FeedDoor
 from services.traffic.reconcilers.fleet import GROUPS
+from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.sharing import Sharing
+from services.traffic.reconcilers.writing import Writing
 from services.traffic.settings import Settings
+from shared.api.multicluster import CLUSTER_PROFILES, SERVICE_IMPORTS
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
 from shared.bus.topology import STREAMS
@@ -22,10 +27,17 @@ from shared.lease.life import living
 from shared.runtime.probes import Readiness, serve_probes
 from shared.runtime.process import Runnable, run_until_stopped
 from shared.store.jetstream import open_store
-from shared.store.port import UNWATCHED, ObjectStore
+from shared.store.port import UNWATCHED, ObjectStore, Scope
 from shared.telemetry.setup import telemetry
 
-SCOPES = (CLUSTERS, GROUPS, ZONES, POLICIES)
+SCOPES = (
+    CLUSTERS,
+    GROUPS,
+    ZONES,
+    POLICIES,
+    HUB_EXPORTS,
+    *(Scope.of(one) for one in (SERVICE_IMPORTS, CLUSTER_PROFILES)),
+)
 """What is mirrored here: no workload ever, so its number costs traffic nothing."""
 
 
@@ -58,6 +70,7 @@ def assemble(
 ) -> Mapping[str, Runnable]:
     """Wire traffic over any ports; what is returned runs for as long as it lives."""
     traffic = Traffic(store, bus, clock=clock, settings=settings)
+    readiness.checks["exports"] = traffic.catalogue.synced.is_set
     readiness.notes["lease traffic"] = lambda: traffic.lease.standing
     return traffic.tasks
 
@@ -76,11 +89,12 @@ class Traffic:
             store.mirror,
             bus,
             self.catalogue,
-            lambda _service: {},
+            self._ips_of,
             clock=clock,
             settings=settings.dns,
         )
         self._feed = FeedDoor(bus, store.mirror, self.catalogue)
+        self.known = Knowledge(bus, store.mirror, self.catalogue)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
@@ -88,6 +102,7 @@ class Traffic:
             # 1. Know: every process, and answer from it.
             **self.dns.tasks,
             "feed": self._feed.run,
+            **self.known.tasks,
             # 2. Write: one process for all.
             "lease": held(self.lease, self._store, self._clock, self._begin),
         }
@@ -97,4 +112,11 @@ class Traffic:
         sharing = Sharing(
             self._store, self._bus, self.catalogue, clock=self._clock, settings=self._settings
         )
-        return sharing.tasks
+        writing = Writing(
+            self._store, self._bus, self.known, clock=self._clock, settings=self._settings
+        )
+        return {**sharing.tasks, **writing.tasks}
+
+    def _ips_of(self, name: ServiceName) -> Mapping[str, tuple[str, ...]]:
+        service = self.catalogue.get(name)
+        return service.ips_by_cluster if service is not None else {}

@@ -115,3 +115,6 @@ class Settings:
 
     split_late: timedelta = timedelta(seconds=10)
     """The same where little moves, and for what load balancers counted."""
+
+    clusterset: str = "hanse"
+    """The name of the set of all members, as they publish it (`clusterset.k8s.io`)."""

@@ -10,6 +10,7 @@ OWN_KINDS: Mapping[tuple[str, str], str] = {
     ("events.k8s.io", "Event"): "events",
     ("", "Endpoints"): "endpoints",
     ("discovery.k8s.io", "EndpointSlice"): "endpointslices",
+    ("multicluster.x-k8s.io", "ServiceImport"): "serviceimports",
     ("coordination.k8s.io", "Lease"): "leases",
     ("coordination.k8s.io", "LeaseCandidate"): "leasecandidates",
     ("", "Node"): "nodes",

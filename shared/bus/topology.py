@@ -94,6 +94,14 @@ LEASES = Stream(name="KV_LEASES", subjects=("$KV.LEASES.>",), per_subject_max=1)
 WORK = Stream(name="WORK", subjects=(f"{subjects.WORK}.>",), rolled_up=True, message_ttl=True)
 STATUS = Stream(name="STATUS", subjects=(f"{subjects.STATUS}.>",), rolled_up=True, message_ttl=True)
 HEARTBEATS = Stream(name="HEARTBEATS", subjects=(f"{subjects.HEARTBEATS}.>",), rolled_up=True)
+# What members export and where that answers, and what came of it. Nothing lies here unless
+# somebody exports a service.
+ENDPOINTS = Stream(
+    name="ENDPOINTS",
+    subjects=(f"{subjects.ENDPOINTS}.>", f"{subjects.EXPORTS}.>"),
+    rolled_up=True,
+    message_ttl=True,
+)
 EVENTS = Stream(
     name="EVENTS",
     subjects=(f"{subjects.EVENTS}.>",),
@@ -124,6 +132,7 @@ STREAMS = (
     WORK,
     STATUS,
     HEARTBEATS,
+    ENDPOINTS,
     EVENTS,
     COMMANDS,
     DEAD,
@@ -151,8 +160,8 @@ DELETE_MARKER_TTL = timedelta(days=1)
 
 
 ENDS_KEPT = timedelta(hours=1)
-"""How long WORK and STATUS tell that an object is nobody's matter any more; a reader that was away
-for half as long reads everything anew."""
+"""How long WORK, STATUS and ENDPOINTS tell that an object is nobody's matter any more; a reader
+that was away for half as long reads everything anew."""
 
 
 WORKS_PENDING_MAX = 20_000

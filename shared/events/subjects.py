@@ -17,6 +17,10 @@ EVENTS = "hanse.events"
 COMMANDS = "hanse.commands"
 DEAD = "hanse.dead"
 HEARTBEATS = "hanse.heartbeats"
+ENDPOINTS = "hanse.endpoints"
+EXPORTS = "hanse.exports"
+
+_NAMESPACES = "namespaces"
 
 _UNSAFE = re.compile(r"[^-a-zA-Z0-9]")
 _ESCAPED = re.compile(r"((?:=[0-9A-F]{2})+)")
@@ -64,7 +68,7 @@ def status(cluster: str, key: ObjectKey) -> str:
 
 
 def parse_member_subject(subject: str) -> tuple[str, ObjectKey]:
-    """Read cluster and object out of a `hanse.work` or `hanse.status` subject."""
+    """Read cluster and object out of a `hanse.work`, `.status` or `.exports` subject."""
     _, _, cluster, key = subject.split(".", 3)
     return decode_token(cluster), decode_key(key)
 
@@ -77,6 +81,33 @@ def heartbeat(cluster: str) -> str:
 def parse_heartbeat(subject: str) -> str:
     """Read the cluster out of a `hanse.heartbeats` subject."""
     return decode_token(subject.removeprefix(f"{HEARTBEATS}."))
+
+
+def endpoints(cluster: str, namespace: str, name: str) -> str:
+    """Subject of what *cluster* reports of one service."""
+    return f"{ENDPOINTS}.{encode_token(cluster)}.{encode_token(namespace)}.{encode_token(name)}"
+
+
+def namespaces(cluster: str) -> str:
+    """Subject of the namespaces that *cluster* has."""
+    return f"{ENDPOINTS}.{encode_token(cluster)}.{_NAMESPACES}"
+
+
+def parse_endpoints(subject: str) -> tuple[str, tuple[str, str] | None]:
+    """Read cluster, and namespace and name of the service; None where it is of namespaces.
+
+    Raises ValueError.
+    """
+    cluster, *place = subject.removeprefix(f"{ENDPOINTS}.").split(".")
+    if place == [_NAMESPACES]:
+        return decode_token(cluster), None
+    namespace, name = place
+    return decode_token(cluster), (decode_token(namespace), decode_token(name))
+
+
+def export(cluster: str, key: ObjectKey) -> str:
+    """Subject of the status that an object of *cluster* is to show."""
+    return f"{EXPORTS}.{encode_token(cluster)}.{encode_key(key)}"
 
 
 def fact(noun: str, past_tense: str, key: str) -> str:

@@ -26,6 +26,9 @@ REMOVED = "removed"
 """The header of a tombstone of which nothing is left to do; its value says why. Who does not know
 it, as an older worker, looks once more whether the object is gone."""
 
+BY_TRAFFIC = "traffic/"
+"""How `template_uid` begins in orders of traffic, which come from no template."""
+
 TOMBSTONE = msgspec.Raw(b"null")
 """The manifest of an order to remove."""
 
@@ -68,10 +71,17 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     orphaned: bool | msgspec.UnsetType = msgspec.UNSET
     # Where fencing is required: the term of the member's lease under which it may run.
     fence: int | msgspec.UnsetType = msgspec.UNSET
+    # Whose it is; unset is dispatch's. Nothing but its report tells what became of another's.
+    ordered_by: Literal["traffic"] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ownership(self) -> OwnershipTerms:
         return PLAIN if isinstance(self.terms, msgspec.UnsetType) else self.terms
+
+    @property
+    def is_dispatched(self) -> bool:
+        """Whether dispatch gave it, by a decision; it leaves others' alone, and they its own."""
+        return self.ordered_by is msgspec.UNSET
 
     @property
     def is_tombstone(self) -> bool:
@@ -115,6 +125,11 @@ class WorkReport(
     drift: DriftReport | msgspec.UnsetType = msgspec.UNSET
     # The order's own, where it had one.
     since: str | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_dispatched(self) -> bool:
+        """Whether it answers an order of dispatch, and so concerns a template."""
+        return not self.template_uid.startswith(BY_TRAFFIC)
 
     @property
     def is_removed(self) -> bool:

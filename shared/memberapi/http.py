@@ -156,8 +156,11 @@ class HttpMemberApi:
         patch: Manifest,
         *,
         manager: str = FIELD_MANAGER,
+        subresource: str = "",
     ) -> bool:
-        asked = request.merge_request(kind, namespace, name, encode(patch), manager)
+        asked = request.merge_request(
+            kind, namespace, name, encode(patch), manager=manager, subresource=subresource
+        )
         try:
             await self._call("merge", asked)
         except MemberRefused as err:
@@ -191,7 +194,12 @@ class HttpMemberApi:
 
     @asynccontextmanager
     async def watch(
-        self, kind: ResourceType, *, resource_version: str, label_selector: str = ""
+        self,
+        kind: ResourceType,
+        *,
+        resource_version: str,
+        label_selector: str = "",
+        namespace: str = "",
     ) -> AsyncIterator[AsyncIterator[MemberEvent]]:
         seconds = self._limits.watch_seconds
         asked = request.watch_request(
@@ -199,6 +207,7 @@ class HttpMemberApi:
             resource_version=resource_version,
             label_selector=label_selector,
             seconds=seconds,
+            namespace=namespace,
         )
         timeout = aiohttp.ClientTimeout(
             total=None,

@@ -96,6 +96,7 @@ class MemberApi(Protocol):
         patch: Manifest,
         *,
         manager: str = "hanse",
+        subresource: str = "",
     ) -> bool:
         """JSON merge patch (RFC 7386); False when the object is not there."""
         ...
@@ -105,7 +106,12 @@ class MemberApi(Protocol):
     ) -> MemberListing: ...
 
     def watch(
-        self, kind: ResourceType, *, resource_version: str, label_selector: str = ""
+        self,
+        kind: ResourceType,
+        *,
+        resource_version: str,
+        label_selector: str = "",
+        namespace: str = "",
     ) -> AbstractAsyncContextManager[AsyncIterator[MemberEvent]]:
         """Changes after *resource_version*; ends when the server ends it.
 

@@ -78,10 +78,17 @@ def apply_request(
 
 
 def merge_request(
-    kind: ResourceType, namespace: str, name: str, body: bytes, manager: str = FIELD_MANAGER
+    kind: ResourceType,
+    namespace: str,
+    name: str,
+    body: bytes,
+    *,
+    manager: str = FIELD_MANAGER,
+    subresource: str = "",
 ) -> MemberRequest:
     query = f"?fieldManager={quote(manager, safe='')}"
-    return MemberRequest("PATCH", _object_path(kind, namespace, name) + query, _MERGE_HEADERS, body)
+    path = _object_path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
+    return MemberRequest("PATCH", path + query, _MERGE_HEADERS, body)
 
 
 def get_request(kind: ResourceType, namespace: str, name: str) -> MemberRequest:
@@ -134,7 +141,12 @@ def list_request(
 
 
 def watch_request(
-    kind: ResourceType, *, resource_version: str, label_selector: str, seconds: int
+    kind: ResourceType,
+    *,
+    resource_version: str,
+    label_selector: str,
+    seconds: int,
+    namespace: str = "",
 ) -> MemberRequest:
     query = {
         "watch": "true",
@@ -143,7 +155,7 @@ def watch_request(
         "labelSelector": label_selector,
         "timeoutSeconds": str(seconds),
     }
-    return MemberRequest("GET", _path(kind) + _encode_query(query), _JSON_HEADERS)
+    return MemberRequest("GET", _path(kind, namespace) + _encode_query(query), _JSON_HEADERS)
 
 
 def _encode_query(query: Mapping[str, str]) -> str:

@@ -8,9 +8,10 @@ import pytest
 from services.propagator.core.drift import lost_fields
 from services.propagator.core.marks import MANAGED_SELECTOR, UNMANAGED_SELECTOR, fill_generation
 from services.propagator.core.observed import observe
-from services.propagator.core.render import render, stamp
+from services.propagator.core.render import render
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.errors import MemberRefused, MemberUnreachable
+from shared.events.orders import stamp
 from shared.interpreter.registry import GENERIC
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import HttpMemberApi, open_member

@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.propagator.core.marks import MANAGED_LABEL, work_generation_of
+from services.propagator.core.marks import work_generation_of
 from services.propagator.dispatch import lingering
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.topology import STREAMS
 from shared.events.drift import DriftCorrected
+from shared.events.orders import MANAGED_LABEL
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
 from shared.runtime.nats_server import NatsServer

@@ -6,14 +6,10 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from services.propagator.core.marks import (
-    MANAGED_LABEL,
-    WORK_GENERATION,
-    applied_entry,
-    work_generation_of,
-)
+from services.propagator.core.marks import applied_entry, work_generation_of
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy, encode
 from shared.bus.memory import MemoryBus
+from shared.events.orders import MANAGED_LABEL, WORK_GENERATION
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
 from tests.federation import Federation, TestMember, config_map, config_map_key, eventually

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.propagator.core.marks import MANAGED_LABEL
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
 from shared.events.drift import DriftCorrected
+from shared.events.orders import MANAGED_LABEL
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import HttpMemberApi, open_member
 from shared.memberapi.port import ResourceType

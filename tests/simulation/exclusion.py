@@ -8,8 +8,9 @@ import asyncio
 import math
 from collections.abc import Mapping
 
-from services.propagator.core.marks import FENCED_LABEL, TEMPLATE_UID
+from services.propagator.core.marks import FENCED_LABEL
 from shared.apimachinery.manifest import ObjectKey, labels_of, metadata_of
+from shared.events.orders import TEMPLATE_UID
 from shared.store.port import Change, ChangeType
 from tests.simulation.history import History
 from tests.simulation.manifests import FENCED_GRACE_SECONDS

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -184,9 +185,11 @@ class DirectMemberApi:
         patched: Manifest,
         *,
         manager: str = FIELD_MANAGER,
+        subresource: str = "",
     ) -> bool:
         async def work() -> None:
-            call = self._to(kind, namespace, name, WriteOptions(field_manager=manager))
+            options = WriteOptions(field_manager=manager)
+            call = replace(self._to(kind, namespace, name, options), subresource=subresource)
             await patch(self._member.serving, call, patched, MERGE_PATCH)
 
         try:
@@ -213,12 +216,17 @@ class DirectMemberApi:
 
     @asynccontextmanager
     async def watch(
-        self, kind: ResourceType, *, resource_version: str, label_selector: str = ""
+        self,
+        kind: ResourceType,
+        *,
+        resource_version: str,
+        label_selector: str = "",
+        namespace: str = "",
     ) -> AsyncIterator[AsyncIterator[MemberEvent]]:
         stream = _Stream(self._member, self._line, self._show)
 
         async def work() -> None:
-            call = self._to(kind, "")
+            call = self._to(kind, namespace)
             await stream.open(call, int(resource_version), label_selector)
 
         await self._call(f"watch {kind.resource}", work)

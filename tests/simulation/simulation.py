@@ -33,7 +33,16 @@ _ENDING_ROUNDS = 50
 _STILL_SECONDS = 40.0
 REPLICATED = ("gateway", "registry", "scheduler", "health", "propagator")
 _REGIONS = ("eu", "us", "ap", "af")
-_BUGS = frozenset({"reconcile.bug", "wake.bug", "worker.failed", "tidying.bug", "request.bug"})
+_BUGS = frozenset(
+    {
+        "reconcile.bug",
+        "wake.bug",
+        "worker.failed",
+        "tidying.bug",
+        "request.bug",
+        "exports.failed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

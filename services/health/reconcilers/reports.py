@@ -84,10 +84,14 @@ class ReportFollower:
         except (ValueError, msgspec.DecodeError) as err:
             log.warning("report.malformed", subject=message.subject, error=str(err))
             return
-        if report is not None:
+        if report is None:
+            if cluster not in self._table.of(template):
+                return
+            self._table.drop(template, cluster)
+        elif report.is_dispatched:
             self._table.put(template, cluster, report, message.headers)
         else:
-            self._table.drop(template, cluster)
+            return
         self._wake(template)
 
     def _forget_beside(self, caught_up: CaughtUp) -> None:

@@ -14,6 +14,8 @@ from functools import partial
 
 import structlog
 
+from services.propagator.apply.exports.interest import Interest
+from services.propagator.apply.exports.observer import ExportObserver
 from services.propagator.apply.fence import Fence
 from services.propagator.apply.worker import MemberWorker, WorkerSettings
 from shared.api.meta import GROUP
@@ -84,6 +86,8 @@ class MemberWorkers:
         self._tasks: dict[str, tuple[MemberCredentials, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
         self._left: set[str] = set()
+        self._interest = Interest(store.mirror)
+        self._observers: dict[str, ExportObserver] = {}
         self.workers: dict[str, MemberWorker] = {}
 
     def _look_again(self, kinds: frozenset[KindName]) -> None:
@@ -110,6 +114,8 @@ class MemberWorkers:
             if CLUSTERS.covers(change.stored.key):
                 if change.type is ChangeType.DELETED:
                     self._left.add(change.stored.key.name)
+                elif _serves_other_kinds(change):
+                    self._look_for_exports(change.stored.key.name)
                 if change.type is not ChangeType.MODIFIED or _mode_changed(change):
                     self._changed.set()
 
@@ -118,6 +124,11 @@ class MemberWorkers:
             yield
         finally:
             stop()
+
+    def _look_for_exports(self, cluster: str) -> None:
+        observer = self._observers.get(cluster)
+        if observer is not None:
+            observer.look_soon()
 
     async def _follow_credentials(self, synced: asyncio.Event) -> None:
         async with self._bus.board(BOARD).follow() as entries:
@@ -239,7 +250,12 @@ class MemberWorkers:
                     )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
-                    await running.run()
+                    observer = ExportObserver(cluster, api, self._bus, self._interest)
+                    self._observers[cluster] = observer
+                    async with asyncio.TaskGroup() as group:
+                        observing = group.create_task(observer.keep(), name=f"exports-{cluster}")
+                        await running.run()
+                        observing.cancel()
             except UnusableCredentials as err:
                 # New ones start a new worker; until then there is nothing to try.
                 log.warning("credentials.unusable", cluster=cluster, error=str(err))
@@ -252,6 +268,7 @@ class MemberWorkers:
                 log.exception("worker.failed", cluster=cluster)
             finally:
                 self.workers.pop(cluster, None)
+                self._observers.pop(cluster, None)
             if self._clock.monotonic() - started > LASTING_SECONDS:
                 failures = 0
             failures += 1
@@ -266,6 +283,14 @@ def _is_pulled(cluster: Manifest) -> bool:
 def _mode_changed(change: Change) -> bool:
     before = change.previous
     return before is not None and _is_pulled(before.manifest) != _is_pulled(change.stored.manifest)
+
+
+def _serves_other_kinds(change: Change) -> bool:
+    before = change.previous
+    if before is None:
+        return False
+    served, old = ((one.manifest.get("status") or {}) for one in (change.stored, before))
+    return bool(served.get("apiEnablements") != old.get("apiEnablements"))
 
 
 def _is_cancelled() -> bool:

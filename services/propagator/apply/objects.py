@@ -87,6 +87,8 @@ class TrackedObject:
     """They have, and are known to."""
     since: str = ""
     """That of the order, where it asks about a share on the move."""
+    quiet: bool = False
+    """Another than dispatch ordered it: that it was carried out is in its report, and no fact."""
 
     async def take_arrived(self) -> None:
         """Make the delivery that arrived the one in hand; acknowledge what it supersedes."""
@@ -150,6 +152,7 @@ class TrackedObject:
         self.urgent = order.is_urgent
         self.terms = order.ownership
         self.fenced, self.since = order.fence is not msgspec.UNSET, order.since
+        self.quiet = not order.is_dispatched
         if self.deleted:
             self.standing, self.delegated = None, False
         self.template_uid = order.template_uid

@@ -8,12 +8,13 @@ versions anew. What a list does not show is only doubted.
 
 import asyncio
 import contextlib
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from services.propagator.core.marks import MANAGED_SELECTOR
-from services.propagator.core.observed import LiveObject, read_live
+from services.propagator.core.observed import LiveObject, SeenObject, read_live
 from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
 
@@ -22,29 +23,39 @@ log = structlog.get_logger("hanse.propagator")
 BACKOFF_FIRST = 0.1
 BACKOFF_MAX = 30.0
 
+Live = TypeVar("Live", bound=SeenObject)
+Live_contra = TypeVar("Live_contra", bound=SeenObject, contravariant=True)
 
-class WatchSink(Protocol):
+
+class WatchSink(Protocol[Live_contra]):
     """Told what is seen; must not block."""
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None: ...
 
-    def on_event(self, kind: ResourceType, event: str, live: LiveObject) -> None:
+    def on_event(self, kind: ResourceType, event: str, live: Live_contra) -> None:
         """*event* is ADDED, MODIFIED or DELETED."""
         ...
 
 
-class KindWatch:
-    """One kind of one member, of which *selector* shows a part; `run` until cancelled."""
+class KindWatch(Generic[Live]):
+    """One kind of one member, of which *selector* shows a part; `run` until cancelled.
+
+    *namespace* "" is all of them. *read* is how much of each object is read.
+    """
 
     def __init__(
         self,
         cluster: str,
         api: MemberApi,
         kind: ResourceType,
-        sink: WatchSink,
+        sink: WatchSink[Live],
         *,
         selector: str,
+        read: Callable[[bytes], Live],
+        namespace: str = "",
     ) -> None:
+        self._read = read
+        self._namespace = namespace
         self._cluster = cluster
         self._api = api
         self._kind = kind
@@ -86,7 +97,9 @@ class KindWatch:
         self._again.set()
 
     async def _list(self) -> None:
-        listing = await self._api.list(self._kind, label_selector=self._selector)
+        listing = await self._api.list(
+            self._kind, label_selector=self._selector, namespace=self._namespace
+        )
         self._sink.on_listing(self._kind, listing)
         self.synced, self.absent = True, False
         self.answered.set()
@@ -94,11 +107,14 @@ class KindWatch:
 
     async def _follow(self) -> None:
         watch = self._api.watch(
-            self._kind, resource_version=self._version, label_selector=self._selector
+            self._kind,
+            resource_version=self._version,
+            label_selector=self._selector,
+            namespace=self._namespace,
         )
         async with watch as events:
             async for event in events:
-                live = read_live(event.body)
+                live = self._read(event.body)
                 if event.type != "BOOKMARK":
                     self._sink.on_event(self._kind, event.type, live)
                 self._moved(live.metadata.resource_version)
@@ -125,17 +141,24 @@ class KindWatches:
     """One watch per kind; runs within the worker's task group."""
 
     def __init__(
-        self, cluster: str, api: MemberApi, sink: WatchSink, group: asyncio.TaskGroup
+        self, cluster: str, api: MemberApi, sink: WatchSink[LiveObject], group: asyncio.TaskGroup
     ) -> None:
         self._cluster = cluster
         self._api = api
         self._sink = sink
         self._group = group
-        self._watches: dict[ResourceType, KindWatch] = {}
+        self._watches: dict[ResourceType, KindWatch[LiveObject]] = {}
 
     def ensure(self, kind: ResourceType) -> None:
         if kind not in self._watches:
-            watch = KindWatch(self._cluster, self._api, kind, self._sink, selector=MANAGED_SELECTOR)
+            watch = KindWatch(
+                self._cluster,
+                self._api,
+                kind,
+                self._sink,
+                selector=MANAGED_SELECTOR,
+                read=read_live,
+            )
             self._watches[kind] = watch
             self._group.create_task(watch.run(), name=f"watch-{self._cluster}-{kind.resource}")
 

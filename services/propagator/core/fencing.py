@@ -6,7 +6,7 @@ and the member is asked to say so. Everything else runs under the term of the me
 
 from collections.abc import Callable
 
-from services.propagator.core.works import Encoded, asking, fenced
+from services.propagator.core.works import asking, fenced
 from shared.api.binding import BindingSpec, Eviction, Share
 from shared.apimachinery.manifest import (
     GroupVersionKind,
@@ -15,6 +15,7 @@ from shared.apimachinery.manifest import (
     encode,
     metadata_of,
 )
+from shared.events.orders import Encoded
 from shared.interpreter.replicas import can_be_stopped
 
 _GRACE_SECONDS = 30

@@ -1,13 +1,11 @@
 """The marks Hanse leaves on every object it holds in a member, and reading them back."""
 
 from shared.apimachinery.manifest import Manifest, metadata_of
+from shared.events.orders import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION
 from shared.memberapi.request import FIELD_MANAGER
 
-MANAGED_LABEL = "hanse.dev/managed"
 MANAGED_SELECTOR = f"{MANAGED_LABEL}=true"
 UNMANAGED_SELECTOR = f"{MANAGED_LABEL}!=true"
-TEMPLATE_UID = "hanse.dev/template-uid"
-WORK_GENERATION = "hanse.dev/work-generation"
 ADOPTED = "hanse.dev/adopted"
 """Annotation of what was there before Hanse: what it was, as JSON (`core/adoption.py`)."""
 ORPHANED = "hanse.dev/orphaned"

@@ -6,20 +6,19 @@ metadata at once, its spec and status only for whoever asks.
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from services.propagator.core.marks import (
     ADOPTED,
-    MANAGED_LABEL,
-    WORK_GENERATION,
     applied_entry,
     is_scaled_by_controller,
     work_generation_of,
 )
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, metadata_of
 from shared.errors import MemberUnreachable
+from shared.events.orders import MANAGED_LABEL, WORK_GENERATION
 from shared.memberapi.request import FIELD_MANAGER
 
 _NONE: dict[str, str] = {}
@@ -52,6 +51,18 @@ class _Entry(msgspec.Struct, rename="camel"):
     operation: str = ""
     subresource: str | None = None
     fields_v1: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="fieldsV1")
+
+
+class SeenObject(Protocol):
+    """An object of a member, read as far as somebody needs."""
+
+    @property
+    def metadata(self) -> "SeenMetadata": ...
+
+
+class SeenMetadata(Protocol):
+    @property
+    def resource_version(self) -> str: ...
 
 
 class _Metadata(msgspec.Struct, rename="camel"):

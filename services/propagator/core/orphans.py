@@ -17,8 +17,9 @@ from services.propagator.core.adoption import (
     read_mark,
     unmarked,
 )
-from services.propagator.core.marks import MANAGED_LABEL, MARKS, ORPHANED, applied_entry
+from services.propagator.core.marks import MARKS, ORPHANED, applied_entry
 from shared.apimachinery.manifest import Manifest, metadata_of, uid_of
+from shared.events.orders import MANAGED_LABEL
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 # Controllers note their own here, and whose object it is does not change by that.

@@ -3,12 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.propagator.core.marks import (
-    FENCED_LABEL,
-    MANAGED_LABEL,
-    TEMPLATE_UID,
-    WORK_GENERATION,
-)
+from services.propagator.core.marks import FENCED_LABEL
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy, metadata_of
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import GENERIC
@@ -46,37 +41,6 @@ def render(template: Manifest, interpreter: Interpreter, replicas: int | None = 
     if replicas is None:
         return interpreter.sent(interpreter.with_default_replicas(found))
     return interpreter.sent(interpreter.with_replicas(found, replicas))
-
-
-def stamp(manifest: Manifest, template_uid: str) -> Manifest:
-    """Mark *manifest* as Hanse's, with room for the work generation at the very front.
-
-    The last step, so that no override can take the marks away. Shares structure with *manifest*.
-    """
-    metadata = metadata_of(manifest)
-    annotations = metadata.get("annotations") or {}
-    return {
-        "apiVersion": manifest.get("apiVersion"),
-        "kind": manifest.get("kind"),
-        "metadata": {
-            "annotations": {
-                WORK_GENERATION: "",
-                TEMPLATE_UID: template_uid,
-                **{
-                    name: value
-                    for name, value in annotations.items()
-                    if name not in (WORK_GENERATION, TEMPLATE_UID)
-                },
-            },
-            **{name: value for name, value in metadata.items() if name != "annotations"},
-            "labels": {**(metadata.get("labels") or {}), MANAGED_LABEL: "true"},
-        },
-        **{
-            name: value
-            for name, value in manifest.items()
-            if name not in ("apiVersion", "kind", "metadata")
-        },
-    }
 
 
 def mark_fenced(manifest: Manifest) -> Manifest:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from services.propagator.core.overrides import Override, OverrideFailure, apply_overrides
-from services.propagator.core.render import render, stamp
+from services.propagator.core.render import render
 from shared.api.binding import Share
 from shared.api.cluster import Cluster
 from shared.apimachinery.manifest import Manifest
+from shared.events.orders import stamp
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.portions import with_portions
 

@@ -4,7 +4,6 @@
 asking again gives an empty plan.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
 from shared.api.binding import BindingSpec
 from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
+from shared.events.orders import Encoded, seal
 from shared.events.work import TOMBSTONE, WorkOrder, encode_order
 
 
@@ -45,14 +45,6 @@ class Plan:
     publish: tuple[str, ...]
     revoke: tuple[str, ...]
     forget: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An order ready for the wire. The same one serves every cluster that is to hold the same."""
-
-    order: WorkOrder
-    body: bytes
 
 
 def diff(
@@ -95,7 +87,7 @@ def make_order(
     key: ObjectKey, manifest: Manifest, spec: BindingSpec, *, api_version: str, kind: str
 ) -> Encoded:
     """The order to hold *manifest*, as the binding's *spec* has it."""
-    return _seal(
+    return seal(
         WorkOrder(
             api_version=api_version,
             kind=kind,
@@ -121,7 +113,7 @@ def make_namespace_order(
 
     Abort: a namespace the member had before stays its own, and serves as well.
     """
-    return _seal(
+    return seal(
         WorkOrder(
             api_version="v1",
             kind="Namespace",
@@ -141,7 +133,7 @@ def preserving(encoded: Encoded) -> Encoded:
     """The same order, whose object is to stay when it is revoked."""
     if encoded.order.preserve_on_deletion:
         return encoded
-    return _seal(msgspec.structs.replace(encoded.order, digest="", preserve_on_deletion=True))
+    return seal(msgspec.structs.replace(encoded.order, digest="", preserve_on_deletion=True))
 
 
 def asking(encoded: Encoded, since: str) -> Encoded:
@@ -154,12 +146,12 @@ def asking(encoded: Encoded, since: str) -> Encoded:
 
 def fenced(encoded: Encoded, term: int) -> Encoded:
     """The same order, to be carried out under *term* of the member's lease."""
-    return _seal(msgspec.structs.replace(encoded.order, digest="", fence=term))
+    return seal(msgspec.structs.replace(encoded.order, digest="", fence=term))
 
 
 def make_tombstone(key: ObjectKey, held: Held, farewell: Farewell = PLAIN_FAREWELL) -> Encoded:
     """The order to remove what *held* asked for, in the way that *farewell* says."""
-    return _seal(
+    return seal(
         WorkOrder(
             api_version=held.api_version,
             kind=held.kind,
@@ -192,9 +184,3 @@ def held_by(order: WorkOrder, sequence: int) -> Held:
         since=order.since,
         terms=order.terms,
     )
-
-
-def _seal(order: WorkOrder) -> Encoded:
-    digest = hashlib.blake2b(encode_order(order), digest_size=16).hexdigest()
-    sealed = msgspec.structs.replace(order, digest=digest)
-    return Encoded(sealed, encode_order(sealed))

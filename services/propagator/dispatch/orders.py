@@ -21,7 +21,7 @@ from services.propagator.core.overrides import (
 )
 from services.propagator.core.render import mark_fenced
 from services.propagator.core.rendering import render_for
-from services.propagator.core.works import Encoded, make_order
+from services.propagator.core.works import make_order
 from shared.api.binding import BindingSpec, ResourceBinding, Share
 from shared.api.cluster import Cluster
 from shared.api.matching import Match
@@ -30,6 +30,7 @@ from shared.api.override import OverridePolicy
 from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.errors import InvalidObject
+from shared.events.orders import Encoded
 from shared.interpreter.interpreter import Interpreter
 from shared.store.port import Mirror, Scope, Stored
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
-from services.propagator.core.works import Encoded, Plan, held_by, make_tombstone
+from services.propagator.core.works import Plan, held_by, make_tombstone
 from services.propagator.dispatch.reminders import Reminders
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
@@ -17,6 +17,7 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT, STATUS, WORK
 from shared.errors import StaleRevision
 from shared.events import subjects
+from shared.events.orders import Encoded
 from shared.events.work import ENDED, REMOVED, URGENT, decode_order, decode_report
 from shared.telemetry.propagation import TRACEPARENT
 

@@ -24,8 +24,8 @@ from services.propagator.core.namespaces import (
     namespace_key,
 )
 from services.propagator.core.overrides import OverrideFailure
-from services.propagator.core.render import render_namespace, stamp
-from services.propagator.core.works import Encoded, diff, make_namespace_order, preserving
+from services.propagator.core.render import render_namespace
+from services.propagator.core.works import diff, make_namespace_order, preserving
 from services.propagator.dispatch.binding_failures import tell_failures
 from services.propagator.dispatch.bindings import BindingIndex
 from services.propagator.dispatch.lingering import UnneededNamespaces
@@ -39,6 +39,7 @@ from shared.api.meta import GROUP
 from shared.api.policy import stays_away
 from shared.apimachinery.manifest import Manifest, ObjectKey, generation_of, uid_of
 from shared.controller.result import Again, Done, Result
+from shared.events.orders import Encoded, stamp
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import ObjectStore, Stored
 

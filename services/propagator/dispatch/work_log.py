@@ -93,8 +93,11 @@ class WorkLog:
         elif is_end(message.headers):
             self._drop(key, cluster)
             self.end(key, cluster, message.sequence)
+        elif (order := decode_order(message.body)).is_dispatched:
+            self._put(key, cluster, held_by(order, message.sequence))
         else:
-            self._put(key, cluster, held_by(decode_order(message.body), message.sequence))
+            # Somebody else's object; whoever decides wins over it.
+            self.end(key, cluster, message.sequence)
 
     def record(self, key: ObjectKey, cluster: str, held: Held) -> None:
         """Remember a write of our own that was acknowledged."""
@@ -131,9 +134,12 @@ class WorkLog:
                 return
             if is_end(message.headers):
                 self.end(key, cluster, message.sequence)
-            else:
-                order = decode_order(message.body)
+            elif (order := decode_order(message.body)).is_dispatched:
                 self._put(key, cluster, held_by(order, message.sequence))
+            elif cluster in self.of(key):
+                self.end(key, cluster, message.sequence)
+            else:
+                return
         except (ValueError, msgspec.DecodeError):
             log.warning("work.undecodable", subject=message.subject, sequence=message.sequence)
             return

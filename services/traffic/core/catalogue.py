@@ -100,8 +100,8 @@ class Exporter:
 class ImportedService:
     """A service as every member sees it. `exporters` by cluster, in order of their names.
 
-    `ips` are the addresses in members of the service itself, of type ClusterSetIP; each member
-    has its own (see `Catalogue`), these are those of the ServiceImport at the hub, often empty.
+    `ips_by_cluster`: those by which the clients of each member reach a service of type
+    ClusterSetIP; they lead nowhere from elsewhere. `ips` are valid everywhere, and mostly empty.
     `session_affinity_seconds` counts where `session_affinity` is ClientIP.
     `traffic_distribution` is Kubernetes' own word (PreferClose ...), empty for none.
     """
@@ -118,6 +118,9 @@ class ImportedService:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     exporters: Mapping[str, Exporter] = field(default_factory=lambda: MappingProxyType({}))
+    ips_by_cluster: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     @property
     def endpoints(self) -> Iterator[Endpoint]:

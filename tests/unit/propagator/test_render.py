@@ -6,16 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.propagator.core import render as rendering
-from services.propagator.core.marks import (
-    MANAGED_LABEL,
-    TEMPLATE_UID,
-    WORK_GENERATION,
-    fill_generation,
-    is_managed,
-    work_generation_of,
-)
-from services.propagator.core.render import render_namespace, stamp
+from services.propagator.core.marks import fill_generation, is_managed, work_generation_of
+from services.propagator.core.render import render_namespace
 from shared.apimachinery.manifest import Manifest, copy, decode, encode
+from shared.events.orders import MANAGED_LABEL, TEMPLATE_UID, WORK_GENERATION, stamp
 from shared.interpreter.registry import BUILT_IN
 
 

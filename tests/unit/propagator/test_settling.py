@@ -9,7 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from services.propagator.core.works import Encoded, Plan, held_by
+from services.propagator.core.works import Plan, held_by
 from services.propagator.dispatch.publisher import WorkPublisher
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
@@ -18,6 +18,7 @@ from shared.bus.port import CaughtUp, Message
 from shared.bus.topology import WORK
 from shared.errors import OutcomeUnknown, StaleRevision
 from shared.events import subjects
+from shared.events.orders import Encoded
 from shared.events.work import (
     TOMBSTONE,
     WorkOrder,

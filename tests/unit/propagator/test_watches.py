@@ -8,7 +8,7 @@ from typing import Any
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.retries import RetrySettings
 from services.propagator.apply.watches import KindWatch
-from services.propagator.core.observed import LiveObject
+from services.propagator.core.observed import LiveObject, read_live
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.clock import SystemClock
 from shared.errors import MemberUnreachable
@@ -51,7 +51,7 @@ class Nobody:
 
 async def test_it_does_not_wait_its_time_once_the_member_answers_others() -> None:
     member = Member()
-    watch = KindWatch("m1", member, CONFIG_MAPS, Nobody(), selector="")
+    watch = KindWatch("m1", member, CONFIG_MAPS, Nobody(), selector="", read=read_live)
     running = asyncio.create_task(watch.run())
     while member.asked < 3:
         await asyncio.sleep(0.01)

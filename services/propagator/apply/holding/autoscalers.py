@@ -15,7 +15,7 @@ import msgspec
 
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.watches import KindWatch
-from services.propagator.core.observed import LiveObject
+from services.propagator.core.observed import LiveObject, read_live
 from services.propagator.core.ownership import has_scale, is_members
 from shared.api.ownership import OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, ObjectKey, name_of, namespace_of
@@ -41,7 +41,7 @@ class Autoscalers:
         group: asyncio.TaskGroup,
         changed: Callable[[ObjectKey], None],
     ) -> None:
-        self._watch = KindWatch(cluster, api, _KIND, self, selector="")
+        self._watch = KindWatch(cluster, api, _KIND, self, selector="", read=read_live)
         self._group = group
         self._changed = changed
         self._task: asyncio.Task[None] | None = None

@@ -80,5 +80,7 @@ class ForeignObjects:
         for place, view in list(self._views.items()):
             if now - view.taken > self._max_age:
                 del self._views[place]
-                if not self._locks[place].locked():
+                # Whoever waited for it when it was let go has it still.
+                lock = self._locks.get(place)
+                if lock is not None and not lock.locked():
                     del self._locks[place]

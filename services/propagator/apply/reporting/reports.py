@@ -54,6 +54,8 @@ class Reports:
         """The member holds what order *sequence* asked for; *live* is its answer."""
         before = tracked.reported
         self.seen(tracked, live)
+        if tracked.quiet:
+            return
         if before is None or before.generation != sequence or not before.applied:
             fact = WorkApplied(
                 **identity_of(self._cluster, tracked),
@@ -117,6 +119,8 @@ class Reports:
 
     def removed(self, tracked: TrackedObject, *, preserved: bool, kept_for: str) -> None:
         self._report(tracked, applied=True, present=False)
+        if tracked.quiet:
+            return
         fact = WorkRemoved(
             **identity_of(self._cluster, tracked),
             occurred_at=format_micro_time(self._clock.now()),

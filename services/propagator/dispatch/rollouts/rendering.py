@@ -14,12 +14,12 @@ from services.propagator.core.overrides import (
 )
 from services.propagator.core.rendering import render_for
 from services.propagator.core.rollout.revisions import overrides_of
-from services.propagator.core.works import Encoded
 from services.propagator.dispatch.orders import ParsedObjects, make_variant, shares_of
 from shared.api.binding import BindingSpec, Share
 from shared.api.cluster import Cluster
 from shared.api.revision import RevisionSpec
 from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.events.orders import Encoded
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.replicas import stated_replicas, without_replicas
 

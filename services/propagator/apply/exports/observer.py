@@ -1,0 +1,255 @@
+"""What a member exports and imports, reported to ENDPOINTS as it changes.
+
+A service is reported once everything that the report rests on was listed, and its report ends only
+when it is known that there is nothing to say any more: a view that is not complete reports nothing,
+and whatever was reported stands.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from services.propagator.apply.exports.interest import Interest
+from services.propagator.apply.exports.notes import StatusNotes
+from services.propagator.apply.exports.view import Place
+from services.propagator.apply.exports.watching import ExportWatches
+from services.propagator.core.exported import report_of
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.bus.topology import ENDPOINTS, ENDS_KEPT
+from shared.errors import RetryableError
+from shared.events import subjects
+from shared.events.exports import NamespacesReport, ServiceReport, encode_export
+from shared.memberapi.port import MemberApi
+
+log = structlog.get_logger("hanse.propagator")
+
+_GATHER_SECONDS = 0.02
+_RETRY_FIRST = 0.05
+_RETRY_MAX = 2.0
+_BATCH = 256
+_FAILED_SECONDS = 5.0
+
+
+class ExportObserver:
+    """Of one member; `keep` until cancelled."""
+
+    def __init__(self, cluster: str, api: MemberApi, bus: Bus, interest: Interest) -> None:
+        self._cluster = cluster
+        self._api = api
+        self._bus = bus
+        self._interest = interest
+        # What lies in ENDPOINTS, by subject.
+        self._said: dict[str, bytes] = {}
+        self._dirty: set[Place] = set()
+        self._namespaces_dirty = True
+        self._exports_dirty = True
+        self._news = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._watches: ExportWatches | None = None
+
+    async def keep(self) -> None:
+        """Run, again and again: whatever fails here must not stop the works of the member."""
+        while True:
+            try:
+                await self._run()
+            except Exception:
+                log.exception("exports.failed", cluster=self._cluster)
+            await asyncio.sleep(_FAILED_SECONDS)
+
+    async def _run(self) -> None:
+        self._exports_dirty = self._namespaces_dirty = True
+        self._caught_up.clear()
+        self._news.set()
+        stop = self._interest.listen(self._on_interest)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._watches = ExportWatches(
+                    self._cluster,
+                    self._api,
+                    group,
+                    changed=self._on_change,
+                    exports_changed=self._on_exports,
+                    namespaces_changed=self._on_namespaces,
+                )
+                notes = StatusNotes(self._cluster, self._api, self._bus)
+                group.create_task(self._follow(), name=f"said-{self._cluster}")
+                group.create_task(notes.run(), name=f"notes-{self._cluster}")
+                group.create_task(self._watches.run(), name=f"watch-exports-{self._cluster}")
+                await self._caught_up.wait()
+                await self._report()
+        finally:
+            stop()
+
+    def look_soon(self) -> None:
+        """The member serves other kinds than before."""
+        if self._watches is not None:
+            self._watches.look_soon()
+
+    def _on_interest(self, place: Place | None) -> None:
+        if place is None:
+            self._namespaces_dirty = True
+        else:
+            self._dirty.add(place)
+            self._exports_dirty = True
+        self._news.set()
+
+    def _on_change(self, place: Place) -> None:
+        self._dirty.add(place)
+        self._news.set()
+
+    def _on_exports(self) -> None:
+        self._exports_dirty = True
+        self._news.set()
+
+    def _on_namespaces(self) -> None:
+        self._namespaces_dirty = True
+        self._news.set()
+
+    async def _follow(self) -> None:
+        """Know what was said of the member, by whomever."""
+        mine = f"{subjects.ENDPOINTS}.{subjects.encode_token(self._cluster)}.>"
+        async with self._bus.follow(ENDPOINTS, [mine]) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    if message.shown is not None:
+                        self._say_again(self._said.keys() - message.shown)
+                    self._caught_up.set()
+                elif message.body:
+                    self._said[message.subject] = message.body
+                else:
+                    self._said.pop(message.subject, None)
+
+    def _say_again(self, lost: set[str]) -> None:
+        """Nobody ended what was said there: the stream began anew."""
+        for subject in lost:
+            del self._said[subject]
+            _, place = subjects.parse_endpoints(subject)
+            if place is not None:
+                self._dirty.add(place)
+        if lost:
+            self._namespaces_dirty = True
+            self._news.set()
+
+    async def _report(self) -> None:
+        """Report what changed, a moment after it did; what is not known yet, once it is."""
+        pause = _RETRY_FIRST
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._news.clear()
+            before = len(self._dirty)
+            try:
+                left = await self._say_all()
+            except RetryableError as err:
+                log.warning("exports.waiting", cluster=self._cluster, error=str(err))
+                left = True
+            if not left or len(self._dirty) < before:
+                pause = _RETRY_FIRST
+            if left and not self._news.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._news.wait()
+                pause = min(2 * pause, _RETRY_MAX)
+                self._news.set()
+
+    async def _say_all(self) -> bool:
+        """Say what can be said now; whether something has to wait."""
+        watches = self._watches
+        assert watches is not None
+        if self._interest.imported:
+            watches.watch_imports()
+        if self._exports_dirty and watches.exports_known:
+            self._exports_dirty = False
+            exported = self._exported()
+            watches.adjust({namespace for namespace, _ in exported})
+            # What was exported when the last worker looked may not be any more.
+            self._dirty |= exported | self._spoken_of()
+        waiting = not watches.exports_known
+        if watches.exports_known:
+            known = [place for place in self._dirty if self._is_known(place)]
+            waiting = len(known) < len(self._dirty)
+            while known:
+                batch, known = known[:_BATCH], known[_BATCH:]
+                self._dirty.difference_update(batch)
+                await self._say_each(batch)
+        if self._namespaces_dirty and watches.imports_known:
+            self._namespaces_dirty = False
+            await self._say_namespaces()
+        return waiting or (self._namespaces_dirty and bool(self._interest.imported))
+
+    def _exported(self) -> set[Place]:
+        assert self._watches is not None
+        return set(self._watches.exports) | self._interest.exports
+
+    def _spoken_of(self) -> set[Place]:
+        places = (subjects.parse_endpoints(subject)[1] for subject in self._said)
+        return {place for place in places if place is not None}
+
+    def _is_exported(self, place: Place) -> bool:
+        assert self._watches is not None
+        return self._watches.exports.get(place) is not None or place in self._interest.exports
+
+    def _is_known(self, place: Place) -> bool:
+        """Whether everything that its report rests on was seen."""
+        watches = self._watches
+        assert watches is not None
+        if self._interest.imported and not watches.imports_known:
+            return False
+        return not self._is_exported(place) or watches.is_known(place[0])
+
+    async def _say_each(self, places: list[Place]) -> None:
+        outcomes = await asyncio.gather(
+            *(self._say(place) for place in places), return_exceptions=True
+        )
+        for place, outcome in zip(places, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self._dirty.add(place)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _say(self, place: Place) -> None:
+        subject = subjects.endpoints(self._cluster, *place)
+        report = self._report_of(place)
+        if report is not None:
+            await self._publish(subject, encode_export(report))
+        elif subject in self._said:
+            await self._bus.publish(Message(subject, b""), ttl=ENDS_KEPT)
+            self._said.pop(subject, None)
+
+    def _report_of(self, place: Place) -> ServiceReport | None:
+        watches = self._watches
+        assert watches is not None
+        return report_of(
+            watches.exports.get(place),
+            watches.services.get(place),
+            watches.slices.of(place),
+            watches.ips_of(place),
+            exported=self._is_exported(place),
+        )
+
+    async def _say_namespaces(self) -> None:
+        watches = self._watches
+        assert watches is not None
+        there = [
+            name
+            for name in sorted(self._interest.imported)
+            if (found := watches.namespaces.get(("", name))) is not None
+            and found.metadata.deletion_timestamp is None
+        ]
+        body = encode_export(NamespacesReport(namespaces=tuple(there)))
+        await self._publish(subjects.namespaces(self._cluster), body)
+
+    async def _publish(self, subject: str, body: bytes) -> None:
+        if self._said.get(subject) == body:
+            return
+        headers = {
+            "ce-specversion": "1.0",
+            "ce-type": "dev.hanse.service.reported.v1",
+            "ce-source": "hanse/propagator",
+            "ce-id": f"{subject}/{hash(body):x}",
+            "content-type": "application/json",
+        }
+        await self._bus.publish(Message(subject, body, headers))
+        self._said[subject] = body

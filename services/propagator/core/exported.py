@@ -1,0 +1,200 @@
+"""What a worker reads of Services, EndpointSlices and ServiceExports in its member (pure).
+
+Members are other people's clusters: what is no sane object is read as far as it goes, and what
+cannot be understood of it is left out rather than guessed.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from shared.api.multicluster import SERVICE_NAME_LABEL, SOURCE_CLUSTER_LABEL
+from shared.apimachinery.manifest import Manifest
+from shared.errors import MemberUnreachable
+from shared.events.exports import (
+    EndpointReport,
+    ExportReport,
+    PortReport,
+    ServiceFace,
+    ServiceReport,
+    SliceReport,
+)
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+_FAMILIES = ("IPv4", "IPv6")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class ServiceObject(msgspec.Struct, rename="camel"):
+    """As much as is needed of a Service, an EndpointSlice, a ServiceExport or a Namespace."""
+
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+    spec: Any = None
+    address_type: str = ""
+    endpoints: Any = None
+    ports: Any = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.metadata.namespace, self.metadata.name
+
+    @property
+    def slice_of(self) -> str:
+        """Of a slice the name of its Service; empty for one that was imported, or is nobody's."""
+        labels = self.metadata.labels or {}
+        if SOURCE_CLUSTER_LABEL in labels or SERVICE_NAME_LABEL in labels:
+            return ""
+        return labels.get(SERVICE_LABEL, "")
+
+
+_decode = msgspec.json.Decoder(ServiceObject).decode
+
+
+def read_service_object(body: bytes) -> ServiceObject:
+    """Raise `MemberUnreachable` for what is no object: something else answered in its name."""
+    try:
+        return _decode(body)
+    except msgspec.DecodeError as err:
+        raise MemberUnreachable("the member sent something that is no object") from err
+
+
+def service_object(manifest: Manifest) -> ServiceObject:
+    """The same from a list's item."""
+    return read_service_object(msgspec.json.encode(manifest))
+
+
+def report_of(
+    export: ServiceObject | None,
+    service: ServiceObject | None,
+    slices: Iterable[ServiceObject],
+    ips: tuple[str, ...],
+    *,
+    exported: bool,
+) -> ServiceReport | None:
+    """What to report of a service; None where nobody exports it nor imports it here.
+
+    *exported* says so also where the hub exports it, and the member has no *export* of its own.
+    """
+    if not exported:
+        return ServiceReport(ips=ips) if ips else None
+    return ServiceReport(
+        export=_export(export) if export is not None else None,
+        service=_face(service) if service is not None else None,
+        slices=_slices(slices) if service is not None else (),
+        ips=ips,
+    )
+
+
+def addresses_of(derived: ServiceObject) -> tuple[str, ...]:
+    """The addresses a derived Service was given; none yet, or none ever for a headless one."""
+    spec = _mapping(derived.spec)
+    given = spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return tuple(str(one) for one in given if one and one != "None")
+
+
+def _export(export: ServiceObject) -> ExportReport:
+    spec, metadata = _mapping(export.spec), export.metadata
+    return ExportReport(
+        uid=metadata.uid,
+        since=metadata.creation_timestamp,
+        generation=metadata.generation,
+        labels=_texts(spec.get("exportedLabels")),
+        annotations=_texts(spec.get("exportedAnnotations")),
+    )
+
+
+def _face(service: ServiceObject) -> ServiceFace:
+    spec = _mapping(service.spec)
+    affinity = "ClientIP" if spec.get("sessionAffinity") == "ClientIP" else "None"
+    client = _mapping(_mapping(spec.get("sessionAffinityConfig")).get("clientIP"))
+    seconds = client.get("timeoutSeconds")
+    return ServiceFace(
+        type=str(spec.get("type") or "ClusterIP"),
+        headless=spec.get("clusterIP") == "None",
+        since=service.metadata.creation_timestamp,
+        ports=_ports(spec.get("ports")),
+        session_affinity=affinity,  # type: ignore[arg-type]
+        session_affinity_seconds=seconds if isinstance(seconds, int) else None,
+        ip_families=tuple(one for one in _list(spec.get("ipFamilies")) if one in _FAMILIES),
+        internal_traffic_policy=str(spec.get("internalTrafficPolicy") or ""),
+        traffic_distribution=str(spec.get("trafficDistribution") or ""),
+    )
+
+
+def _slices(slices: Iterable[ServiceObject]) -> tuple[SliceReport, ...]:
+    found = [
+        SliceReport(
+            name=one.metadata.name,
+            address_type=one.address_type,  # type: ignore[arg-type]
+            ports=_ports(one.ports),
+            endpoints=tuple(_endpoints(one.endpoints)),
+        )
+        for one in slices
+        if one.address_type in (*_FAMILIES, "FQDN") and one.metadata.deletion_timestamp is None
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _endpoints(endpoints: Any) -> Iterable[EndpointReport]:
+    for one in _list(endpoints):
+        endpoint = _mapping(one)
+        conditions = _mapping(endpoint.get("conditions"))
+        addresses = tuple(str(each) for each in _list(endpoint.get("addresses")))
+        if not addresses:
+            continue
+        # Unknown counts as ready, and whoever is ready serves (discovery.k8s.io/v1).
+        ready = conditions.get("ready") is not False
+        serving = conditions.get("serving")
+        zones = _list(_mapping(endpoint.get("hints")).get("forZones"))
+        yield EndpointReport(
+            addresses=addresses,
+            ready=ready,
+            serving=ready if serving is None else bool(serving),
+            terminating=conditions.get("terminating") is True,
+            hostname=str(endpoint.get("hostname") or ""),
+            node_name=str(endpoint.get("nodeName") or ""),
+            zone=str(endpoint.get("zone") or ""),
+            for_zones=tuple(str(_mapping(each).get("name") or "") for each in zones),
+        )
+
+
+def _ports(ports: Any) -> tuple[PortReport, ...]:
+    found = []
+    for one in _list(ports):
+        port = _mapping(one)
+        protocol = str(port.get("protocol") or "TCP")
+        if isinstance(port.get("port"), int) and protocol in _PROTOCOLS:
+            found.append(
+                PortReport(
+                    port=port["port"],
+                    name=str(port.get("name") or ""),
+                    protocol=protocol,  # type: ignore[arg-type]
+                    app_protocol=str(port.get("appProtocol") or ""),
+                )
+            )
+    return tuple(found)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in _mapping(value).items()}

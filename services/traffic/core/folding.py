@@ -1,0 +1,165 @@
+"""From what members report of a service to what the whole fleet has of it (pure).
+
+What a member reported stands until it reports otherwise, or leaves: neither silence nor a restart
+takes an endpoint away. Whether anybody is sent there is the verdict of health (`Place.reachable`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.traffic.core.catalogue import (
+    Endpoint,
+    EndpointPort,
+    Exporter,
+    ImportedService,
+    ServiceName,
+)
+from services.traffic.core.exports import (
+    HubExport,
+    Settled,
+    Validity,
+    affinity_seconds,
+    exports_of,
+    judge_export,
+    settle,
+)
+from shared.api.cluster import UNREACHABLE_TAINT, Cluster
+from shared.events.exports import EndpointReport, PortReport, ServiceReport, SliceReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A member as traffic sees it."""
+
+    region: str = ""
+    zone: str = ""
+    reachable: bool = True
+
+
+def place_of(cluster: Cluster) -> Place:
+    """A member counts as lost once health gave it up, and not while observers disagree."""
+    lost = any(taint.key == UNREACHABLE_TAINT for taint in cluster.status.taints)
+    return Place(region=cluster.spec.region, zone=cluster.spec.zone, reachable=not lost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """`service` is None where nothing that could be imported is exported.
+
+    `validity`: of each member's export, valid or not. `slices`: by cluster, what its endpoints
+    are imported from, with only the ports that count.
+    """
+
+    name: ServiceName
+    service: ImportedService | None = None
+    settled: Settled | None = None
+    validity: Mapping[str, Validity] = field(default_factory=dict)
+    slices: Mapping[str, tuple[SliceReport, ...]] = field(default_factory=dict)
+
+
+def fold(
+    name: ServiceName,
+    reports: Mapping[str, ServiceReport],
+    hub: HubExport | None,
+    fleet: Mapping[str, Place],
+) -> Folded:
+    """*reports* are those of members in the *fleet*, by cluster; others are passed over."""
+    known = {cluster: one for cluster, one in reports.items() if cluster in fleet}
+    validity = {
+        cluster: judge_export(report, hub)
+        for cluster, report in known.items()
+        if report.export is not None or (hub is not None and report.service is not None)
+    }
+    settled = settle(exports_of(known, hub))
+    if settled is None:
+        return Folded(name=name, validity=validity)
+    slices = {
+        cluster: tuple(_accepted_slices(known[cluster], settled, cluster))
+        for cluster in sorted(settled.accepted)
+    }
+    exporters = {
+        cluster: Exporter(
+            cluster=cluster,
+            region=fleet[cluster].region,
+            zone=fleet[cluster].zone,
+            reachable=fleet[cluster].reachable,
+            endpoints=_endpoints(cluster, fleet[cluster], own),
+        )
+        for cluster, own in slices.items()
+    }
+    face, winner = settled.winner.face, settled.winner
+    service = ImportedService(
+        service=name,
+        type=winner.type,
+        ports=settled.ports,
+        session_affinity=face.session_affinity,
+        session_affinity_seconds=affinity_seconds(face),
+        ip_families=face.ip_families,
+        internal_traffic_policy=face.internal_traffic_policy,
+        traffic_distribution=face.traffic_distribution,
+        labels=dict(winner.labels),
+        annotations=dict(winner.annotations),
+        exporters=exporters,
+        ips_by_cluster={cluster: one.ips for cluster, one in sorted(known.items()) if one.ips},
+    )
+    return Folded(name=name, service=service, settled=settled, validity=validity, slices=slices)
+
+
+def _accepted_slices(report: ServiceReport, settled: Settled, cluster: str) -> list[SliceReport]:
+    accepted = settled.accepted[cluster]
+    face = report.service
+    assert face is not None
+    if len(accepted) == len(face.ports):
+        return [one for one in report.slices if one.endpoints]
+    names = {(port.name, port.protocol) for port in accepted}
+    found = []
+    for one in report.slices:
+        ports = tuple(port for port in one.ports if (port.name, port.protocol) in names)
+        # Without a port that counts nothing there answers anybody.
+        if ports and one.endpoints:
+            found.append(
+                SliceReport(
+                    name=one.name,
+                    address_type=one.address_type,
+                    ports=ports,
+                    endpoints=one.endpoints,
+                )
+            )
+    return found
+
+
+def _endpoints(cluster: str, place: Place, slices: tuple[SliceReport, ...]) -> tuple[Endpoint, ...]:
+    found = []
+    for one in slices:
+        ports = tuple(_port(port) for port in one.ports)
+        found += [_endpoint(cluster, place, one, ports, each) for each in one.endpoints]
+    return tuple(found)
+
+
+def _endpoint(
+    cluster: str,
+    place: Place,
+    slice_: SliceReport,
+    ports: tuple[EndpointPort, ...],
+    endpoint: EndpointReport,
+) -> Endpoint:
+    return Endpoint(
+        cluster=cluster,
+        region=place.region,
+        zone=endpoint.zone or place.zone,
+        addresses=endpoint.addresses,
+        address_type=slice_.address_type,
+        ports=ports,
+        ready=endpoint.ready,
+        serving=endpoint.serving,
+        terminating=endpoint.terminating,
+        hostname=endpoint.hostname,
+        node_name=endpoint.node_name,
+        for_zones=endpoint.for_zones,
+    )
+
+
+def _port(port: PortReport) -> EndpointPort:
+    return EndpointPort(
+        name=port.name, protocol=port.protocol, port=port.port, app_protocol=port.app_protocol
+    )

@@ -1,0 +1,206 @@
+"""Which orders give members the imports of a service (pure).
+
+A member gets all of them where it has the namespace, and none where it does not. The endpoints of a
+lost member are taken out of all others; in that member itself they stay, for its own clients.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from services.traffic.core.catalogue import ServiceName
+from services.traffic.core.folding import Folded
+from services.traffic.core.imports import derived_service, endpoint_slice, service_import
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
+from shared.events.orders import Encoded, seal, stamp
+from shared.events.work import BY_TRAFFIC, TOMBSTONE, WorkOrder
+
+_SERVICE = f"{BY_TRAFFIC}service/"
+FLEET = f"{BY_TRAFFIC}fleet"
+"""The owner of what members get for the sake of no single service."""
+
+_RESOURCES = {
+    "ServiceImport": "serviceimports",
+    "Service": "services",
+    "EndpointSlice": "endpointslices",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "ClusterProperty": "clusterproperties",
+}
+
+Orders = Mapping[ObjectKey, Encoded]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What lies in WORK on one subject of traffic's, without the manifest."""
+
+    sequence: int
+    digest: str
+    owner: str
+    api_version: str
+    kind: str
+    deleted: bool
+    preserve: bool = False
+    source: str = ""
+    """Of a slice: the member it came from."""
+
+
+def owner_of(name: ServiceName) -> str:
+    """What orders for the imports of *name* come from, in place of a template's uid.
+
+    Of a slice that goes on with its source, as `@eu-1`.
+    """
+    return f"{_SERVICE}{name}"
+
+
+def service_of(owner: str) -> ServiceName | None:
+    """Read it back; None where the owner is no service."""
+    place = owner.removeprefix(_SERVICE)
+    namespace, _, name = place.partition("/")
+    return ServiceName(namespace, name) if place != owner and name else None
+
+
+def held_of(order: WorkOrder, sequence: int) -> Held:
+    owner, _, source = order.template_uid.partition("@")
+    return Held(
+        sequence=sequence,
+        digest=order.digest,
+        owner=owner,
+        source=source,
+        api_version=order.api_version,
+        kind=order.kind,
+        deleted=order.is_tombstone,
+        preserve=order.preserve_on_deletion,
+    )
+
+
+def import_orders(folded: Folded, members: Collection[str]) -> dict[str, Orders]:
+    """By member, every object that it is to hold. *members* have the namespace."""
+    service = folded.service
+    if service is None:
+        return {}
+    owner = owner_of(folded.name)
+    derived = dict([make_order(derived_service(service), owner)])
+    slices = _SliceOrders(folded, owner)
+    found: dict[str, Orders] = {}
+    for member in members:
+        ips = service.ips_by_cluster.get(member, ()) if service.type == "ClusterSetIP" else ()
+        own = dict([make_order(service_import(service, ips), owner)])
+        found[member] = {**own, **derived, **dict(slices.of(member))}
+    return found
+
+
+class _SliceOrders:
+    """Each slice is made once for its own member, and once for all others."""
+
+    def __init__(self, folded: Folded, owner: str) -> None:
+        self._folded = folded
+        self._owner = owner
+        self._made: dict[tuple[str, str, bool], tuple[ObjectKey, Encoded]] = {}
+
+    def of(self, member: str) -> Iterator[tuple[ObjectKey, Encoded]]:
+        service = self._folded.service
+        assert service is not None
+        for cluster, slices in self._folded.slices.items():
+            at_home = cluster == member
+            if not at_home and not service.exporters[cluster].reachable:
+                continue
+            for source in slices:
+                place = (cluster, source.name, at_home)
+                if place not in self._made:
+                    made = endpoint_slice(service, cluster, source, at_home=at_home)
+                    self._made[place] = make_order(made, f"{self._owner}@{cluster}")
+                yield self._made[place]
+
+
+def make_order(
+    manifest: Manifest, owner: str, *, preserve: bool = False
+) -> tuple[ObjectKey, Encoded]:
+    """The order to hold *manifest*; what the member had before under its name stays its own."""
+    gvk = GroupVersionKind.of(manifest)
+    namespace = str(manifest["metadata"].get("namespace") or "")
+    key = ObjectKey(gvk.group, _RESOURCES[gvk.kind], namespace, name_of(manifest))
+    order = WorkOrder(
+        api_version=gvk.api_version,
+        kind=gvk.kind,
+        resource=key.resource,
+        namespaced=bool(namespace),
+        namespace=namespace,
+        name=key.name,
+        manifest=msgspec.Raw(encode(stamp(manifest, owner))),
+        digest="",
+        template_uid=owner,
+        template_generation=0,
+        preserve_on_deletion=preserve,
+        ordered_by="traffic",
+    )
+    return key, seal(order)
+
+
+def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
+    """The order to remove what *held* asked for."""
+    return seal(
+        WorkOrder(
+            api_version=held.api_version,
+            kind=held.kind,
+            resource=key.resource,
+            namespaced=bool(key.namespace),
+            namespace=key.namespace,
+            name=key.name,
+            manifest=TOMBSTONE,
+            digest="",
+            template_uid=f"{held.owner}@{held.source}" if held.source else held.owner,
+            template_generation=0,
+            preserve_on_deletion=held.preserve,
+            ordered_by="traffic",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What changes in WORK. `forget`: the member has left, and nobody is there to obey."""
+
+    publish: Mapping[tuple[str, ObjectKey], Encoded]
+    revoke: tuple[tuple[str, ObjectKey], ...]
+    forget: tuple[tuple[str, ObjectKey], ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.publish or self.revoke or self.forget)
+
+
+def diff(
+    desired: Mapping[str, Orders],
+    held: Mapping[tuple[str, ObjectKey], Held],
+    *,
+    fleet: Collection[str],
+    undecided: Collection[str] = (),
+) -> Plan:
+    """Compare by digest. Of members in *undecided* too little is known to take anything back.
+
+    They keep what they have, and all others keep what came from them.
+
+    Publishing the plan and asking again gives an empty one.
+    """
+    publish = {
+        (cluster, key): encoded
+        for cluster, orders in desired.items()
+        if cluster in fleet and cluster not in undecided
+        for key, encoded in orders.items()
+        if (one := held.get((cluster, key))) is None
+        or one.deleted
+        or one.digest != encoded.order.digest
+    }
+    revoke = tuple(
+        (cluster, key)
+        for (cluster, key), one in sorted(held.items())
+        if cluster in fleet
+        and cluster not in undecided
+        and not (one.source in undecided and one.source in fleet)
+        and not one.deleted
+        and key not in desired.get(cluster, {})
+    )
+    forget = tuple(place for place in sorted(held) if place[0] not in fleet)
+    return Plan(publish, revoke, forget)

@@ -1,0 +1,211 @@
+"""What all members export and import, folded into the catalogue as it changes.
+
+Every process of traffic does so, wherever it runs; it needs ENDPOINTS, and of the store the members
+and the exports of the hub. Nothing is concluded before all that was reported has been read.
+"""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from services.traffic.core.catalogue import ServiceName
+from services.traffic.core.exports import HubExport
+from services.traffic.core.folding import Folded, Place, fold, place_of
+from services.traffic.reconcilers.catalogue import LiveCatalogue
+from shared.api.cluster import Cluster
+from shared.api.meta import GROUP, read
+from shared.api.multicluster import SERVICE_EXPORTS, export_key
+from shared.apimachinery.manifest import GroupResource, Manifest, metadata_of
+from shared.bus.port import Bus, CaughtUp, Message
+from shared.bus.topology import ENDPOINTS
+from shared.errors import InvalidObject, MalformedEvent
+from shared.events import subjects
+from shared.events.exports import ServiceReport, decode_namespaces, decode_service
+from shared.store.port import Change, ChangeType, Mirror, Scope
+
+log = structlog.get_logger("hanse.traffic")
+
+CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
+HUB_EXPORTS = Scope.of(SERVICE_EXPORTS)
+
+Wake = Callable[[ServiceName], None]
+
+
+class ExportTable:
+    """What was reported last, by service and member."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self.reports: dict[ServiceName, dict[str, ServiceReport]] = {}
+        self.namespaces: dict[str, frozenset[str]] = {}
+        """By member, of those that imports may live in; a member that said nothing is not there."""
+        self.fleet: dict[str, Place] = {}
+
+    def fold(self, name: ServiceName) -> Folded:
+        return fold(name, self.reports.get(name, {}), self.hub_export(name), self.fleet)
+
+    def hub_export(self, name: ServiceName) -> HubExport | None:
+        stored = self._mirror.get(export_key(*name))
+        if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
+            return None
+        spec = stored.manifest.get("spec") or {}
+        return HubExport(
+            since=str(metadata_of(stored.manifest).get("creationTimestamp") or ""),
+            labels=_texts(spec, "exportedLabels"),
+            annotations=_texts(spec, "exportedAnnotations"),
+        )
+
+    def members_with(self, namespace: str) -> set[str]:
+        """Members that have *namespace*, as they said, or as an export of theirs shows."""
+        found = {one for one, names in self.namespaces.items() if namespace in names}
+        return found & self.fleet.keys()
+
+    def undecided(self) -> set[str]:
+        """Members of which it is not known which namespaces they have."""
+        return self.fleet.keys() - self.namespaces.keys()
+
+    def services_of(self, cluster: str) -> list[ServiceName]:
+        return [name for name, reports in self.reports.items() if cluster in reports]
+
+    @property
+    def reporters(self) -> set[str]:
+        """Every cluster that something is reported of, members or not."""
+        found = set(self.namespaces)
+        for reports in self.reports.values():
+            found |= reports.keys()
+        return found
+
+
+class ExportFollower:
+    """Keeps the table and the catalogue, and tells of every service that is concerned."""
+
+    def __init__(
+        self, bus: Bus, mirror: Mirror, table: ExportTable, catalogue: LiveCatalogue
+    ) -> None:
+        self._bus = bus
+        self._mirror = mirror
+        self._table = table
+        self._catalogue = catalogue
+        self._listeners: list[Wake] = []
+
+    def listen(self, listener: Wake) -> Callable[[], None]:
+        """Call *listener* with each service to look at, all there are first."""
+        self._listeners.append(listener)
+        for name in self.known():
+            listener(name)
+        return lambda: self._listeners.remove(listener)
+
+    def known(self) -> set[ServiceName]:
+        """Services that somebody exports, or imports still."""
+        exports = self._mirror.items(HUB_EXPORTS)
+        hub = {ServiceName(one.key.namespace, one.key.name) for one in exports}
+        return hub | self._table.reports.keys()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        stop = self._mirror.on_change(self._on_change)
+        try:
+            for stored in list(self._mirror.items(CLUSTERS)):
+                self._note_cluster(stored.key.name, stored.manifest)
+            async with self._bus.follow(ENDPOINTS, [f"{subjects.ENDPOINTS}.>"]) as messages:
+                async for message in messages:
+                    if isinstance(message, CaughtUp):
+                        self._catch_up(message)
+                    else:
+                        self._take(message)
+        finally:
+            stop()
+
+    def _catch_up(self, caught_up: CaughtUp) -> None:
+        if caught_up.shown is not None:
+            for name in list(self._table.reports):
+                for cluster in list(self._table.reports[name]):
+                    if subjects.endpoints(cluster, *name) not in caught_up.shown:
+                        self._drop(name, cluster)
+        first = not self._catalogue.synced.is_set()
+        self._catalogue.synced.set()
+        if first:
+            for name in self.known():
+                self._concern(name)
+
+    def _take(self, message: Message) -> None:
+        try:
+            cluster, place = subjects.parse_endpoints(message.subject)
+            if place is None:
+                self._take_namespaces(cluster, message.body)
+                return
+            name = ServiceName(*place)
+            if message.body:
+                report = decode_service(message.body)
+                self._table.reports.setdefault(name, {})[cluster] = report
+                self._concern(name)
+            else:
+                self._drop(name, cluster)
+        except (ValueError, MalformedEvent) as err:
+            log.warning("export.unreadable", subject=message.subject, error=str(err))
+
+    def _take_namespaces(self, cluster: str, body: bytes) -> None:
+        before = self._table.namespaces.get(cluster)
+        if not body:
+            self._table.namespaces.pop(cluster, None)
+            return
+        after = frozenset(decode_namespaces(body).namespaces)
+        self._table.namespaces[cluster] = after
+        moved = after if before is None else after ^ before
+        self._concern_all(lambda name: before is None or name.namespace in moved)
+
+    def _drop(self, name: ServiceName, cluster: str) -> None:
+        reports = self._table.reports.get(name, {})
+        if reports.pop(cluster, None) is not None:
+            if not reports:
+                del self._table.reports[name]
+            self._concern(name)
+
+    def _on_change(self, change: Change) -> None:
+        key = change.stored.key
+        if HUB_EXPORTS.covers(key):
+            self._concern(ServiceName(key.namespace, key.name))
+        elif CLUSTERS.covers(key):
+            gone = change.type is ChangeType.DELETED
+            self._note_cluster(key.name, None if gone else change.stored.manifest)
+
+    def _note_cluster(self, cluster: str, manifest: Manifest | None) -> None:
+        before = self._table.fleet.get(cluster)
+        after = _place(manifest) if manifest is not None else None
+        if after is None:
+            self._table.fleet.pop(cluster, None)
+        else:
+            self._table.fleet[cluster] = after
+        if before is None or after is None:
+            self._concern_all(lambda _name: True)
+        elif before != after:
+            for name in self._table.services_of(cluster):
+                self._concern(name)
+
+    def _concern_all(self, which: Callable[[ServiceName], bool]) -> None:
+        for name in self.known():
+            if which(name):
+                self._concern(name)
+
+    def _concern(self, name: ServiceName) -> None:
+        if not self._catalogue.synced.is_set():
+            return
+        folded = self._table.fold(name)
+        if folded.service is None:
+            self._catalogue.remove(name)
+        else:
+            self._catalogue.put(folded.service)
+        for listener in tuple(self._listeners):
+            listener(name)
+
+
+def _place(manifest: Manifest) -> Place:
+    try:
+        return place_of(read(manifest, Cluster))
+    except InvalidObject:
+        return Place()
+
+
+def _texts(spec: Mapping[str, object], field: str) -> dict[str, str]:
+    found = spec.get(field)
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,116 @@
+"""One member at a time: what is published of it, what it needs for imports, what it leaves."""
+
+import asyncio
+from collections.abc import Callable
+
+from services.traffic.core.definitions import IN_MEMBERS
+from services.traffic.core.orders import FLEET, Orders, diff, make_order
+from services.traffic.core.profiles import cluster_profile, cluster_properties, profile_status
+from services.traffic.core.telling import conditions_in
+from services.traffic.reconcilers.hub_objects import HubObjects
+from services.traffic.reconcilers.knowledge import Knowledge
+from services.traffic.reconcilers.publishing import OrderPublisher
+from shared.api.cluster import Cluster
+from shared.api.meta import GROUP, read
+from shared.api.multicluster import ABOUT_API, MULTICLUSTER_GROUP, PROFILES
+from shared.apimachinery.manifest import ObjectKey
+from shared.bus.port import Bus, Message
+from shared.bus.topology import ENDS_KEPT
+from shared.clock import Clock, format_time
+from shared.controller.result import Done, Result
+from shared.events import subjects
+from shared.store.port import ObjectStore
+
+NAMESPACE = "hanse-system"
+"""Of the ClusterProfiles at the hub."""
+
+
+def owner_of_member(cluster: str) -> str:
+    return f"{FLEET}/{cluster}"
+
+
+def member_of(owner: str) -> str | None:
+    """Read the member back; None for the owner of something else."""
+    found = owner.removeprefix(f"{FLEET}/")
+    return found if found != owner else None
+
+
+class MemberReconciler:
+    """Keyed by the name of the cluster."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        bus: Bus,
+        known: Knowledge,
+        publisher: OrderPublisher,
+        hub: HubObjects,
+        clock: Clock,
+        clusterset: str,
+        in_use: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._table = known.table
+        self._log = known.orders
+        self._publisher = publisher
+        self._hub = hub
+        self._clock = clock
+        self._clusterset = clusterset
+        self._in_use = in_use
+
+    async def reconcile(self, key: str) -> Result:
+        place = ObjectKey(GROUP, "clusters", "", key)
+        stored = self._store.mirror.get(place) or await self._store.get(place)
+        if stored is None:
+            await self._part_from(key)
+            return Done()
+        cluster = read(stored.manifest, Cluster)
+        await self._publish_profile(key, cluster)
+        orders = self._orders(key, cluster)
+        if orders:
+            owner = owner_of_member(key)
+            held = self._log.of(owner)
+            plan = diff({key: {**orders}}, held, fleet={key})
+            # What it has been given once it keeps: others may rely on it.
+            await self._publisher.carry_out(plan, owner)
+        return Done()
+
+    def _orders(self, name: str, cluster: Cluster) -> Orders:
+        served = {one.group_version for one in cluster.status.api_enablements}
+        owner = owner_of_member(name)
+        found = []
+        if self._in_use():
+            found += [make_order(one, owner, preserve=True) for one in IN_MEMBERS]
+        if found or ABOUT_API in served:
+            properties = cluster_properties(name, self._clusterset)
+            found += [make_order(one, owner, preserve=True) for one in properties]
+        return dict(found)
+
+    async def _publish_profile(self, name: str, cluster: Cluster) -> None:
+        key = ObjectKey(MULTICLUSTER_GROUP, PROFILES, NAMESPACE, name)
+        stored = self._hub.get(key)
+        before = (stored.manifest.get("status") or {}) if stored is not None else {}
+        status = profile_status(
+            name,
+            cluster,
+            self._clusterset,
+            before,
+            conditions=(),
+            told=conditions_in(before),
+            now=format_time(self._clock.now()),
+        )
+        await self._hub.put(key, cluster_profile(name, NAMESPACE, self._clusterset), status, stored)
+
+    async def _part_from(self, name: str) -> None:
+        """It has left: what it reported, and what it was to hold, is over."""
+        await self._hub.remove(ObjectKey(MULTICLUSTER_GROUP, PROFILES, NAMESPACE, name))
+        owner = owner_of_member(name)
+        await self._publisher.carry_out(diff({}, self._log.of(owner), fleet=()), owner)
+        reported = [subjects.endpoints(name, *one) for one in self._table.services_of(name)]
+        if name in self._table.namespaces:
+            reported.append(subjects.namespaces(name))
+        await asyncio.gather(
+            *(self._bus.publish(Message(one, b""), ttl=ENDS_KEPT) for one in reported)
+        )

@@ -1,0 +1,164 @@
+"""One service at a time: its imports in every member with its namespace, and what is told of it.
+
+Nothing is taken back on the strength of what nobody said: while a member has not spoken since the
+log began, what came from it stays (`ExportTable.undecided`).
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+
+from services.traffic.core.catalogue import ServiceName
+from services.traffic.core.folding import Folded
+from services.traffic.core.imports import service_import
+from services.traffic.core.orders import Held, Orders, diff, import_orders, owner_of
+from services.traffic.core.telling import (
+    conditions_in,
+    export_status,
+    hub_export_status,
+    import_status,
+)
+from services.traffic.reconcilers.hub_objects import HubObjects
+from services.traffic.reconcilers.knowledge import Knowledge
+from services.traffic.reconcilers.notes import Place as NotePlace
+from services.traffic.reconcilers.order_log import Place
+from services.traffic.reconcilers.publishing import OrderPublisher
+from shared.api.meta import GROUP
+from shared.api.multicluster import (
+    EXPORT,
+    EXPORTS,
+    IMPORT,
+    IMPORTS,
+    SERVICES_API,
+    export_key,
+    import_key,
+)
+from shared.apimachinery.manifest import ObjectKey, generation_of, metadata_of
+from shared.clock import Clock, format_time
+from shared.controller.result import Again, Done, Result
+from shared.events.exports import StatusNote
+from shared.store.port import ObjectStore
+
+_CONFIRMATION = timedelta(seconds=2)
+_SPEECH = timedelta(seconds=5)
+
+
+class ServiceReconciler:
+    """Keyed by service."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        known: Knowledge,
+        publisher: OrderPublisher,
+        hub: HubObjects,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._table = known.table
+        self._log = known.orders
+        self._notes = known.notes
+        self._publisher = publisher
+        self._hub = hub
+        self._clock = clock
+
+    async def reconcile(self, name: ServiceName) -> Result:
+        folded = self._table.fold(name)
+        owner = owner_of(name)
+        held = dict(self._log.of(owner))
+        silent = self._table.undecided()
+        if folded.service is None and silent & {one.source for one in held.values()}:
+            # Perhaps it is exported still: nobody there has said that it is not.
+            return Again(_SPEECH)
+        members = self._table.members_with(name.namespace) if folded.service else set()
+        # 1. The hub's own import: by it members know of which namespaces they are to tell.
+        await self._keep_import(folded)
+        # 2. What each member is to hold.
+        desired = import_orders(folded, members)
+        fleet = await self._fleet(held)
+        plan = diff(desired, held, fleet=fleet, undecided=silent)
+        if not plan.is_empty:
+            await self._publisher.carry_out(plan, owner)
+        # 3. What is told of it.
+        await self._tell(folded, desired)
+        await self._tell_hub_export(folded, members)
+        return Done() if await self._publisher.settle(owner) else Again(_CONFIRMATION)
+
+    async def _fleet(self, held: Mapping[Place, Held]) -> set[str]:
+        """Members now. One that left is confirmed with the store, for its orders are forgotten."""
+        fleet = set(self._table.fleet)
+        for cluster in {cluster for cluster, _ in held} - fleet:
+            if await self._store.get(ObjectKey(GROUP, "clusters", "", cluster)) is not None:
+                fleet.add(cluster)
+        return fleet
+
+    async def _keep_import(self, folded: Folded) -> None:
+        key = import_key(*folded.name)
+        if folded.service is None:
+            await self._hub.remove(key)
+            return
+        stored = self._hub.get(key)
+        before = conditions_in((stored.manifest.get("status") or {}) if stored else {})
+        status = import_status(folded, before, at="", now=self._now())
+        await self._hub.put(key, service_import(folded.service), status, stored)
+
+    async def _tell(self, folded: Folded, members: Mapping[str, Orders]) -> None:
+        """Have the exports and imports in members show what became of them."""
+        notes = dict(self._export_notes(folded, members))
+        for cluster in members:
+            place = (cluster, import_key(*folded.name))
+            before = self._notes.conditions(place)
+            status = import_status(folded, before, at=cluster, now=self._now())
+            notes[place] = StatusNote(
+                api_version=SERVICES_API, kind=IMPORT, resource=IMPORTS, uid="", status=status
+            )
+        ended = self._notes.places(folded.name) - notes.keys()
+        await asyncio.gather(
+            *(self._notes.note(place, note) for place, note in notes.items()),
+            *(self._notes.end(place) for place in ended),
+        )
+
+    def _export_notes(
+        self, folded: Folded, importers: Collection[str]
+    ) -> Iterable[tuple[NotePlace, StatusNote]]:
+        reports = self._table.reports.get(folded.name, {})
+        for cluster in folded.validity:
+            export = reports[cluster].export
+            if export is None:
+                continue
+            place = (cluster, export_key(*folded.name))
+            status = export_status(
+                folded,
+                cluster,
+                self._notes.conditions(place),
+                generation=export.generation,
+                importers=importers,
+                now=self._now(),
+            )
+            yield (
+                place,
+                StatusNote(
+                    api_version=SERVICES_API,
+                    kind=EXPORT,
+                    resource=EXPORTS,
+                    uid=export.uid,
+                    status=status,
+                ),
+            )
+
+    async def _tell_hub_export(self, folded: Folded, importers: Collection[str]) -> None:
+        stored = self._hub.get(export_key(*folded.name))
+        if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
+            return
+        status = hub_export_status(
+            folded,
+            conditions_in(stored.manifest.get("status") or {}),
+            generation=generation_of(stored.manifest),
+            importers=importers,
+            now=self._now(),
+        )
+        await self._hub.set_status(stored, status)
+
+    def _now(self) -> str:
+        return format_time(self._clock.now())

@@ -1,0 +1,47 @@
+"""The words of SIG Multicluster: groups, kinds, labels, condition types and reasons.
+
+Multi-Cluster Services (KEP-1645), ClusterProfile (KEP-4322) and the About API (KEP-2149). Both
+versions of the first have the same fields, so converting changes nothing but `apiVersion`.
+"""
+
+from shared.apimachinery.manifest import GroupResource, ObjectKey
+
+MULTICLUSTER_GROUP = "multicluster.x-k8s.io"
+SERVICES_VERSION = "v1beta1"
+"""That in which Hanse writes; v1alpha1 is served too."""
+SERVICES_API = f"{MULTICLUSTER_GROUP}/{SERVICES_VERSION}"
+PROFILE_API = f"{MULTICLUSTER_GROUP}/v1alpha1"
+ABOUT_GROUP = "about.k8s.io"
+ABOUT_API = f"{ABOUT_GROUP}/v1beta1"
+
+EXPORT, EXPORTS = "ServiceExport", "serviceexports"
+IMPORT, IMPORTS = "ServiceImport", "serviceimports"
+PROFILE, PROFILES = "ClusterProfile", "clusterprofiles"
+PROPERTY, PROPERTIES = "ClusterProperty", "clusterproperties"
+
+SERVICE_EXPORTS = GroupResource(MULTICLUSTER_GROUP, EXPORTS)
+SERVICE_IMPORTS = GroupResource(MULTICLUSTER_GROUP, IMPORTS)
+CLUSTER_PROFILES = GroupResource(MULTICLUSTER_GROUP, PROFILES)
+
+SERVICE_NAME_LABEL = "multicluster.kubernetes.io/service-name"
+SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
+DERIVED_SERVICE = "multicluster.kubernetes.io/derived-service"
+"""Annotation of a ServiceImport: the Service by which its member's clients reach it."""
+
+CLUSTER_ID = "cluster.clusterset.k8s.io"
+CLUSTERSET_ID = "clusterset.k8s.io"
+
+# Conditions of a ServiceExport, and their reasons.
+VALID, NO_SERVICE, INVALID_SERVICE_TYPE = "Valid", "NoService", "InvalidServiceType"
+READY, EXPORTED, PENDING, FAILED = "Ready", "Exported", "Pending", "Failed"
+CONFLICT, NO_CONFLICTS = "Conflict", "NoConflicts"
+# Of a ServiceImport.
+IP_FAMILY_NOT_SUPPORTED = "IPFamilyNotSupported"
+
+
+def export_key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey(MULTICLUSTER_GROUP, EXPORTS, namespace, name)
+
+
+def import_key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey(MULTICLUSTER_GROUP, IMPORTS, namespace, name)

@@ -1,0 +1,154 @@
+"""What members export and import, as their workers report it, and what came of it, on the way back.
+
+Upwards, the last word on `hanse.endpoints.<cluster>.<namespace>.<name>` is a `ServiceReport`, as
+long as the member or the hub exports that service, or the member imports it; and the last word on
+`hanse.endpoints.<cluster>.namespaces` a `NamespacesReport`. Nothing is reported before everything
+that it rests on was listed, so what is missing in a report is missing in the member.
+Downwards, the last word on `hanse.exports.<cluster>.<object>` is a `StatusNote`: the status that
+the member's own ServiceExport or ServiceImport is to show, which nobody but its worker can write.
+
+A subject ends with a message that has no body, and expires.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from shared.errors import MalformedEvent
+
+AddressType = Literal["IPv4", "IPv6", "FQDN"]
+Protocol = Literal["TCP", "UDP", "SCTP"]
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class PortReport(_Value, frozen=True, kw_only=True):
+    """Of a Service the port clients ask for, of a slice the one endpoints listen on."""
+
+    port: int
+    name: str = ""
+    protocol: Protocol = "TCP"
+    app_protocol: str = ""
+
+
+class EndpointReport(_Value, frozen=True, kw_only=True):
+    """As `discovery.k8s.io/v1` means them, with its defaults where a slice says nothing."""
+
+    addresses: tuple[str, ...]
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    hostname: str = ""
+    node_name: str = ""
+    zone: str = ""
+    for_zones: tuple[str, ...] = ()
+
+
+class SliceReport(_Value, frozen=True, kw_only=True):
+    """One EndpointSlice of a Service; `name` is its own in the member."""
+
+    name: str
+    address_type: AddressType = "IPv4"
+    ports: tuple[PortReport, ...] = ()
+    endpoints: tuple[EndpointReport, ...] = ()
+
+
+class ExportReport(_Value, frozen=True, kw_only=True):
+    """The member's own ServiceExport; `since` is when it was created, RFC 3339."""
+
+    uid: str
+    since: str
+    generation: int = 0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class ServiceFace(_Value, frozen=True, kw_only=True):
+    """What of a Service concerns clients elsewhere. `since` is when it was created, RFC 3339."""
+
+    type: str = "ClusterIP"
+    headless: bool = False
+    since: str = ""
+    ports: tuple[PortReport, ...] = ()
+    session_affinity: Literal["None", "ClientIP"] = "None"
+    session_affinity_seconds: int | None = None
+    ip_families: tuple[Literal["IPv4", "IPv6"], ...] = ()
+    internal_traffic_policy: str = ""
+    traffic_distribution: str = ""
+
+
+class ServiceReport(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="type",
+    tag="service.reported.v1",
+):
+    """`service` is None where there is no such Service.
+
+    `ips` are those by which the member's own clients reach the imported service; the member
+    itself gave them.
+    """
+
+    export: ExportReport | None = None
+    service: ServiceFace | None = None
+    slices: tuple[SliceReport, ...] = ()
+    ips: tuple[str, ...] = ()
+
+
+class NamespacesReport(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="namespaces.reported.v1"
+):
+    """Namespaces of imported services that exist in the member and are not on their way out."""
+
+    namespaces: tuple[str, ...]
+
+
+class StatusNote(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="status.noted.v1"
+):
+    """The whole `status` of one object. `uid`: of that object only; empty for any of the name."""
+
+    api_version: str
+    kind: str
+    resource: str
+    uid: str
+    status: dict[str, Any]
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode_service = msgspec.json.Decoder(ServiceReport).decode
+_decode_namespaces = msgspec.json.Decoder(NamespacesReport).decode
+_decode_note = msgspec.json.Decoder(StatusNote).decode
+
+AnyReport = ServiceReport | NamespacesReport | StatusNote
+
+
+def encode_export(report: AnyReport) -> bytes:
+    """Equal reports have equal bytes."""
+    return _encode(report)
+
+
+def decode_service(body: bytes) -> ServiceReport:
+    """Raises `MalformedEvent`, as the others."""
+    try:
+        return _decode_service(body)
+    except msgspec.DecodeError as err:
+        raise MalformedEvent(f"no report of a service: {err}") from err
+
+
+def decode_namespaces(body: bytes) -> NamespacesReport:
+    try:
+        return _decode_namespaces(body)
+    except msgspec.DecodeError as err:
+        raise MalformedEvent(f"no report of namespaces: {err}") from err
+
+
+def decode_note(body: bytes) -> StatusNote:
+    try:
+        return _decode_note(body)
+    except msgspec.DecodeError as err:
+        raise MalformedEvent(f"no note of a status: {err}") from err

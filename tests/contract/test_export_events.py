@@ -1,0 +1,97 @@
+"""What crosses NATS about services of members stays as it is written here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.apimachinery.manifest import ObjectKey
+from shared.errors import MalformedEvent
+from shared.events import subjects
+from shared.events.exports import (
+    AnyReport,
+    EndpointReport,
+    ExportReport,
+    NamespacesReport,
+    PortReport,
+    ServiceFace,
+    ServiceReport,
+    SliceReport,
+    StatusNote,
+    decode_namespaces,
+    decode_note,
+    decode_service,
+    encode_export,
+)
+
+EVENTS = Path(__file__).parent / "events"
+SERVICE = ServiceReport(
+    export=ExportReport(
+        uid="u-1", since="2026-03-01T12:00:00Z", generation=1, labels={"team": "shop"}
+    ),
+    service=ServiceFace(
+        since="2026-02-01T12:00:00Z",
+        ports=(PortReport(port=80, name="http"),),
+        session_affinity="ClientIP",
+        session_affinity_seconds=60,
+        ip_families=("IPv4",),
+        internal_traffic_policy="Cluster",
+        traffic_distribution="PreferClose",
+    ),
+    slices=(
+        SliceReport(
+            name="web-x1",
+            ports=(PortReport(port=8080, name="http"),),
+            endpoints=(
+                EndpointReport(
+                    addresses=("10.1.0.1",), node_name="n1", zone="eu-a", for_zones=("eu-a",)
+                ),
+                EndpointReport(
+                    addresses=("10.1.0.2",), ready=False, serving=False, terminating=True
+                ),
+            ),
+        ),
+    ),
+    ips=("10.96.0.9",),
+)
+NAMESPACES = NamespacesReport(namespaces=("shop",))
+NOTE = StatusNote(
+    api_version="multicluster.x-k8s.io/v1beta1",
+    kind="ServiceExport",
+    resource="serviceexports",
+    uid="u-1",
+    status={"conditions": []},
+)
+EACH = pytest.mark.parametrize(
+    ("name", "report", "decode"),
+    [
+        ("service.reported.v1", SERVICE, decode_service),
+        ("namespaces.reported.v1", NAMESPACES, decode_namespaces),
+        ("status.noted.v1", NOTE, decode_note),
+    ],
+    ids=["service", "namespaces", "note"],
+)
+
+
+@EACH
+def test_it_is_written_as_the_golden_says_and_read_back(
+    name: str, report: AnyReport, decode: object
+) -> None:
+    golden = json.loads((EVENTS / f"{name}.json").read_text())
+    assert json.loads(encode_export(report)) == golden
+    assert callable(decode)
+    assert decode(json.dumps({**golden, "more": 1}).encode()) == report
+    with pytest.raises(MalformedEvent):
+        decode(b'{"type":3}')
+
+
+def test_subjects_are_read_back() -> None:
+    assert subjects.parse_endpoints(subjects.endpoints("eu.1", "shop", "web")) == (
+        "eu.1",
+        ("shop", "web"),
+    )
+    assert subjects.parse_endpoints(subjects.namespaces("eu.1")) == ("eu.1", None)
+    key = ObjectKey("multicluster.x-k8s.io", "serviceexports", "shop", "web")
+    assert subjects.parse_member_subject(subjects.export("eu.1", key)) == ("eu.1", key)
+    with pytest.raises(ValueError, match="values to unpack"):
+        subjects.parse_endpoints("hanse.endpoints.eu.a.b.c")

@@ -1,0 +1,101 @@
+"""What a worker reads of other people's Services and slices, whatever they look like."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.propagator.core.exported import addresses_of, read_service_object, report_of
+from shared.errors import MemberUnreachable
+from shared.events.exports import (
+    EndpointReport,
+    PortReport,
+    ServiceReport,
+    decode_service,
+    encode_export,
+)
+
+
+def seen(**manifest: Any) -> Any:
+    manifest.setdefault("metadata", {"name": "web", "namespace": "shop"})
+    return read_service_object(msgspec.json.encode(manifest))
+
+
+SERVICE = seen(spec={"clusterIP": "10.96.0.1", "ports": [{"port": 80, "name": "http"}]})
+
+
+def report(**slice_: Any) -> ServiceReport:
+    slice_.setdefault("addressType", "IPv4")
+    found = report_of(None, SERVICE, [seen(**slice_)], (), exported=True)
+    assert found is not None
+    return found
+
+
+def test_what_a_slice_does_not_say_is_as_kubernetes_means_it() -> None:
+    [found] = report(endpoints=[{"addresses": ["10.1.0.1"]}], ports=[{"port": 8080}]).slices
+    assert found.endpoints == (EndpointReport(addresses=("10.1.0.1",)),)
+    assert found.ports == (PortReport(port=8080),)
+    [found] = report(endpoints=[{"addresses": ["10.1.0.1"], "conditions": {"ready": False}}]).slices
+    assert not found.endpoints[0].serving
+
+
+def test_slices_of_another_family_or_on_their_way_out_do_not_count() -> None:
+    gone = {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert report(metadata=gone, endpoints=[{"addresses": ["10.1.0.1"]}]).slices == ()
+    assert report(addressType="Pigeon").slices == ()
+
+
+def test_imported_slices_are_nobodys_to_export() -> None:
+    labels = {"kubernetes.io/service-name": "derived-1"}
+    own = seen(metadata={"name": "a", "labels": labels})
+    assert own.slice_of == "derived-1"
+    labels["multicluster.kubernetes.io/source-cluster"] = "us"
+    assert not seen(metadata={"name": "a", "labels": labels}).slice_of
+
+
+def test_what_is_neither_exported_nor_imported_is_not_reported() -> None:
+    assert report_of(None, SERVICE, [], (), exported=False) is None
+    assert report_of(None, SERVICE, [], ("10.96.0.9",), exported=False) == ServiceReport(
+        ips=("10.96.0.9",)
+    )
+    assert report_of(None, None, [], (), exported=True) == ServiceReport()
+
+
+def test_a_headless_derived_service_has_no_address() -> None:
+    assert addresses_of(seen(spec={"clusterIP": "None", "clusterIPs": ["None"]})) == ()
+    assert addresses_of(seen(spec={"clusterIP": "10.96.0.9"})) == ("10.96.0.9",)
+
+
+def test_what_is_no_object_did_not_come_from_the_member() -> None:
+    with pytest.raises(MemberUnreachable):
+        read_service_object(b"<html>")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["port", "name", "addresses", "conditions", "ready", "hints", "forZones"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON, JSON)
+@settings(max_examples=150, deadline=None)
+def test_nonsense_is_left_out_and_what_remains_can_be_sent(
+    spec: Any, endpoints: Any, ports: Any
+) -> None:
+    service = seen(spec=spec)
+    strange = seen(addressType="IPv4", endpoints=endpoints, ports=ports)
+    found = report_of(service, service, [strange], (), exported=True)
+    assert found is not None
+    assert decode_service(encode_export(found)) == found
