@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.dns.serving import Dns
+from services.traffic.dns.upkeep import ZoneUpkeep
 from services.traffic.dns.worldwide import POLICIES, ZONES
 from services.traffic.front.balancing import Balancing
 from services.traffic.reconcilers.catalogue import LiveCatalogue
@@ -115,7 +116,8 @@ class Traffic:
         writing = Writing(
             self._store, self._bus, self.known, clock=self._clock, settings=self._settings
         )
-        return {**sharing.tasks, **writing.tasks}
+        zones = ZoneUpkeep(self._store, self.dns, self._clock)
+        return {**sharing.tasks, **writing.tasks, "zones": zones.run}
 
     def _ips_of(self, name: ServiceName) -> Mapping[str, tuple[str, ...]]:
         service = self.catalogue.get(name)

@@ -143,11 +143,10 @@ class GlobalZoneSpec(Struct, frozen=True, kw_only=True):
 
 
 class GlobalZoneStatus(Struct, frozen=True, kw_only=True):
-    """`names` counts the hosts that are answered for, `serial` is that of the SOA."""
+    """`names` counts the hosts that are answered for."""
 
     observed_generation: int = 0
     names: int = 0
-    serial: int = 0
     conditions: tuple[Condition, ...] = ()
 
 

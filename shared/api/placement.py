@@ -99,7 +99,7 @@ class WeightPreference(Struct, frozen=True, kw_only=True):
     static_weight_list: tuple[StaticWeight, ...] = ()
     dynamic_weight: Literal["", "AvailableReplicas", "Price", "Latency"] = ""
     from_region: Annotated[
-        str, Meta(description="Of Latency: as in `scores`, where it is measured from.")
+        str, Meta(description="Of Latency: as in scores, where it is measured from.")
     ] = ""
 
 

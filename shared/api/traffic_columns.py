@@ -57,7 +57,6 @@ ZONE_COLUMNS = (
         name="Names", type="integer", json_path=".status.names", description="Hosts answered for."
     ),
     PrinterColumn(name="Resolve", cell=condition_cell(NAMES_RESOLVE)),
-    PrinterColumn(name="Serial", type="integer", wide=True, json_path=".status.serial"),
     PrinterColumn(name="Message", wide=True, cell=message_cell(NAMES_RESOLVE)),
     AGE,
 )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from services.scheduler.core.interpreters import kind_of, speaking
-from services.scheduler.reconcilers.standing import write_status
 from shared.api.conditions import with_condition
 from shared.api.interpreter import (
     SPEAKING,
@@ -15,6 +14,7 @@ from shared.api.meta import Condition, read
 from shared.apimachinery.manifest import ObjectKey, generation_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Done, Result
+from shared.controller.standing import write_status
 from shared.errors import InvalidObject
 from shared.interpretation import INTERPRETERS
 from shared.interpreter.registry import read_declaration

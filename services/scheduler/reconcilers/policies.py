@@ -2,13 +2,13 @@
 
 from services.scheduler.core.policies import check_policy
 from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.standing import write_status
 from shared.api.conditions import with_condition
 from shared.api.meta import Condition, read
 from shared.api.policy import PolicyStatus, PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey, generation_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Done, Result
+from shared.controller.standing import write_status
 from shared.errors import InvalidObject
 from shared.store.port import ObjectStore
 

@@ -2,7 +2,6 @@
 
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.members import GROUPS
-from services.scheduler.reconcilers.standing import write_status
 from shared.api.cluster_group import ClusterGroup, ClusterGroupStatus
 from shared.api.quota import (
     ClusterQuotaStatus,
@@ -11,6 +10,7 @@ from shared.api.quota import (
 )
 from shared.apimachinery.manifest import ObjectKey
 from shared.controller.result import Done, Result
+from shared.controller.standing import write_status
 from shared.interpreter.quota import shown
 from shared.store.port import ObjectStore
 

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from services.scheduler.core.rebalancing import is_later, names, observe, time_to_live
 from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.standing import write_status
 from shared.api.binding import ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.rebalancer import WorkloadRebalancer, WorkloadReference
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 from shared.controller.result import Again, Done, Result
+from shared.controller.standing import write_status
 from shared.errors import InvalidObject
 from shared.store.port import Change, ObjectStore, Scope
 

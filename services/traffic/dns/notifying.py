@@ -16,6 +16,7 @@ import dns.tsig
 import structlog
 
 from services.traffic.core.dns.zone import Zone
+from services.traffic.dns.asking import asked
 from services.traffic.dns.requests import Keys
 
 log = structlog.get_logger("hanse.dns")
@@ -61,7 +62,7 @@ class Notifier:
         host, port = socket_of(server)
         for attempt in range(_TRIES):
             try:
-                await dns.asyncquery.udp(notice, host, _WAIT_SECONDS * (attempt + 1), port)
+                await asked(dns.asyncquery.udp(notice, host, _WAIT_SECONDS * (attempt + 1), port))
             except (dns.exception.DNSException, OSError) as err:
                 last = str(err)
             else:

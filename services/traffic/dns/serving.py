@@ -63,10 +63,12 @@ class Dns:
         self.answering = asyncio.Event()
         self.addresses: list[tuple[str, int]] = []
         """Where it answers, once it does."""
-        self.changed: Callable[[str], None] = lambda _domain: None
-        """Called with the domain of each global zone that says something else."""
+        self.looked_at: Callable[[str], None] | None = None
+        """Called with the name of each GlobalZone of which something may be different."""
 
-        self.zones = GlobalZones(mirror, self._served, clock, self._global_changed)
+        self.zones = GlobalZones(
+            mirror, self._served, clock, self._global_changed, self._global_looked_at
+        )
         self._clusterset = ClustersetZone(
             catalogue,
             own,
@@ -115,7 +117,10 @@ class Dns:
         transfer = zone.spec.transfer
         if transfer is not None:
             self._notifier.tell(said, transfer.notify, transfer.key)
-        self.changed(zone.spec.domain)
+
+    def _global_looked_at(self, name: str) -> None:
+        if self.looked_at is not None:
+            self.looked_at(name)
 
     def _cluster_of(self, address: bytes) -> str:
         return self._members.at(address) or self._settings.cluster

@@ -40,11 +40,14 @@ class GlobalZones:
         served: MutableMapping[bytes, Served],
         clock: Clock,
         changed: Callable[[GlobalZone, Zone], None],
+        looked_at: Callable[[str], None],
     ) -> None:
+        """*changed*: a zone says something else; *looked_at*: it, or what is amiss in it, may."""
         self._mirror = mirror
         self._served = served
         self._clock = clock
         self._changed = changed
+        self._looked_at = looked_at
         self._names = GlobalNames()
         self._policies_due: set[PolicyName] = set()
         self._zones_due = True
@@ -115,6 +118,7 @@ class GlobalZones:
         for domain, said in self._names.collect().items():
             if self.zones[domain].put(said, serial):
                 self._changed(self.objects[domain], self.zones[domain])
+            self._looked_at(self.objects[domain].metadata.name)
 
     def _take_policy(self, name: PolicyName) -> None:
         stored = self._mirror.get(ObjectKey(GROUP, TRAFFIC_POLICIES, *name))

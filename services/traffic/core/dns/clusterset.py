@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from services.traffic.core.catalogue import Endpoint, ImportedService, ServiceName, ServicePort
-from services.traffic.core.dns.names import IllegalName, is_host_label, key_of
+from services.traffic.core.dns.names import IllegalName, is_host_label, key_of, prefixed
 from services.traffic.core.dns.records import (
     NS,
     SRV,
@@ -88,8 +88,8 @@ def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
     for endpoint in service.ready:
         if endpoint.address_type == "FQDN" or not endpoint.addresses:
             continue
-        host = _prefixed(endpoint.cluster, base)
-        host = _prefixed(_host_label(endpoint), host)
+        host = prefixed(endpoint.cluster, base)
+        host = prefixed(_host_label(endpoint), host)
         hosts[host] += endpoint.addresses
         for port in service.ports:
             number = endpoint.port_of(port)
@@ -114,7 +114,7 @@ def _port_name(port: ServicePort, base: bytes) -> bytes | None:
     """`_http._tcp` before the service's name; a port without a name has none."""
     if not port.name:
         return None
-    return _prefixed(f"_{port.name}", _prefixed(f"_{port.protocol}", base))
+    return prefixed(f"_{port.name}", prefixed(f"_{port.protocol}", base))
 
 
 def _host_label(endpoint: Endpoint) -> str:
@@ -122,14 +122,6 @@ def _host_label(endpoint: Endpoint) -> str:
     if is_host_label(endpoint.hostname):
         return endpoint.hostname
     return endpoint.addresses[0].replace(".", "-").replace(":", "-").strip("-")
-
-
-def _prefixed(label: str, name: bytes) -> bytes:
-    return key_of([label])[:-1] + name if len(name) + len(label) < 255 else _too_long(label)
-
-
-def _too_long(label: str) -> bytes:
-    raise IllegalName(f"no name can hold {label!r} too")
 
 
 def _node(sets: Iterable[RecordSet]) -> Node:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from services.traffic.core.dns.hosts import node_of
-from services.traffic.core.dns.names import key_of, parse_name
+from services.traffic.core.dns.names import parse_name, prefixed
 from services.traffic.core.dns.records import NS, TXT, Authority, RecordSet, addresses, text
 from services.traffic.core.dns.zone import Zone
 from shared.api.global_zone import FixedRecord, GlobalZone, GlobalZoneSpec
@@ -71,7 +71,7 @@ def new_zone(spec: GlobalZoneSpec) -> Zone:
     contact = parse_name(domain or spec.domain)
     authority = Authority(
         primary=servers[0],
-        contact=key_of([person or "hostmaster"])[:-1] + contact,
+        contact=prefixed(person or "hostmaster", contact),
         ttl=spec.ttl_seconds,
         negative_ttl=spec.negative_ttl_seconds,
     )

@@ -32,6 +32,14 @@ def key_of(labels: Iterable[str]) -> bytes:
     return found
 
 
+def prefixed(label: str, name: bytes) -> bytes:
+    """*label* before the key *name*; raises `IllegalName` where that is too long."""
+    found = key_of([label])[:-1] + name
+    if len(found) > NAME_MAX:
+        raise IllegalName(f"no name can hold {label!r} too")
+    return found
+
+
 def parse_name(text: str) -> bytes:
     """The key of `www.example.com`, with or without the last dot; raises `IllegalName`.
 

@@ -1,4 +1,4 @@
-"""Writing the status of an object that the scheduler speaks about, where it says anything new."""
+"""Writing the status of an object, where a service has anything new to say of it."""
 
 from typing import Any
 
