@@ -17,7 +17,7 @@ from services.scheduler.core.fencing import awaited, ungrown, why_it_stays
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
-from services.scheduler.core.running import count_missing, is_known_idle
+from services.scheduler.core.running import count_missing, known_idle
 from services.scheduler.core.state import carried, preserve
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction, TargetCluster
@@ -187,7 +187,7 @@ def step_towards(
     """Grow at once; shrink and leave as far as what grew is seen running."""
     missing, wake = count_missing(workload, desired, now)
     told = carried((*workload.evictions, *standing.going.values()))
-    idle = {name for name in standing.staying if missing and is_known_idle(workload, name, now)}
+    idle = known_idle(workload, now) if missing else set()
     held = _held_back(workload, standing, desired, bounds, missing=missing, idle=idle)
     leaving = _leaving(workload, fleet, standing, desired)
     waits = awaited(workload, fleet, leaving)

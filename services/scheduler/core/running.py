@@ -47,18 +47,19 @@ def count_missing(
     return wanted - running, again
 
 
-def is_known_idle(workload: Workload, cluster: str, now: datetime) -> bool:
-    """Whether *cluster* is known to run not one of its replicas, so that none can be lost there.
+def known_idle(workload: Workload, now: datetime) -> set[str]:
+    """Name the clusters that are known to run no replica, so that none can be lost there.
 
     Of a member that is silent, or said nothing since its share grew, nothing is known.
     """
-    report = next((one for one in workload.reports if one.cluster == cluster), None)
-    target = next((one for one in workload.current if one.name == cluster), None)
-    if report is None or report.health in ("Unknown", "Healthy"):
-        return False
-    if _unsettled(report, target, now) is not None:
-        return False
-    return not seen_running(workload.gvk, _count_of(workload), report)
+    targets = {target.name: target for target in workload.current}
+    return {
+        report.cluster
+        for report in workload.reports
+        if report.health not in ("Unknown", "Healthy")
+        and _unsettled(report, targets.get(report.cluster), now) is None
+        and not seen_running(workload.gvk, _count_of(workload), report)
+    }
 
 
 def _unsettled(
