@@ -22,6 +22,7 @@ from tests.federation import Federation, TestMember, on_jetstream
 SETTINGS = Settings(
     policy_delay=timedelta(milliseconds=10),
     follow_delay=timedelta(milliseconds=10),
+    signal_delay=timedelta(milliseconds=200),
     plugin_rest=timedelta(milliseconds=200),
     loop=LoopSettings(workers=4, fail_fast=True),
 )

@@ -21,6 +21,7 @@ from services.scheduler.reconcilers.rebalances import (
     RebalancerReconciler,
     rebalancer_keys,
 )
+from services.scheduler.reconcilers.score_watch import ScoreWatch
 from services.scheduler.reconcilers.signal_book import ScoreFollower
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
@@ -93,11 +94,9 @@ class Scheduler:
     def __init__(self, store: ObjectStore, bus: Bus, *, clock: Clock, settings: Settings) -> None:
         self._store = store
         self._clock = clock
+        self._settings = settings
         self._interpreters = interpreters = LiveInterpreters(store.mirror)
         interpreters.on_change(self._wake_kinds)
-        self._room_delay = settings.room_delay
-        self._policy_delay = settings.policy_delay
-        self._follow_delay = settings.follow_delay
         self._federation = Federation(
             store.mirror,
             interpreters=interpreters,
@@ -163,6 +162,9 @@ class Scheduler:
             "plan": self._plan.run,
             "time": self._pass_time,
             "scores": self._scores.run,
+            "followed": ScoreWatch(
+                self._federation, self._clock, self._settings.signal_delay, self._wake_template
+            ).run,
         }
 
     def _wake_template(self, key: ObjectKey) -> None:
@@ -176,18 +178,18 @@ class Scheduler:
 
     def _wake_follower(self, key: ObjectKey) -> None:
         # Gathered: what thousands share is counted a few times, not thousands.
-        self.templates.wake_after(key, self._follow_delay)
+        self.templates.wake_after(key, self._settings.follow_delay)
 
     def _wake_waiting(self, key: ObjectKey) -> None:
-        self.templates.wake_after(key, self._room_delay)
+        self.templates.wake_after(key, self._settings.room_delay)
 
     def _wake_policy(self, key: ObjectKey) -> None:
         # Gathered: a policy that speaks for thousands is counted a few times, not thousands.
-        self.policies.wake_after(key, self._policy_delay)
+        self.policies.wake_after(key, self._settings.policy_delay)
 
     def _wake_quota(self, key: ObjectKey) -> None:
         # Gathered as for policies.
-        self.quotas.wake_after(key, self._policy_delay)
+        self.quotas.wake_after(key, self._settings.policy_delay)
 
     async def _rebalance(self) -> None:
         self.rebalancers.watch(self._store.mirror, REBALANCERS, rebalancer_keys)

@@ -37,6 +37,10 @@ class Settings:
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""
 
+    signal_delay: timedelta = timedelta(seconds=10)
+    """How long changes of prices and other signals are gathered before what follows them is looked
+    at."""
+
     plugin_rest: timedelta = timedelta(seconds=5)
     """How long a plugin that gave no good answer is not asked. What must hear it is looked at again
     after twice as long."""

@@ -1,8 +1,8 @@
 """When what is placed is decided anew, and what follows where replicas find no node.
 
 The names are KubeAdmiral's (`core.kubeadmiral.io/v1alpha1`, `reschedulePolicy`, `autoMigration`).
-Here everything is on by default, as it was before there were switches; `clusterTainted` and
-`capacityChanged` are added.
+Here everything is on by default, as it was before there were switches; `clusterTainted`,
+`capacityChanged` and `scoreGain` are added.
 """
 
 from typing import Annotated
@@ -54,6 +54,15 @@ class RescheduleWhen(Struct, frozen=True, kw_only=True):
             " somewhere (default true)."
         ),
     ] = True
+
+    score_gain: Annotated[
+        int | None,
+        Meta(
+            description="What has its place is placed anew where its replicas would score so much"
+            " more on average, as prices and other scores change. Every score needs best and worst."
+            " Left out: never."
+        ),
+    ] = None
 
 
 class ReschedulePolicy(Struct, frozen=True, kw_only=True):

@@ -161,3 +161,25 @@ async def test_a_price_decides_where_nothing_runs_yet(
     await eventually(lambda: placed(federation, "cheap"))
     assert await placed(federation, "cheap") == ["eu-1"]
     assert [one.name for one in (await verdict(client, "cheap", "us-1")).parts] == ["price"]
+
+
+async def test_what_follows_scores_moves_when_one_is_published(
+    ground: tuple[Federation, HanseClient],
+) -> None:
+    federation, client = ground
+    fitness = {"name": "fitness", "weight": 50, "best": 10, "worst": 0}
+    policy = a_policy(scores=[fitness], replicaScheduling={"replicaSchedulingType": "Divided"})
+    policy["spec"]["reschedulePolicy"] = {"rescheduleWhen": {"scoreGain": 20}}
+    await apply(federation, POLICY, policy)
+    await apply(federation, deployment_key("web"), deployment("web", 2))
+    await eventually(lambda: placed(federation, "web"))
+    (home,) = await placed(federation, "web")
+    other = ({"eu-1", "us-1"} - {home}).pop()
+    # Of 100 points 20 more, by 50, are ten too few; 50 more are enough.
+    await client.carry_out(client.scoring("fitness", {other: 7.0}, ttl=MINUTE))
+    await client.carry_out(client.scoring("fitness", {home: 2.0}, ttl=MINUTE))
+
+    async def moving() -> bool:
+        return other in await placed(federation, "web")
+
+    await eventually(moving)

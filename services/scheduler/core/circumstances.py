@@ -36,6 +36,8 @@ class Circumstances:
     triggered_at: str = ""
     moves_when: RescheduleWhen | None = None
     """What may move it; None: anything, as where it, or its policy, has just changed."""
+    score_gain: int | None = None
+    """By how much it must score more elsewhere to be placed anew; None: it follows no scores."""
     unplaced: bool = False
     """It found no place the last time."""
     allowances: tuple[Allowance, ...] = ()
@@ -59,7 +61,8 @@ def circumstances_of(
     before = binding.spec if binding is not None else _NEVER_PLACED
     rules = policy.spec
     when = rules.reschedule_policy.reschedule_when
-    moves_when = when if when != _EVERY_CHANGE and _is_settled(before, policy, template) else None
+    settled = when != _EVERY_CHANGE and _is_settled(before, policy, template)
+    moves_when = when if settled else None
     if not (
         moves_when is not None
         or rules.auto_migration is not None
@@ -79,6 +82,7 @@ def circumstances_of(
         triggered_at=asked_at or before.reschedule_triggered_at,
         moves_when=moves_when if not asked_at else None,
         allowances=allowances,
+        score_gain=when.score_gain if settled and not asked_at else None,
         unplaced=binding is not None and _is_unplaced(binding),
     )
 

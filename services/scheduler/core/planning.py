@@ -32,22 +32,33 @@ class Rehearsal:
 def rehearse(workload: Workload, fleet: Fleet, now: datetime) -> Rehearsal:
     """Decide until nothing moves any more; raises `InvalidObject` as `schedule` does."""
     first = last = schedule(workload, fleet, now)
+    about = workload.circumstances
+    # What follows scores may go on once it has arrived.
+    follows = about is not None and about.score_gain is not None
     for _ in range(_STEPS_MAX):
-        if isinstance(last, Unschedulable) or not _moves(last):
+        if isinstance(last, Unschedulable) or not (follows or _moves(last)):
             break
-        held = replace(
-            workload,
-            current=last.clusters,
-            evictions=last.evictions,
-            reports=tuple(_report(one, now) for one in last.clusters),
-            previous_replicas=workload.demand.count if workload.demand is not None else None,
-            affinity_name=last.affinity_name,
-        )
-        again = schedule(held, fleet, now)
+        again = schedule(as_if_done(workload, last, now), fleet, now)
         if (again.clusters, again.evictions) == (last.clusters, last.evictions):
             break
         last = again
     return Rehearsal(first, last)
+
+
+def as_if_done(workload: Workload, decision: Decision, now: datetime) -> Workload:
+    """Return *workload* as if all that *decision* orders had come to run."""
+    about = workload.circumstances
+    if about is not None:
+        about = replace(about, goal=decision.goal, ceilings=decision.ceilings, afresh=False)
+    return replace(
+        workload,
+        current=decision.clusters,
+        evictions=decision.evictions,
+        reports=tuple(_report(one, now) for one in decision.clusters),
+        previous_replicas=workload.demand.count if workload.demand is not None else None,
+        affinity_name=decision.affinity_name,
+        circumstances=about,
+    )
 
 
 def _moves(decision: Decision) -> bool:

@@ -67,6 +67,8 @@ def trigger_of(before: BindingSpec | None, after: BindingSpec) -> Trigger:
         return Trigger("UsersChanged", "what needs it, or where that is, changed")
     if before.reschedule_triggered_at != after.reschedule_triggered_at:
         return Trigger("Rebalanced", "a WorkloadRebalancer had it placed anew")
+    if after.rebalancing and not before.rebalancing:
+        return Trigger("ScoresChanged", "it scores better elsewhere by as much as its policy says")
     stood = {(one.cluster, one.since) for one in before.ceilings}
     for one in after.ceilings:
         if (one.cluster, one.since) not in stood:

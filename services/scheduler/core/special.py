@@ -13,6 +13,7 @@ from services.scheduler.core.caps import told
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.gaining import place_better
 from services.scheduler.core.migration import (
     caps_of,
     ceilings_after,
@@ -35,9 +36,11 @@ def decide_specially(workload: Workload, fleet: Fleet, now: datetime, decide: De
     about = workload.circumstances
     assert about is not None, "asked only where there are any"
     if about.allowances:
-        found = _decide_within(workload, about, fleet, now, _by_quotas(about.allowances, decide))
-    else:
-        found = _decide_within(workload, about, fleet, now, decide)
+        decide = _by_quotas(about.allowances, decide)
+    better = place_better(workload, fleet, now, decide)
+    if better is not workload and better.circumstances is not None:
+        return _decide_within(better, better.circumstances, fleet, now, decide)
+    found = _decide_within(workload, about, fleet, now, decide)
     if about.moves_when is None:
         return found
     if about.unplaced:

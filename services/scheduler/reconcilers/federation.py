@@ -4,7 +4,7 @@ It follows the mirror and wakes only templates that a change may move: a heartbe
 free room only those that wait for it, a taint those that are there or could be.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ import structlog
 from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import Peer, concerns_company
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.gaining import follows
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import (
     CLUSTER_WIDE,
@@ -128,6 +129,11 @@ class Federation:
         """Return the snapshot to decide on: where room counts, less what is under way."""
         fleet = self.fleet()
         return self.reservations.fleet(fleet) if counts_room(placement) else fleet
+
+    def following_scores(self, signals: Collection[str]) -> Sequence[ObjectKey]:
+        """Return the templates that may move when one of *signals* changes."""
+        policies = [key for key, one in self._policies.items() if follows(one, signals)]
+        return [template for key in policies for template in self._placed_templates.under(key)]
 
     @property
     def signals(self) -> SignalBook:

@@ -1,14 +1,32 @@
-"""Rules for auto migration beyond its schema. Pure."""
+"""Rules for rescheduling and auto migration beyond their schema. Pure."""
 
 from collections.abc import Iterable
 
 from shared.api.placement import Placement
-from shared.api.rescheduling import AutoMigration
+from shared.api.rescheduling import AutoMigration, ReschedulePolicy
 from shared.apimachinery.durations import parse_duration
-from shared.apiserver.rules.selection import forbidden, wrong
+from shared.apiserver.rules.selection import forbidden, required, wrong
 from shared.errors import FieldError
 
 _LEAST_SECONDS = 10
+
+
+def check_reschedule(
+    policy: ReschedulePolicy, placement: Placement, path: str, placement_path: str
+) -> Iterable[FieldError]:
+    gain = policy.reschedule_when.score_gain
+    if gain is None:
+        return
+    where = f"{path}.rescheduleWhen.scoreGain"
+    if gain < 1:
+        yield wrong(where, gain, "must be 1 or more")
+    if not placement.scores:
+        yield forbidden(where, "the placement has no scores to follow")
+    for index, one in enumerate(placement.scores):
+        if not one.has_scale:
+            # Between the best and the worst of the moment a trifle would move everything.
+            why = "a scale of best and worst, where scores are followed"
+            yield required(f"{placement_path}.scores[{index}].best", why)
 
 
 def check_auto_migration(

@@ -89,5 +89,25 @@ class Signals:
         return self.clusters.get(cluster, _UNKNOWN)
 
 
+def changed_signals(before: Signals, after: Signals) -> frozenset[str]:
+    """Name the signals of which any cluster has another value."""
+    names = before.published.keys() | after.published.keys()
+    found = {
+        name for name in names if before.published.get(name, {}) != after.published.get(name, {})
+    }
+    for cluster in before.clusters.keys() | after.clusters.keys():
+        old = before.clusters.get(cluster, _UNKNOWN)
+        new = after.clusters.get(cluster, _UNKNOWN)
+        if old == new:
+            continue
+        if old.rates != new.rates:
+            found.add(PRICE)
+        if old.carbon != new.carbon:
+            found.add(CARBON)
+        if (old.latency, old.latencies) != (new.latency, new.latencies):
+            found.add(LATENCY)
+    return frozenset(found)
+
+
 _UNKNOWN = ClusterSignals()
 NO_SIGNALS = Signals()
