@@ -181,9 +181,12 @@ class TrafficGround(Federation):
 
 @asynccontextmanager
 async def traffic_ground(
-    folder: Path, *members: str, installed: bool = True
+    folder: Path, *members: str, installed: bool = True, working: bool = True
 ) -> AsyncIterator[TrafficGround]:
-    """Members *members* at work, with the standard's kinds if they are *installed*."""
+    """Members *members* at work, with the standard's kinds if they are *installed*.
+
+    Without *working* there is no process of traffic yet.
+    """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(folder / "nats"))
         connection = await stack.enter_async_context(connect(server.settings, "test"))
@@ -195,7 +198,8 @@ async def traffic_ground(
             for name in members:
                 await found.install(name)
         found.workers = await stack.enter_async_context(found.applying())
-        found.traffic = await stack.enter_async_context(trafficking(found))
+        if working:
+            found.traffic = await stack.enter_async_context(trafficking(found))
         yield found
 
 

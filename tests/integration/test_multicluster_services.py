@@ -1,0 +1,219 @@
+"""Services of members known in others: from the hub's export to a lost member, over real NATS."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.api.meta import GROUP
+from shared.api.multicluster import export_key, import_key
+from shared.apimachinery.manifest import Manifest, ObjectKey, copy
+from shared.bus.port import CaughtUp
+from shared.bus.topology import ENDPOINTS, WORK
+from shared.events import subjects
+from shared.events.work import is_end
+from tests.traffic_ground import AP, EU, US, TrafficGround, traffic_ground, trafficking
+
+ALL = (EU, US, AP)
+PROFILE = ObjectKey("multicluster.x-k8s.io", "clusterprofiles", "hanse-system", EU)
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[TrafficGround]:
+    async with traffic_ground(tmp_path, *ALL) as found:
+        yield found
+
+
+def hub_export(name: str = "web") -> Manifest:
+    return {
+        "apiVersion": "multicluster.x-k8s.io/v1beta1",
+        "kind": "ServiceExport",
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "uid": "u-hub",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+    }
+
+
+async def exported_everywhere(ground: TrafficGround) -> None:
+    for number, member in enumerate(ALL, start=1):
+        await ground.service(member)
+        await ground.endpoints(member, f"10.{number}.0.1")
+    await ground.write(export_key("shop", "web"), hub_export())
+    everything = {"10.1.0.1", "10.2.0.1", "10.3.0.1"}
+    await ground.until(lambda: all(ground.reached(one) == everything for one in ALL))
+
+
+def hub_condition(ground: TrafficGround, kind: str) -> tuple[str, str]:
+    stored = ground.store.mirror.get(export_key("shop", "web"))
+    status = (stored.manifest.get("status") or {}) if stored is not None else {}
+    for one in status.get("conditions") or ():
+        if one["type"] == kind:
+            return one["status"], one["reason"]
+    return "", ""
+
+
+async def left_over(ground: TrafficGround) -> list[str]:
+    """Subjects of WORK and ENDPOINTS that speak of something that is to be there."""
+    found = []
+    for stream, filters in ((WORK, "hanse.work.>"), (ENDPOINTS, "hanse.endpoints.>")):
+        async with ground.bus.follow(stream, [filters]) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    break
+                if message.body and not is_end(message.headers):
+                    found.append(message.subject)
+    return found
+
+
+async def test_an_export_at_the_hub_is_one_of_every_member_that_has_the_service(
+    ground: TrafficGround,
+) -> None:
+    await ground.service(EU)
+    await ground.endpoints(EU, "10.1.0.1")
+    await ground.write(export_key("shop", "web"), hub_export())
+    await ground.until(lambda: all(ground.reached(one) == {"10.1.0.1"} for one in ALL))
+    await ground.until(lambda: hub_condition(ground, "Ready") == ("True", "Exported"))
+    at_hub = ground.store.mirror.get(import_key("shop", "web"))
+    assert at_hub is not None
+    assert at_hub.manifest["status"]["clusters"] == [{"cluster": EU}]
+    # What comes later counts as well.
+    await ground.service(US)
+    await ground.endpoints(US, "10.2.0.1")
+    await ground.until(lambda: ground.reached(AP) == {"10.1.0.1", "10.2.0.1"})
+    await ground.delete(export_key("shop", "web"))
+    await ground.until(lambda: not any(ground.imported(one) for one in ALL))
+    await ground.until(lambda: ground.store.mirror.get(import_key("shop", "web")) is None)
+
+
+async def test_an_export_at_the_hub_without_a_service_says_so(ground: TrafficGround) -> None:
+    await ground.write(export_key("shop", "web"), hub_export())
+    await ground.until(lambda: hub_condition(ground, "Valid") == ("False", "NoService"))
+    assert ground.store.mirror.get(import_key("shop", "web")) is None
+
+
+async def test_endpoints_follow_their_source(ground: TrafficGround) -> None:
+    await exported_everywhere(ground)
+    await ground.endpoints(EU, "10.1.0.1", "10.1.0.2")
+    await ground.until(lambda: "10.1.0.2" in ground.reached(AP))
+    await ground.endpoints(EU, "10.1.0.2", ready=False)
+    await ground.until(lambda: ground.reached(AP) == {"10.2.0.1", "10.3.0.1"})
+    terminating = ground.slices(AP)[EU]["endpoints"]
+    assert [one["addresses"] for one in terminating] == [["10.1.0.2"]]
+
+
+async def test_a_lost_member_is_withdrawn_by_verdict_and_is_back_with_it(
+    ground: TrafficGround,
+) -> None:
+    await exported_everywhere(ground)
+    # That it does not answer is no verdict.
+    ground.members[EU].hangs = True
+    await ground.endpoints(US, "10.2.0.1", "10.2.0.2")
+    await ground.until(lambda: "10.2.0.2" in ground.reached(AP))
+    assert "10.1.0.1" in ground.reached(AP)
+    await ground.lose(EU)
+    await ground.until(lambda: ground.reached(AP) == {"10.2.0.1", "10.2.0.2", "10.3.0.1"})
+    ground.members[EU].hangs = False
+    await ground.lose(EU, ())
+    await ground.until(lambda: "10.1.0.1" in ground.reached(AP))
+    # Its own clients were never sent away from its own endpoints.
+    assert "10.1.0.1" in ground.reached(EU)
+
+
+async def test_a_member_without_the_namespace_imports_nothing_until_it_has_it(
+    ground: TrafficGround,
+) -> None:
+    await ground.take(AP, ObjectKey("", "namespaces", "", "shop"))
+    await ground.service(EU)
+    await ground.endpoints(EU, "10.1.0.1")
+    await ground.export(EU)
+    await ground.until(lambda: ground.reached(US) == {"10.1.0.1"})
+    assert not ground.imported(AP)
+    place = ObjectKey("", "namespaces", "", "shop")
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}
+    await ground.put(AP, place, manifest)
+    await ground.until(lambda: ground.reached(AP) == {"10.1.0.1"})
+
+
+async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround) -> None:
+    own = {
+        "apiVersion": "multicluster.x-k8s.io/v1beta1",
+        "kind": "ServiceImport",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "own"},
+        "spec": {"type": "Headless", "ports": []},
+    }
+    await ground.put(US, import_key("shop", "web"), own)
+    await ground.service(EU)
+    await ground.export(EU)
+    await ground.until(lambda: ground.imported(AP))
+    await ground.until(lambda: ground.traffic.known.orders.troubles)
+    assert ground.spec(US) == {"type": "Headless", "ports": []}
+
+
+async def test_what_nobody_says_any_more_is_not_taken_back(tmp_path: Path) -> None:
+    async with traffic_ground(tmp_path, *ALL, working=False) as ground:
+        async with trafficking(ground):
+            await exported_everywhere(ground)
+        before = copy(ground.slices(AP)[EU])
+        # The stream is lost, as far as one member's word goes, and whoever takes over knows less.
+        for subject in (subjects.endpoints(EU, "shop", "web"), subjects.namespaces(EU)):
+            message = await ground.bus.last(ENDPOINTS, subject)
+            assert message is not None
+            await ground.bus.purge(ENDPOINTS, subject, up_to=message.sequence)
+        async with trafficking(ground):
+            await ground.endpoints(US, "10.2.0.9")
+            await ground.until(lambda: "10.2.0.9" in ground.reached(AP))
+            assert ground.slices(AP)[EU]["endpoints"] == before["endpoints"]
+            assert ground.reached(EU) >= {"10.1.0.1"}
+
+
+async def test_who_leaves_is_forgotten_and_its_endpoints_go(ground: TrafficGround) -> None:
+    await exported_everywhere(ground)
+    await ground.delete(ObjectKey(GROUP, "clusters", "", EU))
+    await ground.until(lambda: ground.reached(AP) == {"10.2.0.1", "10.3.0.1"})
+
+    async def forgotten() -> bool:
+        return not any(f".{EU}." in subject for subject in await left_over(ground))
+
+    await ground.until(forgotten)
+    await ground.until(lambda: ground.store.mirror.get(PROFILE) is None)
+
+
+async def test_members_are_published(ground: TrafficGround) -> None:
+    profile = await ground.until(lambda: ground.store.mirror.get(PROFILE))
+    assert profile.manifest["spec"] == {"displayName": EU, "clusterManager": {"name": "hanse"}}
+    named = {one["name"]: one["value"] for one in profile.manifest["status"]["properties"]}
+    assert named["cluster.clusterset.k8s.io"] == EU
+    assert named["hanse.dev/region"] == EU
+
+
+async def test_members_get_the_standards_kinds_with_the_first_export(tmp_path: Path) -> None:
+    async with traffic_ground(tmp_path, EU, US, installed=False) as ground:
+        for member in (EU, US):
+            place = ObjectKey("", "namespaces", "", "shop")
+            manifest = {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": "shop", "uid": "n"},
+            }
+            await ground.put(member, place, manifest)
+        await ground.service(EU)
+        await ground.endpoints(EU, "10.1.0.1")
+        assert not ground.members[US].store.mirror.get(_definition("serviceimports"))
+        await ground.write(export_key("shop", "web"), hub_export())
+        await ground.until(lambda: ground.reached(US) == {"10.1.0.1"}, 30)
+        key = ObjectKey("about.k8s.io", "clusterproperties", "", "cluster.clusterset.k8s.io")
+        found = await ground.until(lambda: ground.members[US].store.mirror.get(key), 30)
+        assert found.manifest["spec"] == {"value": US}
+        # What it was given once it keeps, for there may be exports of its own.
+        await ground.delete(export_key("shop", "web"))
+        await ground.until(lambda: not ground.imported(US))
+        assert ground.members[US].store.mirror.get(_definition("serviceimports"))
+
+
+def _definition(resource: str) -> ObjectKey:
+    name = f"{resource}.multicluster.x-k8s.io"
+    return ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name)
