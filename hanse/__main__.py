@@ -6,7 +6,17 @@ import re
 import sys
 from pathlib import Path
 
-from hanse import commands, dead_letters, explain, health, interpreter, plan, render
+from hanse import (
+    commands,
+    dead_letters,
+    drain,
+    explain,
+    health,
+    interpreter,
+    plan,
+    render,
+    traffic,
+)
 from hanse.leave import OBJECTS
 from hanse.rollouts import commands as rollouts
 from shared.events.planning import SupposedPrice
@@ -41,6 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_up(subcommands.add_parser("up", help="run a federation on this machine"))
     _add_join(subcommands.add_parser("join", help="make a cluster a member"))
     _add_leave(subcommands.add_parser("leave", help="end a cluster's membership"))
+    drain.add_commands(
+        subcommands.add_parser("drain", help="empty a member: traffic first, then replicas"),
+        subcommands.add_parser("uncordon", help="let a drained member be filled again"),
+        _add_member,
+    )
     interpreter.add_commands(
         subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     )
@@ -50,6 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
     rollouts.add_commands(
         subcommands.add_parser("rollout", help="follow a change from cluster to cluster"),
         _add_object,
+    )
+    traffic.add_commands(
+        subcommands.add_parser("traffic", help="show what carries the traffic of a service"),
+        _add_hub,
     )
     _add_health(subcommands.add_parser("health", help="show members as each observer sees them"))
     dead = subcommands.add_parser("dead", help="see what could not be processed, and why")

@@ -2,17 +2,28 @@
 
 import argparse
 
+import msgspec
+
 from hanse.asking import answered, ask_by, show
 from hanse.explaining_text import as_text
 from hanse.kind_names import find_kind
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind
+from shared.errors import MemberRefused, RetryableError
 from shared.events.explaining import ExplainRequest, Explanation
+from shared.events.traffic import TrafficExplanations, TrafficRequest
 from shared.memberapi.port import MemberApi, ResourceType
 
 _EXPLANATIONS = ResourceType(
     GroupVersionKind.parse(API_VERSION, "Explanation"), "explanations", namespaced=False
 )
+
+_TRAFFIC = ResourceType(
+    GroupVersionKind.parse(API_VERSION, "TrafficExplanations"),
+    "trafficexplanations",
+    namespaced=False,
+)
+_NOT_FOUND = 404
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,4 +46,31 @@ async def _explain(hub: MemberApi, options: argparse.Namespace) -> Explanation:
         name=name,
         at=options.at,
     )
-    return await answered(hub, _EXPLANATIONS, asked, Explanation)
+    if (kind.gvk.group, kind.gvk.kind) != ("", "Service") or options.at:
+        return await answered(hub, _EXPLANATIONS, asked, Explanation)
+    return await _explain_service(hub, asked)
+
+
+async def _explain_service(hub: MemberApi, asked: ExplainRequest) -> Explanation:
+    """How its traffic is shared, too; also of a Service that members have by themselves."""
+    wanted = TrafficRequest(namespace=asked.namespace, service=asked.name)
+    try:
+        shared = await answered(hub, _TRAFFIC, wanted, TrafficExplanations)
+    except RetryableError:
+        # Where nobody shares traffic there is nothing to say of it.
+        shared = TrafficExplanations()
+    try:
+        found = await answered(hub, _EXPLANATIONS, asked, Explanation)
+    except MemberRefused as err:
+        if err.status != _NOT_FOUND or not shared.policies:
+            raise
+        found = Explanation(
+            about=asked.kind,
+            namespace=asked.namespace,
+            name=asked.name,
+            recorded=False,
+            scheduled=False,
+            reason="NotPropagated",
+            message="it is not propagated from here",
+        )
+    return msgspec.structs.replace(found, traffic=shared.policies)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from hanse.traffic_text import traffic_lines
 from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanation
 from shared.events.placement import ScorePart
 
@@ -35,6 +36,7 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield "before:"
         for one in found.earlier[:_EARLIER_SHOWN]:
             yield f"  {_earlier(one)}"
+    yield from traffic_lines(found.traffic)
 
 
 def shortage(message: str) -> str:
@@ -64,7 +66,7 @@ def _verdicts(verdicts: Iterable[ClusterVerdict], whole: int | None) -> Iterator
     yield from placed
     yield from leaving
     for message, names in out.items():
-        yield f"  not {_names(names)}: {message}"
+        yield f"  not {some_names(names)}: {message}"
 
 
 def _share(replicas: int | None, whole: int | None) -> str:
@@ -92,9 +94,10 @@ def _replicas(count: int) -> str:
     return "1 replica" if count == 1 else f"{count} replicas"
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_MAX])
-    more = len(names) - _NAMES_MAX
+def some_names(names: Sequence[str], most: int = _NAMES_MAX) -> str:
+    """`a, b and 3 more`."""
+    shown = ", ".join(names[:most])
+    more = len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -103,7 +106,7 @@ def _earlier(one: EarlierDecision) -> str:
         each.cluster if each.replicas is None else f"{each.cluster} {each.replicas}"
         for each in one.clusters
     ]
-    where = _names(shares) or "nowhere"
+    where = some_names(shares) or "nowhere"
     why = f" ({one.trigger_message})" if one.trigger_message else ""
     failed = "" if one.scheduled else ", not as asked for"
     return f"{one.decided_at}: {where}{failed}{why}"

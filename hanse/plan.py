@@ -21,7 +21,7 @@ from shared.events.planning import Plan, PlanRequest, SupposedPrice, SupposedTem
 from shared.memberapi.port import MemberApi, ResourceType
 
 CHANGES, UNPLACED, DEAR = 2, 3, 4
-_PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
+PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
 _OTHERS = ("OverridePolicy", "ClusterOverridePolicy", "ResourceInterpreter")
 
 
@@ -53,7 +53,7 @@ async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
         namespace=options.namespace,
         prices=dict(options.price),
     )
-    return await answered(hub, _PLANS, asked, Plan)
+    return await answered(hub, PLANS, asked, Plan)
 
 
 def read_price(text: str) -> tuple[str, SupposedPrice]:

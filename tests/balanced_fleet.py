@@ -267,8 +267,10 @@ class Fleet:
 
 
 @asynccontextmanager
-async def balanced_fleet(folder: Path, names: Sequence[str]) -> AsyncIterator[Fleet]:
-    """Members *names*, each with one pod and one ready endpoint, and who decides."""
+async def balanced_fleet(
+    folder: Path, names: Sequence[str], *, deciding: bool = True
+) -> AsyncIterator[Fleet]:
+    """Members *names*, each with one pod and one ready endpoint, and who decides, if wished."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(folder / "nats"))
         connection = await stack.enter_async_context(connect(server.settings, "test"))
@@ -280,7 +282,8 @@ async def balanced_fleet(folder: Path, names: Sequence[str]) -> AsyncIterator[Fl
             await pod.start()
             await fleet.register(name)
         fleet.export()
-        await stack.enter_async_context(fleet.deciding())
+        if deciding:
+            await stack.enter_async_context(fleet.deciding())
         yield fleet
         for pod in pods.values():
             pod.kill()

@@ -24,6 +24,8 @@ from shared.events.requests import (
     API_PLAN,
     API_RENDER,
     API_TRAFFIC,
+    API_TRAFFIC_EXPLAIN,
+    API_TRAFFIC_RENDER,
     API_TRAFFIC_REPORT,
 )
 
@@ -34,6 +36,8 @@ REQUESTS = {
     f"/apis/{API_VERSION}/explanations": (API_EXPLAIN, "scheduler"),
     f"/apis/{API_VERSION}/plans": (API_PLAN, "scheduler"),
     f"/apis/{API_VERSION}/trafficfeeds": (API_TRAFFIC, "traffic"),
+    f"/apis/{API_VERSION}/trafficexplanations": (API_TRAFFIC_EXPLAIN, "traffic"),
+    f"/apis/{API_VERSION}/trafficrenderings": (API_TRAFFIC_RENDER, "traffic"),
     f"/apis/{API_VERSION}/trafficreports": (API_TRAFFIC_REPORT, "traffic"),
     f"/apis/{API_VERSION}/deadletters": (API_DEAD_LIST, "registry"),
     f"/apis/{API_VERSION}/deadletterretries": (API_DEAD_RETRY, "registry"),

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.apimachinery.manifest import ObjectKey
 from shared.events.placement import PlacedShare, ScorePart
+from shared.events.traffic import TrafficExplanation
 
 Standing = Literal["Placed", "Leaving", "NotPlaced"]
 
@@ -93,3 +94,5 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     clusters: tuple[ClusterVerdict, ...] = ()
     now: tuple[ClusterVerdict, ...] = ()
     earlier: tuple[EarlierDecision, ...] = ()
+    traffic: tuple[TrafficExplanation, ...] = ()
+    """Of a Service: how its traffic is shared, by policy."""

@@ -29,6 +29,10 @@ API_PLAN = "hanse.api.plan"
 
 API_TRAFFIC = "hanse.api.traffic"
 """Answered by a `TrafficFeed` (`shared/events/traffic.py`)."""
+API_TRAFFIC_EXPLAIN = "hanse.api.traffic.explain"
+"""The same request, answered by `TrafficExplanations`."""
+API_TRAFFIC_RENDER = "hanse.api.traffic.render"
+"""A `TrafficRenderRequest`, answered by a `TrafficRendering`."""
 API_TRAFFIC_REPORT = "hanse.api.traffic.report"
 """What a load balancer counted (`TrafficReports`), answered by how much of it was taken."""
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.api.traffic_policy import TrafficStatus
+from shared.apimachinery.manifest import Manifest
 from shared.errors import MalformedEvent
 from shared.events.subjects import decode_token, encode_token
 
@@ -92,6 +94,54 @@ class TrafficFeed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     api_version: str = "hanse.dev/v1alpha1"
     kind: str = "TrafficFeed"
     plans: tuple[TrafficPlan, ...] = ()
+
+
+class EarlierSplit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of the history: shares of traffic from no region in particular, since *at*."""
+
+    at: str
+    shares: tuple[PlanShare, ...] = ()
+    shift: str = ""
+
+
+class TrafficExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a policy shares traffic and why: its status, and what was before, the newest first."""
+
+    policy: str
+    status: TrafficStatus
+    earlier: tuple[EarlierSplit, ...] = ()
+
+
+class TrafficExplanations(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """By policy, in order of their names; the answer to a `TrafficRequest`."""
+
+    api_version: str = "hanse.dev/v1alpha1"
+    kind: str = "TrafficExplanations"
+    policies: tuple[TrafficExplanation, ...] = ()
+
+
+Form = Literal["json", "httproute", "endpointslices", "ingress", "multiclusteringress", "haproxy"]
+
+
+class TrafficRenderRequest(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
+):
+    """One policy in one form, for traffic from *region*; *gateway* is the parent of a route."""
+
+    namespace: str
+    policy: str
+    form: Form = "json"
+    region: str = ""
+    gateway: str = "gateway"
+
+
+class TrafficRendering(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`objects` are manifests, or the plan itself; `text` is what is none (HAProxy's file)."""
+
+    api_version: str = "hanse.dev/v1alpha1"
+    kind: str = "TrafficRendering"
+    objects: tuple[Manifest, ...] = ()
+    text: str = ""
 
 
 class ClusterCount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -22,10 +22,9 @@ from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey, generation_of, namespace_of
 from shared.apiserver.answers.requests import answering, read_request
 from shared.apiserver.status_errors import ApiFault, bad_request, not_found
-from shared.bus.port import Bus, CaughtUp
-from shared.bus.topology import EVENTS
+from shared.bus.port import Bus
+from shared.bus.told import told
 from shared.clock import parse_time
-from shared.errors import MalformedEvent
 from shared.events.explaining import ClusterVerdict, ExplainRequest, Explanation
 from shared.events.placement import PlacementDecided, decode_placement
 from shared.events.requests import API_EXPLAIN, SERVICE, VERSION
@@ -33,8 +32,6 @@ from shared.store.port import Mirror, Stored
 
 _encode = msgspec.json.Encoder().encode
 _DECISIONS_MAX = 1_000
-_READING = timedelta(seconds=8)
-"""How long facts are read before what was found is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,9 @@ class ExplainDoor:
         """Raise `ApiFault` where there is nothing to be explained."""
         at = _read_time(asked.at)
         stored = self._mirror.get(asked.key)
-        facts = await self._told(asked.key)
+        facts = await told(
+            self._bus, fact_subject(asked.key), decode_placement, most=_DECISIONS_MAX
+        )
         if at is not None:
             facts = [one for one in facts if _is_by(one, at)]
             if not facts:
@@ -85,26 +84,6 @@ class ExplainDoor:
         if found is None:
             raise ApiFault(404, f"no policy selects {asked.name}, and nothing needs it")
         return self._unrecorded(asked, stored, found)
-
-    async def _told(self, key: ObjectKey) -> list[PlacementDecided]:
-        """Return the decisions that are still known, in order of time."""
-        found: list[PlacementDecided] = []
-        try:
-            async with (
-                asyncio.timeout(_READING.total_seconds()),
-                self._bus.follow(EVENTS, [fact_subject(key)], recent=EVENTS.age_max) as messages,
-            ):
-                async for message in messages:
-                    if isinstance(message, CaughtUp):
-                        break
-                    try:
-                        found.append(decode_placement(message.body))
-                    except MalformedEvent:
-                        continue
-                    del found[:-_DECISIONS_MAX]
-        except TimeoutError:
-            return found
-        return found
 
     async def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
         template = stored.glance()

@@ -1,5 +1,6 @@
 """What load balancers tell of the traffic they carry, kept until a decision has taken it in."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -35,11 +36,15 @@ class MeasurementTable:
         self._bus = bus
         self._wake = wake
         self._accounts: dict[PolicyName, _Account] = {}
+        self.known = asyncio.Event()
+        """Set once every word that stands has been heard."""
 
     async def run(self) -> None:
         async with self._bus.board(BOARD).follow() as entries:
             async for entry in entries:
-                if not isinstance(entry, CaughtUp):
+                if isinstance(entry, CaughtUp):
+                    self.known.set()
+                else:
                     self.take(entry)
 
     def told(self, policy: PolicyName) -> Told:

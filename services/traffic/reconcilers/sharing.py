@@ -52,6 +52,7 @@ class Sharing:
 
     async def _decide(self) -> None:
         await self._catalogue.synced.wait()
+        await self._measurements.known.wait()
         mirror, reconciler = self._store.mirror, self._reconciler
         self.splits.watch(mirror, POLICIES, reconciler.of_change)
         self.splits.watch(mirror, CLUSTERS, reconciler.all_of)

@@ -30,5 +30,8 @@ async def announce(bus: Bus, policy: TrafficPolicy, status: TrafficStatus, now: 
     )
     identity = f"{metadata.uid}/{status.observed_time}"
     envelope = fact_envelope(TYPE, service="traffic", identity=identity, at=now)
-    subject = fact(NOUN, PAST_TENSE, f"{metadata.namespace}/{metadata.name}")
-    await bus.publish(Message(subject, encode_traffic(said), envelope.headers()))
+    await bus.publish(Message(fact_subject(policy), encode_traffic(said), envelope.headers()))
+
+
+def fact_subject(policy: TrafficPolicy) -> str:
+    return fact(NOUN, PAST_TENSE, f"{policy.metadata.namespace}/{policy.metadata.name}")

@@ -1,5 +1,6 @@
-"""Laws of the split, over random fleets and policies."""
+"""Laws of the split, over random fleets and policies; HANSE_LAW_EXAMPLES says over how many."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ from services.traffic.core.places import Nearness, Place, Terms, Weight, regions
 from services.traffic.core.split import able_of, in_whole_parts, parts_of, split
 from shared.api.traffic_policy import WHOLE
 
+LAW = settings(max_examples=int(os.environ.get("HANSE_LAW_EXAMPLES", "30")))
 NAMES = ("eu-1", "eu-2", "us-1", "us-2", "ap-1")
 _names = st.frozensets(st.sampled_from(NAMES))
 
@@ -69,6 +71,7 @@ def all_terms(draw: st.DrawFn) -> Terms:
 _regions = st.sampled_from(["", "eu", "us", "ap", "elsewhere"])
 
 
+@LAW
 @given(all_terms(), fleets(), _regions)
 def test_shares_sum_to_one_unless_nobody_can_take_any(
     terms: Terms, fleet: Sequence[Place], region: str
@@ -82,6 +85,7 @@ def test_shares_sum_to_one_unless_nobody_can_take_any(
     assert [one.name for one in shares] == sorted(NAMES)
 
 
+@LAW
 @given(all_terms(), fleets(), _regions)
 def test_the_dead_get_nothing_and_the_drained_only_where_nobody_else_can(
     terms: Terms, fleet: Sequence[Place], region: str
@@ -96,6 +100,7 @@ def test_the_dead_get_nothing_and_the_drained_only_where_nobody_else_can(
     assert all(one.drained for one in taking) or not any(one.drained for one in taking)
 
 
+@LAW
 @given(all_terms(), fleets(), _regions, st.data())
 def test_more_weight_never_means_less(
     terms: Terms, fleet: Sequence[Place], region: str, data: st.DataObject
@@ -122,6 +127,7 @@ def test_more_weight_never_means_less(
         assert taken(more) >= taken(less)
 
 
+@LAW
 @given(weight_lists(), nearnesses(with_room=False), fleets(least=1), _regions, st.data())
 def test_one_endpoint_more_moves_little(
     weights: Sequence[Weight],
@@ -152,6 +158,7 @@ def test_one_endpoint_more_moves_little(
     assert moved <= Fraction(1, one.ready + 1) + Fraction(100, nearness.min_ready_percent * ready)
 
 
+@LAW
 @given(
     st.dictionaries(st.sampled_from(NAMES), st.integers(1, 10**9), min_size=1),
 )
@@ -164,7 +171,7 @@ def test_rounding_is_exact_in_sum_and_within_one_part(weights: dict[str, int]) -
     assert all(abs(rounded[name] - parts[name] * WHOLE) < 1 for name in parts)
 
 
-@settings(max_examples=50)
+@LAW
 @given(all_terms(), fleets(), _regions, st.randoms())
 def test_the_order_of_the_fleet_does_not_matter(
     terms: Terms, fleet: Sequence[Place], region: str, random: object
