@@ -23,7 +23,8 @@ WEB = "web.shop.svc.clusterset.local"
 DB = "db.shop.svc.clusterset.local"
 MANY = headless(hosts={"eu-1": {f"pod-{n}": [f"10.1.{n >> 8}.{n & 255}"] for n in range(100)}})
 DOOR = door_to(clusterset(service(ips=["10.42.42.42"]), MANY))
-QUESTION = dns.message.make_query(WEB, "A", use_edns=False).to_wire()
+# A fixed id: the packet is part of the names of tests, which every process must find the same.
+QUESTION = dns.message.make_query(WEB, "A", use_edns=False, id=4711).to_wire()
 
 
 def code(packet: bytes) -> dns.rcode.Rcode:
