@@ -64,7 +64,7 @@ def _service(number: int) -> ImportedService:
 def _served(names: int) -> Mapping[bytes, Served]:
     zone = clusterset_zone((), ttl=5, negative_ttl=5)
     services = [_service(number) for number in range(names)]
-    zone.put({source_of(one.service): records_of(one, {}, 5) for one in services}, serial=1)
+    zone.put({source_of(one.service): records_of(one, 5) for one in services}, serial=1)
     return {zone.origin: Served(zone)}
 
 

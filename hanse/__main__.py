@@ -9,6 +9,7 @@ from pathlib import Path
 from hanse import (
     commands,
     dead_letters,
+    dns,
     drain,
     explain,
     health,
@@ -71,6 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
         _add_hub,
     )
     _add_health(subcommands.add_parser("health", help="show members as each observer sees them"))
+    dns.add_commands(
+        subcommands.add_parser("dns", help="have members ask for the names of all"), _name
+    )
     dead = subcommands.add_parser("dead", help="see what could not be processed, and why")
     _add_dead(dead.add_subparsers(required=True, metavar="VERB"))
     _add_retry(subcommands.add_parser("retry", help="have it tried again"))

@@ -79,6 +79,7 @@ async def _up(settings: FederationSettings) -> None:
         print(f"Hanse is up with {settings.clusters} simulated members. Use it with:")
         print(f"  export KUBECONFIG={federation.kubeconfig}")
         print("  kubectl get clusters")
+        print(f"  dig @127.0.0.1 -p {federation.dns_port()} dns-version.clusterset.local TXT")
         print("Ctrl-C stops it; the same --data-dir resumes it.", flush=True)
         await stop.wait()
         print("stopping", flush=True)

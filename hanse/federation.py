@@ -112,6 +112,10 @@ class Federation:
         """Where *service*, or another replica of one by its name, answers /readyz and /metrics."""
         return self._ports.of(f"{service}-probes")
 
+    def dns_port(self, service: str = "traffic") -> int:
+        """Where a process of traffic answers for names."""
+        return self._ports.of(f"{service}-dns")
+
     def lose(self, member: str) -> None:
         """Kill a simulated member and keep it down, as a data centre without power."""
         self.supervisor.child(_child_name(member)).hold()
@@ -197,6 +201,11 @@ class Federation:
         if service == "health":
             # Of one name each, over restarts: it is by it that a word is renewed.
             environment["HANSE_OBSERVER"] = name.replace(service, "hub")
+        if service == "traffic":
+            environment |= {
+                "HANSE_DNS_PORT": str(self.dns_port(name)),
+                "HANSE_DNS_SERVER_ID": name,
+            }
         environment |= self.settings.service_environment
         self._start_child(name, [sys.executable, "-m", f"services.{service}"], environment)
 

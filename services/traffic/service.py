@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from services.traffic.core.catalogue import ServiceName
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.upkeep import ZoneUpkeep
 from services.traffic.dns.worldwide import POLICIES, ZONES
@@ -90,7 +89,6 @@ class Traffic:
             store.mirror,
             bus,
             self.catalogue,
-            self._ips_of,
             clock=clock,
             settings=settings.dns,
         )
@@ -118,7 +116,3 @@ class Traffic:
         )
         zones = ZoneUpkeep(self._store, self.dns, self._clock)
         return {**sharing.tasks, **writing.tasks, "zones": zones.run}
-
-    def _ips_of(self, name: ServiceName) -> Mapping[str, tuple[str, ...]]:
-        service = self.catalogue.get(name)
-        return service.ips_by_cluster if service is not None else {}

@@ -28,6 +28,11 @@ SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
 DERIVED_SERVICE = "multicluster.kubernetes.io/derived-service"
 """Annotation of a ServiceImport: the Service by which its member's clients reach it."""
 
+CLUSTERSET_DOMAIN = "clusterset.local"
+"""Multicluster DNS 1.0.0 has it no other way."""
+CLUSTER_OPTION = 0xFEED
+"""Of EDNS, of the range for local use: it names the member that asks, whose own CoreDNS sets it."""
+
 CLUSTER_ID = "cluster.clusterset.k8s.io"
 CLUSTERSET_ID = "clusterset.k8s.io"
 

@@ -47,7 +47,7 @@ async def test_bind_takes_a_signed_zone_over_and_hears_of_changes(tmp_path: Path
 
         notifier = Notifier({KEY.name: KEY})
         telling = tasks.create_task(notifier.run())
-        zone.put({"shop/new": records_of(service("new", ips=["10.42.0.7"]), {}, 5)}, 3)
+        zone.put({"shop/new": records_of(service("new", ips=["10.42.0.7"]), 5)}, 3)
         zone.put({"shop/web": NOTHING}, 4)
         # The refresh of the zone is minutes away: it comes because it was told to.
         notifier.tell(zone, (f"127.0.0.1:{there}",), name)

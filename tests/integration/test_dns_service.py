@@ -96,12 +96,10 @@ async def running(server: NatsServer, settings: DnsSettings) -> AsyncIterator[Gr
         store = await stack.enter_async_context(open_store(connection, SCOPES, UNWATCHED))
         catalogue = LiveCatalogue()
         bus = open_bus(connection, "traffic")
-        own = {"shop/web": {"eu-1": ("10.96.0.7",)}}
         found = Dns(
             store.mirror,
             bus,
             catalogue,
-            lambda name: own.get(str(name), {}),
             clock=SystemClock(),
             settings=settings,
         )
@@ -123,7 +121,7 @@ async def ground(nats_server: NatsServer) -> AsyncIterator[Ground]:
 
 async def test_a_service_is_answered_for_as_soon_as_it_is_known(ground: Ground) -> None:
     assert (await ground.ask(WEB)).rcode() == dns.rcode.NXDOMAIN
-    found = service()
+    found = service(own={"eu-1": ("10.96.0.7",)})
     ground.catalogue.put(found)
     # By the network it asks from it is known which member asks, and what the service has there.
     await ground.until_told(WEB, "10.96.0.7")
@@ -157,7 +155,7 @@ async def test_a_policys_hosts_are_names_of_the_zone_around_them(ground: Ground)
 async def test_answers_go_on_when_nats_is_away_and_their_age_is_told(
     ground: Ground, nats_server: NatsServer
 ) -> None:
-    ground.catalogue.put(service())
+    ground.catalogue.put(service(own={"eu-1": ("10.96.0.7",)}))
     await ground.write(ZONE, manifest("GlobalZone", ZONE, ZONE_SPEC))
     await ground.write(POLICY, manifest("TrafficPolicy", POLICY, POLICY_SPEC))
     await ground.until_told(HOST, "203.0.113.1", "198.51.100.1")
@@ -190,7 +188,6 @@ async def test_settings_that_cannot_be_are_refused_at_the_start(settings: DnsSet
             MemoryStore().mirror,
             MemoryBus("test"),
             LiveCatalogue(),
-            lambda _name: {},
             clock=SystemClock(),
             settings=settings,
         )

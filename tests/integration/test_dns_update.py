@@ -41,9 +41,7 @@ async def upkeep(folder: Path) -> AsyncIterator[ObjectStore]:
     (folder / "keys").write_text(KEY_TEXT)
     store, clock = MemoryStore(), SystemClock()
     settings = DnsSettings(keys_file=folder / "keys")
-    names = Dns(
-        store.mirror, MemoryBus("t"), LiveCatalogue(), lambda _: {}, clock=clock, settings=settings
-    )
+    names = Dns(store.mirror, MemoryBus("t"), LiveCatalogue(), clock=clock, settings=settings)
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(run())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from services.traffic.core.catalogue import ServiceName
-from services.traffic.core.dns.clusterset import Addresses, clusterset_zone, records_of, source_of
+from services.traffic.core.dns.clusterset import clusterset_zone, records_of, source_of
 from services.traffic.core.dns.zone import NOTHING, Said, Zone
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from shared.clock import Clock
@@ -19,19 +19,17 @@ class ClustersetZone:
     def __init__(
         self,
         catalogue: LiveCatalogue,
-        own: Callable[[ServiceName], Addresses],
         clock: Clock,
         *,
         addresses: tuple[str, ...],
         ttl: timedelta,
         changed: Callable[[Zone], None],
     ) -> None:
-        """*own*: the addresses of a service by member; *addresses*: where the zone is served."""
+        """*addresses*: where the zone is served."""
         seconds = max(1, round(ttl.total_seconds()))
         self.zone = clusterset_zone(addresses, seconds, seconds)
         self._ttl = seconds
         self._catalogue = catalogue
-        self._own = own
         self._clock = clock
         self._changed = changed
         self._due: set[ServiceName] = set()
@@ -65,7 +63,7 @@ class ClustersetZone:
 
     def _said(self, name: ServiceName) -> Said:
         service = self._catalogue.get(name)
-        return records_of(service, self._own(name), self._ttl) if service is not None else NOTHING
+        return records_of(service, self._ttl) if service is not None else NOTHING
 
     def _serial(self) -> int:
         """Seconds, as is the custom: it rises over restarts, and when all else is lost."""

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 import dns.name
 import structlog
 
-from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.dns.answering import Answering
-from services.traffic.core.dns.clusterset import Addresses
 from services.traffic.core.dns.door import Door, Served
 from services.traffic.core.dns.networks import Networks
 from services.traffic.core.dns.pacing import Pacing
@@ -47,12 +45,11 @@ class Dns:
         mirror: Mirror,
         bus: Bus,
         catalogue: LiveCatalogue,
-        own: Callable[[ServiceName], Addresses],
         *,
         clock: Clock,
         settings: DnsSettings,
     ) -> None:
-        """*own*: addresses of a service by member. Raises `BadSetting`."""
+        """Raise `BadSetting`."""
         self._bus = bus
         self._clock = clock
         self._settings = settings
@@ -71,7 +68,6 @@ class Dns:
         )
         self._clusterset = ClustersetZone(
             catalogue,
-            own,
             clock,
             addresses=tuple(one for one in settings.hosts if one not in _UNBOUND),
             ttl=settings.ttl,

@@ -30,8 +30,15 @@ def service(
     *,
     ports: Sequence[ServicePort] = (HTTP,),
     ips: Sequence[str] = (),
+    own: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ImportedService:
-    return ImportedService(service=ServiceName(namespace, name), ports=tuple(ports), ips=tuple(ips))
+    """*own*: addresses by cluster."""
+    return ImportedService(
+        service=ServiceName(namespace, name),
+        ports=tuple(ports),
+        ips=tuple(ips),
+        ips_by_cluster=own or {},
+    )
 
 
 def headless(
@@ -69,15 +76,9 @@ def headless(
     )
 
 
-def clusterset(
-    *services: ImportedService, own: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
-) -> Zone:
-    """*own*: addresses by cluster, by `namespace/name`."""
+def clusterset(*services: ImportedService) -> Zone:
     zone = clusterset_zone(["192.0.2.53"], ttl=5, negative_ttl=5)
-    said = {
-        source_of(one.service): records_of(one, (own or {}).get(str(one.service), {}), ttl=5)
-        for one in services
-    }
+    said = {source_of(one.service): records_of(one, ttl=5) for one in services}
     zone.put(said, serial=2)
     return zone
 

@@ -6,8 +6,8 @@ import dns.rcode
 import pytest
 
 from services.traffic.core.catalogue import ServicePort
-from services.traffic.core.dns.packets import CLUSTER_OPTION
 from services.traffic.core.dns.zone import NOTHING
+from shared.api.multicluster import CLUSTER_OPTION
 from tests.unit.traffic.dns_server import (
     ask,
     clusterset,
@@ -85,8 +85,8 @@ def test_an_endpoint_without_a_host_name_goes_by_its_address() -> None:
 
 
 def test_a_member_is_told_the_address_that_the_service_has_there() -> None:
-    own = {"shop/web": {"eu-1": ("10.96.0.7",), "us-1": ("10.112.0.9",)}}
-    door = door_to(clusterset(service(), own=own))
+    own = {"eu-1": ("10.96.0.7",), "us-1": ("10.112.0.9",)}
+    door = door_to(clusterset(service(own=own)))
     told = {}
     for cluster in ("eu-1", "us-1", "ap-1"):
         option = dns.edns.GenericOption(CLUSTER_OPTION, cluster.encode())

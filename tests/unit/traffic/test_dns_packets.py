@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from services.traffic.core.dns.door import Request, Served
 from services.traffic.core.dns.networks import Networks, packed
 from services.traffic.core.dns.pacing import Pacing
-from services.traffic.core.dns.packets import CLUSTER_OPTION
+from shared.api.multicluster import CLUSTER_OPTION
 from tests.unit.traffic.dns_server import CLIENT, ask, clusterset, door_to, headless, service, texts
 
 WEB = "web.shop.svc.clusterset.local"

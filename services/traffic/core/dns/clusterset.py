@@ -6,7 +6,7 @@ has a name of its own beside it, with its cluster in it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from services.traffic.core.catalogue import Endpoint, ImportedService, ServiceName, ServicePort
 from services.traffic.core.dns.names import IllegalName, is_host_label, key_of, prefixed
@@ -20,14 +20,12 @@ from services.traffic.core.dns.records import (
     text,
 )
 from services.traffic.core.dns.zone import NOTHING, Node, Said, Zone
+from shared.api.multicluster import CLUSTERSET_DOMAIN
 
-ORIGIN = ("clusterset", "local")
+ORIGIN = tuple(CLUSTERSET_DOMAIN.split("."))
 SCHEMA_VERSION = "1.0.0"
 _VERSION_TTL = 28_800
 _SERVER = ("ns", "dns", *ORIGIN)
-
-Addresses = Mapping[str, tuple[str, ...]]
-"""Of one service of type ClusterSetIP: those by which each member reaches it."""
 
 
 def clusterset_zone(server_addresses: Iterable[str], ttl: int, negative_ttl: int) -> Zone:
@@ -54,24 +52,25 @@ def source_of(service: ServiceName) -> str:
     return str(service)
 
 
-def records_of(service: ImportedService, own: Addresses, ttl: int) -> Said:
-    """What the zone says of *service*; nothing of one that a name of DNS cannot hold.
-
-    *own* are its addresses by member; where a member is not among them, those of the import count.
-    """
+def records_of(service: ImportedService, ttl: int) -> Said:
+    """What the zone says of *service*; nothing of one that a name of DNS cannot hold."""
     try:
         base = key_of((service.service.name, service.service.namespace, "svc", *ORIGIN))
         if service.type == "Headless":
             return _headless(service, base, ttl)
-        return _with_address(service, base, own, ttl)
+        return _with_address(service, base, ttl)
     except IllegalName:
         return NOTHING
 
 
-def _with_address(service: ImportedService, base: bytes, own: Addresses, ttl: int) -> Said:
+def _with_address(service: ImportedService, base: bytes, ttl: int) -> Said:
     names: dict[bytes, Node] = {}
     # Without an address to lead to, a port is no answer (RFC 2782).
-    views = {cluster: {base: _node(addresses(ips, ttl))} for cluster, ips in own.items() if ips}
+    views = {
+        cluster: {base: _node(addresses(ips, ttl))}
+        for cluster, ips in service.ips_by_cluster.items()
+        if ips
+    }
     shared = addresses(service.ips, ttl)
     if shared:
         names[base] = _node(shared)

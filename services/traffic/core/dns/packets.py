@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.traffic.core.dns.names import LABEL_MAX, NAME_MAX
 from services.traffic.core.dns.records import IXFR, OPT, TSIG
+from shared.api.multicluster import CLUSTER_OPTION
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH, BADVERS = 0, 1, 2, 3, 4, 5, 9, 16
 HEADER = 12
@@ -17,8 +18,6 @@ RESPONSE, AUTHORITATIVE, TRUNCATED, RECURSION_DESIRED = 0x8000, 0x0400, 0x0200, 
 _OPCODE = 0x7800
 _CLIENT_SUBNET = 8
 _NAME_SERVER_ID = 3
-CLUSTER_OPTION = 0xFEED
-"""Names the member that asks: of the range for local use, set by the member's own CoreDNS."""
 _ADDITIONAL_MAX = 4
 _OPTIONS_MAX = 16
 _CLUSTER_NAME_MAX = 63
