@@ -108,6 +108,12 @@ class Federation:
         """How other systems reach its NATS."""
         return settings_of(self._nats)
 
+    @property
+    def gateways(self) -> dict[str, int]:
+        """The ports of all gateways, by the names of their processes."""
+        names = (_numbered("gateway", number) for number in range(self.settings.replicas))
+        return {name: self._ports.of(name) for name in names}
+
     def probes_port(self, service: str) -> int:
         """Where *service*, or another replica of one by its name, answers /readyz and /metrics."""
         return self._ports.of(f"{service}-probes")
@@ -198,6 +204,9 @@ class Federation:
                 "HANSE_TLS_FOLDER": str(self.layout.tls),
                 "HANSE_TOKENS_FILE": str(self.layout.tokens),
             }
+            if self.settings.replicas == 1:
+                # Nobody can go elsewhere.
+                environment["HANSE_DRAIN"] = "0"
         if service == "health":
             # Of one name each, over restarts: it is by it that a word is renewed.
             environment["HANSE_OBSERVER"] = name.replace(service, "hub")

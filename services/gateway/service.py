@@ -70,7 +70,7 @@ async def serve(settings: Settings) -> None:
             open_gateway(settings, store, bus, key, readiness=readiness, clock=SystemClock())
         )
         log.info("gateway.listening", url=gateway.listening.url)
-        await run_until_stopped(gateway.tasks, readiness)
+        await run_until_stopped(gateway.tasks, readiness, drain=settings.drain)
 
 
 @asynccontextmanager
@@ -133,6 +133,7 @@ def assemble(
             foreseen=Foresight(bus).warnings,
             routes=RequestDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,
+            leaving=lambda: not readiness.started,
         ),
         clock=clock,
     )

@@ -1,6 +1,7 @@
 """Settings of the gateway."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from shared.apiserver.requests.limits import ServerLimits
@@ -45,6 +46,10 @@ class Settings:
 
     kubernetes_version: str = KUBERNETES_VERSION
     """What `/version` answers."""
+
+    drain: timedelta = timedelta(seconds=3)
+    """How long a gateway that is told to stop goes on serving, not ready and with a last answer on
+    every connection, until whoever shares requests among gateways has heard of it."""
 
     stop_seconds: float = 5.0
     """How long requests in progress may take to end when the gateway stops."""

@@ -51,6 +51,9 @@ class Extensions:
     not_ready: Probe = tuple
     """Names what still hinders serving, for /readyz."""
 
+    leaving: Callable[[], bool] = lambda: False
+    """Whether clients are to go elsewhere: each answer is then the last on its connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -108,6 +111,7 @@ def assemble(
         settings,
         routes=[*discovery.routes(registry), *openapi.routes(registry), *extensions.routes],
         not_ready=extensions.not_ready,
+        leaving=extensions.leaving,
     )
     tasks: dict[str, Task] = {
         "emptying": Emptier(serving).run,

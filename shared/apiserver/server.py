@@ -96,12 +96,17 @@ class ApiServer:
         *,
         routes: Sequence[web.RouteDef] = (),
         not_ready: Probe = tuple,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*routes*: authenticated plain ones; *not_ready*: what still hinders serving."""
+        """*routes*: authenticated plain ones; *not_ready*: what still hinders serving.
+
+        *leaving*: whether each answer is to be the last one on its connection.
+        """
         self._resources = resources
         self._tokens = tokens
         self._settings = settings
         self._health = HealthChecks(not_ready)
+        self._leaving = leaving
         self._reading = InFlight(settings.limits.reading)
         self._writing = InFlight(settings.limits.writing)
         version = msgspec.json.encode(version_info(settings.version))
@@ -111,6 +116,7 @@ class ApiServer:
     def _build(self, routes: Sequence[web.RouteDef]) -> web.Application:
         app = web.Application(client_max_size=self._settings.limits.body_bytes)
         app.on_response_prepare.append(tell_deprecation)
+        app.on_response_prepare.append(self._part)
         # Open to everybody, as kube-apiserver has them by default.
         public = [
             *self._health.routes(),
@@ -132,6 +138,12 @@ class ApiServer:
     def watches_open(self) -> int:
         """How many watches are being served."""
         return len(self._resources.watches)
+
+    async def _part(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Have a client that keeps connections make its next one elsewhere."""
+        if self._leaving():
+            response.headers["Connection"] = "close"
+            response.force_close()
 
     # Plain routes.
 

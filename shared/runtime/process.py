@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -32,8 +33,13 @@ class TaskEnded(Exception):
     """A task that should run for ever returned."""
 
 
-async def run_until_stopped(tasks: Mapping[str, Runnable], readiness: Readiness) -> None:
+async def run_until_stopped(
+    tasks: Mapping[str, Runnable], readiness: Readiness, *, drain: timedelta = timedelta(0)
+) -> None:
     """Run *tasks* by name; ready once all have been started.
+
+    Once told to stop it is not ready, and goes on for as long as *drain* says: whoever sends it
+    work has to hear of that first.
 
     Raises the first task's failure as an `ExceptionGroup`; returns after a signal.
     """
@@ -57,6 +63,7 @@ async def run_until_stopped(tasks: Mapping[str, Runnable], readiness: Readiness)
             await stop.wait()
             readiness.started = False
             log.info("process.stopping")
+            await asyncio.sleep(drain.total_seconds())
             for task in running:
                 task.cancel()
     finally:

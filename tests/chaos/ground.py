@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hanse.federation import Federation, FederationSettings, start_federation
+from hanse.hub import Hub
 from hanse.join import Place, register
 from hanse.layout import Layout, Ports
 from hanse.nats_nodes import nats_nodes
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
+from tests.chaos.balancer import open_balanced_hub
 from tests.chaos.disk import Disk, open_disk
 from tests.chaos.insist import insist
 from tests.chaos.link import Link, open_link
@@ -50,6 +52,8 @@ class Ground:
     """`nats` has the links between Hanse and each node, `members` those to each member."""
 
     federation: Federation
+    hub: Hub
+    """By all gateways that there are."""
     nats: Mapping[str, Link]
     members: Mapping[str, Link]
     real: Mapping[str, MemberCredentials]
@@ -142,7 +146,10 @@ async def open_ground(folder: Path, shape: Shape) -> AsyncIterator[Ground]:
         for name in federation.members:
             access = real.get(name) or _access(layout, name)
             members[name] = await stack.enter_async_context(open_link(_port(access.server)))
-        ground = Ground(federation, nats, members, real, disk, stack)
+        hub = federation.hub
+        if shape.replicas > 1:
+            hub = await stack.enter_async_context(open_balanced_hub(federation))
+        ground = Ground(federation, hub, nats, members, real, disk, stack)
         for name in members:
             await ground.hand_over(name)
         yield ground

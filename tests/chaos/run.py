@@ -48,7 +48,7 @@ async def run(scenario: Scenario, folder: Path, seed: int, changes: int) -> Resu
     chance = random.Random(seed)
     loop = asyncio.get_running_loop()
     async with open_ground(folder, scenario.shape) as ground:
-        load = Load(ground.federation.hub, random.Random(seed), divided=ground.runs_pods)
+        load = Load(ground.hub, random.Random(seed), divided=ground.runs_pods)
         await load.settle()
         ready = await until_whole(ground, load, WHOLE_SECONDS_MAX)
         assert ready.holds, f"not whole before anything was broken: {ready}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.chaos.ground import Ground, Shape
 from tests.chaos.link import Direction, Link
 from tests.chaos.load import Load
+from tests.chaos.restarting import restart, restart_node
 
 PAUSE_SECONDS = 0.05
 
@@ -175,6 +176,19 @@ async def lose_node(trouble: Trouble) -> None:
     await trouble.wait(10.0, 15.0)
 
 
+async def restart_next(trouble: Trouble) -> None:
+    """Restart every process that is no member, one after the other."""
+    federation = trouble.ground.federation
+    names = [each.command.name for each in federation.supervisor.children()]
+    for name in names:
+        if name.startswith("member-"):
+            continue
+        is_node = name in trouble.ground.nats
+        await (restart_node if is_node else restart)(federation, name)
+        trouble.broken["nodes restarted" if is_node else "services restarted"] += 1
+        await trouble.wait(0.5, 1.0)
+
+
 async def restore_old(trouble: Trouble) -> None:
     """Let a member come back as it was half of the changes ago."""
     name = trouble.chance.choice(sorted(trouble.ground.members))
@@ -258,6 +272,14 @@ SCENARIOS = (
         again_and_again(kill_one),
         Shape(replicas=2, nats_nodes=3),
         changes=600,
+    ),
+    Scenario(
+        "rolling",
+        "Two of every service, and three nodes of NATS, are restarted one after the other",
+        again_and_again(restart_next),
+        Shape(replicas=2, nats_nodes=3),
+        changes=1_500,
+        unfailing=True,
     ),
     Scenario(
         "real",

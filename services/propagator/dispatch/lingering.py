@@ -1,8 +1,8 @@
 """Namespaces that nothing here needs, and that another dispatcher ordered: borne for a while.
 
-The other may have ordered them for a work that is on its way, of which nobody else knows yet. Two
-dispatchers of which one orders and the other revokes would have members empty the namespace again
-and again, as fast as they can.
+One that is killed, or loses its lease, may have ordered a namespace for a work that it did not come
+to order, or whose order is still on its way. Its successor looks at the namespace before the work
+as often as after: it would have the member empty the namespace, and make it again.
 """
 
 import asyncio

@@ -287,6 +287,10 @@ def test_a_stage_that_loses_all_its_clusters_under_the_change_proves_nothing(ret
     for _ in range(3):
         world.step()
         assert (world.status.phase, world.status.stage) == ("WaitingForApproval", "canary")
+    assert world.status.message == (
+        "stage canary lost a while revision 2 was tried there, and goes on when it is back, "
+        "or revision 2 is approved for the stage"
+    )
     assert world.holding(1) == ["b", "c", "d"]
     if returns:
         world.names, world.leaving = FOUR, []

@@ -49,7 +49,7 @@ def explain(status: RolloutStatus) -> str:
             rest = "nothing more is changed until it is tried again"
             return f"{target} failed in {status.failure}: {rest}"
         case "WaitingForApproval":
-            return f"stage {status.stage} waits until {target} is approved for it"
+            return _waits_for_approval(status, target)
         case "Paused":
             return f"paused in stage {status.stage}"
     if not status.clusters:
@@ -59,6 +59,20 @@ def explain(status: RolloutStatus) -> str:
         return f"every cluster is given {target}"
     waits = _among(status, "Updating", "; waiting for ")
     return f"stage {stage.name}: {stage.updated} of {stage.clusters} clusters updated{waits}"
+
+
+def _waits_for_approval(status: RolloutStatus, target: str) -> str:
+    stage = next((one for one in status.stages if one.name == status.stage), None)
+    if stage is None or stage.clusters:
+        return f"stage {status.stage} waits until {target} is approved for it"
+    # Those that went silent under the change are still to give their shares up.
+    lost = [one.name for one in status.clusters if one.stage == status.stage]
+    who = _shortened(lost) or "all its clusters"
+    back = "one of them is" if len(lost) != 1 else "it is"
+    return (
+        f"stage {status.stage} lost {who} while {target} was tried there, and goes on when "
+        f"{back} back, or {target} is approved for the stage"
+    )
 
 
 def name_failed(clusters: Iterable[RolloutCluster]) -> str:
@@ -72,6 +86,11 @@ def _among(status: RolloutStatus, state: str, prefix: str) -> str:
 
 
 def _named(clusters: list[RolloutCluster]) -> str:
-    shown = [f"{one.name} ({one.message})" if one.message else one.name for one in clusters]
+    return _shortened(
+        [f"{one.name} ({one.message})" if one.message else one.name for one in clusters]
+    )
+
+
+def _shortened(shown: list[str]) -> str:
     more = len(shown) - _NAMED_MAX
     return ", ".join(shown[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
