@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.scheduler.core.decision import Decision, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.scores import score_unit, scores_of
-from services.scheduler.core.signals.scoring import compared_by
+from services.scheduler.core.signals.scoring import parts_of
 from services.scheduler.core.signals.weighing import signal_of
 from services.scheduler.core.workload import Workload
 from shared.api.binding import BindingSpec
@@ -118,8 +118,8 @@ def telling_parts(
     placement = workload.placement
     if not (placement.scores or placement.plugins or signal_of(placement)):
         return {}
-    parts = compared_by(workload, fleet)
-    names = [name for name in _compared(decision) if parts.get(name)]
+    names = [name for name in _compared(decision) if name in fleet.members]
+    parts = parts_of(workload, fleet, names[:REJECTED_MAX])
     return {
         name: tuple(
             ScorePart(
@@ -131,7 +131,8 @@ def telling_parts(
             )
             for one in parts[name]
         )
-        for name in names[:REJECTED_MAX]
+        for name in parts
+        if parts[name]
     }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.scheduler.core.claims import limits_of
 from services.scheduler.core.decision import Scheduled
+from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.replicas import UNBOUNDED
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.scores import scores_of
@@ -182,6 +183,20 @@ def test_a_cheaper_cluster_never_scores_less():
         liked = {name for name, score in scores.items() if score}
         known = sorted((prices[name], -scores[name]) for name in prices if name in liked)
         assert [score for _, score in known] == sorted(score for _, score in known)
+
+
+def test_what_is_worked_out_for_one_moment_is_of_that_moment():
+    # Two fleets, two moments: none is answered with what was remembered of another.
+    for seed in range(40):
+        workload, fleet = a_signalled_world(seed)
+        other = replace(workload.signals, clusters=some_signals(random.Random(seed)).clusters)  # noqa: S311
+        later = replace(workload, signals=other)
+        smaller = Fleet(list(fleet.members.values())[:-1])
+        for one in (workload, later):
+            for snapshot in (fleet, smaller, fleet):
+                signals = Signals(one.signals.clusters, one.signals.published)
+                anew = replace(one, signals=signals)
+                assert scores_of(one, snapshot) == scores_of(anew, snapshot)
 
 
 def weights(rates, **rules):

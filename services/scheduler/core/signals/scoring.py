@@ -1,9 +1,12 @@
 """From values in units of their own to points between 0 and 100, and to the score of a cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.signals.pricing import amounts_of
+from services.scheduler.core.signals.weighing import region_of, signal_of
 from services.scheduler.core.workload import Workload
 from shared.api.scoring import LATENCY, PRICE, Score
 
@@ -51,63 +54,94 @@ def _scale_of(score: Score) -> tuple[float, float] | None:
     return min(score.best, score.worst), max(score.best, score.worst)
 
 
-def parts_of(workload: Workload, fleet: Fleet) -> Mapping[str, tuple[Part, ...]]:
-    """Return what every member's score is made of, beside preferred affinities.
+class _Column(NamedTuple):
+    """One signal, or plugin (`signal` ""), over all members."""
 
-    Points are among the members that the placement's affinity covers, whether they can take it now
-    or not, lest one that fails change what is thought of the others.
-    """
-    placement, signals = workload.placement, workload.signals
-    among = sorted(fleet.covered_by_any(placement.affinities or (None,)))
-    columns: list[tuple[str, str, int, Mapping[str, float], Mapping[str, int]]] = []
-    for score in placement.scores:
-        values = signals.values(
+    name: str
+    signal: str
+    weight: int
+    values: Mapping[str, float]
+    points: Mapping[str, int]
+
+    def part(self, member: str, expired: frozenset[tuple[str, str]]) -> Part:
+        points = self.points.get(member)
+        value = self.values.get(member)
+        if not self.signal and points is not None:
+            value = points
+        gone = (self.signal, member) in expired
+        return Part(self.name, NEUTRAL if points is None else points, self.weight, value, gone)
+
+
+def _columns(workload: Workload, among: Iterable[str]) -> Iterator[_Column]:
+    for score in workload.placement.scores:
+        values = workload.signals.values(
             score.name, among, demand=workload.demand, from_region=score.from_region
         )
         points = points_of(values, lowest_is_best=score.lowest_is_best, scale=_scale_of(score))
         name = f"{LATENCY} from {score.from_region}" if score.from_region else score.name
-        columns.append((name, score.name, score.weight, values, points))
-    for plugin in placement.plugins:
+        yield _Column(name, score.name, score.weight, values, points)
+
+
+def _plugins(workload: Workload) -> Iterator[_Column]:
+    for plugin in workload.placement.plugins:
         if plugin.weight:
-            given = workload.opinions.points.get(plugin.name, {})
-            columns.append((plugin.name, "", plugin.weight, {}, given))
-    return {
-        member: tuple(
-            Part(
-                name=name,
-                points=points.get(member, NEUTRAL),
-                weight=weight,
-                value=values.get(member, points.get(member) if not signal else None),
-                expired=(signal, member) in signals.expired,
-            )
-            for name, signal, weight, values, points in columns
-        )
-        for member in fleet.members
-    }
+            points = workload.opinions.points.get(plugin.name, {})
+            yield _Column(plugin.name, "", plugin.weight, {}, points)
 
 
-def compared_by(workload: Workload, fleet: Fleet) -> Mapping[str, tuple[Part, ...]]:
-    """Return the parts to be told: of scores, and of the signal that shares are weighed by."""
-    found = parts_of(workload, fleet)
-    rules = workload.placement.replica_scheduling
-    preference = rules.weight_preference if rules is not None else None
-    weighed = preference.dynamic_weight if preference is not None else ""
-    name = {"Price": PRICE, "Latency": LATENCY}.get(weighed, "")
-    if preference is None or not name or any(one.name == name for one in workload.placement.scores):
-        return found
+def _weighing(workload: Workload, among: Iterable[str]) -> Iterator[_Column]:
+    """Yield the signal that shares are weighed by, unless it is a score as well."""
+    name = signal_of(workload.placement)
+    if not name or any(one.name == name for one in workload.placement.scores):
+        return
     values = workload.signals.values(
-        name, fleet.members, demand=workload.demand, from_region=preference.from_region
+        name, among, demand=workload.demand, from_region=region_of(workload.placement)
     )
-    points = points_of(values, lowest_is_best=True)
-    return {
-        member: (*parts, Part(name, points.get(member, NEUTRAL), 0, values.get(member)))
-        for member, parts in found.items()
-    }
+    yield _Column(name, name, 0, values, points_of(values, lowest_is_best=True))
+
+
+def _among(workload: Workload, fleet: Fleet) -> frozenset[str]:
+    """Members that the affinity covers: points are among these, whether they can take it or not.
+
+    One that fails is not to change what is thought of the others.
+    """
+    return fleet.covered_by_any(workload.placement.affinities or (None,))
+
+
+def parts_of(
+    workload: Workload, fleet: Fleet, names: Iterable[str]
+) -> Mapping[str, tuple[Part, ...]]:
+    """Return what the scores of *names* are made of, beside preferred affinities.
+
+    The signal that shares are weighed by is there too, with no weight.
+    """
+    among = sorted(_among(workload, fleet))
+    columns = [*_columns(workload, among), *_plugins(workload), *_weighing(workload, among)]
+    expired = workload.signals.expired
+    return {name: tuple(one.part(name, expired) for one in columns) for name in names}
 
 
 def added_scores(workload: Workload, fleet: Fleet) -> Mapping[str, int]:
     """Return what signals and plugins add to each member's score, in hundredths."""
-    return {
-        member: sum(one.weight * one.points for one in parts)
-        for member, parts in parts_of(workload, fleet).items()
-    }
+    scores, among = workload.placement.scores, _among(workload, fleet)
+    asks = workload.demand.requests if workload.demand is not None else {}
+    priced = any(one.name == PRICE for one in scores)
+    key = (scores, among, amounts_of(asks) if priced else None)
+    by_signals = workload.signals.remember(
+        key, fleet.lineage, lambda: _added(fleet, _columns(workload, sorted(among)))
+    )
+    plugins = list(_plugins(workload))
+    if not plugins:
+        return by_signals
+    by_plugins = _added(fleet, plugins)
+    return {name: points + by_plugins[name] for name, points in by_signals.items()}
+
+
+def _added(fleet: Fleet, columns: Iterable[_Column]) -> Mapping[str, int]:
+    found = dict.fromkeys(fleet.members, 0)
+    for one in columns:
+        neutral = one.weight * NEUTRAL
+        for name in found:
+            points = one.points.get(name)
+            found[name] += neutral if points is None else one.weight * points
+    return found

@@ -1,7 +1,8 @@
 """What is known of every cluster at one moment, in units of its own: an immutable snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from services.scheduler.core.signals.pricing import (
     ONE_OF_EACH,
@@ -13,6 +14,11 @@ from services.scheduler.core.signals.pricing import (
 from shared.api.cluster import Cluster
 from shared.api.scoring import CARBON, LATENCY, PRICE
 from shared.interpreter.replicas import ReplicaDemand
+
+_REMEMBERED_MAX = 512
+_LINEAGE = "lineage"
+
+Remembered = TypeVar("Remembered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,24 @@ class Signals:
     clusters: Mapping[str, ClusterSignals] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     expired: frozenset[tuple[str, str]] = frozenset()
+    _remembered: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def remember(
+        self, key: Hashable, lineage: object, work_out: Callable[[], Remembered]
+    ) -> Remembered:
+        """Work something out once for a lineage of fleets; shared, so never change it.
+
+        What was worked out for another lineage is forgotten, lest it be kept for good.
+        """
+        known = self._remembered
+        if known.get(_LINEAGE) is not lineage or len(known) >= _REMEMBERED_MAX:
+            known.clear()
+            known[_LINEAGE] = lineage
+        if key not in known:
+            known[key] = work_out()
+        return cast("Remembered", known[key])
 
     @classmethod
     def of(cls, clusters: Iterable[Cluster]) -> "Signals":

@@ -20,6 +20,13 @@ def signal_of(placement: Placement) -> str:
     return _SIGNALS.get(preference.dynamic_weight, "") if preference is not None else ""
 
 
+def region_of(placement: Placement) -> str:
+    """Name the region that latency is measured from where shares are weighed by it."""
+    rules = placement.replica_scheduling
+    preference = rules.weight_preference if rules is not None else None
+    return preference.from_region if preference is not None else ""
+
+
 def heeds_signals(placement: Placement) -> bool:
     """Whether a decision by *placement* looks at any signal."""
     return bool(placement.scores) or signal_of(placement) != ""
@@ -30,14 +37,11 @@ def signal_weights(workload: Workload, names: Sequence[str]) -> dict[str, int]:
 
     One of which it is not known counts as the middle one of those of which it is.
     """
-    rules = workload.placement.replica_scheduling
-    assert rules is not None, "who is weighed by a signal has rules"
-    assert rules.weight_preference is not None, "they name the signal"
     values = workload.signals.values(
         signal_of(workload.placement),
         names,
         demand=workload.demand,
-        from_region=rules.weight_preference.from_region,
+        from_region=region_of(workload.placement),
     )
     greatest = max(values.values(), default=0.0)
     if greatest <= 0:
