@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from services.traffic.dns.endpoints import ENDPOINTS
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.upkeep import ZoneUpkeep
 from services.traffic.dns.worldwide import POLICIES, ZONES
@@ -36,6 +37,7 @@ SCOPES = (
     ZONES,
     POLICIES,
     HUB_EXPORTS,
+    ENDPOINTS,
     *(Scope.of(one) for one in (SERVICE_IMPORTS, CLUSTER_PROFILES)),
 )
 """What is mirrored here: no workload ever, so its number costs traffic nothing."""

@@ -1,6 +1,8 @@
 """DNS as traffic runs it, over a real store: from an object at the hub to an answer."""
 
 import asyncio
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import dns.message
 import dns.rcode
 import pytest
 
+from services.traffic.core.dns.networks import packed
 from services.traffic.dns.serving import Dns
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.service import SCOPES
@@ -150,6 +153,36 @@ async def test_a_policys_hosts_are_names_of_the_zone_around_them(ground: Ground)
     await ground.store.delete(ZONE, gone.manifest, expected=gone.revision)
     while (await ground.ask(HOST)).rcode() != dns.rcode.REFUSED:
         await asyncio.sleep(0.02)
+
+
+def asked_often(port: int, times: int) -> Counter[bytes]:
+    """How often each address was told."""
+    question = dns.message.make_query(HOST, "A", use_edns=False).to_wire()
+    found: Counter[bytes] = Counter()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("127.0.0.1", port))
+        asking.settimeout(10)
+        for _ in range(times // 50):
+            for _ in range(50):
+                asking.send(question)
+            for _ in range(50):
+                found[asking.recv(512)[-4:]] += 1
+    return found
+
+
+async def test_twenty_thousand_answers_follow_the_weights_within_two_points(
+    ground: Ground,
+) -> None:
+    shares = {"eu-1": 7_500, "us-1": 2_500}
+    clusters = [{"name": name, "share": share} for name, share in shares.items()]
+    splits = [{"region": "", "clusters": clusters}]
+    await ground.write(ZONE, manifest("GlobalZone", ZONE, {**ZONE_SPEC, "responsesPerSecond": 0}))
+    await ground.write(POLICY, manifest("TrafficPolicy", POLICY, POLICY_SPEC, splits=splits))
+    await ground.until_told(HOST, "203.0.113.1", "198.51.100.1")
+    found = await asyncio.to_thread(asked_often, ground.port, 20_000)
+    assert found.total() == 20_000
+    assert abs(found[packed("203.0.113.1")] / 200 - 75) < 2
+    assert abs(found[packed("198.51.100.1")] / 200 - 25) < 2
 
 
 async def test_answers_go_on_when_nats_is_away_and_their_age_is_told(

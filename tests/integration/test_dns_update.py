@@ -8,10 +8,12 @@ from typing import Any
 
 import dns.message
 
+from services.traffic.core.dns.endpoints import DEFINITION
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.upkeep import ZoneUpkeep
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.settings import DnsSettings
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
 from shared.clock import SystemClock
 from shared.store.memory import MemoryStore
@@ -147,6 +149,53 @@ async def test_a_zone_says_what_is_amiss_with_it(tmp_path: Path) -> None:
         there = await store.get(ZONE)
         assert there is not None
         assert there.manifest["status"]["names"] == 1
+
+
+async def test_external_dns_is_told_in_the_namespace_of_each_policy(tmp_path: Path) -> None:
+    key = ObjectKey("externaldns.k8s.io", "dnsendpoints", "shop", "shop.world")
+    servers = [{"name": "ns.example.com"}]
+    spec = {"domain": DOMAIN, "nameServers": servers, "dnsEndpoints": {"labels": {"dns": "public"}}}
+    async with upkeep(tmp_path) as store:
+        await write(store, POLICY, manifest("TrafficPolicy", POLICY, POLICY_SPEC))
+        await write(store, ZONE, manifest("GlobalZone", ZONE, spec))
+        assert DEFINITION.name in await until_said(store, "EndpointsWritten", "KindNotServed")
+        await store.create(DEFINITION, {"metadata": {"name": DEFINITION.name}})
+        await write(store, ZONE, manifest("GlobalZone", ZONE, {**spec, "ttlSeconds": 60}))
+        await until_said(store, "EndpointsWritten", "Written")
+        written = await store.get(key)
+        assert written is not None
+        assert written.manifest["spec"]["endpoints"] == [
+            {
+                "dnsName": HOST,
+                "recordType": "A",
+                "recordTTL": 60,
+                "targets": ["198.51.100.1", "203.0.113.1"],
+            }
+        ]
+        assert written.manifest["metadata"]["labels"]["dns"] == "public"
+
+        theirs = {**written.manifest, "status": {"observedGeneration": 1}}
+        await store.update(key, theirs, expected=written.revision)
+        gateways = [{"cluster": "eu-1", "addresses": ["lb.example.net:443"]}]
+        policy = {**POLICY_SPEC, "gateways": gateways}
+        await write(store, POLICY, manifest("TrafficPolicy", POLICY, policy))
+        while (await targets(store, key)) != ["lb.example.net"]:
+            await asyncio.sleep(0.02)
+        changed = await store.get(key)
+        assert changed is not None
+        assert changed.manifest["status"] == {"observedGeneration": 1}
+        assert changed.manifest["metadata"]["generation"] == 2
+
+        gone = await store.get(ZONE)
+        assert gone is not None
+        await store.delete(ZONE, gone.manifest, expected=gone.revision)
+        while await store.get(key) is not None:
+            await asyncio.sleep(0.02)
+
+
+async def targets(store: ObjectStore, key: ObjectKey) -> list[str]:
+    found = await store.get(key)
+    return list(found.manifest["spec"]["endpoints"][0]["targets"]) if found is not None else []
 
 
 async def test_the_younger_of_two_zones_of_one_domain_is_told_so(tmp_path: Path) -> None:

@@ -6,14 +6,18 @@ from datetime import timedelta
 import dns.name
 import dns.tsig
 
+from services.traffic.core.dns.endpoints import DEFINITION, dns_endpoints
 from services.traffic.core.dns.names import parse_name, text_of
 from services.traffic.core.dns.zone import Node, Zone
+from services.traffic.dns.endpoints import EndpointKeeper
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.updating import NotUpdated, Updater
 from services.traffic.dns.worldwide import ZONES
+from services.traffic.reconcilers.hub_objects import HubObjects
 from shared.api.conditions import with_condition
 from shared.api.global_zone import (
     ACCEPTED,
+    ENDPOINTS_WRITTEN,
     GLOBAL_ZONES,
     NAMES_RESOLVE,
     TRANSFERABLE,
@@ -41,6 +45,7 @@ class ZoneUpkeep:
         self._store = store
         self._dns = dns
         self._clock = clock
+        self._endpoints = EndpointKeeper(store, HubObjects(store, clock))
         self._controller: Controller[str] = Controller("zone", self, _LOOP)
 
     async def run(self) -> None:
@@ -54,8 +59,11 @@ class ZoneUpkeep:
             self._dns.looked_at = None
 
     async def reconcile(self, name: str) -> Result:
-        stored = self._store.mirror.get(ObjectKey(GROUP, GLOBAL_ZONES, "", name))
+        key = ObjectKey(GROUP, GLOBAL_ZONES, "", name)
+        stored = self._store.mirror.get(key)
         if stored is None:
+            if await self._store.get(key) is None:
+                await self._endpoints.keep(name, {})
             return Done()
         zone = read(stored.manifest, GlobalZone)
         found: list[Condition] = []
@@ -73,6 +81,10 @@ class ZoneUpkeep:
                 found.append(self._transferable(zone.spec.transfer.key))
             if zone.spec.update is not None:
                 found.append(await self._update(zone))
+            if zone.spec.dns_endpoints is not None:
+                found.append(await self._write_endpoints(zone))
+            else:
+                await self._endpoints.keep(name, {})
         generation, now = generation_of(stored.manifest), format_time(self._clock.now())
         conditions: tuple[Condition, ...] = ()
         before = {one.type: one for one in zone.status.conditions}
@@ -86,7 +98,8 @@ class ZoneUpkeep:
             conditions=conditions,
         )
         await write_status(self._store, stored, status)
-        failed = any(one.type == UPDATED and one.status == "False" for one in found)
+        elsewhere = (UPDATED, ENDPOINTS_WRITTEN)
+        failed = any(one.type in elsewhere and one.status == "False" for one in found)
         return Again(_RETRY) if failed else Done()
 
     def _names(self, domain: str) -> Condition:
@@ -120,6 +133,16 @@ class ZoneUpkeep:
             return _condition(UPDATED, "NamesTaken", why)
         return _condition(UPDATED, "Updated", f"{update.server} says the same")
 
+    async def _write_endpoints(self, zone: GlobalZone) -> Condition:
+        if not await self._endpoints.is_served():
+            why = f"apply the CustomResourceDefinition {DEFINITION.name} of external-dns first"
+            return _condition(ENDPOINTS_WRITTEN, "KindNotServed", why)
+        domain = zone.spec.domain
+        hosts = self._dns.zones.policies_in(domain)
+        desired = dns_endpoints(zone, hosts, self._dns.zones.zones[domain].nodes)
+        await self._endpoints.keep(zone.metadata.name, desired)
+        return _condition(ENDPOINTS_WRITTEN, "Written", f"in {len(desired)} DNSEndpoints")
+
     def _key(self, name: str) -> dns.tsig.Key | None:
         return self._dns.keys.get(dns.name.from_text(name))
 
@@ -130,7 +153,7 @@ def _desired(zone: GlobalZone, said: Zone) -> Mapping[bytes, Node]:
     return {name: node for name, node in said.nodes.items() if name not in servers}
 
 
-_GOOD = {"Accepted", "Resolved", "Transferable", "Updated"}
+_GOOD = {"Accepted", "Resolved", "Transferable", "Updated", "Written"}
 
 
 def _condition(kind: str, reason: str, message: str) -> Condition:
