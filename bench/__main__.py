@@ -17,6 +17,7 @@ from rich.table import Table
 
 PARTS = {
     "apiserver": "the API server alone: writes, reads, lists, watches, cold start",
+    "dns": "questions of DNS per second of one core",
     "failover": "a member of many is lost: until what ran there runs elsewhere",
     "propagation": "one Deployment to three members, and five hundred at once",
     "scheduler": "decisions per second over a fleet",

@@ -1,7 +1,7 @@
 """Traffic: clients find a service wherever it runs in the fleet, and its traffic is shared.
 
-owns: ServiceImport, ClusterProfile; status of ServiceExport, `TrafficPolicy`; imports in WORK
-reads: `Cluster`, `ClusterGroup`, `TrafficPolicy`, `ResourceBinding`, ServiceExport
-consumes: the watch of the store; ENDPOINTS; WORK; STATUS; TRAFFIC; `hanse.api.traffic`, `.report`
+owns: imports, ClusterProfile, DNSEndpoint; status of exports, `TrafficPolicy`, `GlobalZone`; WORK
+reads: `Cluster`, `ClusterGroup`, `TrafficPolicy`, `GlobalZone`, `ResourceBinding`, ServiceExport
+consumes: the store's watch; ENDPOINTS; WORK; STATUS; TRAFFIC; `hanse.api.traffic`, `.report`; DNS
 publishes: ENDPOINTS; TRAFFIC; facts: split changed
 """

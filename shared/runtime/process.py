@@ -118,6 +118,10 @@ def main(settings: type[AnySettings], serve: Callable[[AnySettings], Awaitable[N
         uvloop.run(run())
     except KeyboardInterrupt:
         return 130
+    except BadSetting as err:
+        # Of those that only show when they are used, such as the contents of a file.
+        sys.stderr.write(f"{err}\n")
+        return 2
     except Exception:
         log.exception("process.failed")
         return 1
