@@ -8,7 +8,7 @@ JOBS ?= 3
 SEEDS ?= 1000
 DEEDS ?= 25
 
-.PHONY: install demo test conformance fuzz simulate chaos check bench format lock clean
+.PHONY: install demo test conformance fuzz simulate chaos traffic check bench format lock clean
 
 install: .venv/installed
 .venv/installed: requirements-dev.lock pyproject.toml
@@ -39,6 +39,10 @@ simulate: install
 # Breaks a real federation in every way there is (docs/chaos.md), or in those that SCENARIO names.
 chaos: install
 	$(BIN)/python -m tests.chaos $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHANGES),--changes $(CHANGES))
+
+# Real requests through a real HAProxy, twenty times as many as in `test` (docs/traffic.md).
+traffic: install
+	HANSE_TRAFFIC_REQUESTS=20000 $(BIN)/python -m pytest -q tests/integration/test_traffic_front.py
 
 check: install
 	$(BIN)/ruff format --check .

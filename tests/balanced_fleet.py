@@ -137,14 +137,15 @@ class Fleet:
             ports=(EndpointPort(name="http", port=pod.port),),
         )
 
-    async def apply(self, **spec: Any) -> None:
-        """Create or replace the policy, as the gateway does."""
-        stored = await self.store.get(POLICY)
+    async def apply(self, name: str = POLICY.name, **spec: Any) -> None:
+        """Create or replace a policy, as the gateway does."""
+        key = POLICY._replace(name=name)
+        stored = await self.store.get(key)
         old = stored.manifest if stored is not None else {}
         metadata = {
-            "name": "shop",
+            "name": name,
             "namespace": "shop",
-            "uid": "u",
+            "uid": f"uid-{name}",
             "creationTimestamp": "2026-01-01T00:00:00Z",
             "generation": old.get("metadata", {}).get("generation", 0) + 1,
         }
@@ -155,7 +156,7 @@ class Fleet:
             "spec": {"service": "shop", **spec},
         }
         manifest |= {"status": old["status"]} if "status" in old else {}
-        await self._write(POLICY, manifest)
+        await self._write(key, manifest)
 
     async def register(self, name: str, **spec: Any) -> None:
         key = ObjectKey(GROUP, "clusters", "", name)

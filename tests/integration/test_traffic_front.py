@@ -124,3 +124,29 @@ async def test_a_drain_loses_no_request(fleet: Fleet) -> None:
         await fleet.register("eu-1")
         await eventually(lambda: _reaches(fleet, "eu-1", "us-1", "ap-1"))
         assert found["failed"] == 0
+
+
+async def test_another_policy_takes_a_new_process_and_costs_no_request(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    async with fleet.load() as found:
+        await eventually(lambda: found.total() > 100)
+        await fleet.apply("other", service="other", hosts=["other.example.com"])
+        file = tmp_path / "haproxy.cfg"
+        await eventually(lambda: "other.example.com" in file.read_text())
+        total = found.total()
+        await eventually(lambda: found.total() > total + 400)
+        # The new one is told of changes as the one before it was.
+        await fleet.apply(weights=[weight(1, "us-1")])
+        await eventually(lambda: _reaches(fleet, "us-1"))
+    assert found["failed"] == 0
+
+
+async def test_endpoints_come_and_go_under_load(fleet: Fleet) -> None:
+    async with fleet.load() as found:
+        for count in (3, 9, 2, 0, 1):
+            fleet.export(ap_1=count)
+            total = found.total()
+            await eventually(lambda total=total: found.total() > total + 200)
+        await eventually(lambda: _reaches(fleet, "eu-1", "us-1", "ap-1"))
+    assert found["failed"] == 0

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.api.meta import API_VERSION, GROUP
+from shared.api.traffic_columns import percent
 from shared.apimachinery.manifest import Manifest, ObjectKey, uid_of
 from shared.events.cluster import (
     ClusterBecameNotReady,
@@ -45,6 +46,7 @@ from shared.events.rollout import (
     RolloutStarted,
     StageReleased,
 )
+from shared.events.traffic import SplitChanged
 from shared.events.work_facts import (
     OverrideFailed,
     WorkApplied,
@@ -80,6 +82,7 @@ Fact = (
     | ClusterTainted
     | ClusterRecovered
     | AnyRolloutFact
+    | SplitChanged
 )
 
 _decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
@@ -127,6 +130,8 @@ def tellings_of(fact: Fact) -> Iterator[Telling]:
         yield _of_rollout(fact)
     elif isinstance(fact, OverrideFailed):
         yield _of_override(fact)
+    elif isinstance(fact, SplitChanged):
+        yield _of_split(fact)
     else:
         yield _of_cluster(fact)
 
@@ -255,6 +260,19 @@ def _of_cluster(fact: ClusterFact) -> Telling:
             message = f"{fact.message}; what does not tolerate that leaves it"
             return Telling(about, "health", "Tainted", message, warning=True)
     return Telling(about, "registry", "Left", "left the federation")
+
+
+def _of_split(fact: SplitChanged) -> Telling:
+    """Of traffic from no region in particular; the regions' own are in the status."""
+    about = About(fact.namespace, fact.policy, API_VERSION, "TrafficPolicy", fact.uid)
+    shares = next((one.shares for one in fact.after if not one.region), ())
+    takers = [f"{one.cluster} {percent(one.share)}" for one in shares if one.share]
+    if not takers:
+        why = ", ".join(f"{name}: {reason}" for name, reason in fact.reasons.items())
+        message = f"traffic goes nowhere ({why or 'nobody exports the service'})"
+        return Telling(about, "traffic", "Unrouted", message, warning=True)
+    shift = f"; shift: {fact.shift}" if fact.shift else ""
+    return Telling(about, "traffic", "Split", f"traffic goes to {', '.join(takers)}{shift}")
 
 
 def _object(fact: Any) -> About:

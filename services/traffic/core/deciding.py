@@ -16,6 +16,7 @@ from shared.api.traffic_policy import (
     CLUSTERS_KNOWN,
     ROUTED,
     SHIFTED,
+    ClusterShare,
     FailoverState,
     ShiftState,
     TrafficPolicy,
@@ -93,7 +94,8 @@ def decide(situation: Situation) -> Decision:
     # 3. Who gets how much, for traffic from each region.
     regions = regions_of(places) if spec.locality is not None else ("",)
     splits = tuple(
-        TrafficSplit(region=region, clusters=split(terms, places, region)) for region in regions
+        TrafficSplit(region=region, clusters=_told(split(terms, places, region)))
+        for region in regions
     )
     status = TrafficStatus(
         observed_generation=situation.policy.metadata.generation,
@@ -104,6 +106,11 @@ def decide(situation: Situation) -> Decision:
         observed_time=format_micro_time(situation.now),
     )
     return Decision(status, min(waits, default=None))
+
+
+def _told(clusters: Sequence[ClusterShare]) -> tuple[ClusterShare, ...]:
+    """Leave out who is only too far: of many regions and clusters that would be most of them."""
+    return tuple(one for one in clusters if one.reason != "NearerOnes")
 
 
 def _turn(

@@ -6,7 +6,7 @@ from services.traffic.core.terms import Fleet
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, read
-from shared.apimachinery.manifest import GroupResource
+from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.errors import InvalidObject
 from shared.store.port import Change, Mirror, Scope
 
@@ -31,7 +31,9 @@ class FleetView:
         return self._fleet
 
     def _heard(self, change: Change) -> None:
-        if CLUSTERS.covers(change.stored.key) or GROUPS.covers(change.stored.key):
+        if GROUPS.covers(change.stored.key) or (
+            CLUSTERS.covers(change.stored.key) and matters(change)
+        ):
             self._fleet = None
 
     def _read(self, scope: Scope, struct: type[Own]) -> list[Own]:
@@ -42,3 +44,20 @@ class FleetView:
             except InvalidObject:
                 continue
         return found
+
+
+def matters(change: Change) -> bool:
+    """Whether a change of a Cluster means anything for traffic: most only say how it does."""
+    before = change.previous
+    return before is None or _facets(before.manifest) != _facets(change.stored.manifest)
+
+
+def _facets(manifest: Manifest) -> tuple[object, ...]:
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    return (
+        manifest.get("spec"),
+        metadata.get("labels"),
+        metadata.get("deletionTimestamp"),
+        status.get("taints"),
+        status.get("latencies"),
+    )

@@ -55,7 +55,7 @@ class Sharing:
         await self._measurements.known.wait()
         mirror, reconciler = self._store.mirror, self._reconciler
         self.splits.watch(mirror, POLICIES, reconciler.of_change)
-        self.splits.watch(mirror, CLUSTERS, reconciler.all_of)
+        self.splits.watch(mirror, CLUSTERS, reconciler.all_if_it_matters)
         self.splits.watch(mirror, GROUPS, reconciler.all_of)
         stops = [self._catalogue.listen(self._on_service), self._fleet.stop]
         try:

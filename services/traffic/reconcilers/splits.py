@@ -13,7 +13,7 @@ from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.damping import wait_for
 from services.traffic.core.deciding import Decision, Situation, decide
 from services.traffic.reconcilers.catalogue import LiveCatalogue
-from services.traffic.reconcilers.fleet import FleetView
+from services.traffic.reconcilers.fleet import FleetView, matters
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
 from services.traffic.reconcilers.split_facts import announce
 from services.traffic.settings import Settings
@@ -145,6 +145,9 @@ class SplitReconciler:
         others = self._keys_of(change.stored.key.namespace, str(spec.get("service", "")))
         # What changed in the status was written here.
         return [change.stored.key] if change.only_status else [change.stored.key, *others]
+
+    def all_if_it_matters(self, change: Change) -> list[ObjectKey]:
+        return self.all_of(change) if matters(change) else []
 
     def all_of(self, _change: Change) -> list[ObjectKey]:
         return [stored.key for stored in self._store.mirror.items(POLICIES)]

@@ -9,6 +9,7 @@ import pytest
 from services.gateway.core.event_objects import Told, event_key, event_manifest, message_of
 from services.gateway.core.tellings import About, Telling, completed, read_fact, tellings_of
 from shared.events.placement import PlacementDecided
+from shared.events.traffic import SplitChanged
 from shared.events.work_facts import WorkApplied, WorkRefused
 
 GOLDEN = Path(__file__).parents[2] / "contract" / "events"
@@ -21,6 +22,11 @@ _SPEAK_OF_NO_OBJECT = (
     "work.reported",
     "command.",
     "lease.",
+    "namespaces.reported",
+    "service.reported",
+    "status.noted",
+    "traffic.feed",
+    "traffic.word",
 )
 FACTS = sorted(
     path for path in GOLDEN.glob("*.json") if not path.name.startswith(_SPEAK_OF_NO_OBJECT)
@@ -109,6 +115,17 @@ def test_a_decision_is_told_of_the_template_and_of_its_binding() -> None:
     assert {one.reason for one in tellings_of(stays)} == {"Scheduled"}
     fails = msgspec.structs.replace(fact, scheduled=False)
     assert {(one.reason, one.warning) for one in tellings_of(fails)} == {("FailedScheduling", True)}
+
+
+def test_a_split_is_told_of_its_policy() -> None:
+    fact = read_fact((GOLDEN / "traffic.split-changed.v1.json").read_bytes())
+    assert isinstance(fact, SplitChanged)
+    (told_,) = tellings_of(fact)
+    assert (told_.about.kind, told_.about.name, told_.reason) == ("TrafficPolicy", "web", "Split")
+    assert told_.message == "traffic goes to eu-1 50%, us-1 50%; shift: step 2 of 3: 50%"
+    (nowhere,) = tellings_of(msgspec.structs.replace(fact, after=(), reasons={"eu-1": "Drained"}))
+    assert nowhere.warning
+    assert nowhere.message == "traffic goes nowhere (eu-1: Drained)"
 
 
 def test_what_a_fact_leaves_out_is_looked_up() -> None:

@@ -131,6 +131,8 @@ def test_splits_by_region_are_for_those_that_ask_for_locality() -> None:
     assert [one.region for one in decided(policy()).status.splits] == [""]
     near = decided(policy(locality={})).status
     assert [one.region for one in near.splits] == ["", "eu", "us"]
+    # Who is only too far is not told of, region by region.
+    assert [one.name for one in near.splits[1].clusters] == ["eu-1"]
     assert shares(near, "eu") == {"eu-1": 100}
 
 

@@ -171,6 +171,9 @@ _HEAD = """\
 global
     stats socket {socket} mode 600 level admin expose-fd listeners
     stats timeout 1m
+    # A process that is replaced ends idle connections with their next answer, not under it.
+    close-spread-time infinite
+    hard-stop-after 5m
 
 defaults
     timeout connect 2s
