@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hanse.explaining_text import shortage
-from shared.events.plan_words import change_words, cost_words, sum_words
+from shared.events.plan_words import change_words, cost_words, displacement_words, sum_words
 from shared.events.planning import Plan
 
 _SHOWN_MAX = 200
@@ -16,6 +16,7 @@ def as_text(found: Plan) -> str:
 def _lines(found: Plan) -> Iterator[str]:
     for one in found.changes[:_SHOWN_MAX]:
         yield change_words(one)
+        yield from (f"  {words}" for words in displacement_words(one))
         if not one.fits:
             yield f"  {'has' if not one.fitted else 'would have'} no place: {shortage(one.message)}"
         if one.interrupted:

@@ -106,6 +106,7 @@ class Scheduler:
             wake_policy=self._wake_policy,
             wake_follower=self._wake_follower,
             wake_quota=self._wake_quota,
+            giving_way_max=settings.giving_way_max,
         )
         plugins = Plugins(bus, clock, settings.plugin_rest, self._wake_template)
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)

@@ -34,6 +34,9 @@ class Settings:
     rest: timedelta = timedelta(0)
     """How long the clusters must have been as they are before such a move begins."""
 
+    giving_way_max: int = 20
+    """How many workloads may be giving way to others of a higher priority at once."""
+
     room_delay: timedelta = timedelta(seconds=1)
     """How long changes of free room are gathered before those who wait for it are tried again."""
 

@@ -16,6 +16,7 @@ from shared.api.meta import GROUP, Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, OwnershipTerms, ReplicaOwnership
 from shared.api.placement import Placement
 from shared.api.policy import ConflictResolution
+from shared.api.priority import BindingPriority
 from shared.api.rescheduling import AutoMigration
 from shared.api.staging import RolloutStrategy
 from shared.api.suspension import Suspension
@@ -134,6 +135,19 @@ class ApplicationFailure(Struct, frozen=True, kw_only=True):
     times: int = 1
 
 
+class Preempting(Struct, frozen=True, kw_only=True):
+    """So many replicas of another object, of a lower `priority`, are to give way in *cluster*.
+
+    It stands until that one's binding says that they do; `since` is RFC 3339.
+    """
+
+    resource: ObjectReference
+    cluster: str
+    replicas: int
+    priority: int = 0
+    since: str
+
+
 class BindingSnapshot(Struct, frozen=True, kw_only=True):
     """Another binding whose object needs this one, and where that was placed."""
 
@@ -147,7 +161,8 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
 
     `propagateDeps` is what the policy says of what the object itself needs. `rescheduleTriggeredAt`
     is the WorkloadRebalancer's that it was last placed anew for, `rebalancing` where that leads to
-    while it is not there yet. `ceilings` keep replicas out of clusters for a while.
+    while it is not there yet. `ceilings` keep replicas out of clusters for a while. `preempting` is
+    what gives way to it.
     """
 
     resource: ObjectReference
@@ -173,6 +188,12 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     ceilings: tuple[Ceiling, ...] = ()
     rebalancing: dict[str, int] = {}
     reschedule_triggered_at: str = ""
+    schedule_priority: BindingPriority | None = None
+    preempting: tuple[Preempting, ...] = ()
+
+    @property
+    def priority(self) -> int:
+        return self.schedule_priority.priority if self.schedule_priority is not None else 0
 
     @property
     def terms(self) -> OwnershipTerms:

@@ -8,8 +8,9 @@ from shared.api.meta import Struct
 class Ceiling(Struct, frozen=True, kw_only=True):
     """Of an object: so many replicas at most in *cluster*. Times are RFC 3339.
 
-    Unschedulable: more found no node there, `times` so far; until `until`. Preempted: the others
-    gave way to `preemptor`, until there is room for them again.
+    Unschedulable: more found no node there, `times` so far; until `until`. Preempted: `gave` others
+    gave way to `preemptor`, a binding, until there is room for them again, and for as long as until
+    `until`, before which it need not give way again.
     """
 
     cluster: str
@@ -20,3 +21,4 @@ class Ceiling(Struct, frozen=True, kw_only=True):
     until: str = ""
     times: int = 1
     preemptor: str = ""
+    gave: int = 0

@@ -12,6 +12,7 @@ from shared.api.failover import Failover
 from shared.api.meta import Condition, Kind, Struct
 from shared.api.ownership import AdoptedDeletion, DriftPolicy, ReplicaOwnership
 from shared.api.placement import Placement
+from shared.api.priority import SchedulePriority
 from shared.api.rescheduling import AutoMigration, ReschedulePolicy
 from shared.api.selection import ResourceSelector
 from shared.api.staging import RolloutStrategy
@@ -42,6 +43,10 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
             " as long as that selects them."
         ),
     ] = "Always"
+    schedule_priority: Annotated[
+        SchedulePriority | None,
+        Meta(description="Left out, the PriorityClass that the objects' pods name counts."),
+    ] = None
     failover: Failover = Failover()
     reschedule_policy: ReschedulePolicy = ReschedulePolicy()
     auto_migration: Annotated[

@@ -1,6 +1,6 @@
 """A plan in words: who moves where, the sums, and what it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from shared.events.placement import PlacedShare
 from shared.events.planning import Plan, PlannedChange
@@ -13,6 +13,19 @@ def change_words(one: PlannedChange) -> str:
     """Say of one object where it goes: `Deployment shop/web: eu-1 5 -> 0, eu-2 3 -> 8`."""
     name = f"{one.namespace}/{one.name}" if one.namespace else one.name
     return f"{one.kind} {name}: {_how(one)}"
+
+
+def displacement_words(one: PlannedChange) -> Iterator[str]:
+    """Say who gives way to it: `2 replicas of Deployment shop/batch give way in eu-1`."""
+    for other in one.displaces:
+        name = f"{other.namespace}/{other.name}" if other.namespace else other.name
+        single = other.replicas == 1
+        replicas = "1 replica" if single else f"{other.replicas} replicas"
+        yield (
+            f"{replicas} of {other.kind} {name} {'gives' if single else 'give'} way in"
+            f" {other.cluster}"
+            f" (priority {other.priority} under {one.priority})"
+        )
 
 
 def sum_words(plan: Plan) -> str:

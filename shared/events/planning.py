@@ -45,13 +45,25 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     seconds_max: float = 10.0
 
 
+class PlannedDisplacement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """So many replicas of another template, of a lower priority, that give way in a cluster."""
+
+    kind: str
+    namespace: str = ""
+    name: str
+    cluster: str
+    replicas: int
+    priority: int = 0
+
+
 class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One template that would be elsewhere, or has no place as it is asked for.
 
     `before` and `after` are shares when all has settled; `fits` says whether it has its place then,
     `fitted` whether it has today. `moved` replicas stop in one cluster and start in another;
     `interrupted` of them stop before others run. What is whole in a cluster counts as all replicas,
-    and what has no replicas as none. Costs are per hour.
+    and what has no replicas as none. Costs are per hour. `displaces` is who gives way to it, being
+    of a lower `priority`.
     """
 
     kind: str
@@ -69,6 +81,8 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     interrupted: int = 0
     cost_before: float = 0.0
     cost_after: float = 0.0
+    priority: int = 0
+    displaces: tuple[PlannedDisplacement, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -21,7 +21,6 @@ from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.reasons import telling_parts
 from services.scheduler.core.room import Taken, ask_of
-from services.scheduler.core.schedule import schedule
 from services.scheduler.core.signals.values import Signals
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
@@ -32,6 +31,7 @@ from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.interpreter.registry import BUILT_IN
 from shared.interpreter.replicas import ReplicaDemand
+from tests.scenarios import preempting
 from tests.unit.scheduler.placement_worlds import GRACE
 
 FOLDER = Path(__file__).parent / "scheduler"
@@ -283,6 +283,10 @@ def written(decision, workload, fleet):
             one.cluster: f"{one.replicas} until {one.until}, {one.times} so far"
             for one in decision.ceilings
         }
+    if decision.preempting:
+        found["preempting"] = [
+            f"{one.replicas} of {one.resource.name} in {one.cluster}" for one in decision.preempting
+        ]
     if decision.goal:
         found["goal"] = dict(decision.goal)
     if decision.rejections:
@@ -299,7 +303,7 @@ def written(decision, workload, fleet):
 def test_the_scenario_gives_its_decision(path, request):
     scenario = yaml.safe_load(path.read_text())
     workload, fleet = workload_in(scenario), fleet_of(scenario)
-    decision = written(schedule(workload, fleet, NOW), workload, fleet)
+    decision = written(preempting.decide(workload, fleet, NOW, scenario), workload, fleet)
     if request.config.getoption("--update-golden", default=False):
         stated = path.read_text().partition("\ndecision:\n")[0].rstrip("\n")
         golden = yaml.safe_dump({"decision": decision}, sort_keys=False, width=96)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.scheduler.core.circumstances import circumstances_of
+from services.scheduler.core.circumstances import COMMON, Precedence, circumstances_of
 from services.scheduler.core.decision import (
     Decision,
     Scheduled,
@@ -33,6 +33,7 @@ from shared.api.binding import (
 from shared.api.meta import Condition, OwnerReference
 from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
+from shared.api.priority import BindingPriority
 from shared.api.staging import NEVER_STAGED
 from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import (
@@ -90,6 +91,7 @@ def farewell_to(binding: ResourceBinding, *, preserve: bool) -> BindingSpec:
         binding.spec,
         clusters=(),
         evictions=(),
+        preempting=(),
         preserve_resources_on_deletion=preserve or binding.spec.preserve_resources_on_deletion,
     )
 
@@ -107,11 +109,12 @@ def workload_of(
     opinions: Opinions = NOBODY_ASKED,
     asked_at: str = "",
     allowances: tuple[Allowance, ...] = (),
+    precedence: Precedence = COMMON,
 ) -> Workload:
     """Put together what a decision needs; *grace* is Hanse's own toleration of its taints.
 
     *asked_at*: when somebody asked to have it placed anew, where that is still to be done.
-    *allowances*: what quotas leave to it.
+    *allowances*: what quotas leave to it. *precedence*: where it stands among others.
     """
     placement = policy.spec.placement
     return Workload(
@@ -132,7 +135,12 @@ def workload_of(
         opinions=opinions,
         suspended=policy.spec.suspension.scheduling,
         circumstances=circumstances_of(
-            policy, binding, template, asked_at=asked_at, allowances=allowances
+            policy,
+            binding,
+            template,
+            asked_at=asked_at,
+            allowances=allowances,
+            precedence=precedence,
         ),
     )
 
@@ -177,6 +185,10 @@ def spec_of(
         auto_migration=rules.auto_migration,
         ceilings=decision.ceilings,
         rebalancing=dict(decision.goal),
+        schedule_priority=(
+            BindingPriority(priority=about.priority) if about and about.priority else None
+        ),
+        preempting=decision.preempting,
         reschedule_triggered_at=about.triggered_at if about is not None else "",
     )
 

@@ -6,7 +6,13 @@ from datetime import timedelta
 
 from services.scheduler.core.caps import NO_CAPS, Caps
 from services.scheduler.core.quota.allowed import Allowance
-from shared.api.binding import SCHEDULED, BindingSpec, ObjectReference, ResourceBinding
+from shared.api.binding import (
+    SCHEDULED,
+    BindingSpec,
+    ObjectReference,
+    Preempting,
+    ResourceBinding,
+)
 from shared.api.ceilings import Ceiling
 from shared.api.conditions import find_condition
 from shared.api.policy import PropagationPolicy
@@ -17,6 +23,30 @@ from shared.apimachinery.manifest import Manifest, generation_of, uid_of
 _EVERY_CHANGE = RescheduleWhen()
 
 _NEVER_PLACED = BindingSpec(resource=ObjectReference(api_version="", kind="", resource="", name=""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demotion:
+    """So many replicas are to give way in a cluster, since *since*, to the binding *preemptor*."""
+
+    cluster: str
+    replicas: int
+    preemptor: str
+    since: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedence:
+    """Of a workload among others: its priority, who waits for it, and for whom it waits."""
+
+    priority: int = 0
+    demotions: tuple[Demotion, ...] = ()
+    preempting: tuple[Preempting, ...] = ()
+    note: str = ""
+
+
+COMMON = Precedence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +71,12 @@ class Circumstances:
     unplaced: bool = False
     """It found no place the last time."""
     allowances: tuple[Allowance, ...] = ()
+    priority: int = 0
+    demotions: tuple[Demotion, ...] = ()
+    """Where it is to give way, as others say: also what it has taken note of."""
+    preempting: tuple[Preempting, ...] = ()
+    """What is to give way to it and has not taken note of that."""
+    notes: tuple[str, ...] = ()
     caps: Caps = field(default_factory=lambda: NO_CAPS)
     own: Mapping[str, int] = field(default_factory=dict)
 
@@ -52,11 +88,12 @@ def circumstances_of(
     *,
     asked_at: str = "",
     allowances: tuple[Allowance, ...] = (),
+    precedence: Precedence = COMMON,
 ) -> Circumstances | None:
     """Gather what bears on it beside its placement and the fleet; None where nothing does.
 
     *asked_at*: somebody asks to have it placed anew, who has not been heard yet. *allowances*: what
-    quotas leave to it.
+    quotas leave to it. *precedence*: where it stands among others.
     """
     before = binding.spec if binding is not None else _NEVER_PLACED
     rules = policy.spec
@@ -68,6 +105,7 @@ def circumstances_of(
         or rules.auto_migration is not None
         or asked_at
         or allowances
+        or precedence != COMMON
         or before.ceilings
         or before.rebalancing
         or before.reschedule_triggered_at
@@ -83,6 +121,10 @@ def circumstances_of(
         moves_when=moves_when if not asked_at else None,
         allowances=allowances,
         score_gain=when.score_gain if settled and not asked_at else None,
+        priority=precedence.priority,
+        demotions=precedence.demotions,
+        preempting=precedence.preempting,
+        notes=(precedence.note,) if precedence.note else (),
         unplaced=binding is not None and _is_unplaced(binding),
     )
 

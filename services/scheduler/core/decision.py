@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
-from shared.api.binding import ApplicationFailure, Eviction, TargetCluster
+from shared.api.binding import ApplicationFailure, Eviction, Preempting, TargetCluster
 from shared.api.ceilings import Ceiling
 
 _MESSAGE_MAX = 1_000
@@ -35,6 +35,7 @@ class RejectionCode(StrEnum):
     NO_ROOM = "NoRoom"
     QUOTA = "ResourceQuota"
     QUOTA_EXCEEDED = "QuotaExceeded"
+    PREEMPTED = "Preempted"
     REPLICA_LIMIT = "ReplicaLimit"
     NO_REPLICA_LEFT = "NoReplicaLeft"
 
@@ -52,6 +53,7 @@ Reason = Literal[
     "NoClusterFit",
     "Unschedulable",
     "QuotaExceeded",
+    "Preempted",
     "Suspended",
     "InvalidTemplate",
     "InvalidPolicy",
@@ -73,6 +75,7 @@ class Scheduled:
     evictions: tuple[Eviction, ...] = ()
     failures: tuple[ApplicationFailure, ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
+    preempting: tuple[Preempting, ...] = ()
     goal: Mapping[str, int] = field(default_factory=dict)
     """The shares that it is on its way to, where it was placed anew."""
     rejections: Rejections = field(default_factory=dict)
@@ -101,6 +104,7 @@ class Unschedulable:
     evictions: tuple[Eviction, ...] = ()
     failures: tuple[ApplicationFailure, ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
+    preempting: tuple[Preempting, ...] = ()
     goal: Mapping[str, int] = field(default_factory=dict)
     rejections: Rejections = field(default_factory=dict)
     wake_after: timedelta | None = None

@@ -45,6 +45,7 @@ def hold(workload: Workload, fleet: Fleet, found: Decision, when: RescheduleWhen
         evictions=workload.evictions,
         failures=workload.failures,
         ceilings=_ceilings(workload),
+        preempting=found.preempting,
         rejections=found.rejections,
         wake_after=found.wake_after,
         notes=(f"its policy's reschedulePolicy says not to move it for {why}",),

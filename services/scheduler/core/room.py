@@ -13,7 +13,7 @@ from shared.apimachinery.taints import untolerated
 from shared.interpreter.demand import ANY_NODE, NodeChoice
 from shared.interpreter.replicas import ReplicaDemand
 
-_NANO = 10**9
+NANO = 10**9
 # What a kubelet accepts where its node does not say (`--max-pods`).
 _PODS_PER_NODE = 110
 PODS = "pods"
@@ -155,7 +155,7 @@ def _open_to(
 
 
 def _fitting(free: Amounts, requests: Requests) -> int:
-    fitting = free[PODS] // _NANO if PODS in free else _PODS_PER_NODE
+    fitting = free[PODS] // NANO if PODS in free else _PODS_PER_NODE
     for name, amount in requests:
         fitting = min(fitting, free.get(name, 0) // amount)
     return fitting
@@ -163,12 +163,12 @@ def _fitting(free: Amounts, requests: Requests) -> int:
 
 def _within(quota: Amounts, requests: Requests) -> int:
     """How many replicas a quota allows; what it does not name is not limited."""
-    asked = (*requests, (PODS, _NANO))
+    asked = (*requests, (PODS, NANO))
     return min((quota[name] // amount for name, amount in asked if name in quota), default=2**31)
 
 
 def _less(free: Amounts, requests: Requests, replicas: int) -> Amounts:
-    asked = (*requests, (PODS, _NANO))
+    asked = (*requests, (PODS, NANO))
     return {
         **free,
         **{name: max(0, free[name] - replicas * amount) for name, amount in asked if name in free},

@@ -82,6 +82,7 @@ def _suspended(workload: Workload, fleet: Fleet) -> Unschedulable:
         evictions=tuple(one for one in workload.evictions if fleet.holds(one.cluster)),
         failures=workload.failures,
         ceilings=workload.circumstances.ceilings if workload.circumstances is not None else (),
+        preempting=workload.circumstances.preempting if workload.circumstances is not None else (),
     )
 
 

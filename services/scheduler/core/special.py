@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.afresh import goal_left, place_afresh
-from services.scheduler.core.caps import told
+from services.scheduler.core.caps import tighter, told
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.fleet import Fleet
@@ -22,6 +22,7 @@ from services.scheduler.core.migration import (
     find_stranded,
     still_known,
 )
+from services.scheduler.core.preemption.yielding import caps_for, ceilings_for, give_way
 from services.scheduler.core.quota.allowances import decide_within
 from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.rescheduling import hold, hold_unplaced
@@ -60,31 +61,45 @@ def _decide_within(
 ) -> Decision:
     counted = workload.demand is not None and sum(about.goal.values()) == workload.demand.count
     goal = about.goal if counted else {}
-    about = replace(about, goal=goal, caps=ceilings_now(workload, now))
+    caps = tighter(caps_for(workload, fleet), ceilings_now(workload, now))
+    about = replace(about, goal=goal, caps=caps)
     workload = replace(workload, circumstances=about)
     if about.afresh:
         workload = place_afresh(workload, fleet, now, decide)
+    given = ceilings_for(workload, fleet, now)
     if about.migrate_after is None:
-        return _decided(workload, (), decide(workload, fleet, now), now)
+        return _decided(workload, given, decide(workload, fleet, now), now)
     stranded = find_stranded(workload, about.migrate_after, now)
     if stranded.keeps:
         leaving = workload.under(caps_of(stranded.keeps))
         moved = decide(leaving, fleet, now)
         if isinstance(moved, Scheduled):
-            ceilings = ceilings_after(workload, stranded.keeps, now)
+            ceilings = _joined(given, ceilings_after(workload, stranded.keeps, now))
             return _waking(_decided(leaving, ceilings, moved, now), stranded.wake_after)
     found = decide(workload, fleet, now)
-    decided = _decided(workload, still_known(about.ceilings, now), found, now)
-    return _waking(decided, stranded.wake_after)
+    ceilings = _joined(given, still_known(about.ceilings, now))
+    return _waking(_decided(workload, ceilings, found, now), stranded.wake_after)
+
+
+def _joined(given: tuple[Ceiling, ...], stranded: tuple[Ceiling, ...]) -> tuple[Ceiling, ...]:
+    """Put ceilings of both sorts together, in one order."""
+    return tuple(sorted((*given, *stranded), key=lambda one: (one.cluster, one.reason)))
 
 
 def _decided(
     workload: Workload, ceilings: tuple[Ceiling, ...], found: Decision, now: datetime
 ) -> Decision:
     """Say with a decision what it rests on, and what is to be known of it the next time."""
+    about = workload.circumstances
+    assert about is not None, "asked only where there are any"
+    found = give_way(workload, found)
     notes = told(workload.caps) if workload.divided else ()
     found = replace(
-        found, ceilings=ceilings, goal=goal_left(workload, found), notes=(*found.notes, *notes)
+        found,
+        ceilings=ceilings,
+        goal=goal_left(workload, found),
+        preempting=about.preempting,
+        notes=(*found.notes, *about.notes, *notes),
     )
     return _waking(found, due_again(ceilings, now))
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 from services.scheduler.core.bindings import refusal, workload_of
 from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import company_of
-from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.decision import Decision, Scheduled, Unschedulable
+from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.preemption.choosing import Preemption, displacing
+from services.scheduler.core.preemption.rank import Rank
 from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.schedule import schedule
 from services.scheduler.core.signals.values import NO_SIGNALS
@@ -78,7 +81,20 @@ class Deciding:
         if refused:
             return workload, refusal(workload, refused)
         fleet = self._federation.fleet_for(workload.placement)
-        return workload, self._with_look(workload, schedule(workload, fleet, self._clock.now()))
+        decision = schedule(workload, fleet, self._clock.now())
+        if isinstance(decision, Unschedulable) and decision.reason == "Unschedulable":
+            rank = self._federation.priorities.rank(template, policy)
+            decision = self._displacing(workload, rank, fleet, decision)
+        return workload, self._with_look(workload, decision)
+
+    def _displacing(
+        self, workload: Workload, rank: Rank, fleet: Fleet, decision: Unschedulable
+    ) -> Decision:
+        """Have others of a lower priority give way, where that lets it in."""
+        found = self._federation.priorities.search(workload, rank, fleet)
+        if isinstance(found, Preemption):
+            return displacing(found, rank, self._clock.now())
+        return replace(decision, notes=(*decision.notes, found)) if found else decision
 
     def workload(
         self,
@@ -111,6 +127,9 @@ class Deciding:
             opinions=opinions,
             asked_at=self._asked(key, binding),
             allowances=self._allowances(key, bound, demand),
+            precedence=self._federation.priorities.precedence(
+                key, self._federation.priorities.rank(template, policy), bound
+            ),
         )
         return workload, refused
 

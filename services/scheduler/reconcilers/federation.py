@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from services.scheduler.core.claims import counts_room
-from services.scheduler.core.company import Peer, concerns_company
+from services.scheduler.core.company import Peer
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.gaining import follows
 from services.scheduler.core.member import Member
@@ -30,11 +30,13 @@ from services.scheduler.core.triggers import (
     policies_changed,
     speak_alike,
 )
+from services.scheduler.reconcilers.companions import companions
 from services.scheduler.reconcilers.following import Following, Placed
 from services.scheduler.reconcilers.held_revisions import RECORDS
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS, Members
 from services.scheduler.reconcilers.own_writes import OwnWrites
 from services.scheduler.reconcilers.placed import PlacedTemplates
+from services.scheduler.reconcilers.priorities import CLASSES, Priorities, by_priority
 from services.scheduler.reconcilers.quota_book import QUOTAS, QuotaBook
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
 from services.scheduler.reconcilers.reservations import Reservations
@@ -76,6 +78,7 @@ class Federation:
         wake_policy: Wake,
         wake_follower: Wake | None = None,
         wake_quota: Wake = _nobody,
+        giving_way_max: int = 20,
     ) -> None:
         self._mirror = mirror
         self._wake_template = wake_template
@@ -102,6 +105,13 @@ class Federation:
             given_back=self._wake_all_waiting,
             changed=wake_quota,
         )
+        self.priorities = Priorities(
+            mirror,
+            self._placed_templates,
+            interpreters=interpreters,
+            clock=clock,
+            giving_way_max=giving_way_max,
+        )
         self.following = Following(
             mirror, interpreters, self._placed, wake_follower or wake_template
         )
@@ -109,6 +119,7 @@ class Federation:
     def follow(self) -> Callable[[], None]:
         """Take in what there is and every later change; returns the way to stop."""
         self.following.start()
+        self.priorities.start()
         for resource in (GROUPS, CLUSTERS, QUOTAS, *POLICIES, *BINDINGS):
             for stored in self._mirror.items(Scope(GROUP, resource)):
                 self._apply(Change(ChangeType.ADDED, stored), quietly=True)
@@ -228,6 +239,9 @@ class Federation:
         key = change.stored.key
         if key.group != GROUP:
             self.following.note_object(change)
+            if CLASSES.covers(key):
+                for template in self.priorities.note_class(change):
+                    self._wake_template(template)
             return
         if key.resource == CLUSTERS:
             concerned = self._apply_cluster(change)
@@ -286,7 +300,8 @@ class Federation:
         return self._concerned_by(name, before, after)
 
     def _wake_all_waiting(self) -> None:
-        for template in tuple(self._placed_templates.waiting):
+        waiting = self._placed_templates.waiting
+        for template in by_priority(self._placed_templates, waiting):
             self._wake_waiting(template)
 
     def _concerned_by(
@@ -351,27 +366,17 @@ class Federation:
             self._wake_policy(policy)
         templates = {one.spec.resource.key for one in (old, new) if one is not None}
         own = self._is_own(change.stored, new)
-        company = self._company_of(templates) if placed_elsewhere(old, new) else set()
+        company: set[ObjectKey] = set()
+        if placed_elsewhere(old, new):
+            company = companions(self._mirror, self._placed_templates, templates)
         woken = set() if own or not needs_a_look(old, new) else set(templates)
         for template in templates:
             if (template.group, template.resource) == _DEFINITIONS:
                 woken |= self._ofkind_defined(template)
+        woken |= self.priorities.concerned(
+            old.spec if old is not None else None, new.spec if new is not None else None
+        )
         return woken | company
-
-    def _company_of(self, templates: Iterable[ObjectKey]) -> set[ObjectKey]:
-        """Return the workloads whose affinity speaks of one of *templates*."""
-        found = set()
-        for template in templates:
-            mine = self._mirror.get(template)
-            for key in self._placed_templates.choosy_within(template.namespace):
-                bound, other = self.bound(key), self._mirror.get(key)
-                rules = bound.binding.spec.placement.workload_affinity if bound else None
-                if rules is None or other is None or key == template:
-                    continue
-                # Of one that is gone nobody knows the labels.
-                if mine is None or concerns_company(rules, other.labels, mine.labels):
-                    found.add(key)
-        return found
 
     def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
         """Whether it is a write of ours, and still what we would decide."""

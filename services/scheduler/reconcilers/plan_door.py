@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +20,6 @@ from services.scheduler.core.planning import (
     interrupted,
     moved,
     placed,
-    rehearse,
 )
 from services.scheduler.core.policies import is_template, reference_to, select_policy
 from services.scheduler.core.signals.values import Signals
@@ -29,6 +28,7 @@ from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS
+from services.scheduler.reconcilers.plan_displacing import PlannedDisplacing
 from services.scheduler.reconcilers.reading import Bound, holder_of
 from services.scheduler.reconcilers.supposing import (
     Supposition,
@@ -94,7 +94,9 @@ class PlanDoor:
         fleet = self._fleet(supposed)
         costs = self._costs(supposed, fleet)
         templates = self._templates(supposed, asked.namespace)
-        changes: list[PlannedChange] = []
+        displacing = PlannedDisplacing(self._federation.priorities, self._clock.now())
+        run = _Run(supposed, costs, displacing)
+        changes: dict[ObjectKey, PlannedChange] = {}
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
         for key, template in sorted(templates.items()):
             if examined % _AT_ONCE == 0:
@@ -102,10 +104,17 @@ class PlanDoor:
                 if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
                     break
             examined += 1
-            change, fleet = await self._examine(key, template, supposed, fleet, costs)
+            change, fleet = await self._examine(key, template, run, fleet)
             if change is not None:
-                changes.append(change)
-        return costs.within(_summed(changes, len(templates), examined, revision))
+                changes[key] = change
+        for key in displacing.victims():
+            # Whoever has to give way is decided again, as it will be.
+            again = _Run(supposed, _Costs(costs.today, costs.supposed), displacing)
+            if key in templates:
+                change, fleet = await self._examine(key, templates[key], again, fleet)
+                changes |= {key: change} if change is not None else {}
+        ordered = [changes[key] for key in sorted(changes)]
+        return costs.within(_summed(ordered, len(templates), examined, revision))
 
     def _costs(self, supposed: Supposition, fleet: Fleet) -> "_Costs":
         today = self._federation.signals.now
@@ -147,13 +156,14 @@ class PlanDoor:
         self,
         key: ObjectKey,
         template: Manifest,
-        supposed: Supposition,
+        run: "_Run",
         fleet: Fleet,
-        costs: "_Costs",
     ) -> tuple[PlannedChange | None, Fleet]:
         """Decide one template; returns the fleet as it is left for those that come after it."""
         namespace = namespace_of(template)
-        policies = changed_policies(self._federation.policies_for(namespace), supposed, namespace)
+        policies = changed_policies(
+            self._federation.policies_for(namespace), run.supposed, namespace
+        )
         bound = self._federation.bound(key)
         policy = select_policy(template, policies, holder_of(bound))
         if policy is None:
@@ -165,24 +175,35 @@ class PlanDoor:
         opinions = await self._deciding.heard(key, template, policy, bound)
         workload, refused = self._deciding.workload(key, template, policy, bound, opinions)
         if heeds_signals(workload.placement):
-            workload = replace(workload, signals=costs.supposed)
+            workload = replace(workload, signals=run.costs.supposed)
+        rank = self._federation.priorities.rank(template, policy)
         if refused:
             refusing = refusal(workload, refused)
             rehearsal = Rehearsal(refusing, refusing)
         else:
-            rehearsal = rehearse(workload, fleet, self._clock.now())
+            rehearsal = run.displacing.rehearse(workload, rank, fleet)
         demand = workload.demand.count if workload.demand is not None else None
         before = counted(workload.current, workload.previous_replicas)
         after = counted(rehearsal.last.clusters, demand)
         change = _change(template, workload, bound, rehearsal, fleet)
         held = {name: count for name, count in after.items() if fleet.holds(name)}
-        paid, to_pay = costs.note(workload, before, held)
+        paid, to_pay = run.costs.note(workload, before, held)
         change = msgspec.structs.replace(
             change, policy=_named(reference_to(policy)), cost_before=paid, cost_after=to_pay
         )
+        change = run.displacing.told(key, rank, change)
         left = after_growth(fleet, workload, before, after)
         same = change.before == change.after and change.fits == change.fitted
         return (None if same and not change.interrupted else change), left
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one plan is made on, and what it keeps account of."""
+
+    supposed: Supposition
+    costs: "_Costs"
+    displacing: PlannedDisplacing
 
 
 class _Costs:

@@ -4,7 +4,11 @@ from shared.api.policy import PropagationPolicy
 from shared.apiserver.rules.failover import check_failover
 from shared.apiserver.rules.ownership import check_drift, check_replica_ownership
 from shared.apiserver.rules.placements import check_placement
-from shared.apiserver.rules.rescheduling import check_auto_migration, check_reschedule
+from shared.apiserver.rules.rescheduling import (
+    check_auto_migration,
+    check_reschedule,
+    check_schedule_priority,
+)
 from shared.apiserver.rules.rollouts import check_strategy
 from shared.apiserver.rules.selection import check_resource_selectors, required
 from shared.errors import FieldError
@@ -23,6 +27,7 @@ def check_policy(policy: PropagationPolicy) -> list[FieldError]:
     faults += check_reschedule(
         spec.reschedule_policy, spec.placement, "spec.reschedulePolicy", "spec.placement"
     )
+    faults += check_schedule_priority(spec.schedule_priority, "spec.schedulePriority")
     faults += check_auto_migration(spec.auto_migration, spec.placement, "spec.autoMigration")
     faults += check_replica_ownership(spec.replica_ownership, "spec.replicaOwnership")
     faults += check_drift(spec.drift, "spec.drift")

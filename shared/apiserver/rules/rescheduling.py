@@ -1,8 +1,9 @@
-"""Rules for rescheduling and auto migration beyond their schema. Pure."""
+"""Rules for rescheduling, auto migration and priorities beyond their schema. Pure."""
 
 from collections.abc import Iterable
 
 from shared.api.placement import Placement
+from shared.api.priority import SchedulePriority
 from shared.api.rescheduling import AutoMigration, ReschedulePolicy
 from shared.apimachinery.durations import parse_duration
 from shared.apiserver.rules.selection import forbidden, required, wrong
@@ -27,6 +28,17 @@ def check_reschedule(
             # Between the best and the worst of the moment a trifle would move everything.
             why = "a scale of best and worst, where scores are followed"
             yield required(f"{placement_path}.scores[{index}].best", why)
+
+
+def check_schedule_priority(priority: SchedulePriority | None, path: str) -> Iterable[FieldError]:
+    if priority is None:
+        return
+    named = bool(priority.priority_class_name)
+    where = f"{path}.priorityClassName"
+    if priority.priority_class_source == "KubePriorityClass" and not named:
+        yield required(where, "the PriorityClass that counts")
+    elif priority.priority_class_source == "PodPriorityClass" and named:
+        yield forbidden(where, "the objects' pods name it")
 
 
 def check_auto_migration(

@@ -59,3 +59,23 @@ def test_how_long_pods_wait_is_a_duration(text, words):
 def test_only_what_is_divided_can_go_elsewhere():
     assert faults({}, DIVIDED) == {}
     assert "only Divided" in faults({}, {})["spec.autoMigration"]
+
+
+@pytest.mark.parametrize(
+    ("priority", "words"),
+    [
+        ({"priorityClassSource": "KubePriorityClass"}, "Required"),
+        ({"priorityClassName": "high"}, "the objects' pods name it"),
+        ({"priorityClassSource": "KubePriorityClass", "priorityClassName": "high"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_class_is_named_where_it_counts(priority, words):
+    selectors = [{"apiVersion": "apps/v1", "kind": "Deployment"}]
+    spec = {"resourceSelectors": selectors, "schedulePriority": priority}
+    policy = read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
+    found = {fault.path: fault.message for fault in check_policy(policy)}
+    if words:
+        assert words in found["spec.schedulePriority.priorityClassName"]
+    else:
+        assert found == {}

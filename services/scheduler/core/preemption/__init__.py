@@ -1,0 +1,1 @@
+"""Priority: who gives way to whom where room is short."""

@@ -1,0 +1,28 @@
+"""Which workloads have rules about being with others, or away from them, that speak of these."""
+
+from collections.abc import Iterable
+
+from services.scheduler.core.company import concerns_company
+from services.scheduler.reconcilers.placed import PlacedTemplates
+from shared.apimachinery.manifest import ObjectKey, labels_of
+from shared.store.port import Mirror
+
+
+def companions(
+    mirror: Mirror, placed: PlacedTemplates, templates: Iterable[ObjectKey]
+) -> set[ObjectKey]:
+    """Return the workloads whose affinity speaks of one of *templates*."""
+    found = set()
+    for template in templates:
+        mine = mirror.get(template)
+        for key in placed.choosy_within(template.namespace):
+            bound, other = placed.of(key), mirror.get(key)
+            rules = bound.binding.spec.placement.workload_affinity if bound else None
+            if rules is None or other is None or key == template:
+                continue
+            # Of one that is gone nobody knows the labels.
+            if mine is None or concerns_company(
+                rules, labels_of(other.manifest), labels_of(mine.manifest)
+            ):
+                found.add(key)
+    return found
