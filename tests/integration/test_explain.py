@@ -139,6 +139,8 @@ async def test_people_ask_with_the_command(
     async with serving_gateway(federation.store, federation.bus, tmp_path) as kubeconfig:
 
         async def run(*arguments: str) -> tuple[int, str, str]:
+            # What the services of this process have said until now is not of the command.
+            capsys.readouterr()
             options = ["explain", *arguments, "-n", "shop", "--kubeconfig", str(kubeconfig)]
             status = await asyncio.to_thread(main, options)
             said = capsys.readouterr()

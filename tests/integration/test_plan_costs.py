@@ -74,6 +74,8 @@ async def test_people_ask_what_it_would_cost(
     async with serving_gateway(federation.store, federation.bus, tmp_path) as kubeconfig:
 
         async def run(*arguments: str) -> tuple[int, str]:
+            # What the services of this process have said until now is not of the command.
+            capsys.readouterr()
             options = ["plan", *arguments, "--kubeconfig", str(kubeconfig)]
             return await asyncio.to_thread(main, options), capsys.readouterr().out
 
