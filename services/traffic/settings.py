@@ -111,7 +111,8 @@ class Settings:
     front: FrontSettings = field(default_factory=FrontSettings)
 
     split_soon: timedelta = timedelta(seconds=1)
-    """From one write of a split to the next where much moves; who gets anything is told at once."""
+    """From one write of a split to the next where much moves; who gets nothing any more is told at
+    once."""
 
     split_late: timedelta = timedelta(seconds=10)
     """The same where little moves, and for what load balancers counted."""

@@ -150,3 +150,21 @@ async def test_endpoints_come_and_go_under_load(fleet: Fleet) -> None:
             await eventually(lambda total=total: found.total() > total + 200)
         await eventually(lambda: _reaches(fleet, "eu-1", "us-1", "ap-1"))
     assert found["failed"] == 0
+
+
+async def test_a_client_stays_where_it_was_until_that_is_drained(fleet: Fleet) -> None:
+    await fleet.apply(sessionAffinity="ClientIP")
+    await eventually(lambda: _sticks(fleet))
+    (chosen,) = await fleet.ask(40)
+    await fleet.register(chosen, taints=[DRAINING])
+    others = {"eu-1", "us-1", "ap-1"} - {chosen}
+
+    async def moved() -> bool:
+        return set(await fleet.ask(40)) <= others
+
+    await eventually(moved)
+
+
+async def _sticks(fleet: Fleet) -> bool:
+    found = await fleet.ask(40)
+    return len(found) == 1 and not found["failed"]

@@ -1,6 +1,6 @@
 """When a split is written that differs from the one that stands: at once, soon, or later.
 
-Who gets anything at all is never waited with. What moves only a little waits, so that replicas
+Who gets nothing any more is never waited with. What moves only a little waits, so that replicas
 which come and go do not have every load balancer of the fleet told each time.
 """
 
@@ -22,8 +22,11 @@ def wait_for(
 ) -> timedelta:
     """How long after the last write *found* may take the place of *standing*."""
     old, new = _shares(standing), _shares(found)
-    if {key for key, share in old.items() if share} != {key for key, share in new.items() if share}:
+    before, after = ({key for key, share in one.items() if share} for one in (old, new))
+    if not before or before - after:
         return timedelta(0)
+    if after - before:
+        return soon
     moved = max((abs(share - old.get(key, 0)) for key, share in new.items()), default=0)
     return soon if moved > MUCH else late
 

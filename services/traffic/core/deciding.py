@@ -8,7 +8,7 @@ from services.traffic.core.catalogue import ImportedService
 from services.traffic.core.failover_order import is_well, take_turn
 from services.traffic.core.places import Place, Terms, regions_of
 from services.traffic.core.shift import Evidence, advance
-from services.traffic.core.split import split
+from services.traffic.core.split import able_of, in_turn, split
 from services.traffic.core.terms import Fleet, places_of, terms_of, unknown_of
 from shared.api.conditions import with_condition, without_condition
 from shared.api.meta import Condition
@@ -136,7 +136,7 @@ def _evidence(terms: Terms, places: Sequence[Place], told: Told) -> Evidence:
         wanted=sum(one.wanted for one in there),
         requests=sum(told.requests.get(name, 0) for name in named),
         errors=sum(told.errors.get(name, 0) for name in named),
-        known=bool(there),
+        in_turn=any(one.cluster in named for one in in_turn(terms, able_of(terms, places))),
     )
 
 

@@ -18,13 +18,19 @@ _LAST = 64
 def levels_from(
     region: str, places: Sequence[Place], nearness: Nearness
 ) -> tuple[tuple[Place, ...], ...]:
-    """Part *places* into levels, the nearest first; from no region they are all equally near."""
+    """Part *places* into levels, the nearest first; from no region they are all equally near.
+
+    Regions that need all their room for themselves come last.
+    """
     if not region:
         return (tuple(places),) if places else ()
+    ready = _ready_by_region(places) if nearness.rate else {}
+    full = {home for home, count in ready.items() if _spare(home, count, nearness) == 0}
     found: dict[int, list[Place]] = {}
     for place in places:
-        full = place.region != region and _spare(place.region, places, nearness) == 0
-        found.setdefault(_LAST if full else _distance(region, place, nearness), []).append(place)
+        is_full = place.region != region and place.region in full
+        distance = _LAST if is_full else _distance(region, place, nearness)
+        found.setdefault(distance, []).append(place)
     return tuple(tuple(found[distance]) for distance in sorted(found))
 
 
@@ -49,7 +55,7 @@ def loads_of(
     *everywhere* are all places that take part, for what other regions leave of their room.
     """
     able = [_readiness(level, nearness) for level in levels]
-    rooms = [_room(region, level, everywhere, nearness) for level in levels]
+    rooms = _rooms(region, levels, everywhere, nearness)
     if any(rooms):
         # Where there is room nowhere, that is no reason to go far.
         able = [min(pair) for pair in zip(able, rooms, strict=True)]
@@ -67,41 +73,43 @@ def _readiness(level: Sequence[Place], nearness: Nearness) -> Fraction:
     return min(Fraction(1), Fraction(ready * 100, wanted * nearness.min_ready_percent))
 
 
-def _room(
-    region: str, level: Sequence[Place], everywhere: Sequence[Place], nearness: Nearness
-) -> Fraction:
-    """How much of what comes from *region* the level has room for, after its own regions' own.
+def _rooms(
+    region: str,
+    levels: Sequence[Sequence[Place]],
+    everywhere: Sequence[Place],
+    nearness: Nearness,
+) -> list[Fraction]:
+    """How much of what comes from *region* each level has room for, after its own regions' own.
 
     What several regions have too much of shares what others spare, in proportion.
     """
     demand = nearness.demand.get(region, 0)
     if not nearness.rate or demand <= 0:
-        return Fraction(1)
-    room = 0
-    for home in {one.region for one in level}:
-        there = [one for one in level if one.region == home]
-        if home == region:
-            room += _capacity(home, there, nearness)
-        else:
-            room += _spare(home, there, nearness) or 0
-    if all(one.region == region for one in level):
-        return Fraction(room, demand)
+        return [Fraction(1)] * len(levels)
+    ready = _ready_by_region(everywhere)
     over = {
-        source: max(0, wish - _capacity(source, everywhere, nearness))
+        source: max(0, wish - ready.get(source, 0) * nearness.rate)
         for source, wish in nearness.demand.items()
     }
     total = sum(over.values())
     part = Fraction(over.get(region, 0), total) if total else Fraction(1)
-    return room * part / demand
+    found = []
+    for level in levels:
+        there = _ready_by_region(level)
+        own = there.pop(region, 0) * nearness.rate
+        spared = sum(_spare(home, count, nearness) for home, count in there.items())
+        found.append((own + spared * part) / demand if there else Fraction(own, demand))
+    return found
 
 
-def _spare(region: str, places: Sequence[Place], nearness: Nearness) -> int | None:
-    """What a region has room for beyond its own; None where no room is counted."""
-    if not nearness.rate:
-        return None
+def _spare(region: str, ready: int, nearness: Nearness) -> int:
+    """What so many endpoints of a region have room for beyond its own demand."""
     own = nearness.demand.get(region, 0) if region else 0
-    return max(0, _capacity(region, places, nearness) - own)
+    return max(0, ready * nearness.rate - own)
 
 
-def _capacity(region: str, places: Sequence[Place], nearness: Nearness) -> int:
-    return sum(one.ready for one in places if one.region == region) * nearness.rate
+def _ready_by_region(places: Sequence[Place]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in places:
+        found[one.region] = found.get(one.region, 0) + one.ready
+    return found

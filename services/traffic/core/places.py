@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Nearness:
     demand: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """What a policy asks for, its clusters found: empty parts and None ask for nothing.
 
@@ -61,6 +62,18 @@ class Terms:
     active: int = 0
     shift_to: frozenset[str] | None = None
     percentage: int = 0
+
+    @cached_property
+    def entries(self) -> Mapping[str, int]:
+        """The number of the entry of `weights` that each cluster is in, for those in one."""
+        return {name: number for number, one in enumerate(self.weights) for name in one.clusters}
+
+    def weighs(self, cluster: str) -> bool:
+        """Whether any traffic may go there; where a shift goes, it may whatever that weighs."""
+        if not self.weights or (self.shift_to is not None and cluster in self.shift_to):
+            return True
+        number = self.entries.get(cluster)
+        return number is not None and self.weights[number].weight > 0
 
 
 def regions_of(places: Iterable[Place]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from shared.clock import format_micro_time, parse_time
 JUDGED_MIN = 20
 """Of fewer requests none is enough to say that too many of them fail."""
 _WAITING = "waits until the clusters it goes to are ready"
+_NOT_IN_TURN = "waits until the failover order has traffic go to the clusters it goes to"
 _ENDED: tuple[ShiftPhase, ...] = ("Failed", "Retreated", "Complete")
 
 
@@ -24,14 +25,14 @@ _ENDED: tuple[ShiftPhase, ...] = ("Failed", "Retreated", "Complete")
 class Evidence:
     """How the clusters of `to` do. Requests and errors are those told since the last look.
 
-    `known`: there are such clusters at all.
+    `in_turn`: traffic may go there at all, as far as the failover order says.
     """
 
     ready: int = 0
     wanted: int = 0
     requests: int = 0
     errors: int = 0
-    known: bool = True
+    in_turn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def _begun(shift: Shift, state: ShiftState, seen: Evidence, now: datetime) -> Sh
         return _changed(state, message=f"paused at {state.percentage}%")
     if not _enough_ready(shift, seen):
         return _changed(state, message=_WAITING)
+    if not seen.in_turn:
+        return _changed(state, message=_NOT_IN_TURN)
     return _step(shift, state, state.step, now)
 
 
@@ -154,7 +157,7 @@ def _failure(shift: Shift, state: ShiftState, seen: Evidence) -> str:
 def _enough_ready(shift: Shift, seen: Evidence) -> bool:
     wanted = max(seen.wanted, seen.ready)
     enough = seen.ready * 100 >= wanted * shift.gate.min_ready_percent
-    return seen.known and seen.ready > 0 and enough
+    return seen.ready > 0 and enough
 
 
 def _ended_badly(shift: Shift, state: ShiftState, why: str) -> ShiftState:

@@ -20,7 +20,8 @@ def split(terms: Terms, places: Sequence[Place], region: str = "") -> tuple[Clus
     """Share the traffic from *region*: an entry for each place, in order of their names."""
     able = able_of(terms, places)
     parts = parts_of(terms, able, region)
-    found = _Outcome(terms, able, in_turn(terms, able), parts, region)
+    chosen = in_turn(terms, able)
+    found = _Outcome(terms, _names(able), _names(chosen), parts, region)
     rounded = in_whole_parts(parts)
     shares = []
     for place in sorted(places, key=lambda each: each.cluster):
@@ -43,7 +44,7 @@ def able_of(terms: Terms, places: Sequence[Place]) -> tuple[Place, ...]:
 
     What is drained takes nothing, unless nobody else could.
     """
-    alive = [one for one in places if one.alive and _weighs(terms, one)]
+    alive = [one for one in places if one.alive and terms.weighs(one.cluster)]
     return tuple(one for one in alive if not one.drained) or tuple(alive)
 
 
@@ -94,18 +95,19 @@ def _weighed(terms: Terms, places: Sequence[Place]) -> Parts:
     """Share by weight, and what weighs together by ready endpoints."""
     if not terms.weights:
         return _by_ready(places)
-    sets = [
-        (one.weight, [place for place in places if place.cluster in one.clusters])
-        for one in terms.weights
-    ]
-    total = sum(weight for weight, members in sets if members)
+    sets: dict[int, list[Place]] = {}
+    for place in places:
+        number = terms.entries.get(place.cluster)
+        if number is not None:
+            sets.setdefault(number, []).append(place)
+    total = sum(terms.weights[number].weight for number in sets)
     if not total:
         # A shift goes to them whatever they weigh.
         return _by_ready(places)
     return {
         name: part * Fraction(weight, total)
-        for weight, members in sets
-        if weight
+        for number, members in sets.items()
+        if (weight := terms.weights[number].weight)
         for name, part in _by_ready(members).items()
     }
 
@@ -125,17 +127,15 @@ def in_whole_parts(parts: Parts) -> dict[str, int]:
     return shares
 
 
-def _weighs(terms: Terms, place: Place) -> bool:
-    if not terms.weights or (terms.shift_to is not None and place.cluster in terms.shift_to):
-        return True
-    return any(one.weight for one in terms.weights if place.cluster in one.clusters)
+def _names(places: Sequence[Place]) -> frozenset[str]:
+    return frozenset(one.cluster for one in places)
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     terms: Terms
-    able: Sequence[Place]
-    chosen: Sequence[Place]
+    able: frozenset[str]
+    chosen: frozenset[str]
     parts: Parts
     region: str
 
@@ -146,11 +146,11 @@ def _why(place: Place, found: _Outcome) -> tuple[ShareReason, str]:
         return "Unreachable", place.why or "it is not reachable"
     if not place.ready:
         return "NoEndpoints", "no endpoint is ready there"
-    if not _weighs(found.terms, place):
+    if not found.terms.weighs(place.cluster):
         return "NoWeight", "it has no weight"
-    if place not in found.able:
+    if place.cluster not in found.able:
         return "Drained", place.why
-    if place not in found.chosen:
+    if place.cluster not in found.chosen:
         return "FailoverOrder", "it is not its turn"
     return _why_some(place, found) if place.cluster in found.parts else _why_none(place, found)
 

@@ -18,6 +18,7 @@ from services.traffic.core.renderers.haproxy import (
     commands,
     configuration,
     lay_out,
+    left_out,
 )
 from services.traffic.front.haproxy import Haproxy, HaproxyFailed
 from services.traffic.front.tally import Tally
@@ -61,6 +62,7 @@ class Balancing:
         )
         self._haproxy = Haproxy(settings.config, settings.socket, settings.reload, settings.binary)
         self._layout: Layout = {}
+        self._missing: set[str] = set()
         self._stir = asyncio.Event()
         self._tally = Tally(settings.name, settings.region, format_micro_time(clock.now()))
 
@@ -82,8 +84,10 @@ class Balancing:
             self._stir.clear()
             plans = await self._plans()
             if plans is not None:
+                layout = lay_out(plans, self._settings.region, self._layout)
+                self._warn(left_out(plans, layout))
                 try:
-                    await self._adopt(lay_out(plans, self._settings.region, self._layout))
+                    await self._adopt(layout)
                 except HaproxyFailed as err:
                     log.warning("front.failed", error=str(err))
             with contextlib.suppress(TimeoutError):
@@ -108,6 +112,12 @@ class Balancing:
         if said is None or not await self._haproxy.tell(said, text):
             await self._haproxy.begin_anew(text)
         self._layout = layout
+
+    def _warn(self, missing: Sequence[str]) -> None:
+        """Say once of each policy that nobody carries its traffic here."""
+        for key in set(missing) - self._missing:
+            log.warning("front.left-out", policy=key, why="its port is taken, or is not TCP")
+        self._missing = set(missing)
 
     async def _follow(self) -> None:
         """Look at once where a split is said to have changed."""

@@ -1,7 +1,7 @@
 """Deciding how traffic is shared: one policy at a time, written where it matters.
 
 The status of a policy is all that is remembered. What moves only a little, and what load balancers
-counted, waits a while before it is written; who gets anything at all is written at once.
+counted, waits a while before it is written; who gets nothing any more is written at once.
 """
 
 from collections.abc import Iterable
@@ -181,7 +181,7 @@ def _same(standing: TrafficStatus, found: TrafficStatus) -> bool:
 
 
 def _urgent(status: TrafficStatus) -> tuple[object, ...]:
-    """What is written at once, beside who gets anything at all."""
+    """What is written at once, beside who gets nothing any more."""
     shift = status.shift
     conditions = tuple((one.type, one.status, one.reason) for one in status.conditions)
     steps = (shift.phase, shift.step, shift.percentage, shift.digest) if shift else ()

@@ -17,10 +17,12 @@ def wait(old: list[TrafficSplit], new: list[TrafficSplit]) -> timedelta:
     return wait_for(old, new, soon=SOON, late=LATE)
 
 
-def test_who_gets_anything_at_all_is_told_at_once() -> None:
+def test_who_gets_nothing_any_more_is_told_at_once_and_who_comes_soon() -> None:
     assert wait([], splits(a=10_000)) == timedelta(0)
+    assert wait(splits(a=0), splits(a=10_000)) == timedelta(0)
     assert wait(splits(a=9_999, b=1), splits(a=10_000, b=0)) == timedelta(0)
-    assert wait(splits(a=10_000), splits(a=9_999, b=1)) == timedelta(0)
+    assert wait(splits(a=9_000, b=1_000), splits(a=10_000, c=1_000)) == timedelta(0)
+    assert wait(splits(a=10_000), splits(a=9_999, b=1)) == SOON
 
 
 def test_much_is_told_soon_and_little_late() -> None:

@@ -250,3 +250,13 @@ def test_regions_are_near_by_what_health_measured() -> None:
         policy(locality={}), service=known, fleet=fleet(far, near, cluster("us-1"))
     ).status
     assert shares(status, "us") == {"eu-1": 100}
+
+
+def test_a_shift_waits_for_its_turn_in_the_failover_order() -> None:
+    rules = policy(
+        failover={"order": [{"clusterNames": ["eu-1"]}]},
+        shift={"to": {"clusterNames": ["us-1"]}, "steps": [{"percentage": 50}]},
+    )
+    status = decided(rules).status
+    assert shares(status) == {"eu-1": 100}
+    assert messages(status)["Shifted"].startswith("waits until the failover order")

@@ -11,6 +11,7 @@ from services.traffic.core.renderers.haproxy import (
     configuration,
     is_done,
     lay_out,
+    left_out,
     read_counters,
 )
 from shared.events.traffic import PlanBackend, PlanShare, PlanSplit, TrafficPlan
@@ -113,6 +114,7 @@ def test_of_two_that_listen_on_one_port_the_first_does() -> None:
     first, second = plan("eu=10.0.0.1", policy="a", eu=1), plan("eu=10.0.0.1", policy="b", eu=1)
 
     assert list(laid(second, first)) == ["shop_a"]
+    assert left_out([second, first], laid(second, first)) == ["shop/b"]
     named = msgspec.structs.replace(second, hosts=("b.example.com",))
     assert list(laid(named, first)) == ["shop_a", "shop_b"]
 

@@ -52,7 +52,9 @@ def test_it_begins_only_once_the_clusters_are_ready() -> None:
     waits = look(TWO, None, Evidence(ready=0, wanted=2)).state
     assert (waits.phase, waits.percentage) == ("Progressing", 0)
     assert look(TWO, waits, WELL, after=500).state.percentage == 10
-    assert look(TWO, None, Evidence(ready=2, known=False)).state.percentage == 0
+    elsewhere = look(TWO, None, Evidence(ready=2, in_turn=False)).state
+    assert (elsewhere.percentage, "failover order" in elsewhere.message) == (0, True)
+    assert look(TWO, elsewhere, WELL, after=500).state.percentage == 10
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,12 @@ class Pool:
 Layout = Mapping[str, Pool]
 
 
+def left_out(plans: Iterable[TrafficPlan], layout: Layout) -> list[str]:
+    """Name the plans that HAProxy cannot carry, or not beside the others."""
+    carried = {pool.plan.key for pool in layout.values()}
+    return sorted(one.key for one in plans if one.key not in carried)
+
+
 def lay_out(plans: Iterable[TrafficPlan], region: str, before: Layout) -> Layout:
     """Give every endpoint a server, the one it had *before* where it had one.
 
