@@ -66,7 +66,10 @@ class ExportReport(_Value, frozen=True, kw_only=True):
 
 
 class ServiceFace(_Value, frozen=True, kw_only=True):
-    """What of a Service concerns clients elsewhere. `since` is when it was created, RFC 3339."""
+    """What of a Service concerns clients elsewhere. `since` is when it was created, RFC 3339.
+
+    `ingress`: addresses and host names by which a load balancer lets the world reach it.
+    """
 
     type: str = "ClusterIP"
     headless: bool = False
@@ -77,6 +80,7 @@ class ServiceFace(_Value, frozen=True, kw_only=True):
     ip_families: tuple[Literal["IPv4", "IPv6"], ...] = ()
     internal_traffic_policy: str = ""
     traffic_distribution: str = ""
+    ingress: tuple[str, ...] = ()
 
 
 class ServiceReport(

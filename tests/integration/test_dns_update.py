@@ -21,6 +21,7 @@ from shared.store.port import ObjectStore
 from tests.integration.bind9 import KEY_TEXT, bind9, free_port, needs_named, until_answered
 from tests.integration.test_dns_service import DOMAIN, HOST, POLICY, POLICY_SPEC, ZONE, manifest
 from tests.unit.traffic.dns_server import texts
+from tests.unit.traffic.test_dns_hosts import NOWHERE
 
 PRIMARY = f"""
 zone "{DOMAIN}" {{
@@ -140,7 +141,7 @@ async def test_a_zone_says_what_is_amiss_with_it(tmp_path: Path) -> None:
         assert "nobody" in await until_said(store, "Updated", "KeyUnknown")
         await until_said(store, "Transferable", "Transferable")
         message = await until_said(store, "NamesResolve", "HostsAmiss")
-        assert message == f"{HOST}: spec.gateways of TrafficPolicy shop/shop name no address"
+        assert message == f"{HOST}: {NOWHERE}"
 
         await write(store, ZONE, zone(free_port()))
         assert "cannot be read" in await until_said(store, "Updated", "NotUpdated")

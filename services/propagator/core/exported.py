@@ -43,6 +43,7 @@ class ServiceObject(msgspec.Struct, rename="camel"):
 
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
     spec: Any = None
+    status: Any = None
     address_type: str = ""
     endpoints: Any = None
     ports: Any = None
@@ -131,7 +132,14 @@ def _face(service: ServiceObject) -> ServiceFace:
         ip_families=tuple(one for one in _list(spec.get("ipFamilies")) if one in _FAMILIES),
         internal_traffic_policy=str(spec.get("internalTrafficPolicy") or ""),
         traffic_distribution=str(spec.get("trafficDistribution") or ""),
+        ingress=_ingress(_mapping(service.status)),
     )
+
+
+def _ingress(status: dict[str, Any]) -> tuple[str, ...]:
+    given = [_mapping(one) for one in _list(_mapping(status.get("loadBalancer")).get("ingress"))]
+    found = (one.get("ip") or one.get("hostname") for one in given)
+    return tuple(one for one in found if isinstance(one, str) and one)
 
 
 def _slices(slices: Iterable[ServiceObject]) -> tuple[SliceReport, ...]:

@@ -88,6 +88,8 @@ class Exporter:
     zone: str = ""
     reachable: bool = True
     """False by the verdict of health: nobody is to be sent to its endpoints."""
+    ingress: tuple[str, ...] = ()
+    """Addresses and host names by which its load balancer lets the world reach it."""
     endpoints: tuple[Endpoint, ...] = ()
 
     @property

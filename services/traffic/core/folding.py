@@ -83,6 +83,7 @@ def fold(
             region=fleet[cluster].region,
             zone=fleet[cluster].zone,
             reachable=fleet[cluster].reachable,
+            ingress=_ingress(known[cluster]),
             endpoints=_endpoints(cluster, fleet[cluster], own),
         )
         for cluster, own in slices.items()
@@ -103,6 +104,10 @@ def fold(
         ips_by_cluster={cluster: one.ips for cluster, one in sorted(known.items()) if one.ips},
     )
     return Folded(name=name, service=service, settled=settled, validity=validity, slices=slices)
+
+
+def _ingress(report: ServiceReport) -> tuple[str, ...]:
+    return report.service.ingress if report.service is not None else ()
 
 
 def _accepted_slices(report: ServiceReport, settled: Settled, cluster: str) -> list[SliceReport]:

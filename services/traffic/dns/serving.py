@@ -64,7 +64,12 @@ class Dns:
         """Called with the name of each GlobalZone of which something may be different."""
 
         self.zones = GlobalZones(
-            mirror, self._served, clock, self._global_changed, self._global_looked_at
+            mirror,
+            catalogue,
+            self._served,
+            clock=clock,
+            changed=self._global_changed,
+            looked_at=self._global_looked_at,
         )
         self._clusterset = ClustersetZone(
             catalogue,

@@ -6,12 +6,14 @@ from typing import TypeVar
 
 import structlog
 
+from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.dns.door import Served
 from services.traffic.core.dns.global_names import Amiss, GlobalNames, PolicyName
 from services.traffic.core.dns.global_zone import accept, new_zone
 from services.traffic.core.dns.networks import Networks
 from services.traffic.core.dns.pacing import Pacing
 from services.traffic.core.dns.zone import Zone
+from services.traffic.reconcilers.catalogue import LiveCatalogue
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster
 from shared.api.global_zone import GLOBAL_ZONES, GlobalZone, GlobalZoneSpec
 from shared.api.meta import GROUP, Kind, read
@@ -37,19 +39,23 @@ class GlobalZones:
     def __init__(
         self,
         mirror: Mirror,
+        catalogue: LiveCatalogue,
         served: MutableMapping[bytes, Served],
+        *,
         clock: Clock,
         changed: Callable[[GlobalZone, Zone], None],
         looked_at: Callable[[str], None],
     ) -> None:
         """*changed*: a zone says something else; *looked_at*: it, or what is amiss in it, may."""
         self._mirror = mirror
+        self._catalogue = catalogue
         self._served = served
         self._clock = clock
         self._changed = changed
         self._looked_at = looked_at
         self._names = GlobalNames()
         self._policies_due: set[PolicyName] = set()
+        self._services_due: set[ServiceName] = set()
         self._zones_due = True
         self._clusters_due = True
         self._wake = asyncio.Event()
@@ -73,10 +79,11 @@ class GlobalZones:
         """Before anything is answered."""
         self._zones_due = self._clusters_due = True
         self._policies_due.update(_policy_of(one) for one in self._mirror.items(POLICIES))
+        self._services_due.update(one.service for one in self._catalogue)
         self._take_in()
 
     async def run(self) -> None:
-        stop = self._mirror.on_change(self._note)
+        stops = [self._mirror.on_change(self._note), self._catalogue.listen(self._note_service)]
         try:
             self.take_in_everything()
             while True:
@@ -85,7 +92,12 @@ class GlobalZones:
                 await asyncio.sleep(_GATHER_SECONDS)
                 self._take_in()
         finally:
-            stop()
+            for stop in stops:
+                stop()
+
+    def _note_service(self, service: ServiceName) -> None:
+        self._services_due.add(service)
+        self._wake.set()
 
     def _note(self, change: Change) -> None:
         key = change.stored.key
@@ -108,6 +120,12 @@ class GlobalZones:
         if self._clusters_due:
             self._clusters_due = False
             self._names.set_lost(_lost(self._mirror.items(CLUSTERS)))
+        services, self._services_due = self._services_due, set()
+        for service in services:
+            found = self._catalogue.get(service)
+            exporters = found.exporters.values() if found is not None else ()
+            ingress = {one.cluster: one.ingress for one in exporters if one.ingress}
+            self._names.put_ingress(service, ingress)
         due, self._policies_due = self._policies_due, set()
         for name in due:
             self._take_policy(name)

@@ -47,6 +47,15 @@ def test_slices_of_another_family_or_on_their_way_out_do_not_count() -> None:
     assert report(addressType="Pigeon").slices == ()
 
 
+def test_where_a_load_balancer_answers_is_told() -> None:
+    ingress = [{"ip": "203.0.113.7"}, {"hostname": "lb.example.net"}, {"ipMode": "VIP"}]
+    service = seen(spec={"type": "LoadBalancer"}, status={"loadBalancer": {"ingress": ingress}})
+    found = report_of(None, service, [], (), exported=True)
+    assert found is not None
+    assert found.service is not None
+    assert found.service.ingress == ("203.0.113.7", "lb.example.net")
+
+
 def test_imported_slices_are_nobodys_to_export() -> None:
     labels = {"kubernetes.io/service-name": "derived-1"}
     own = seen(metadata={"name": "a", "labels": labels})
@@ -94,7 +103,7 @@ JSON = st.recursive(
 def test_nonsense_is_left_out_and_what_remains_can_be_sent(
     spec: Any, endpoints: Any, ports: Any
 ) -> None:
-    service = seen(spec=spec)
+    service = seen(spec=spec, status=ports)
     strange = seen(addressType="IPv4", endpoints=endpoints, ports=ports)
     found = report_of(service, service, [strange], (), exported=True)
     assert found is not None

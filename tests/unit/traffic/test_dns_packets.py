@@ -219,7 +219,7 @@ def test_any_bytes_are_answered_or_not(packet: bytes) -> None:
 
 
 def test_questions_with_broken_parts_are_answered_or_not() -> None:
-    for seed in range(1_500):
+    for seed in range(1_000):
         check(mutated(seed), stream=seed % 2 == 0)
 
 

@@ -67,6 +67,13 @@ def test_names_of_nodes_stay_at_home_where_they_mean_something() -> None:
     assert elsewhere["zone"] == "eu-a", "that of the member, where the slice says none"
 
 
+def test_each_exporter_has_the_addresses_of_its_own_load_balancer() -> None:
+    found = folded(eu=reported("10.1.0.1", ingress=("203.0.113.7",)), us=reported("10.2.0.1"))
+    assert found.service is not None
+    told = {name: one.ingress for name, one in found.service.exporters.items()}
+    assert told == {"eu": ("203.0.113.7",), "us": ()}
+
+
 def test_topology_hints_are_kept_and_made_where_traffic_is_to_stay_close() -> None:
     hinted = {"zone": "eu-b", "for_zones": ("eu-b", "eu-c")}
     found = folded(eu=reported("10.1.0.1", endpoint=hinted))

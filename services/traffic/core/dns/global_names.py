@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.dns.global_zone import fixed_sets, records_by_host
-from services.traffic.core.dns.hosts import ANYWHERE, SplitHost, Target, node_of
+from services.traffic.core.dns.hosts import ANYWHERE, SplitHost, Target, host_of, node_of
 from services.traffic.core.dns.names import parse_name
 from services.traffic.core.dns.networks import Networks
 from services.traffic.core.dns.zone import NOTHING, Node, Said
@@ -48,6 +49,8 @@ class GlobalNames:
         self._policies: dict[PolicyName, TrafficPolicy] = {}
         self._of_host: dict[str, set[PolicyName]] = defaultdict(set)
         self._of_cluster: dict[str, set[PolicyName]] = defaultdict(set)
+        self._of_service: dict[ServiceName, set[PolicyName]] = defaultdict(set)
+        self._ingress: dict[ServiceName, Mapping[str, tuple[str, ...]]] = {}
         self._lost: frozenset[str] = frozenset()
         self._due: set[str] = set()
 
@@ -85,6 +88,7 @@ class GlobalNames:
         for host in policy.spec.hosts:
             self._of_host[host].add(name)
             self._due.add(host)
+        self._of_service[_service_of(policy)].add(name)
         for gateway in policy.spec.gateways:
             self._of_cluster[gateway.cluster].add(name)
 
@@ -97,16 +101,33 @@ class GlobalNames:
             self._due.add(host)
             if not self._of_host[host]:
                 del self._of_host[host]
+        self._of_service[_service_of(policy)].discard(name)
         for gateway in policy.spec.gateways:
             self._of_cluster[gateway.cluster].discard(name)
+
+    def put_ingress(self, service: ServiceName, by_cluster: Mapping[str, tuple[str, ...]]) -> None:
+        """Take in where load balancers of members let the world reach *service*."""
+        if self._ingress.get(service, {}) == by_cluster:
+            return
+        if by_cluster:
+            self._ingress[service] = by_cluster
+        else:
+            del self._ingress[service]
+        self._renew(self._of_service.get(service, ()))
 
     def set_lost(self, clusters: Iterable[str]) -> None:
         """Say which clusters nobody is to be sent to."""
         found = frozenset(clusters)
         for cluster in found ^ self._lost:
-            for name in self._of_cluster.get(cluster, ()):
-                self._due.update(self._policies[name].spec.hosts)
+            self._renew(self._of_cluster.get(cluster, ()))
+            for service, by_cluster in self._ingress.items():
+                if cluster in by_cluster:
+                    self._renew(self._of_service.get(service, ()))
         self._lost = found
+
+    def _renew(self, policies: Iterable[PolicyName]) -> None:
+        for name in policies:
+            self._due.update(self._policies[name].spec.hosts)
 
     # What follows.
 
@@ -189,11 +210,14 @@ class GlobalNames:
 
     def _split(self, host: str, policy: TrafficPolicy, state: _ZoneState) -> SplitHost | None:
         ttl, most = state.options.get(host, (state.spec.ttl_seconds, state.spec.addresses_max))
-        nodes = {one.cluster: node_of(one.addresses, ttl, most) for one in policy.spec.gateways}
+        ingress = self._ingress.get(_service_of(policy), {})
+        nodes = {cluster: node_of(hosts, ttl, most) for cluster, hosts in ingress.items()}
+        for one in policy.spec.gateways:
+            nodes[one.cluster] = node_of(map(host_of, one.addresses), ttl, most)
         nodes = {cluster: node for cluster, node in nodes.items() if node}
         whose = f"{policy.metadata.namespace}/{policy.metadata.name}"
         if not nodes:
-            why = f"spec.gateways of TrafficPolicy {whose} name no address"
+            why = f"neither spec.gateways of {whose} nor a load balancer of its members says where"
             state.amiss[host] = Amiss(host, why)
             return None
         splits = {
@@ -204,7 +228,7 @@ class GlobalNames:
         without = sorted({name for split in splits.values() for name in split} - nodes.keys())
         if without:
             names = ", ".join(without)
-            why = f"spec.gateways of TrafficPolicy {whose} have no address in {names}"
+            why = f"neither spec.gateways of {whose} nor a load balancer says where in {names}"
             state.amiss.setdefault(host, Amiss(host, why))
         targets = {region: self._targets(split, nodes) for region, split in splits.items()}
         if not targets[ANYWHERE]:
@@ -226,3 +250,7 @@ class GlobalNames:
 
     def _everything(self, nodes: Mapping[str, Node]) -> tuple[Target, ...]:
         return tuple(Target(cluster, 1, node) for cluster, node in sorted(nodes.items()))
+
+
+def _service_of(policy: TrafficPolicy) -> ServiceName:
+    return ServiceName(policy.metadata.namespace, policy.spec.service)

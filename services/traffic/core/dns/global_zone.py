@@ -35,7 +35,7 @@ def fixed_sets(records: Iterable[FixedRecord], ttl: int) -> dict[int, RecordSet]
     for one in records:
         lasting = one.ttl_seconds or ttl
         if one.type == "CNAME":
-            sets = node_of([f"{one.values[0]}:0"], lasting, 1).values()
+            sets = node_of(one.values, lasting, 1).values()
             found.update({made.type: made for made in sets})
         elif one.type == "TXT":
             data = tuple(text(value, lasting).data[0] for value in one.values)

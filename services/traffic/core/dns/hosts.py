@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import accumulate
 
-from services.traffic.core.dns.names import parse_name
+from services.traffic.core.dns.names import is_host_name, parse_name
 from services.traffic.core.dns.networks import Networks
 from services.traffic.core.dns.records import AAAA, CNAME, A, RecordSet, addresses
 from services.traffic.core.dns.zone import EMPTY, Asker, Choice, Node
@@ -111,16 +111,21 @@ def _usable(targets: Sequence[Target], kind: int) -> Sequence[Target]:
     return [one for one in targets if kind in one.node]
 
 
-def node_of(gateways: Iterable[str], ttl: int, addresses_max: int) -> Node:
-    """What leads to *gateways*, each a host and a port: addresses, or else the first name."""
+def host_of(gateway: str) -> str:
+    """Of a host and a port, the host."""
+    return gateway.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
+def node_of(hosts: Iterable[str], ttl: int, addresses_max: int) -> Node:
+    """What leads to *hosts*: their addresses, or else the first that is a name."""
     ips: list[str] = []
     names: list[str] = []
-    for gateway in gateways:
-        host = gateway.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    for host in hosts:
         try:
             ips.append(str(ipaddress.ip_address(host)))
         except ValueError:
-            names.append(host)
+            if is_host_name(host.lower()):
+                names.append(host)
     if ips:
         return {
             one.type: RecordSet(one.type, ttl, one.data[:addresses_max])
