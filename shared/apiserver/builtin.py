@@ -6,7 +6,7 @@ follow from its name unless given, and only what differs from the commonest case
 `Binding` and `ComponentStatus` are left out: nothing here could answer for them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -48,18 +48,15 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     deprecated: str = ""
 
 
-def builtin_kinds() -> list[ResourceKind]:
-    """Return the built-in kinds in serving order."""
-    return [
-        _kind(GroupVersionKind.parse(api_version, row.kind), row)
-        for api_version, rows in _rows().items()
-        for row in rows
-    ]
-
-
 @cache
-def _rows() -> Mapping[str, tuple[_Row, ...]]:
-    return msgspec.json.decode(_TABLE.read_bytes(), type=dict[str, tuple[_Row, ...]])
+def builtin_kinds() -> tuple[ResourceKind, ...]:
+    """Return the built-in kinds in serving order."""
+    table = msgspec.json.decode(_TABLE.read_bytes(), type=dict[str, tuple[_Row, ...]])
+    return tuple(
+        _kind(GroupVersionKind.parse(api_version, row.kind), row)
+        for api_version, rows in table.items()
+        for row in rows
+    )
 
 
 def _kind(gvk: GroupVersionKind, row: _Row) -> ResourceKind:

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from multiprocessing import get_context
 
-from tests.simulation.simulation import Length, Outcome, simulate
+from tests.simulation.simulation import Length, Outcome, begin, simulate
 
 _HASH_SEED = "0"
 _CHUNK = 4
@@ -51,7 +51,9 @@ def _run_many(seeds: range, length: Length, arguments: argparse.Namespace) -> in
     started, failed, slowest = time.perf_counter(), 0, Outcome(0, "", 0, "", 0.0, ())
     # Fresh processes now and then: caches of a process fill with the objects of many hubs.
     # Not the pool of concurrent.futures: replacing its processes, it may wait for ever (gh-115634).
-    pool = get_context("spawn").Pool(arguments.jobs, maxtasksperchild=_CHUNKS_PER_PROCESS)
+    pool = get_context("spawn").Pool(
+        arguments.jobs, initializer=begin, maxtasksperchild=_CHUNKS_PER_PROCESS
+    )
     with pool:
         for outcome in pool.imap(partial(simulate, length=length), seeds, chunksize=_CHUNK):
             slowest = max(slowest, outcome, key=lambda one: one.rested)

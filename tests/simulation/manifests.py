@@ -8,14 +8,6 @@ from shared.apimachinery.manifest import Manifest
 HANSE = "hanse.dev/v1alpha1"
 WORKLOADS = ("web", "api", "db")
 CONFIGS = ("one", "two", "three")
-STAGES: Manifest = {
-    "stages": [{"name": "canary", "percentage": 30}],
-    "maxConcurrency": 1,
-    "maxFailures": "100%",
-    "progressDeadline": "10s",
-}
-"""How changes of what is copied to every member go about; whoever fails is not waited for."""
-
 FENCED = "solo"
 """What must not run in two members: its name, and that of its policy."""
 
@@ -145,6 +137,28 @@ def policy(chance: random.Random, where: str, members: Sequence[str]) -> Manifes
     return _policy(chance, where, division, excluded, conflict=conflict)
 
 
+def stages(chance: random.Random) -> Manifest:
+    """How changes of what is copied to every member go about; whoever fails is not waited for."""
+    last = {"name": "rest", "approval": "Required"}
+    return {
+        "stages": [
+            {"name": "canary", "percentage": 30},
+            *([last] if chance.random() < 0.3 else []),
+        ],
+        "maxConcurrency": 1,
+        "maxFailures": "100%",
+        "progressDeadline": "10s",
+    }
+
+
+def rollout(name: str, where: str) -> Manifest:
+    return {
+        "apiVersion": HANSE,
+        "kind": "ResourceRollout",
+        "metadata": {"name": name, "namespace": where},
+    }
+
+
 def _policy(
     chance: random.Random, where: str, division: str, excluded: Sequence[str], *, conflict: str
 ) -> Manifest:
@@ -177,7 +191,7 @@ def _policy(
             "resourceSelectors": selectors,
             "conflictResolution": conflict,
             "preserveResourcesOnDeletion": False,
-            **({"rollout": STAGES} if division == "copies" else {}),
+            **({"rollout": stages(chance)} if division == "copies" else {}),
             "placement": {
                 "clusterAffinity": {"exclude": list(excluded)},
                 "replicaScheduling": scheduling,

@@ -5,6 +5,8 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from shared.api.meta import GROUP, read, section
+from shared.api.rollout import Approval, ResourceRollout
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
 from shared.apiserver.requests.negotiation import APPLY_PATCH, MERGE_PATCH
 from shared.apiserver.requests.target import DeleteOptions, WriteOptions
@@ -18,6 +20,7 @@ from shared.errors import HanseError
 from shared.events import subjects
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.sealing import seal
+from shared.store.port import Scope
 from tests.simulation import manifests
 from tests.simulation.history import History, actor
 from tests.simulation.hub import SEALING, Gateway, Hub
@@ -60,6 +63,7 @@ class People:
             (8, self._tamper),
             (1, self._autoscale),
             (2, self._make_foreign),
+            (2, self._direct_rollout),
         ]
         if self._pulled:
             self._deeds += [(5, self._apply_fenced), (4, self._apply_fenced_policy)]
@@ -220,6 +224,48 @@ class People:
     async def _delete_namespace(self) -> None:
         await self._delete_at(manifests.namespace(NAMESPACES[1]))
 
+    # Rollouts.
+
+    async def _direct_rollout(self) -> None:
+        """Hold one up, let it go on, or say yes to what it asks."""
+        gateway = self._gateway()
+        found = _rollouts(gateway)
+        if not found:
+            return
+        one = self._chance.choice(found)
+        if one.status.phase == "WaitingForApproval" and self._chance.random() < 0.5:
+            await self._approve(gateway, one)
+        else:
+            await self._say(gateway, one, {"paused": not one.spec.paused})
+
+    async def release_rollouts(self) -> None:
+        """Let all go on: what waits for somebody would wait for ever."""
+        token = actor.set("people")
+        try:
+            gateway = self._gateway()
+            for one in _rollouts(gateway):
+                if one.spec.paused:
+                    await self._say(gateway, one, {"paused": False})
+                elif one.status.phase == "WaitingForApproval":
+                    await self._approve(gateway, one)
+        except (ApiFault, HanseError) as err:
+            self._history.note(f"refused: {str(err)[:100]}")
+        finally:
+            actor.reset(token)
+
+    async def _approve(self, gateway: Gateway, rollout: ResourceRollout) -> None:
+        status = rollout.status
+        approval = Approval(revision=status.target_revision, stage=status.stage)
+        approvals = section((*rollout.spec.approvals, approval))
+        await self._say(gateway, rollout, {"approvals": approvals})
+
+    async def _say(self, gateway: Gateway, rollout: ResourceRollout, spec: Manifest) -> None:
+        metadata = rollout.metadata
+        self._history.note(f"tells rollout {metadata.name}: {spec}")
+        manifest = manifests.rollout(metadata.name, metadata.namespace)
+        call = _call(gateway.serving, manifest, _EDITOR)
+        await self._request(gateway, patch(gateway.serving, call, {"spec": spec}, MERGE_PATCH))
+
     # Members come and go.
 
     async def join(self, name: str) -> None:
@@ -314,6 +360,14 @@ class People:
         serving = member.serving
         self._history.note(f"somebody makes {name} in {member.name}")
         await create(serving, _call(serving, foreign, _EDITOR), foreign)
+
+
+def _rollouts(gateway: Gateway) -> list[ResourceRollout]:
+    stored = gateway.serving.store.mirror.items(Scope(GROUP, "resourcerollouts"))
+    return [
+        read(one.manifest, ResourceRollout)
+        for one in sorted(stored, key=lambda one: (one.key.namespace, one.key.name))
+    ]
 
 
 def _call(
