@@ -16,6 +16,7 @@ from hanse import (
     interpreter,
     plan,
     render,
+    services,
     traffic,
 )
 from hanse.leave import OBJECTS
@@ -75,6 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     dns.add_commands(
         subcommands.add_parser("dns", help="have members ask for the names of all"), _name
     )
+    _add_services(
+        subcommands.add_parser("services", help="show what members export, and to whom it goes")
+    )
     dead = subcommands.add_parser("dead", help="see what could not be processed, and why")
     _add_dead(dead.add_subparsers(required=True, metavar="VERB"))
     _add_retry(subcommands.add_parser("retry", help="have it tried again"))
@@ -102,6 +106,14 @@ def _add_health(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
     _add_hub(parser)
     parser.set_defaults(run=health.run)
+
+
+def _add_services(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="that one alone")
+    parser.add_argument("--namespace", "-n", metavar="NAMESPACE", help="of that namespace alone")
+    _add_json(parser)
+    _add_hub(parser)
+    parser.set_defaults(run=services.run)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

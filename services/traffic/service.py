@@ -14,6 +14,7 @@ from services.traffic.reconcilers.exports import CLUSTERS, HUB_EXPORTS
 from services.traffic.reconcilers.feed import FeedDoor
 from services.traffic.reconcilers.fleet import GROUPS
 from services.traffic.reconcilers.knowledge import Knowledge
+from services.traffic.reconcilers.overview import OverviewDoor
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.reconcilers.writing import Writing
 from services.traffic.settings import Settings
@@ -96,6 +97,7 @@ class Traffic:
         )
         self._feed = FeedDoor(bus, store.mirror, self.catalogue)
         self.known = Knowledge(bus, store.mirror, self.catalogue)
+        self._overview = OverviewDoor(bus, store.mirror, self.known)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
@@ -103,6 +105,7 @@ class Traffic:
             # 1. Know: every process, and answer from it.
             **self.dns.tasks,
             "feed": self._feed.run,
+            "overview": self._overview.run,
             **self.known.tasks,
             # 2. Write: one process for all.
             "lease": held(self.lease, self._store, self._clock, self._begin),

@@ -53,6 +53,24 @@ class MaintenanceWindow(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class ClusterNetwork(Struct, frozen=True, kw_only=True):
+    """What an administrator knows of the network of a member's pods; nothing is set up by it."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="Pods of members whose network has the same name reach one another by their"
+            " own addresses."
+        ),
+    ] = ""
+    pod_ranges: tuple[str, ...] = ()
+    service_ranges: tuple[str, ...] = ()
+    gateway: Annotated[
+        str,
+        Meta(description="By which other networks reach its pods; empty where none does."),
+    ] = ""
+
+
 class Price(Struct, frozen=True, kw_only=True):
     """What a member costs in an hour, in whatever currency all members state it.
 
@@ -81,6 +99,7 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
     taints: tuple[Taint, ...] = ()
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()
     price: Price | None = None
+    network: ClusterNetwork | None = None
     carbon_intensity: Annotated[
         int | None,
         Meta(

@@ -104,11 +104,20 @@ class ServiceReport(
 
 
 class NamespacesReport(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="namespaces.reported.v1"
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="type",
+    tag="namespaces.reported.v1",
 ):
-    """Namespaces of imported services that exist in the member and are not on their way out."""
+    """Namespaces of imported services that exist in the member and are not on their way out.
+
+    `names` says whether the member's CoreDNS asks others for `clusterset.local`.
+    """
 
     namespaces: tuple[str, ...]
+    names: Literal["Unknown", "Forwarded", "NotForwarded", "NoCoreDNS"] = "Unknown"
 
 
 class StatusNote(

@@ -35,6 +35,8 @@ API_TRAFFIC_RENDER = "hanse.api.traffic.render"
 """A `TrafficRenderRequest`, answered by a `TrafficRendering`."""
 API_TRAFFIC_REPORT = "hanse.api.traffic.report"
 """What a load balancer counted (`TrafficReports`), answered by how much of it was taken."""
+API_SERVICES = "hanse.api.services"
+"""Answered by a `ServicesOverview` (`shared/events/services.py`)."""
 
 
 class GetRequest(ObjectAddress, frozen=True, kw_only=True, rename="camel"):

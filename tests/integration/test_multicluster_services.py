@@ -1,16 +1,22 @@
 """Services of members known in others: from the hub's export to a lost member, over real NATS."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.json import decode as decode_overview
+from msgspec.json import encode as encode_json
 
+from hanse.services import text_of
 from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
 from shared.bus.port import CaughtUp
 from shared.bus.topology import ENDPOINTS, WORK
 from shared.events import subjects
+from shared.events.requests import API_SERVICES
+from shared.events.services import ServicesOverview
 from shared.events.work import is_end
 from tests.traffic_ground import AP, EU, US, TrafficGround, traffic_ground, trafficking
 
@@ -217,3 +223,40 @@ async def test_members_get_the_standards_kinds_with_the_first_export(tmp_path: P
 def _definition(resource: str) -> ObjectKey:
     name = f"{resource}.multicluster.x-k8s.io"
     return ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name)
+
+
+async def test_what_is_in_the_way_is_told_and_shown(ground: TrafficGround) -> None:
+    corefile = {"Corefile": ".:53 {\n  forward . /etc/resolv.conf\n}\n"}
+    coredns = ObjectKey("", "configmaps", "kube-system", "coredns")
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "coredns", "namespace": "kube-system", "uid": "dns"},
+        "data": corefile,
+    }
+    await ground.put(EU, coredns, manifest)
+    for member in (EU, US):
+        await ground.service(member)
+        await ground.endpoints(member, "10.1.0.1")
+        await ground.export(member)
+
+    def reasons() -> set[str]:
+        stored = ground.store.mirror.get(PROFILE)
+        status = (stored.manifest.get("status") or {}) if stored is not None else {}
+        conditions = status.get("conditions") or ()
+        return {one["reason"] for one in conditions if one["status"] == "False"}
+
+    await ground.until(lambda: reasons() >= {"AddressesShared", "NotForwarded"})
+    asked = encode_json({"namespace": "shop"})
+    answer = await ground.bus.request(API_SERVICES, asked, deadline=timedelta(seconds=5))
+    found = decode_overview(answer, type=ServicesOverview)
+    [service] = found.services
+    assert [(one.cluster, one.ready, one.share) for one in service.exporters] == [
+        (EU, 1, 0.5),
+        (US, 1, 0.5),
+    ]
+    assert service.importers == tuple(sorted(ALL))
+    assert any("10.1.0.1 in us-1" in one for one in found.warnings)
+    shown = "\n".join(text_of(found))
+    assert "shop/web" in shown
+    assert "hanse dns stub" in shown

@@ -23,7 +23,7 @@ from services.traffic.core.exports import (
     judge_export,
     settle,
 )
-from shared.api.cluster import UNREACHABLE_TAINT, Cluster
+from shared.api.cluster import UNREACHABLE_TAINT, Cluster, ClusterNetwork
 from shared.events.exports import EndpointReport, PortReport, ServiceReport, SliceReport
 
 
@@ -34,12 +34,18 @@ class Place:
     region: str = ""
     zone: str = ""
     reachable: bool = True
+    network: ClusterNetwork | None = None
 
 
 def place_of(cluster: Cluster) -> Place:
     """A member counts as lost once health gave it up, and not while observers disagree."""
     lost = any(taint.key == UNREACHABLE_TAINT for taint in cluster.status.taints)
-    return Place(region=cluster.spec.region, zone=cluster.spec.zone, reachable=not lost)
+    return Place(
+        region=cluster.spec.region,
+        zone=cluster.spec.zone,
+        reachable=not lost,
+        network=cluster.spec.network,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

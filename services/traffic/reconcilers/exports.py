@@ -39,6 +39,8 @@ class ExportTable:
         self.reports: dict[ServiceName, dict[str, ServiceReport]] = {}
         self.namespaces: dict[str, frozenset[str]] = {}
         """By member, of those that imports may live in; a member that said nothing is not there."""
+        self.names: dict[str, str] = {}
+        """Whether each member's DNS asks others for names of other members."""
         self.fleet: dict[str, Place] = {}
 
     def fold(self, name: ServiceName) -> Folded:
@@ -148,9 +150,12 @@ class ExportFollower:
         before = self._table.namespaces.get(cluster)
         if not body:
             self._table.namespaces.pop(cluster, None)
+            self._table.names.pop(cluster, None)
             return
-        after = frozenset(decode_namespaces(body).namespaces)
+        report = decode_namespaces(body)
+        after = frozenset(report.namespaces)
         self._table.namespaces[cluster] = after
+        self._table.names[cluster] = report.names
         moved = after if before is None else after ^ before
         self._concern_all(lambda name: before is None or name.namespace in moved)
 

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 from services.traffic.core.definitions import IN_MEMBERS
 from services.traffic.core.orders import FLEET, Orders, diff, make_order
+from services.traffic.core.preflight import Shared, network_conditions, shared_addresses
 from services.traffic.core.profiles import cluster_profile, cluster_properties, profile_status
 from services.traffic.core.telling import conditions_in
+from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.exports import ExportTable
 from services.traffic.reconcilers.hub_objects import HubObjects
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.publishing import OrderPublisher
 from shared.api.cluster import Cluster
-from shared.api.meta import GROUP, read
+from shared.api.meta import GROUP, Condition, read
 from shared.api.multicluster import ABOUT_API, MULTICLUSTER_GROUP, PROFILES
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
@@ -20,6 +24,10 @@ from shared.clock import Clock, format_time
 from shared.controller.result import Done, Result
 from shared.events import subjects
 from shared.store.port import ObjectStore
+
+_COMPARED_SECONDS = 5.0
+NETWORKS_LOOK = timedelta(seconds=6)
+"""How long news of services are gathered before networks are judged anew."""
 
 NAMESPACE = "hanse-system"
 """Of the ClusterProfiles at the hub."""
@@ -33,6 +41,27 @@ def member_of(owner: str) -> str | None:
     """Read the member back; None for the owner of something else."""
     found = owner.removeprefix(f"{FLEET}/")
     return found if found != owner else None
+
+
+class NetworkView:
+    """What is known of the networks between members; endpoints are compared now and then."""
+
+    def __init__(self, table: ExportTable, catalogue: LiveCatalogue, clock: Clock) -> None:
+        self._table = table
+        self._catalogue = catalogue
+        self._clock = clock
+        self._shared: dict[str, tuple[Shared, ...]] = {}
+        self._of = (-1, 0.0)
+
+    def conditions(self, cluster: str) -> tuple[Condition, ...]:
+        version, at = self._of
+        now = self._clock.monotonic()
+        if version != self._catalogue.version and (version < 0 or now - at > _COMPARED_SECONDS):
+            self._shared = shared_addresses(self._table.reports.values())
+            self._of = (self._catalogue.version, now)
+        networks = {name: place.network for name, place in self._table.fleet.items()}
+        names = self._table.names.get(cluster, "")
+        return network_conditions(cluster, networks, self._shared.get(cluster, ()), names)
 
 
 class MemberReconciler:
@@ -59,6 +88,7 @@ class MemberReconciler:
         self._clock = clock
         self._clusterset = clusterset
         self._in_use = in_use
+        self._networks = NetworkView(known.table, known.catalogue, clock)
 
     async def reconcile(self, key: str) -> Result:
         place = ObjectKey(GROUP, "clusters", "", key)
@@ -97,7 +127,7 @@ class MemberReconciler:
             cluster,
             self._clusterset,
             before,
-            conditions=(),
+            conditions=self._networks.conditions(name) if self._in_use() else (),
             told=conditions_in(before),
             now=format_time(self._clock.now()),
         )

@@ -8,7 +8,7 @@ from services.traffic.reconcilers.definitions import KEYS, NAMESPACE_KEY, Defini
 from services.traffic.reconcilers.exports import CLUSTERS
 from services.traffic.reconcilers.hub_objects import HubObjects
 from services.traffic.reconcilers.knowledge import Knowledge
-from services.traffic.reconcilers.members import MemberReconciler, member_of
+from services.traffic.reconcilers.members import NETWORKS_LOOK, MemberReconciler, member_of
 from services.traffic.reconcilers.publishing import OrderPublisher
 from services.traffic.reconcilers.services import ServiceReconciler
 from services.traffic.settings import Settings
@@ -100,6 +100,8 @@ class Writing:
 
     def _wake_service(self, name: ServiceName) -> None:
         self._services.wake(name)
+        for cluster in self._known.table.reports.get(name, ()):
+            self._members.wake_after(cluster, NETWORKS_LOOK)
         if not self._in_use:
             # From now on members need the standard's kinds.
             self._in_use = True

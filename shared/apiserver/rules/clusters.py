@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from shared.api.cluster import Cluster, MaintenanceWindow, Price, Taint
+from shared.api.cluster import Cluster, ClusterNetwork, MaintenanceWindow, Price, Taint
 from shared.apimachinery.quantity import parse_quantity
 from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
@@ -34,6 +35,8 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
         except ValueError as err:
             faults.append(FieldError(f"spec.{field}", f"Invalid value: {err}"))
     faults += _check_taints(spec.taints)
+    if spec.network is not None:
+        faults += _check_network(spec.network)
     if spec.price is not None:
         faults += _check_price(spec.price)
     if spec.carbon_intensity is not None and spec.carbon_intensity < 0:
@@ -41,6 +44,23 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
     for index, window in enumerate(spec.maintenance_windows):
         faults += _check_window(window, f"spec.maintenanceWindows[{index}]")
     return faults
+
+
+def _check_network(network: ClusterNetwork) -> Iterable[FieldError]:
+    for field, ranges in (
+        ("podRanges", network.pod_ranges),
+        ("serviceRanges", network.service_ranges),
+    ):
+        for index, text in enumerate(ranges):
+            try:
+                ip_network(text)
+            except ValueError:
+                why = "must be a range of addresses such as 10.1.0.0/16"
+                yield wrong(f"spec.network.{field}[{index}]", text, why)
+    try:
+        check_label_value(network.name)
+    except ValueError as err:
+        yield FieldError("spec.network.name", f"Invalid value: {err}")
 
 
 def _check_price(price: Price) -> Iterable[FieldError]:

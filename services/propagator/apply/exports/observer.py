@@ -11,6 +11,7 @@ import contextlib
 import structlog
 
 from services.propagator.apply.exports.interest import Interest
+from services.propagator.apply.exports.names import NamesLook
 from services.propagator.apply.exports.notes import StatusNotes
 from services.propagator.apply.exports.view import Place
 from services.propagator.apply.exports.watching import ExportWatches
@@ -47,6 +48,7 @@ class ExportObserver:
         self._news = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._watches: ExportWatches | None = None
+        self._names = NamesLook(api, self._on_namespaces)
 
     async def keep(self) -> None:
         """Run, again and again: whatever fails here must not stop the works of the member."""
@@ -76,6 +78,7 @@ class ExportObserver:
                 group.create_task(self._follow(), name=f"said-{self._cluster}")
                 group.create_task(notes.run(), name=f"notes-{self._cluster}")
                 group.create_task(self._watches.run(), name=f"watch-exports-{self._cluster}")
+                group.create_task(self._names.run(), name=f"names-{self._cluster}")
                 await self._caught_up.wait()
                 await self._report()
         finally:
@@ -159,6 +162,7 @@ class ExportObserver:
         assert watches is not None
         if self._interest.imported:
             watches.watch_imports()
+            self._names.begin()
         if self._exports_dirty and watches.exports_known:
             self._exports_dirty = False
             exported = self._exported()
@@ -238,7 +242,7 @@ class ExportObserver:
             if (found := watches.namespaces.get(("", name))) is not None
             and found.metadata.deletion_timestamp is None
         ]
-        body = encode_export(NamespacesReport(namespaces=tuple(there)))
+        body = encode_export(NamespacesReport(namespaces=tuple(there), names=self._names.found))
         await self._publish(subjects.namespaces(self._cluster), body)
 
     async def _publish(self, subject: str, body: bytes) -> None:

@@ -1,0 +1,72 @@
+"""`hanse services`: each service of the fleet, who exports it, and who gets how much traffic."""
+
+import argparse
+from collections.abc import Iterator
+
+from hanse.asking import ask_hub, show, table_lines
+from shared.api.meta import API_VERSION
+from shared.apimachinery.manifest import GroupVersionKind
+from shared.events.services import ExporterView, ServicesOverview, ServicesRequest, ServiceView
+from shared.memberapi.port import ResourceType
+
+_SERVICES = ResourceType(
+    GroupVersionKind.parse(API_VERSION, "ServicesOverview"), "serviceoverviews", namespaced=False
+)
+_HEADING = ("SERVICE", "TYPE", "PORTS", "CLUSTER", "READY", "NOW", "POLICY", "MESSAGE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Return 1 where the service that was asked for is not exported."""
+    asked = ServicesRequest(namespace=options.namespace or "", name=options.name or "")
+    found = ask_hub(options, _SERVICES, asked, ServicesOverview)
+    if found is None:
+        return 2
+    show(found, options, lambda one: "\n".join(text_of(one)) + "\n")
+    return 0 if found.services or not options.name else 1
+
+
+def text_of(found: ServicesOverview) -> Iterator[str]:
+    """Yield the table, and below it what is in the way."""
+    if not found.services:
+        yield "no member exports a service"
+    else:
+        yield from table_lines([_HEADING, *(row for one in found.services for row in _rows(one))])
+    notes = [
+        f"{one.namespace}/{one.name}: {text}"
+        for one in found.services
+        for text in (*one.conflicts, *one.troubles)
+    ]
+    notes += found.warnings
+    if notes:
+        yield ""
+        yield from notes
+
+
+def _rows(service: ServiceView) -> Iterator[tuple[str, ...]]:
+    told = (
+        f"{service.namespace}/{service.name}",
+        service.type or "-",
+        ",".join(service.ports) or "-",
+    )
+    if not service.exporters:
+        yield (*told, "-", "-", "-", "-", "no member has a Service of that name")
+    for place, one in enumerate(service.exporters):
+        shown = told if place == 0 else ("", "", "")
+        yield (
+            *shown,
+            one.cluster,
+            f"{one.ready}/{one.endpoints}",
+            _percent(one.share),
+            _percent(one.policy_share) if one.policy_share is not None else "-",
+            _message(one),
+        )
+
+
+def _message(one: ExporterView) -> str:
+    if one.message:
+        return f"{one.reason}: {one.message}"
+    return "" if one.reachable else "given up: nobody is sent there"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f}%"
