@@ -146,8 +146,8 @@ class Federation:
         for number in range(self.settings.replicas):
             for service in SERVICES:
                 self._start_service(service, _numbered(service, number), self.nats)
-        for place in self.places:
-            self._start_member(place)
+        for number, place in enumerate(self.places):
+            self._start_member(place, f"10.{128 + number % 128}.0.0/16")
         access = read_kubeconfig(self.kubeconfig)
         self._hub = Hub(await self._stack.enter_async_context(open_hub(access)))
         await self._until("gateway", lambda: _answers(self.hub.api))
@@ -218,8 +218,9 @@ class Federation:
         environment |= self.settings.service_environment
         self._start_child(name, [sys.executable, "-m", f"services.{service}"], environment)
 
-    def _start_member(self, place: Place) -> None:
+    def _start_member(self, place: Place, pod_network: str) -> None:
         environment = {
+            "HANSE_POD_NETWORK": pod_network,
             "HANSE_NAME": place.name,
             "HANSE_REGION": place.region,
             "HANSE_ZONE": place.zone,

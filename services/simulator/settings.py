@@ -66,6 +66,9 @@ class Settings:
     failing_images: tuple[str, ...] = ()
     """Containers whose image contains one of these texts never start (ImagePullBackOff)."""
 
+    pod_network: str = "10.64.0.0/12"
+    """Where its pods get their addresses from."""
+
     version: str = "v1.36.0+simulated"
     """The Kubernetes version that is reported."""
 
@@ -81,6 +84,7 @@ class Settings:
         for variable, check in (
             ("HANSE_NODE_CPU", lambda: parse_quantity(self.node_cpu)),
             ("HANSE_NODE_MEMORY", lambda: parse_quantity(self.node_memory)),
+            ("HANSE_POD_NETWORK", lambda: IPv4Network(self.pod_network)),
             ("HANSE_FAULTS", lambda: self.first_faults),
         ):
             try:
@@ -93,7 +97,6 @@ class Settings:
         return read_faults(self.faults) if self.faults else Faults()
 
 
-POD_NETWORK = IPv4Network("10.64.0.0/12")
 SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 BALANCER_NETWORK = IPv4Network("192.0.2.0/24")
 INGRESS_ADDRESS = "198.51.100.1"

@@ -1,6 +1,7 @@
 """One simulated cluster, put together: store, controllers, nodes. No network here."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from ipaddress import IPv4Network
 from typing import Any
 
 from services.simulator.admission import MemberAdmission
@@ -23,7 +24,6 @@ from services.simulator.settings import (
     API_ADDRESS,
     BALANCER_NETWORK,
     INGRESS_ADDRESS,
-    POD_NETWORK,
     SERVICE_NETWORK,
     Settings,
 )
@@ -55,7 +55,7 @@ class SimulatedCluster:
             duration_seconds=settings.pod_duration.total_seconds(),
             failing_images=settings.failing_images,
         )
-        self.kubelet = Kubelet(self.view, clock, POD_NETWORK, times)
+        self.kubelet = Kubelet(self.view, clock, IPv4Network(settings.pod_network), times)
         self._writer = Writer(
             self.store, self.view, clock, self.kubelet.bind_new, rest=settings.controller_rest
         )
