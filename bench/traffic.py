@@ -10,13 +10,13 @@ import argparse
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench.processes import memory_mebibytes
+from bench.processes import cpu_seconds, memory_mebibytes
 from hanse.federation import Federation, FederationSettings, start_federation
 from shared.api.multicluster import SERVICE_NAME_LABEL
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
@@ -34,6 +34,7 @@ EXPORTS = ResourceType(
     namespaced=True,
 )
 _WRITERS = 16
+_PROCESSES = ("nats", "gateway", "scheduler", "propagator", "health", "traffic")
 _LOOK_SECONDS = 0.5
 DEADLINE = 600.0
 
@@ -64,6 +65,10 @@ def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"{figures['objects']} objects",
         ),
         *(
+            (f"processor time of {name} for that", f"{seconds} s", "-")
+            for name, seconds in figures["cpu_seconds"].items()
+        ),
+        *(
             (f"memory of {name} then", f"{size} MiB", f"{figures['memory_before'][name]} MiB")
             for name, size in figures["memory_mebibytes"].items()
         ),
@@ -84,12 +89,13 @@ class _Bench:
         self._members = list(federation.members.values())
 
     async def measure(self) -> dict[str, Any]:
-        before = self._memory()
+        before = self._each(memory_mebibytes)
         await self._federation.hub.apply(_object("v1", "Namespace", NAMESPACE, ""))
         for member in self._members:
             await _put(member, NAMESPACES, _object("v1", "Namespace", NAMESPACE, ""))
         floor = await self._floor()
         change = await self._changes()
+        used = self._each(cpu_seconds)
         objects, seconds = await self._many()
         return {
             "clusters": len(self._members),
@@ -99,8 +105,11 @@ class _Bench:
             "exporters": self._arguments.exporters,
             "objects": objects,
             "converged_seconds": round(seconds, 2),
+            "cpu_seconds": {
+                name: round(now - used[name], 1) for name, now in self._each(cpu_seconds).items()
+            },
             "memory_before": before,
-            "memory_mebibytes": self._memory(),
+            "memory_mebibytes": self._each(memory_mebibytes),
         }
 
     async def _floor(self) -> list[float]:
@@ -178,12 +187,13 @@ class _Bench:
                 while address not in await _addresses(member, name):
                     await asyncio.sleep(0.1)
 
-    def _memory(self) -> dict[str, float]:
-        found = {}
-        for name in ("nats", "gateway", "propagator", "health", "traffic"):
-            pid = self._federation.supervisor.child(name).pid
-            if pid is not None:
-                found[name] = memory_mebibytes(pid)
+    def _each(self, look: Callable[[int], float]) -> dict[str, float]:
+        """What *look* finds of each process of the hub, and of all members together."""
+        supervisor = self._federation.supervisor
+        pids = {name: supervisor.child(name).pid for name in _PROCESSES}
+        found = {name: look(pid) for name, pid in pids.items() if pid is not None}
+        members = [supervisor.child(f"member-{name}").pid for name in self._federation.members]
+        found["members"] = round(sum(look(pid) for pid in members if pid is not None), 1)
         return found
 
 

@@ -4,7 +4,9 @@ Members serve the API over memory and have no controllers: the test plays those 
 EndpointSlices, so that it says what there is, and when.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,10 @@ from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.topology import STREAMS
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
+from shared.errors import StaleRevision
 from shared.runtime.nats_server import NatsServer
 from shared.store.jetstream import open_store
-from shared.store.port import Scope
+from shared.store.port import Change, ChangeType, Scope
 from tests.federation import Federation, eventually, running
 
 WEB = ServiceName("shop", "web")
@@ -46,7 +49,37 @@ class TrafficGround(Federation):
     workers: MemberWorkers
     traffic: Traffic
 
-    # The part of a member's users and controllers.
+    # The part of a member's users, controllers and API server.
+
+    def giving_addresses(self) -> Callable[[], None]:
+        """Have members give each derived Service an address, at once; returns the way to stop."""
+        stops = [self._give(name) for name in self.members]
+
+        def stop() -> None:
+            for one in stops:
+                one()
+
+        return stop
+
+    def _give(self, member: str) -> Callable[[], None]:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def give(key: ObjectKey, manifest: Manifest) -> None:
+            changed = copy(manifest)
+            changed["spec"] |= {"clusterIP": "10.96.0.9", "clusterIPs": ["10.96.0.9"]}
+            with contextlib.suppress(StaleRevision, KeyError):
+                await self.put(member, key, changed)
+
+        def on_change(change: Change) -> None:
+            key, manifest = change.stored.key, change.stored.manifest
+            derived = key.resource == "services" and key.name.startswith("derived-")
+            gone = change.type is ChangeType.DELETED
+            if derived and not gone and not manifest["spec"].get("clusterIP"):
+                task = asyncio.get_running_loop().create_task(give(key, manifest))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+        return self.members[member].store.mirror.on_change(on_change)
 
     async def put(self, member: str, key: ObjectKey, manifest: Manifest) -> None:
         store = self.members[member].store
@@ -197,6 +230,7 @@ async def traffic_ground(
         if installed:
             for name in members:
                 await found.install(name)
+        stack.callback(found.giving_addresses())
         found.workers = await stack.enter_async_context(found.applying())
         if working:
             found.traffic = await stack.enter_async_context(trafficking(found))

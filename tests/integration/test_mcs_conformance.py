@@ -55,6 +55,7 @@ async def test_the_import_exists_as_long_as_one_cluster_exports(ground: TrafficG
     await exported(ground)
     await exported(ground, US)
     await ground.until(lambda: ground.slices(EU).keys() == {EU, US})
+    await imports_of(ground)
     await ground.unexport(EU)
     await ground.until(lambda: ground.slices(US).keys() == {US})
     assert ground.imported(EU)
@@ -111,7 +112,9 @@ async def test_the_import_matches_the_exported_service(
 
 async def test_an_ip_is_allocated_for_each_family(ground: TrafficGround) -> None:
     await exported(ground)
-    derived = await ground.until(lambda: ground.derived(US))
+    derived = await ground.until(
+        lambda: (found := ground.derived(US)) and found["spec"].get("clusterIP") and found
+    )
     # As the member's own API server gives them.
     given = copy(derived)
     given["spec"]["clusterIPs"] = ["10.96.7.7", "fd00::7"]

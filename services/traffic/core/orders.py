@@ -75,8 +75,13 @@ def held_of(order: WorkOrder, sequence: int) -> Held:
     )
 
 
-def import_orders(folded: Folded, members: Collection[str]) -> dict[str, Orders]:
-    """By member, every object that it is to hold. *members* have the namespace."""
+def import_orders(
+    folded: Folded, members: Collection[str], awaited: Collection[str] = ()
+) -> dict[str, Orders]:
+    """By member, every object that it is to hold. *members* have the namespace.
+
+    Those *awaited* are about to give the service an address, and get its import then.
+    """
     service = folded.service
     if service is None:
         return {}
@@ -86,7 +91,9 @@ def import_orders(folded: Folded, members: Collection[str]) -> dict[str, Orders]
     found: dict[str, Orders] = {}
     for member in members:
         ips = service.ips_by_cluster.get(member, ()) if service.type == "ClusterSetIP" else ()
-        own = dict([make_order(service_import(service, ips), owner)])
+        own: dict[ObjectKey, Encoded] = {}
+        if member not in awaited:
+            own = dict([make_order(service_import(service, ips), owner)])
         found[member] = {**own, **derived, **dict(slices.of(member))}
     return found
 

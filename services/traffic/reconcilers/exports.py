@@ -28,7 +28,8 @@ log = structlog.get_logger("hanse.traffic")
 CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 HUB_EXPORTS = Scope.of(SERVICE_EXPORTS)
 
-Wake = Callable[[ServiceName], None]
+Wake = Callable[[ServiceName, bool], None]
+"""Told whether endpoints changed, for which clients wait."""
 
 
 class ExportTable:
@@ -94,7 +95,7 @@ class ExportFollower:
         """Call *listener* with each service to look at, all there are first."""
         self._listeners.append(listener)
         for name in self.known():
-            listener(name)
+            listener(name, False)
         return lambda: self._listeners.remove(listener)
 
     def known(self) -> set[ServiceName]:
@@ -155,9 +156,13 @@ class ExportFollower:
         report = decode_namespaces(body)
         after = frozenset(report.namespaces)
         self._table.namespaces[cluster] = after
+        spoken = self._table.names.get(cluster) != report.names
         self._table.names[cluster] = report.names
         moved = after if before is None else after ^ before
-        self._concern_all(lambda name: before is None or name.namespace in moved)
+        concerned = set(self._table.services_of(cluster)) if spoken else set()
+        self._concern_all(
+            lambda name: before is None or name.namespace in moved or name in concerned
+        )
 
     def _drop(self, name: ServiceName, cluster: str) -> None:
         reports = self._table.reports.get(name, {})
@@ -195,13 +200,15 @@ class ExportFollower:
     def _concern(self, name: ServiceName) -> None:
         if not self._catalogue.synced.is_set():
             return
-        folded = self._table.fold(name)
-        if folded.service is None:
+        before = self._catalogue.get(name)
+        after = self._table.fold(name).service
+        if after is None:
             self._catalogue.remove(name)
         else:
-            self._catalogue.put(folded.service)
+            self._catalogue.put(after)
+        pressing = before is None or after is None or before.exporters != after.exporters
         for listener in tuple(self._listeners):
-            listener(name)
+            listener(name, pressing)
 
 
 def _place(manifest: Manifest) -> Place:

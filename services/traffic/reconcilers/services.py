@@ -41,6 +41,7 @@ from shared.store.port import ObjectStore
 
 _CONFIRMATION = timedelta(seconds=2)
 _SPEECH = timedelta(seconds=5)
+_ADDRESS_SECONDS = 2.0
 
 
 class ServiceReconciler:
@@ -62,6 +63,8 @@ class ServiceReconciler:
         self._publisher = publisher
         self._hub = hub
         self._clock = clock
+        # Since when an address is awaited, by service and member.
+        self._asked: dict[ServiceName, dict[str, float]] = {}
 
     async def reconcile(self, name: ServiceName) -> Result:
         folded = self._table.fold(name)
@@ -75,15 +78,39 @@ class ServiceReconciler:
         # 1. The hub's own import: by it members know of which namespaces they are to tell.
         await self._keep_import(folded)
         # 2. What each member is to hold.
-        desired = import_orders(folded, members)
+        awaited = self._awaited(folded, members, held)
+        desired = import_orders(folded, members, awaited)
         fleet = await self._fleet(held)
         plan = diff(desired, held, fleet=fleet, undecided=silent)
         if not plan.is_empty:
             await self._publisher.carry_out(plan, owner)
         # 3. What is told of it.
-        await self._tell(folded, desired)
+        await self._tell(
+            folded, {one: orders for one, orders in desired.items() if one not in awaited}
+        )
         await self._tell_hub_export(folded, members)
-        return Done() if await self._publisher.settle(owner) else Again(_CONFIRMATION)
+        settled = await self._publisher.settle(owner)
+        return Done() if settled and not awaited else Again(_CONFIRMATION)
+
+    def _awaited(
+        self, folded: Folded, members: Collection[str], held: Collection[Place]
+    ) -> set[str]:
+        """Members whose address for the service comes in a moment: one order instead of two."""
+        service = folded.service
+        if service is None or service.type != "ClusterSetIP":
+            self._asked.pop(folded.name, None)
+            return set()
+        key, now = import_key(*folded.name), self._clock.monotonic()
+        without = {
+            one for one in members if one not in service.ips_by_cluster and (one, key) not in held
+        }
+        asked = self._asked.setdefault(folded.name, {})
+        for one in asked.keys() - without:
+            del asked[one]
+        found = {one for one in without if now - asked.setdefault(one, now) < _ADDRESS_SECONDS}
+        if not asked:
+            del self._asked[folded.name]
+        return found
 
     async def _fleet(self, held: Mapping[Place, Held]) -> set[str]:
         """Members now. One that left is confirmed with the store, for its orders are forgotten."""

@@ -1,6 +1,7 @@
 """What one process of traffic at a time does: imports, profiles, and what is told of exports."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.orders import service_of
@@ -19,6 +20,8 @@ from shared.clock import Clock
 from shared.controller.loop import Controller
 from shared.runtime.process import Runnable
 from shared.store.port import Change, ObjectStore, Scope
+
+_GATHER = timedelta(milliseconds=100)
 
 _IMPORTS = Scope.of(SERVICE_IMPORTS)
 _EXPORTS = Scope.of(SERVICE_EXPORTS)
@@ -98,8 +101,12 @@ class Writing:
         while not self._known.is_complete:
             await self._clock.sleep(0.02)
 
-    def _wake_service(self, name: ServiceName) -> None:
-        self._services.wake(name)
+    def _wake_service(self, name: ServiceName, pressing: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback.
+        if pressing:
+            self._services.wake(name)
+        else:
+            # What all members say of one service in turn is taken in together.
+            self._services.wake_after(name, _GATHER)
         for cluster in self._known.table.reports.get(name, ()):
             self._members.wake_after(cluster, NETWORKS_LOOK)
         if not self._in_use:
