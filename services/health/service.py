@@ -117,7 +117,7 @@ class Health:
             bus, store.mirror, key=key, connect=connect, clock=clock, settings=settings
         )
         # 2. Hear what all observers say of the members, and what all members report.
-        self._table = ObservationTable(brake_of(settings))
+        self._table = ObservationTable(brake_of(settings), clock)
         self._words = ObservationFollower(bus, self._table, store.mirror, self._on_word)
         self._door = HealthDoor(bus, store.mirror, self._table, clock)
         self._reports = ReportTable()

@@ -173,6 +173,28 @@ async def test_an_observer_that_is_cut_off_itself_does_not_count(
         assert taints(store, "eu-1") == set()
 
 
+async def test_the_first_to_speak_again_is_not_most_of_the_observers(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    """Words end for all of them at once where NATS was away for long."""
+    store, bus = ground
+    board = bus.board("HEALTH")
+    async with observing(store, bus, "hub", "us") as eyes:
+        cut(eyes, "us-1", "hub")
+        await until(lambda: agreement(store, "us-1")["status"] == "False")
+        verdicts: list[str] = []
+        store.mirror.on_change(lambda _: verdicts.append(ready(store, "us-1")[1]))
+        for name in NAMES:
+            await board.delete(subjects.health_key(name, "us"))
+        async with asyncio.timeout(20):
+            for name in NAMES:
+                while await board.get(subjects.health_key(name, "us")) is None:
+                    await asyncio.sleep(0.01)
+        await until(lambda: agreement(store, "us-1")["status"] == "False")
+        assert "Unreachable" not in verdicts
+        assert taints(store, "us-1") == set()
+
+
 async def test_the_verdict_is_passed_by_another_when_the_first_is_gone(
     ground: tuple[ObjectStore, Bus],
 ) -> None:

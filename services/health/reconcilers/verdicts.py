@@ -1,6 +1,7 @@
 """Passing verdicts: what the observers say of a member becomes its conditions, taints and room."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 import structlog
@@ -64,7 +65,10 @@ def cluster_key(name: str) -> ObjectKey:
 class ObservationTable:
     """The last word of every observer about every member, as the board HEALTH has it."""
 
-    def __init__(self, brake: Brake) -> None:
+    def __init__(self, brake: Brake, clock: Clock) -> None:
+        self._clock = clock
+        # When each observer that has no word any more had its last.
+        self._absent: dict[str, float] = {}
         self._words: dict[str, dict[str, Observation]] = {}
         self._panelists = Panelists(brake)
         self._verdicts: dict[str, Verdict] = {}
@@ -86,8 +90,25 @@ class ObservationTable:
         self._verdicts.pop(cluster, None)
         panel = self._panelists.panel
         if panel != self.panel:
+            self._note_absent(self.panel.observers - panel.observers, panel.observers)
             self.panel = panel
             self._verdicts.clear()
+
+    def _note_absent(self, fell_silent: Collection[str], there: Collection[str]) -> None:
+        now = self._clock.monotonic()
+        self._absent.update(dict.fromkeys(fell_silent, now))
+        for name in there:
+            self._absent.pop(name, None)
+
+    def awaited(self, patience: timedelta) -> timedelta:
+        """How long observers may yet be waited for that had a word until lately.
+
+        Words of all observers end at once where NATS was away for long: the first to speak again
+        is not most of them.
+        """
+        ends = max(self._absent.values(), default=-math.inf) + patience.total_seconds()
+        left = ends - self._clock.monotonic()
+        return timedelta(seconds=left) if left > 0 else timedelta(0)
 
     def of(self, cluster: str) -> list[Observation]:
         return list(self._words.get(cluster, {}).values())
@@ -186,7 +207,7 @@ class VerdictReconciler:
         cluster = read(stored.manifest, Cluster)
         now = self._clock.now()
         found = self._assess(key, now)
-        waiting = self._silence_left(key, found)
+        waiting = self._silence_left(key, found) or self._absence_left(cluster, found)
         if waiting:
             return Again(waiting)
 
@@ -249,6 +270,13 @@ class VerdictReconciler:
         since = self._unknown_since.setdefault(name, now)
         left = since + self._settings.observation_ttl.total_seconds() - now
         return timedelta(seconds=left) if left > 0 else None
+
+    def _absence_left(self, cluster: Cluster, found: Assessment) -> timedelta | None:
+        """Return how long to wait for others before a member is given up by those who are left."""
+        gone = Reach.UNREACHABLE
+        if found.verdict.reach is not gone or reach_of(cluster.status) is gone:
+            return None
+        return self._table.awaited(self._settings.observation_ttl / 3) or None
 
     async def _tell(
         self, cluster: Cluster, status: ClusterStatus, found: Assessment, now: datetime
