@@ -87,7 +87,7 @@ def read_refused(body: bytes) -> dict[str, str]:
         found = _decode_filter(body).refused
     except (msgspec.DecodeError, RecursionError) as err:
         raise MalformedEvent(f"bad answer: {err}") from err
-    return {name: _plain(why) for name, why in found.items()}
+    return {name: plain_words(why) for name, why in found.items()}
 
 
 def read_points(body: bytes) -> dict[str, int]:
@@ -109,6 +109,7 @@ def _check_size(body: bytes) -> None:
         raise MalformedEvent(f"bad answer: {len(body)} bytes, more than {ANSWER_BYTES_MAX}")
 
 
-def _plain(why: str) -> str:
+def plain_words(why: str) -> str:
+    """Return what a stranger said as one short line."""
     text = "".join(letter if letter.isprintable() else " " for letter in why).strip()
     return text[:_REASON_MAX] or "refused"

@@ -1,6 +1,6 @@
 """What plugins said of the clusters before a decision is taken: an input of it like any other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.scheduler.core.decision import Rejection, RejectionCode
@@ -24,15 +24,18 @@ NOBODY_ASKED = Opinions()
 
 
 def without_refused(
-    feasible: Sequence[str], rejected: Mapping[str, Rejection], opinions: Opinions
+    feasible: Sequence[str],
+    rejected: Mapping[str, Rejection],
+    opinions: Opinions,
+    holders: Collection[str],
 ) -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
-    """Leave out those that plugins refuse, all of them where one must be heard and was not.
+    """Leave out those that plugins refuse; where one must be heard and was not, all but *holders*.
 
-    What runs somewhere stays there: plugins say where it may come.
+    What runs somewhere stays there, refused or not: plugins say where it may come.
     """
     found = dict(rejected)
     for name in feasible:
-        if opinions.closed:
+        if opinions.closed and name not in holders:
             found[name] = Rejection(RejectionCode.PLUGIN_SILENT, opinions.closed)
         elif name in opinions.refused:
             found[name] = Rejection(RejectionCode.PLUGIN, opinions.refused[name])

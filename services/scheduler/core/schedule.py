@@ -165,7 +165,9 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         feasible = tuple(name for name in feasible if name not in away)
         rejected = {**away, **rejected}
     if workload.opinions is not NOBODY_ASKED:
-        feasible, rejected = without_refused(feasible, rejected, workload.opinions)
+        feasible, rejected = without_refused(
+            feasible, rejected, workload.opinions, standing.staying
+        )
     if workload.caps and not workload.divided:
         feasible, rejected = _under_caps(workload, feasible, rejected)
     candidates = Candidates(feasible, standing.staying)

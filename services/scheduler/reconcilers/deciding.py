@@ -149,7 +149,7 @@ class Deciding:
 
     def _with_look(self, workload: Workload, decision: Decision) -> Decision:
         """Have it looked at again when room may be given back, or an answer come, untold."""
-        if workload.opinions.closed:
+        if workload.opinions.closed and not isinstance(decision, Scheduled):
             again = self._plugins.again_after
             soonest = min(again, decision.wake_after or again)
             decision = replace(decision, wake_after=soonest)

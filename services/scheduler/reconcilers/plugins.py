@@ -26,6 +26,7 @@ from shared.events.plugins import (
     PluginRequest,
     encode_request,
     filter_subject,
+    plain_words,
     read_points,
     read_refused,
     score_subject,
@@ -108,7 +109,7 @@ class Plugins:
         except TimeoutError:
             why = f"no answer within {plugin.timeout_milliseconds} ms"
         except (RequestError, HanseError) as err:
-            why = str(err)
+            why = plain_words(str(err))
         else:
             self._resting.pop(plugin.name, None)
             return _Answer(refused, points)

@@ -112,7 +112,7 @@ async def test_nobody_there_and_an_error_of_its_own_are_told():
     assert found.failed == {"p": "nobody answers hanse.plugins.p.filter"}
 
     def refuse(_asked):
-        raise RequestError(503, "still reading its rules")
+        raise RequestError(503, "still reading\nits rules" + " " * 999)
 
     async with answering(bus, filter=refuse):
         found = await ask(plugins_over(bus), a_plugin())
