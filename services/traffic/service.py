@@ -101,6 +101,8 @@ class Traffic:
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:
+        if self._settings.dns.only:
+            return {**self.dns.tasks, "exports": self.known.exports.run}
         return {
             # 1. Know: every process, and answer from it.
             **self.dns.tasks,

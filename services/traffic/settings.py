@@ -19,6 +19,9 @@ class DnsSettings:
     port: int | None = None
     """Of UDP and TCP, 0 for any that is free; this process answers nobody where it is not set."""
 
+    only: bool = False
+    """Answer for names and nothing else: for a process near those who ask. Others have to write."""
+
     hosts: tuple[str, ...] = ("127.0.0.1",)
     """Addresses to answer at, for members and the world to reach."""
 

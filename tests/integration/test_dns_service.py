@@ -17,8 +17,8 @@ import pytest
 from services.traffic.core.dns.networks import packed
 from services.traffic.dns.serving import Dns
 from services.traffic.reconcilers.catalogue import LiveCatalogue
-from services.traffic.service import SCOPES
-from services.traffic.settings import DnsSettings
+from services.traffic.service import SCOPES, assemble
+from services.traffic.settings import DnsSettings, Settings
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.jetstream import connect, ensure_topology, open_bus
@@ -27,6 +27,7 @@ from shared.bus.topology import STREAMS
 from shared.clock import SystemClock
 from shared.runtime.environment import BadSetting
 from shared.runtime.nats_server import NatsServer
+from shared.runtime.probes import Readiness
 from shared.store.jetstream import open_store
 from shared.store.memory import MemoryStore
 from shared.store.port import UNWATCHED, ObjectStore
@@ -203,6 +204,14 @@ async def test_answers_go_on_when_nats_is_away_and_their_age_is_told(
     splits = [{"region": "", "clusters": [{"name": "us-1", "share": 10_000}]}]
     await ground.write(POLICY, manifest("TrafficPolicy", POLICY, POLICY_SPEC, splits=splits))
     await ground.until_told(HOST, "198.51.100.1")
+
+
+async def test_a_process_that_answers_only_has_no_part_in_writing() -> None:
+    settings = Settings(dns=DnsSettings(port=0, only=True))
+    store, bus = MemoryStore(), MemoryBus("test")
+    tasks = assemble(settings, store, bus, clock=SystemClock(), readiness=Readiness())
+    assert {"dns", "dns zones", "dns services", "exports"} <= tasks.keys()
+    assert "lease" not in tasks
 
 
 @pytest.mark.parametrize(
