@@ -26,6 +26,10 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"  plugin {name} was not heard: {why}"
     for name, why_not in found.passed_over.items():
         yield f"  not group {name}: {why_not}"
+    if found.policy and found.needed_by:
+        yield f"  needed by {some_names(found.needed_by)} too"
+    if found.missing:
+        yield f"  refers to what is not here: {some_names(found.missing)}"
     if not found.scheduled:
         yield f"  {found.reason}: {shortage(found.message)}"
     yield from _verdicts(found.clusters, found.replicas)
@@ -47,7 +51,8 @@ def shortage(message: str) -> str:
 def _headline(found: Explanation) -> str:
     name = f"{found.about} {found.namespace}/{found.name}" if found.namespace else found.name
     count = "" if found.replicas is None else f": {_replicas(found.replicas)}"
-    policy = f", by policy {found.policy}" if found.policy else ", for the sake of others"
+    users = some_names(found.needed_by) or "others"
+    policy = f", by policy {found.policy}" if found.policy else f", for the sake of {users}"
     group = f", group {found.affinity}" if found.affinity else ""
     return f"{name}{count}{policy}{group}"
 

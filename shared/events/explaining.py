@@ -91,6 +91,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     passed_over: dict[str, str] = {}
     unheard: dict[str, str] = {}
     """Plugins that gave no good answer, and why."""
+    needed_by: tuple[str, ...] = ()
+    """For whose sake it is there, as `Deployment shop/web`."""
+    missing: tuple[str, ...] = ()
+    """What it refers to and is not at the hub."""
     clusters: tuple[ClusterVerdict, ...] = ()
     now: tuple[ClusterVerdict, ...] = ()
     earlier: tuple[EarlierDecision, ...] = ()

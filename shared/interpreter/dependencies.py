@@ -75,6 +75,24 @@ def _named_by(pod: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                         yield kind, name
 
 
+def without_optional(manifest: Manifest) -> Manifest:
+    """*manifest* without what says of itself `optional: true`: nothing waits for that."""
+    return {name: _insisting(value) for name, value in manifest.items()}
+
+
+def _insisting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = {name: each for name, each in value.items() if not _is_optional(each)}
+        return {name: _insisting(each) for name, each in kept.items()}
+    if isinstance(value, list):
+        return [_insisting(each) for each in value if not _is_optional(each)]
+    return value
+
+
+def _is_optional(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("optional") is True
+
+
 def distinct(references: Iterable[Reference]) -> tuple[Reference, ...]:
     """Return each once, sorted: in whatever order an object names them, they are the same."""
     return tuple(sorted(set(references)))

@@ -11,11 +11,19 @@ import pytest
 
 from hanse.__main__ import main
 from hanse.client import HanseClient
+from hanse.explaining_text import as_text
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.port import RequestError
 from shared.events.explaining import ExplainRequest, Explanation
 from shared.events.requests import API_EXPLAIN
-from tests.federation import Federation, deployment, deployment_key, eventually
+from tests.federation import (
+    Federation,
+    config_map,
+    config_map_key,
+    deployment,
+    deployment_key,
+    eventually,
+)
 from tests.gateway import serving_gateway
 from tests.scheduled_federation import apply, scheduled_federation
 
@@ -62,13 +70,13 @@ async def placed(federation: Federation, shares: dict[str, int]) -> bool:
     return {one["name"]: one["replicas"] for one in clusters} == shares
 
 
-async def explained(federation: Federation, at: str = "") -> Explanation:
+async def explained(federation: Federation, at: str = "", *, config_map: str = "") -> Explanation:
     asked = ExplainRequest(
-        api_version="apps/v1",
-        kind="Deployment",
-        resource="deployments",
+        api_version="v1" if config_map else "apps/v1",
+        kind="ConfigMap" if config_map else "Deployment",
+        resource="configmaps" if config_map else "deployments",
         namespace="shop",
-        name="web",
+        name=config_map or "web",
         at=at,
     )
     return await HanseClient(federation.bus, "test").explain(asked)
@@ -111,6 +119,31 @@ async def test_what_is_not_recorded_is_decided_anew(federation: Federation) -> N
     with pytest.raises(RequestError) as refused:
         await federation.bus.request(API_EXPLAIN, body, deadline=timedelta(seconds=10))
     assert refused.value.code == 404
+
+
+async def test_who_needs_it_and_what_is_missing_is_named(federation: Federation) -> None:
+    names = [
+        {"configMapRef": {"name": "settings"}},
+        {"configMapRef": {"name": "nowhere"}},
+        {"configMapRef": {"name": "perhaps", "optional": True}},
+    ]
+    web = deployment("web", 8)
+    web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = names
+    settings = config_map_key("settings")
+    await apply(federation, settings, config_map("settings"))
+    await apply(federation, WEB, web)
+    at = ObjectKey("hanse.dev", "resourcebindings", "shop", "settings-configmap")
+
+    async def followed() -> Any:
+        return await federation.store.get(at)
+
+    await eventually(followed)
+    found = await explained(federation)
+    assert (found.needed_by, found.missing) == ((), ("ConfigMap shop/nowhere",))
+    assert "refers to what is not here: ConfigMap shop/nowhere" in as_text(found)
+    needed = await explained(federation, config_map="settings")
+    assert needed.needed_by == ("Deployment shop/web",)
+    assert "for the sake of Deployment shop/web" in as_text(needed)
 
 
 @pytest.mark.parametrize(

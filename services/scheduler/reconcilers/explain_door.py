@@ -10,6 +10,7 @@ import msgspec
 from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of
 from services.scheduler.core.decision import Decision
+from services.scheduler.core.dependencies.dependents import in_words
 from services.scheduler.core.explaining import explanation_of, verdicts_now
 from services.scheduler.core.policies import is_template, select_policy
 from services.scheduler.core.reasons import Trigger, basis_of
@@ -18,6 +19,8 @@ from services.scheduler.reconcilers.announcements import fact_subject
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.reading import holder_of
+from shared.api.binding import BindingSpec, ResourceBinding
+from shared.api.meta import GROUP, read
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey, generation_of, namespace_of
 from shared.apiserver.answers.requests import answering, read_request
@@ -80,10 +83,29 @@ class ExplainDoor:
         found = await self._decide_now(asked.key, stored)
         bound = self._federation.bound(asked.key)
         if bound is not None and facts and facts[-1].binding_uid == bound.binding.metadata.uid:
-            return explanation_of(facts, found.verdicts if found is not None else ())
-        if found is None:
+            answer = explanation_of(facts, found.verdicts if found is not None else ())
+        elif found is not None:
+            answer = self._unrecorded(asked, stored, found)
+        else:
             raise ApiFault(404, f"no policy selects {asked.name}, and nothing needs it")
-        return self._unrecorded(asked, stored, found)
+        missing = self._federation.following.missing(stored.glance())
+        return msgspec.structs.replace(
+            answer,
+            needed_by=self._users(bound.binding.spec) if bound is not None else (),
+            missing=tuple(in_words(one) for one, _ in missing),
+        )
+
+    def _users(self, spec: BindingSpec) -> tuple[str, ...]:
+        """For whose sake the object is there: what their bindings are about."""
+        found = []
+        for one in spec.required_by:
+            resource = "resourcebindings" if one.namespace else "clusterresourcebindings"
+            stored = self._mirror.get(ObjectKey(GROUP, resource, one.namespace, one.name))
+            if stored is not None:
+                about = read(stored.glance(), ResourceBinding).spec.resource
+                key = about.key
+                found.append(in_words((key.group, about.kind, key.namespace, key.name)))
+        return tuple(sorted(found))
 
     async def _decide_now(self, key: ObjectKey, stored: Stored) -> "_Now | None":
         template = stored.glance()

@@ -76,6 +76,25 @@ class Following:
         """Whether it cannot be told what the object needs."""
         return bool(self._edges.trouble(identity_of(manifest)))
 
+    def users_of(self, needed: Identity) -> list[ObjectKey]:
+        """Return where those are that refer to *needed*."""
+        users = sorted(self._edges.users_of(needed))
+        return [key for one in users if (key := self._key(one)) is not None]
+
+    def has_needs(self, spec: BindingSpec) -> bool:
+        """Whether the object that *spec* places refers to any other."""
+        return bool(self._edges.needs(_identity(spec)))
+
+    def missing(self, template: Manifest) -> list[tuple[Identity, ObjectKey | None]]:
+        """Return what *template* cannot run without and the mirror does not show, with its key."""
+        user = identity_of(template)
+        found = [(one, self._key(one)) for one in sorted(self._edges.needs(user))]
+        absent = [(one, key) for one, key in found if key is None or not self._mirror.get(key)]
+        if not absent:
+            return []
+        insisted = self._edges.insisted(user, template)
+        return [(one, key) for one, key in absent if one in insisted]
+
     def needed_by(self, spec: BindingSpec) -> list[ObjectKey]:
         """Return what the object that *spec* places needs, and what that needs, and so on."""
         below = sorted(self._edges.below(_identity(spec)))

@@ -53,6 +53,11 @@ def identity_of(manifest: Manifest) -> Identity:
     return gvk.group, gvk.kind, namespace_of(manifest), name_of(manifest)
 
 
+def in_words(identity: Identity) -> str:
+    _, kind, namespace, name = identity
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
 def referred(reference: Reference) -> Identity:
     group = reference.api_version.rpartition("/")[0]
     return group, reference.kind, reference.namespace, reference.name

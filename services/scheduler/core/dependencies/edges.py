@@ -12,6 +12,7 @@ from services.scheduler.core.dependencies.pointing import Labels, Services, Work
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.parts import section
 from shared.errors import InvalidObject
+from shared.interpreter.dependencies import without_optional
 from shared.interpreter.registry import InterpreterSource
 
 SERVICE = ("", "Service")
@@ -57,6 +58,11 @@ class Edges:
         """Return why it cannot be told what *user* needs; empty where it can."""
         reading = self._read.get(user)
         return reading.trouble if reading is not None else ""
+
+    def insisted(self, user: Identity, manifest: Manifest) -> frozenset[Identity]:
+        """Return what *manifest*, the template of *user*, names and cannot run without."""
+        named = set(self._referred(without_optional(manifest)))
+        return frozenset(named) & self._users.needs(user)
 
     # Drawing: each returns what *user* has come to need, or needs no more.
 
