@@ -7,8 +7,10 @@ counts as old replicas; one that is silent counts as not ready, as the pods of a
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from shared.apimachinery.quantity import sum_resources
 from shared.interpreter.conditions import all_of, any_of, latest, with_conditions
 from shared.interpreter.health import count
 from shared.interpreter.reports import Reports, Status
@@ -121,6 +123,28 @@ def _volume_claim(reports: Reports) -> Status:
     return status
 
 
+_VOLUME_PHASES = ("Failed", "Released", "Pending", "Available")
+
+
+def _volume(reports: Reports) -> Status:
+    """The phase that most needs somebody to look."""
+    phases = [report.status.get("phase", "Pending") for report in reports.targets]
+    worst = next((phase for phase in _VOLUME_PHASES if phase in phases), "Bound")
+    return {"phase": worst if phases else "Pending"}
+
+
+def _quota(reports: Reports) -> Status:
+    """What all members together allow, and what is taken of it."""
+    status: Status = {}
+    for name in ("hard", "used"):
+        stated = [each[name] for each in reports.statuses if each.get(name)]
+        if stated:
+            # A member may say what is no quantity: then nothing can be said of the whole.
+            with suppress(ValueError):
+                status[name] = sum_resources(stated)
+    return status
+
+
 def _disruption_budget(reports: Reports) -> Status:
     status: Status = {"observedGeneration": reports.observed_generation}
     status |= reports.totals(
@@ -183,6 +207,8 @@ BUILT_IN: Mapping[tuple[str, str], Callable[[Reports], Status]] = {
     ("batch", "CronJob"): _cron_job,
     ("", "Pod"): _pod,
     ("", "PersistentVolumeClaim"): _volume_claim,
+    ("", "PersistentVolume"): _volume,
+    ("", "ResourceQuota"): _quota,
     ("", "Service"): _addresses,
     ("networking.k8s.io", "Ingress"): _addresses,
     ("policy", "PodDisruptionBudget"): _disruption_budget,

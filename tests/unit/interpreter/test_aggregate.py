@@ -199,6 +199,29 @@ def test_a_claim_is_bound_when_it_is_everywhere() -> None:
     assert aggregated(claim, bound, a_report("b", phase="Lost")) == {"phase": "Lost"}
 
 
+def test_a_volume_shows_the_phase_that_most_needs_a_look() -> None:
+    volume = a_template("PersistentVolume", "v1")
+    bound = a_report("a", phase="Bound")
+    assert aggregated(volume, bound) == {"phase": "Bound"}
+    assert aggregated(volume, bound, a_report("b", phase="Failed")) == {"phase": "Failed"}
+    assert aggregated(volume, bound, ClusterReport(cluster="b")) == {"phase": "Pending"}
+
+
+def test_a_quota_shows_what_all_allow_and_what_is_taken() -> None:
+    quota = a_template("ResourceQuota", "v1")
+    reports = [
+        a_report("a", hard={"cpu": "2", "memory": "1Gi"}, used={"cpu": "500m"}),
+        a_report("b", hard={"cpu": "1"}, used={"cpu": "250m"}),
+    ]
+    assert aggregated(quota, *reports) == {
+        "hard": {"cpu": "3", "memory": "1Gi"},
+        "used": {"cpu": "750m"},
+    }
+    assert aggregated(quota, ClusterReport(cluster="a")) == {}
+    unread = a_report("a", hard={"cpu": "much"}, used={"cpu": "1"})
+    assert aggregated(quota, unread) == {"used": {"cpu": "1"}}
+
+
 def test_kinds_whose_statuses_do_not_add_up_have_none() -> None:
     assert aggregate_status(a_template("ConfigMap", "v1"), []) is None
     assert aggregate_status(a_template("Widget", "acme.example/v1"), []) is None
