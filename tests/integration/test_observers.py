@@ -105,6 +105,19 @@ def agreement(store: ObjectStore, name: str) -> Manifest:
     return condition(cluster(store, name), "ObserversAgree")
 
 
+async def test_how_soon_a_member_answers_is_told_by_region(
+    ground: tuple[ObjectStore, Bus],
+) -> None:
+    store, bus = ground
+    async with observing(store, bus, "hub", "us"):
+
+        def regions() -> list[str]:
+            latencies = cluster(store, "eu-1")["status"].get("latencies", [])
+            return [one["region"] for one in latencies]
+
+        await until(lambda: regions() == ["region-hub", "region-us"])
+
+
 async def test_a_line_that_only_one_observer_misses_fails_nobody_over(
     ground: tuple[ObjectStore, Bus],
 ) -> None:
