@@ -11,6 +11,8 @@ OWN_KINDS: Mapping[tuple[str, str], str] = {
     ("", "Endpoints"): "endpoints",
     ("discovery.k8s.io", "EndpointSlice"): "endpointslices",
     ("multicluster.x-k8s.io", "ServiceImport"): "serviceimports",
+    ("multicluster.x-k8s.io", "ClusterProfile"): "clusterprofiles",
+    ("about.k8s.io", "ClusterProperty"): "clusterproperties",
     ("coordination.k8s.io", "Lease"): "leases",
     ("coordination.k8s.io", "LeaseCandidate"): "leasecandidates",
     ("", "Node"): "nodes",

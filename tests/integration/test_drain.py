@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from hanse.__main__ import main
 from services.traffic.core.catalogue import Endpoint, Exporter, ImportedService, ServiceName
@@ -130,10 +131,13 @@ def _shares(federation: Federation) -> dict[str, int]:
 async def run(
     federation: Federation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Run]:
+    # What the command says is read whole, and services log in this process too.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     async with serving_gateway(federation.store, federation.bus, tmp_path) as kubeconfig:
 
         async def command(*words: str) -> tuple[int, str]:
             hub = ["--kubeconfig", str(kubeconfig)]
+            capsys.readouterr()
             status = await asyncio.to_thread(main, [*words, *hub])
             said = capsys.readouterr()
             return status, said.out + said.err

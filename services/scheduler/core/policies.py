@@ -29,7 +29,8 @@ CLUSTER_WIDE = "clusterpropagationpolicies"
 
 # What every cluster has by itself, and what its own machinery writes.
 _OWN_NAMESPACES = ("default",)
-_SYSTEM_NAMESPACE_PREFIX = "kube-"
+# How the names of those begin that users put nothing into.
+_SYSTEM_NAMESPACES = ("kube-", "hanse-system")
 _NEVER = frozenset((group, resource) for (group, _), resource in OWN_KINDS.items())
 _BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
     {
@@ -48,10 +49,10 @@ def may_be_template(key: ObjectKey) -> bool:
     kind = (key.group, key.resource)
     if key.group == GROUP or kind in _NEVER or (*kind, key.name) in _BY_NAME:
         return False
-    if key.namespace.startswith(_SYSTEM_NAMESPACE_PREFIX):
+    if key.namespace.startswith(_SYSTEM_NAMESPACES):
         return False
     if kind == ("", "namespaces"):
-        own = key.name in _OWN_NAMESPACES or key.name.startswith(_SYSTEM_NAMESPACE_PREFIX)
+        own = key.name in _OWN_NAMESPACES or key.name.startswith(_SYSTEM_NAMESPACES)
         return not own
     return (*kind, key.namespace, key.name) != ("", "services", "default", "kubernetes")
 
