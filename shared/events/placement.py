@@ -62,7 +62,7 @@ class PlacementDecided(
     `leaving` are shares that stay until their substitutes are healthy. `rejected` names the first
     hundred, `reasons` all of them. `trigger` says what led to the decision: Created,
     TemplateChanged, PolicyChanged, UsersChanged, ClusterChanged, MoveWentOn, Rebalanced,
-    ScoresChanged or FleetChanged.
+    ScoresChanged, Unschedulable, Preempted, GaveWay or FleetChanged.
     `scores` are there where clusters were not all liked alike, `score_parts` where signals or
     plugins had a part in them, of a hundred clusters at most. `unheard` are plugins that gave no
     good answer, and why. `affinity` is the group of clusters

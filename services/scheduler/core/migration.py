@@ -63,11 +63,6 @@ def _kept(workload: Workload, report: ClusterReport, share: int) -> int:
     return max(share - report.unschedulable, min(running, share))
 
 
-def caps_of(keeps: Mapping[str, int]) -> Caps:
-    why = Rejection(RejectionCode.UNSCHEDULABLE_PODS, "pods of it find no node there")
-    return {name: Cap(most, why) for name, most in keeps.items()}
-
-
 def ceilings_after(
     workload: Workload, keeps: Mapping[str, int], now: datetime
 ) -> tuple[Ceiling, ...]:
@@ -99,8 +94,13 @@ def still_known(ceilings: Iterable[Ceiling], now: datetime) -> tuple[Ceiling, ..
 
 def ceilings_now(workload: Workload, now: datetime) -> Caps:
     """Return the caps of those that count at this moment."""
+    return caps_of(_known(workload), now)
+
+
+def caps_of(ceilings: Iterable[Ceiling], now: datetime) -> Caps:
+    """Return the caps of *ceilings* for pods without a node that count at this moment."""
     found = {}
-    for one in _known(workload):
+    for one in ceilings:
         if one.reason == "Unschedulable" and now < parse_time(one.until):
             text = f"pods of it found no node there; that is tried again after {one.until}"
             found[one.cluster] = Cap(

@@ -73,6 +73,8 @@ def trigger_of(before: BindingSpec | None, after: BindingSpec) -> Trigger:
     for one in after.ceilings:
         if (one.cluster, one.since) not in stood:
             return Trigger(one.reason, f"{one.cluster}: {one.message}")
+    if before.preempting and len(after.preempting) < len(before.preempting):
+        return Trigger("GaveWay", "others have given way to it")
     known = {one.cluster for one in before.evictions}
     leaving = [one for one in after.evictions if one.cluster not in known]
     if leaving:

@@ -71,10 +71,10 @@ def _decide_within(
         return _decided(workload, given, decide(workload, fleet, now), now)
     stranded = find_stranded(workload, about.migrate_after, now)
     if stranded.keeps:
-        leaving = workload.under(caps_of(stranded.keeps))
+        ceilings = _joined(given, ceilings_after(workload, stranded.keeps, now))
+        leaving = workload.under(caps_of(ceilings, now))
         moved = decide(leaving, fleet, now)
         if isinstance(moved, Scheduled):
-            ceilings = _joined(given, ceilings_after(workload, stranded.keeps, now))
             return _waking(_decided(leaving, ceilings, moved, now), stranded.wake_after)
     found = decide(workload, fleet, now)
     ceilings = _joined(given, still_known(about.ceilings, now))

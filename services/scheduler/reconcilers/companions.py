@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from services.scheduler.core.company import concerns_company
 from services.scheduler.reconcilers.placed import PlacedTemplates
 from shared.apimachinery.manifest import ObjectKey, labels_of
-from shared.store.port import Mirror
+from shared.store.port import Change, ChangeType, Mirror
 
 
 def companions(
@@ -25,4 +25,28 @@ def companions(
                 rules, labels_of(other.manifest), labels_of(mine.manifest)
             ):
                 found.add(key)
+    return found
+
+
+def relabelled(mirror: Mirror, placed: PlacedTemplates, change: Change) -> set[ObjectKey]:
+    """Return the workloads whose affinity speaks of an object that has other labels than before.
+
+    Of an object that came or went its binding tells.
+    """
+    key, before = change.stored.key, change.previous
+    choosy = placed.choosy_within(key.namespace)
+    if not choosy or before is None or change.type is not ChangeType.MODIFIED:
+        return set()
+    old, new = labels_of(before.manifest), labels_of(change.stored.manifest)
+    if old == new or placed.of(key) is None:
+        return set()
+    found = set()
+    for other in choosy:
+        bound, stored = placed.of(other), mirror.get(other)
+        rules = bound.binding.spec.placement.workload_affinity if bound is not None else None
+        if rules is None or stored is None or other == key:
+            continue
+        labels = labels_of(stored.manifest)
+        if concerns_company(rules, labels, old) or concerns_company(rules, labels, new):
+            found.add(other)
     return found

@@ -30,7 +30,7 @@ from services.scheduler.core.triggers import (
     policies_changed,
     speak_alike,
 )
-from services.scheduler.reconcilers.companions import companions
+from services.scheduler.reconcilers.companions import companions, relabelled
 from services.scheduler.reconcilers.following import Following, Placed
 from services.scheduler.reconcilers.held_revisions import RECORDS
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS, Members
@@ -239,6 +239,8 @@ class Federation:
         key = change.stored.key
         if key.group != GROUP:
             self.following.note_object(change)
+            for template in relabelled(self._mirror, self._placed_templates, change):
+                self._wake_template(template)
             if CLASSES.covers(key):
                 for template in self.priorities.note_class(change):
                     self._wake_template(template)

@@ -116,3 +116,23 @@ async def test_followers_go_where_the_first_goes(world):
     await world.put(WEB)
     await world.settle()
     assert world.shares(WEB) == world.shares(API)
+
+
+async def test_who_gets_another_label_is_seen_by_those_that_keep_away_from_it(world):
+    policy = a_policy(workloadAffinity=APART, spreadConstraints=ONE)
+    await world.put(a_cluster("eu-1"), a_cluster("us-1"), policy, API, OTHER)
+    await world.settle()
+    together = world.shares(API) == world.shares(OTHER)
+    if not together:
+        (elsewhere,) = world.shares(API)
+        away = "us-1" if elsewhere == "eu-1" else "eu-1"
+        await world.put(a_cluster(away, leaving="Remove"))
+        await world.settle()
+        await world.put(a_cluster(away))
+        await world.settle()
+    assert world.shares(API) == world.shares(OTHER)
+    # The one that comes later in the order of names steps aside.
+    changed = a_deployment("api", labels={"set": "y"}, generation=1)
+    await world.put(changed)
+    await world.settle()
+    assert world.shares(API).keys() != world.shares(OTHER).keys()
