@@ -4,14 +4,14 @@
         await hanse.apply(manifest)
         await hanse.carry_out(hanse.scaling("apps/v1", "Deployment", "web", 5, namespace="shop"))
 
-Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`,
-`explain`, `plan`); commands are kept
+Two doors: requests are answered now (`get`, `list`, `apply`, `delete`, `render`, `explain`, `plan`,
+`traffic`, `report_traffic`); commands are kept
 until the hub has carried them out, even if it is away when they are sent (`send`, `carry_out`).
 """
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,12 +41,21 @@ from shared.events.requests import (
     API_LIST,
     API_PLAN,
     API_RENDER,
+    API_TRAFFIC,
+    API_TRAFFIC_REPORT,
     ApplyRequest,
     DeleteRequest,
     GetRequest,
     ListRequest,
 )
 from shared.events.scores import PublishScores
+from shared.events.traffic import (
+    TrafficFeed,
+    TrafficReports,
+    TrafficReportsTaken,
+    TrafficRequest,
+    TrafficWord,
+)
 
 _encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -162,6 +171,16 @@ class HanseClient:
         """Return what would move, and what would have no place; nothing is written by asking."""
         answer = await self._ask(API_PLAN, asked)
         return msgspec.convert(answer, Plan)
+
+    async def traffic(self, asked: TrafficRequest) -> TrafficFeed:
+        """Return how traffic is shared, and where each cluster takes its share."""
+        answer = await self._ask(API_TRAFFIC, asked)
+        return msgspec.convert(answer, TrafficFeed)
+
+    async def report_traffic(self, words: Sequence[TrafficWord]) -> int:
+        """Say what load balancers counted; returns how much of it was taken."""
+        answer = await self._ask(API_TRAFFIC_REPORT, TrafficReports(words=tuple(words)))
+        return msgspec.convert(answer, TrafficReportsTaken).taken
 
     def applying(self, *manifests: Manifest) -> Command:
         """Return the command that makes the hub hold *manifests*."""

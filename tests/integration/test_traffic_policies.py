@@ -7,15 +7,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from hanse.__main__ import main
+from hanse.client import HanseClient, HubRefused
 from shared.bus.port import CaughtUp, RequestError
 from shared.bus.topology import EVENTS
 from shared.errors import StoreUnavailable
 from shared.events.requests import API_TRAFFIC, API_TRAFFIC_RENDER, API_TRAFFIC_REPORT
-from shared.events.traffic import SplitChanged, decode_split_changed
+from shared.events.traffic import (
+    SplitChanged,
+    TrafficRequest,
+    TrafficWord,
+    decode_split_changed,
+)
 from tests.balanced_fleet import POLICY, Fleet, balanced_fleet
 from tests.federation import eventually
 from tests.gateway import serving_gateway
@@ -194,3 +201,16 @@ async def test_people_see_it_on_the_command_line(
         status, said = await run("traffic", "render", "shop")
         assert json.loads(said)["service"] == "shop"
         assert (await run("traffic", "render", "none"))[0] == 1
+
+
+async def test_other_systems_ask_and_report_by_the_python_client(fleet: Fleet) -> None:
+    await fleet.apply()
+    await fleet.until({"eu-1": 50, "us-1": 50})
+    client = HanseClient(fleet.bus, "prometheus")
+
+    (plan,) = (await client.traffic(TrafficRequest(namespace="shop", service="shop"))).plans
+    assert plan.shares_from("eu") == {"eu-1": 5_000, "us-1": 5_000}
+    word = TrafficWord(namespace="shop", policy="shop", front="prometheus")
+    assert await client.report_traffic([word]) == 1
+    with pytest.raises(HubRefused, match="not found"):
+        await client.report_traffic([msgspec.structs.replace(word, policy="none")])

@@ -61,6 +61,12 @@ def test_a_route_weighs_the_service_of_each_cluster() -> None:
     assert names == ["shop-ap-1", "shop-eu-1", "shop-us-1"]
 
 
+def test_a_route_has_no_more_backends_than_the_api_allows() -> None:
+    shares = {f"c{number:02}": number for number in range(20)}
+    plan = TrafficPlan(namespace="a", policy="a", service="a", splits=(split(**shares),))
+    assert list(weights(gateway_api.route(plan))) == [f"a-c{number:02}" for number in range(4, 20)]
+
+
 def test_clients_stick_by_the_route_where_the_policy_says_so() -> None:
     plan = TrafficPlan(namespace="a", policy="a", service="a", protocol="HTTP")
     assert "sessionPersistence" not in gateway_api.route(plan)["spec"]["rules"][0]

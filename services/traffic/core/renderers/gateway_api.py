@@ -12,18 +12,22 @@ from shared.apimachinery.manifest import Manifest
 from shared.events.traffic import TrafficPlan
 
 _PARENT = "gateway"
+BACKENDS_MAX = 16
+"""As many as the API allows in one rule."""
 
 
 def route(plan: TrafficPlan, region: str = "", *, parent: str = _PARENT) -> Manifest:
     """The route for a Gateway of *region*; *parent* is the Gateway's name.
 
     Every cluster of the plan is a backend, those without a share with weight 0: a route that loses
-    its backends answers 500, and one that keeps them comes back by a weight alone.
+    its backends answers 500, and one that keeps them comes back by a weight alone. Of more than
+    the API allows those with the greatest shares are.
     """
     shares = plan.shares_from(region)
+    greatest = sorted(clusters_of(plan), key=lambda name: (-shares.get(name, 0), name))
     backends = [
         {"name": backend_name(plan.service, name), "port": plan.port, "weight": shares.get(name, 0)}
-        for name in clusters_of(plan)
+        for name in sorted(greatest[:BACKENDS_MAX])
     ]
     rule: dict[str, Any] = {"backendRefs": backends}
     spec: dict[str, Any] = {"parentRefs": [{"name": parent}], "rules": [rule]}
@@ -34,10 +38,8 @@ def route(plan: TrafficPlan, region: str = "", *, parent: str = _PARENT) -> Mani
         spec["hostnames"] = [*plan.hosts]
     if plan.session_affinity == "Cookie":
         rule["sessionPersistence"] = {
-            "sessionName": f"hanse-{plan.service}",
             "type": "Cookie",
-            "absoluteTimeout": f"{plan.session_seconds}s",
-            "cookieConfig": {"lifetimeType": "Permanent"},
+            "cookie": {"name": f"hanse-{plan.service}"},
         }
     return _object(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", spec)
 
