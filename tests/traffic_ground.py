@@ -48,6 +48,8 @@ class TrafficGround(Federation):
 
     workers: MemberWorkers
     traffic: Traffic
+    name: str = "web"
+    """Of the service in question, where a method is told no other."""
 
     # The part of a member's users, controllers and API server.
 
@@ -109,7 +111,8 @@ class TrafficGround(Federation):
             definition["status"] = status_of({**definition, "status": {}}, Taken(), now=now)
             await self.put(member, key, definition)
 
-    async def service(self, member: str, name: str = "web", **spec: Any) -> None:
+    async def service(self, member: str, name: str = "", **spec: Any) -> None:
+        name = name or self.name
         port = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
         whole = {
             "type": "ClusterIP",
@@ -126,8 +129,9 @@ class TrafficGround(Federation):
         await self.put(member, ObjectKey("", "services", "shop", name), manifest)
 
     async def endpoints(
-        self, member: str, *addresses: str, name: str = "web", ready: bool = True, **more: Any
+        self, member: str, *addresses: str, name: str = "", ready: bool = True, **more: Any
     ) -> None:
+        name = name or self.name
         port = {"name": "http", "port": 8080, "protocol": "TCP"}
         each = [
             {
@@ -149,13 +153,15 @@ class TrafficGround(Federation):
         await self.put(member, key, manifest)
 
     async def export(
-        self, member: str, name: str = "web", *, since: str = "2026-01-01", **spec: Any
+        self, member: str, name: str = "", *, since: str = "2026-01-01", **spec: Any
     ) -> None:
+        name = name or self.name
         manifest = _object("ServiceExport", name, "multicluster.x-k8s.io/v1beta1")
         manifest["metadata"] |= {"creationTimestamp": f"{since}T00:00:00Z", "generation": 1}
         await self.put(member, export_key("shop", name), {**manifest, "spec": spec})
 
-    async def unexport(self, member: str, name: str = "web") -> None:
+    async def unexport(self, member: str, name: str = "") -> None:
+        name = name or self.name
         await self.take(member, export_key("shop", name))
 
     async def lose(self, member: str, taints: Sequence[Mapping[str, str]] = LOST) -> None:
@@ -169,27 +175,30 @@ class TrafficGround(Federation):
 
     # What is seen.
 
-    def imported(self, member: str, name: str = "web") -> Manifest:
+    def imported(self, member: str, name: str = "") -> Manifest:
         """The ServiceImport; an empty manifest where there is none."""
+        name = name or self.name
         stored = self.members[member].store.mirror.get(import_key("shop", name))
         return stored.manifest if stored is not None else {}
 
-    def spec(self, member: str, name: str = "web") -> Manifest:
+    def spec(self, member: str, name: str = "") -> Manifest:
         """That of the ServiceImport; empty where there is none."""
         return self.imported(member, name).get("spec") or {}
 
-    def derived(self, member: str, name: str = "web") -> Manifest:
+    def derived(self, member: str, name: str = "") -> Manifest:
+        name = name or self.name
         return self.members[member].get("services", derived_name(ServiceName("shop", name)))
 
-    def slices(self, member: str, name: str = "web") -> dict[str, Manifest]:
+    def slices(self, member: str, name: str = "") -> dict[str, Manifest]:
         """The imported slices of a service by the member they come from."""
+        name = name or self.name
         return {
             labels_of(one.manifest)[SOURCE_CLUSTER_LABEL]: one.manifest
             for one in self.members[member].store.mirror.items(SLICES)
             if labels_of(one.manifest).get(SERVICE_NAME_LABEL) == name
         }
 
-    def reached(self, member: str, name: str = "web") -> set[str]:
+    def reached(self, member: str, name: str = "") -> set[str]:
         """Addresses that clients of *member* are sent to."""
         return {
             address
@@ -199,8 +208,9 @@ class TrafficGround(Federation):
             for address in endpoint["addresses"]
         }
 
-    def condition(self, member: str, kind: str, name: str = "web") -> tuple[str, str]:
+    def condition(self, member: str, kind: str, name: str = "") -> tuple[str, str]:
         """Status and reason of a condition of the member's ServiceExport."""
+        name = name or self.name
         stored = self.members[member].store.mirror.get(export_key("shop", name))
         status = (stored.manifest.get("status") or {}) if stored is not None else {}
         for one in status.get("conditions") or ():

@@ -4,24 +4,37 @@ Of upstream's suite those parts that ask an API; what asks DNS is in `test_dns_*
 data plane is not here. Nothing but the wording of the names is upstream's.
 """
 
+import itertools
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from shared.api.multicluster import SERVICE_NAME_LABEL, SOURCE_CLUSTER_LABEL
 from shared.apimachinery.manifest import ObjectKey, copy, labels_of
 from tests.traffic_ground import EU, US, TrafficGround, traffic_ground
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 HTTP = {"name": "http", "port": 80, "protocol": "TCP"}
 BOTH = (EU, US)
 
 
-@pytest.fixture
-async def ground(tmp_path: Path) -> AsyncIterator[TrafficGround]:
-    async with traffic_ground(tmp_path, EU, US) as found:
+_number = itertools.count()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def members(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TrafficGround]:
+    async with traffic_ground(tmp_path_factory.mktemp("mcs"), EU, US) as found:
         yield found
+
+
+@pytest.fixture
+def ground(members: TrafficGround) -> TrafficGround:
+    """Each test has a service of its own."""
+    members.name = f"web-{next(_number)}"
+    return members
 
 
 async def exported(ground: TrafficGround, member: str = EU, **spec: Any) -> None:
@@ -187,7 +200,7 @@ async def test_endpoint_slices_bear_the_labels_and_are_deleted_by_unexporting(
     await ground.until(lambda: all(ground.slices(one).keys() == {EU} for one in BOTH))
     for one in BOTH:
         labels = labels_of(ground.slices(one)[EU])
-        assert labels[SERVICE_NAME_LABEL] == "web"
+        assert labels[SERVICE_NAME_LABEL] == ground.name
         assert labels[SOURCE_CLUSTER_LABEL] == EU
         managed = labels["endpointslice.kubernetes.io/managed-by"]
         assert managed != "endpointslice-controller.k8s.io"

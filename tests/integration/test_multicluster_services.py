@@ -1,10 +1,12 @@
 """Services of members known in others: from the hub's export to a lost member, over real NATS."""
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from msgspec.json import decode as decode_overview
 from msgspec.json import encode as encode_json
 
@@ -20,17 +22,36 @@ from shared.events.services import ServicesOverview
 from shared.events.work import is_end
 from tests.traffic_ground import AP, EU, US, TrafficGround, traffic_ground, trafficking
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 ALL = (EU, US, AP)
 PROFILE = ObjectKey("multicluster.x-k8s.io", "clusterprofiles", "hanse-system", EU)
 
 
+_number = itertools.count()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def members(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TrafficGround]:
+    async with traffic_ground(tmp_path_factory.mktemp("services"), *ALL) as found:
+        yield found
+
+
 @pytest.fixture
-async def ground(tmp_path: Path) -> AsyncIterator[TrafficGround]:
+def ground(members: TrafficGround) -> TrafficGround:
+    """Shared; each test has a service of its own."""
+    members.name = f"web-{next(_number)}"
+    return members
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(tmp_path: Path) -> AsyncIterator[TrafficGround]:
+    """For tests of which members as a whole are different afterwards."""
     async with traffic_ground(tmp_path, *ALL) as found:
         yield found
 
 
-def hub_export(name: str = "web") -> Manifest:
+def hub_export(name: str) -> Manifest:
     return {
         "apiVersion": "multicluster.x-k8s.io/v1beta1",
         "kind": "ServiceExport",
@@ -48,13 +69,13 @@ async def exported_everywhere(ground: TrafficGround) -> None:
     for number, member in enumerate(ALL, start=1):
         await ground.service(member)
         await ground.endpoints(member, f"10.{number}.0.1")
-    await ground.write(export_key("shop", "web"), hub_export())
+    await ground.write(export_key("shop", ground.name), hub_export(ground.name))
     everything = {"10.1.0.1", "10.2.0.1", "10.3.0.1"}
     await ground.until(lambda: all(ground.reached(one) == everything for one in ALL))
 
 
 def hub_condition(ground: TrafficGround, kind: str) -> tuple[str, str]:
-    stored = ground.store.mirror.get(export_key("shop", "web"))
+    stored = ground.store.mirror.get(export_key("shop", ground.name))
     status = (stored.manifest.get("status") or {}) if stored is not None else {}
     for one in status.get("conditions") or ():
         if one["type"] == kind:
@@ -80,25 +101,25 @@ async def test_an_export_at_the_hub_is_one_of_every_member_that_has_the_service(
 ) -> None:
     await ground.service(EU)
     await ground.endpoints(EU, "10.1.0.1")
-    await ground.write(export_key("shop", "web"), hub_export())
+    await ground.write(export_key("shop", ground.name), hub_export(ground.name))
     await ground.until(lambda: all(ground.reached(one) == {"10.1.0.1"} for one in ALL))
     await ground.until(lambda: hub_condition(ground, "Ready") == ("True", "Exported"))
-    at_hub = ground.store.mirror.get(import_key("shop", "web"))
+    at_hub = ground.store.mirror.get(import_key("shop", ground.name))
     assert at_hub is not None
     assert at_hub.manifest["status"]["clusters"] == [{"cluster": EU}]
     # What comes later counts as well.
     await ground.service(US)
     await ground.endpoints(US, "10.2.0.1")
     await ground.until(lambda: ground.reached(AP) == {"10.1.0.1", "10.2.0.1"})
-    await ground.delete(export_key("shop", "web"))
+    await ground.delete(export_key("shop", ground.name))
     await ground.until(lambda: not any(ground.imported(one) for one in ALL))
-    await ground.until(lambda: ground.store.mirror.get(import_key("shop", "web")) is None)
+    await ground.until(lambda: ground.store.mirror.get(import_key("shop", ground.name)) is None)
 
 
 async def test_an_export_at_the_hub_without_a_service_says_so(ground: TrafficGround) -> None:
-    await ground.write(export_key("shop", "web"), hub_export())
+    await ground.write(export_key("shop", ground.name), hub_export(ground.name))
     await ground.until(lambda: hub_condition(ground, "Valid") == ("False", "NoService"))
-    assert ground.store.mirror.get(import_key("shop", "web")) is None
+    assert ground.store.mirror.get(import_key("shop", ground.name)) is None
 
 
 async def test_endpoints_follow_their_source(ground: TrafficGround) -> None:
@@ -112,46 +133,46 @@ async def test_endpoints_follow_their_source(ground: TrafficGround) -> None:
 
 
 async def test_a_lost_member_is_withdrawn_by_verdict_and_is_back_with_it(
-    ground: TrafficGround,
+    alone: TrafficGround,
 ) -> None:
-    await exported_everywhere(ground)
+    await exported_everywhere(alone)
     # That it does not answer is no verdict.
-    ground.members[EU].hangs = True
-    await ground.endpoints(US, "10.2.0.1", "10.2.0.2")
-    await ground.until(lambda: "10.2.0.2" in ground.reached(AP))
-    assert "10.1.0.1" in ground.reached(AP)
-    await ground.lose(EU)
-    await ground.until(lambda: ground.reached(AP) == {"10.2.0.1", "10.2.0.2", "10.3.0.1"})
-    ground.members[EU].hangs = False
-    await ground.lose(EU, ())
-    await ground.until(lambda: "10.1.0.1" in ground.reached(AP))
+    alone.members[EU].hangs = True
+    await alone.endpoints(US, "10.2.0.1", "10.2.0.2")
+    await alone.until(lambda: "10.2.0.2" in alone.reached(AP))
+    assert "10.1.0.1" in alone.reached(AP)
+    await alone.lose(EU)
+    await alone.until(lambda: alone.reached(AP) == {"10.2.0.1", "10.2.0.2", "10.3.0.1"})
+    alone.members[EU].hangs = False
+    await alone.lose(EU, ())
+    await alone.until(lambda: "10.1.0.1" in alone.reached(AP))
     # Its own clients were never sent away from its own endpoints.
-    assert "10.1.0.1" in ground.reached(EU)
+    assert "10.1.0.1" in alone.reached(EU)
 
 
 async def test_a_member_without_the_namespace_imports_nothing_until_it_has_it(
-    ground: TrafficGround,
+    alone: TrafficGround,
 ) -> None:
-    await ground.take(AP, ObjectKey("", "namespaces", "", "shop"))
-    await ground.service(EU)
-    await ground.endpoints(EU, "10.1.0.1")
-    await ground.export(EU)
-    await ground.until(lambda: ground.reached(US) == {"10.1.0.1"})
-    assert not ground.imported(AP)
+    await alone.take(AP, ObjectKey("", "namespaces", "", "shop"))
+    await alone.service(EU)
+    await alone.endpoints(EU, "10.1.0.1")
+    await alone.export(EU)
+    await alone.until(lambda: alone.reached(US) == {"10.1.0.1"})
+    assert not alone.imported(AP)
     place = ObjectKey("", "namespaces", "", "shop")
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}
-    await ground.put(AP, place, manifest)
-    await ground.until(lambda: ground.reached(AP) == {"10.1.0.1"})
+    await alone.put(AP, place, manifest)
+    await alone.until(lambda: alone.reached(AP) == {"10.1.0.1"})
 
 
 async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround) -> None:
     own = {
         "apiVersion": "multicluster.x-k8s.io/v1beta1",
         "kind": "ServiceImport",
-        "metadata": {"name": "web", "namespace": "shop", "uid": "own"},
+        "metadata": {"name": ground.name, "namespace": "shop", "uid": "own"},
         "spec": {"type": "Headless", "ports": []},
     }
-    await ground.put(US, import_key("shop", "web"), own)
+    await ground.put(US, import_key("shop", ground.name), own)
     await ground.service(EU)
     await ground.export(EU)
     await ground.until(lambda: ground.imported(AP))
@@ -176,16 +197,16 @@ async def test_what_nobody_says_any_more_is_not_taken_back(tmp_path: Path) -> No
             assert ground.reached(EU) >= {"10.1.0.1"}
 
 
-async def test_who_leaves_is_forgotten_and_its_endpoints_go(ground: TrafficGround) -> None:
-    await exported_everywhere(ground)
-    await ground.delete(ObjectKey(GROUP, "clusters", "", EU))
-    await ground.until(lambda: ground.reached(AP) == {"10.2.0.1", "10.3.0.1"})
+async def test_who_leaves_is_forgotten_and_its_endpoints_go(alone: TrafficGround) -> None:
+    await exported_everywhere(alone)
+    await alone.delete(ObjectKey(GROUP, "clusters", "", EU))
+    await alone.until(lambda: alone.reached(AP) == {"10.2.0.1", "10.3.0.1"})
 
     async def forgotten() -> bool:
-        return not any(f".{EU}." in subject for subject in await left_over(ground))
+        return not any(f".{EU}." in subject for subject in await left_over(alone))
 
-    await ground.until(forgotten)
-    await ground.until(lambda: ground.store.mirror.get(PROFILE) is None)
+    await alone.until(forgotten)
+    await alone.until(lambda: alone.store.mirror.get(PROFILE) is None)
 
 
 async def test_members_are_published(ground: TrafficGround) -> None:
@@ -209,13 +230,13 @@ async def test_members_get_the_standards_kinds_with_the_first_export(tmp_path: P
         await ground.service(EU)
         await ground.endpoints(EU, "10.1.0.1")
         assert not ground.members[US].store.mirror.get(_definition("serviceimports"))
-        await ground.write(export_key("shop", "web"), hub_export())
+        await ground.write(export_key("shop", ground.name), hub_export(ground.name))
         await ground.until(lambda: ground.reached(US) == {"10.1.0.1"}, 30)
         key = ObjectKey("about.k8s.io", "clusterproperties", "", "cluster.clusterset.k8s.io")
         found = await ground.until(lambda: ground.members[US].store.mirror.get(key), 30)
         assert found.manifest["spec"] == {"value": US}
         # What it was given once it keeps, for there may be exports of its own.
-        await ground.delete(export_key("shop", "web"))
+        await ground.delete(export_key("shop", ground.name))
         await ground.until(lambda: not ground.imported(US))
         assert ground.members[US].store.mirror.get(_definition("serviceimports"))
 
@@ -225,7 +246,7 @@ def _definition(resource: str) -> ObjectKey:
     return ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name)
 
 
-async def test_what_is_in_the_way_is_told_and_shown(ground: TrafficGround) -> None:
+async def test_what_is_in_the_way_is_told_and_shown(alone: TrafficGround) -> None:
     corefile = {"Corefile": ".:53 {\n  forward . /etc/resolv.conf\n}\n"}
     coredns = ObjectKey("", "configmaps", "kube-system", "coredns")
     manifest = {
@@ -234,21 +255,21 @@ async def test_what_is_in_the_way_is_told_and_shown(ground: TrafficGround) -> No
         "metadata": {"name": "coredns", "namespace": "kube-system", "uid": "dns"},
         "data": corefile,
     }
-    await ground.put(EU, coredns, manifest)
+    await alone.put(EU, coredns, manifest)
     for member in (EU, US):
-        await ground.service(member)
-        await ground.endpoints(member, "10.1.0.1")
-        await ground.export(member)
+        await alone.service(member)
+        await alone.endpoints(member, "10.1.0.1")
+        await alone.export(member)
 
     def reasons() -> set[str]:
-        stored = ground.store.mirror.get(PROFILE)
+        stored = alone.store.mirror.get(PROFILE)
         status = (stored.manifest.get("status") or {}) if stored is not None else {}
         conditions = status.get("conditions") or ()
         return {one["reason"] for one in conditions if one["status"] == "False"}
 
-    await ground.until(lambda: reasons() >= {"AddressesShared", "NotForwarded"})
+    await alone.until(lambda: reasons() >= {"AddressesShared", "NotForwarded"})
     asked = encode_json({"namespace": "shop"})
-    answer = await ground.bus.request(API_SERVICES, asked, deadline=timedelta(seconds=5))
+    answer = await alone.bus.request(API_SERVICES, asked, deadline=timedelta(seconds=5))
     found = decode_overview(answer, type=ServicesOverview)
     [service] = found.services
     assert [(one.cluster, one.ready, one.share) for one in service.exporters] == [

@@ -99,7 +99,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON, JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nonsense_is_left_out_and_what_remains_can_be_sent(
     spec: Any, endpoints: Any, ports: Any
 ) -> None:

@@ -111,7 +111,7 @@ EXPORTS = st.builds(
 
 
 @given(st.lists(EXPORTS, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_outcome_does_not_depend_on_the_order_in_which_exports_are_heard(
     found: list[dict[str, Any]],
 ) -> None:
@@ -121,7 +121,7 @@ def test_the_outcome_does_not_depend_on_the_order_in_which_exports_are_heard(
 
 
 @given(st.lists(EXPORTS, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_two_ports_clash_and_the_winner_keeps_all_of_its_own(
     found: list[dict[str, Any]],
 ) -> None:
