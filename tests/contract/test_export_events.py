@@ -23,6 +23,17 @@ from shared.events.exports import (
     decode_service,
     encode_export,
 )
+from shared.events.service_facts import (
+    ServiceConflicted,
+    ServiceExportRefused,
+    ServiceFact,
+    ServiceImported,
+    ServiceWithdrawn,
+    decode_service_fact,
+    encode_service_fact,
+    subject_of,
+    type_of,
+)
 
 EVENTS = Path(__file__).parent / "events"
 SERVICE = ServiceReport(
@@ -62,6 +73,32 @@ NOTE = StatusNote(
     uid="u-1",
     status={"conditions": []},
 )
+FACTS: tuple[ServiceFact, ...] = (
+    ServiceImported(
+        namespace="shop",
+        name="web",
+        occurred_at="2026-03-01T12:00:00.000000Z",
+        import_type="ClusterSetIP",
+        clusters=("eu-1", "us-1"),
+    ),
+    ServiceWithdrawn(namespace="shop", name="web", occurred_at="2026-03-01T12:00:00.000000Z"),
+    ServiceConflicted(
+        namespace="shop",
+        name="web",
+        occurred_at="2026-03-01T12:00:00.000000Z",
+        clusters=("eu-1", "us-1"),
+        reasons=("PortConflict",),
+        message="us-1 does not have http 80/TCP",
+    ),
+    ServiceExportRefused(
+        namespace="shop",
+        name="web",
+        occurred_at="2026-03-01T12:00:00.000000Z",
+        cluster="eu-1",
+        reason="NoService",
+        message="there is no Service of that name",
+    ),
+)
 EACH = pytest.mark.parametrize(
     ("name", "report", "decode"),
     [
@@ -83,6 +120,14 @@ def test_it_is_written_as_the_golden_says_and_read_back(
     assert decode(json.dumps({**golden, "more": 1}).encode()) == report
     with pytest.raises(MalformedEvent):
         decode(b'{"type":3}')
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=type_of)
+def test_a_fact_is_written_as_the_golden_says_and_read_back(fact: ServiceFact) -> None:
+    golden = json.loads((EVENTS / f"{type_of(fact)}.json").read_text())
+    assert json.loads(encode_service_fact(fact)) == golden
+    assert decode_service_fact(json.dumps({**golden, "more": 1}).encode()) == fact
+    assert subject_of(fact).startswith("hanse.events.service.")
 
 
 def test_subjects_are_read_back() -> None:

@@ -15,10 +15,12 @@ from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
 from shared.bus.port import CaughtUp
-from shared.bus.topology import ENDPOINTS, WORK
+from shared.bus.topology import ENDPOINTS, EVENTS, WORK
 from shared.events import subjects
 from shared.events.requests import API_SERVICES
+from shared.events.service_facts import ServiceFact, decode_service_fact, type_of
 from shared.events.services import ServicesOverview
+from shared.events.subjects import encode_token
 from shared.events.work import is_end
 from tests.traffic_ground import AP, EU, US, TrafficGround, traffic_ground, trafficking
 
@@ -120,6 +122,35 @@ async def test_an_export_at_the_hub_without_a_service_says_so(ground: TrafficGro
     await ground.write(export_key("shop", ground.name), hub_export(ground.name))
     await ground.until(lambda: hub_condition(ground, "Valid") == ("False", "NoService"))
     assert ground.store.mirror.get(import_key("shop", ground.name)) is None
+
+
+async def test_what_becomes_of_exports_is_told_as_facts(ground: TrafficGround) -> None:
+    await ground.export(EU)
+    await ground.until(lambda: ground.condition(EU, "Valid") == ("False", "NoService"))
+    for member in (EU, US):
+        await ground.service(member)
+    await ground.export(US, exportedLabels={"a": "b"})
+    await ground.until(lambda: ground.condition(US, "Conflict")[0] == "True")
+    for member in (EU, US):
+        await ground.unexport(member)
+
+    async def told() -> dict[str, ServiceFact]:
+        found = {}
+        filters = [f"hanse.events.service.*.{encode_token(f'shop/{ground.name}')}"]
+        async with ground.bus.follow(EVENTS, filters) as messages:
+            async for message in messages:
+                if isinstance(message, CaughtUp):
+                    break
+                fact = decode_service_fact(message.body)
+                found[type_of(fact).split(".")[1]] = fact
+        return found
+
+    expected = {"imported", "conflicted", "withdrawn", "export-refused"}
+
+    async def complete() -> bool:
+        return (await told()).keys() == expected
+
+    await ground.until(complete)
 
 
 async def test_endpoints_follow_their_source(ground: TrafficGround) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.api.meta import API_VERSION, GROUP
+from shared.api.multicluster import EXPORT, IMPORT, SERVICES_API, export_key, import_key
 from shared.api.traffic_columns import percent
 from shared.apimachinery.manifest import Manifest, ObjectKey, uid_of
 from shared.events.cluster import (
@@ -45,6 +46,12 @@ from shared.events.rollout import (
     RolloutRolledBack,
     RolloutStarted,
     StageReleased,
+)
+from shared.events.service_facts import (
+    ServiceConflicted,
+    ServiceFact,
+    ServiceImported,
+    ServiceWithdrawn,
 )
 from shared.events.traffic import SplitChanged
 from shared.events.work_facts import (
@@ -83,6 +90,7 @@ Fact = (
     | ClusterRecovered
     | AnyRolloutFact
     | SplitChanged
+    | ServiceFact
 )
 
 _decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
@@ -132,6 +140,8 @@ def tellings_of(fact: Fact) -> Iterator[Telling]:
         yield _of_override(fact)
     elif isinstance(fact, SplitChanged):
         yield _of_split(fact)
+    elif isinstance(fact, ServiceFact):
+        yield _of_service(fact)
     else:
         yield _of_cluster(fact)
 
@@ -273,6 +283,23 @@ def _of_split(fact: SplitChanged) -> Telling:
         return Telling(about, "traffic", "Unrouted", message, warning=True)
     shift = f"; shift: {fact.shift}" if fact.shift else ""
     return Telling(about, "traffic", "Split", f"traffic goes to {', '.join(takers)}{shift}")
+
+
+def _of_service(fact: ServiceFact) -> Telling:
+    """Of an import at the hub; what is refused is an export there, if it is one."""
+    place, about = (fact.namespace, fact.name), About(fact.namespace, fact.name)
+    imported = about._replace(key=import_key(*place), api_version=SERVICES_API, kind=IMPORT)
+    match fact:
+        case ServiceImported():
+            message = f"members know it, as {', '.join(fact.clusters)} export it"
+            return Telling(imported, "traffic", "Imported", message)
+        case ServiceWithdrawn():
+            return Telling(imported, "traffic", "Withdrawn", "nobody exports it any more")
+        case ServiceConflicted():
+            message = fact.message or "all exports agree again"
+            return Telling(imported, "traffic", "Conflict", message, warning=bool(fact.reasons))
+    export = about._replace(key=export_key(*place), api_version=SERVICES_API, kind=EXPORT)
+    return Telling(export, "traffic", fact.reason, fact.message, fact.cluster, warning=True)
 
 
 def _object(fact: Any) -> About:

@@ -23,6 +23,7 @@ from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.notes import Place as NotePlace
 from services.traffic.reconcilers.order_log import Place
 from services.traffic.reconcilers.publishing import OrderPublisher
+from services.traffic.reconcilers.service_facts import ServiceFacts
 from shared.api.meta import GROUP
 from shared.api.multicluster import (
     EXPORT,
@@ -54,6 +55,7 @@ class ServiceReconciler:
         known: Knowledge,
         publisher: OrderPublisher,
         hub: HubObjects,
+        facts: ServiceFacts,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -62,6 +64,7 @@ class ServiceReconciler:
         self._notes = known.notes
         self._publisher = publisher
         self._hub = hub
+        self._facts = facts
         self._clock = clock
         # Since when an address is awaited, by service and member.
         self._asked: dict[ServiceName, dict[str, float]] = {}
@@ -122,17 +125,23 @@ class ServiceReconciler:
 
     async def _keep_import(self, folded: Folded) -> None:
         key = import_key(*folded.name)
+        stored = self._hub.get(key)
+        told = (stored.manifest.get("status") or {}) if stored is not None else {}
         if folded.service is None:
             await self._hub.remove(key)
-            return
-        stored = self._hub.get(key)
-        before = conditions_in((stored.manifest.get("status") or {}) if stored else {})
-        status = import_status(folded, before, at="", now=self._now())
-        await self._hub.put(key, service_import(folded.service), status, stored)
+        else:
+            status = import_status(folded, conditions_in(told), at="", now=self._now())
+            await self._hub.put(key, service_import(folded.service), status, stored)
+        exporters = [str(one.get("cluster")) for one in told.get("clusters") or ()]
+        await self._facts.imports(folded, None if stored is None else exporters)
 
     async def _tell(self, folded: Folded, members: Mapping[str, Orders]) -> None:
         """Have the exports and imports in members show what became of them."""
         notes = dict(self._export_notes(folded, members))
+        exports = [
+            (place[0], self._notes.conditions(place), conditions_in(note.status))
+            for place, note in notes.items()
+        ]
         for cluster in members:
             place = (cluster, import_key(*folded.name))
             before = self._notes.conditions(place)
@@ -145,6 +154,7 @@ class ServiceReconciler:
             *(self._notes.note(place, note) for place, note in notes.items()),
             *(self._notes.end(place) for place in ended),
         )
+        await self._facts.exports(folded, exports)
 
     def _export_notes(
         self, folded: Folded, importers: Collection[str]
@@ -178,14 +188,21 @@ class ServiceReconciler:
         stored = self._hub.get(export_key(*folded.name))
         if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
             return
+        before = conditions_in(stored.manifest.get("status") or {})
         status = hub_export_status(
             folded,
-            conditions_in(stored.manifest.get("status") or {}),
+            before,
             generation=generation_of(stored.manifest),
             importers=importers,
             now=self._now(),
         )
         await self._hub.set_status(stored, status)
+        own = any(
+            one.export is not None for one in self._table.reports.get(folded.name, {}).values()
+        )
+        # Members' own exports tell the same of conflicts.
+        told = [("", before, conditions_in(status))] if not own else []
+        await self._facts.exports(folded, told)
 
     def _now(self) -> str:
         return format_time(self._clock.now())

@@ -11,6 +11,7 @@ from services.traffic.reconcilers.hub_objects import HubObjects
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.members import NETWORKS_LOOK, MemberReconciler, member_of
 from services.traffic.reconcilers.publishing import OrderPublisher
+from services.traffic.reconcilers.service_facts import ServiceFacts
 from services.traffic.reconcilers.services import ServiceReconciler
 from services.traffic.settings import Settings
 from shared.api.multicluster import SERVICE_EXPORTS, SERVICE_IMPORTS
@@ -41,7 +42,14 @@ class Writing:
         publisher = OrderPublisher(bus, known.orders)
         self._services: Controller[ServiceName] = Controller(
             "service",
-            ServiceReconciler(store=store, known=known, publisher=publisher, hub=hub, clock=clock),
+            ServiceReconciler(
+                store=store,
+                known=known,
+                publisher=publisher,
+                hub=hub,
+                facts=ServiceFacts(bus, clock),
+                clock=clock,
+            ),
             settings.loop,
         )
         self._members: Controller[str] = Controller(
