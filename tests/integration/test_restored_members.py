@@ -44,12 +44,19 @@ async def bring_back(member: TestMember, key: ObjectKey, backup: Manifest) -> No
     await member.store.create(key, backup)
 
 
-async def test_what_was_removed_is_removed_again_though_another_worker_did_it_then() -> None:
+@pytest.mark.parametrize("last", [False, True], ids=["of-several", "the-last-of-its-kind"])
+async def test_what_was_removed_is_removed_again_though_another_worker_did_it_then(
+    *, last: bool
+) -> None:
     federation = Federation(["eu-1"])
     member = federation.members["eu-1"]
+    # The member's own, so that it does not go, with all that is in it.
+    shop = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    await member.store.create(ObjectKey("", "namespaces", "", "shop"), shop)
     async with federation.serving(), federation.dispatching():
         async with federation.applying():
-            await place(federation, KEPT)
+            if not last:
+                await place(federation, KEPT)
             backup = await place(federation, GONE)
             await remove(federation, GONE)
         await bring_back(member, GONE, backup)
@@ -59,7 +66,7 @@ async def test_what_was_removed_is_removed_again_though_another_worker_did_it_th
         )
         async with federation.applying():
             await eventually(lambda: not member.get("configmaps", "gone"))
-        assert member.get("configmaps", "kept")
+        assert bool(member.get("configmaps", "kept")) is not last
         assert member.get("configmaps", "foreign")
 
 

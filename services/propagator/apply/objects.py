@@ -21,6 +21,11 @@ from shared.memberapi.port import ResourceType
 GRAVES_MAX = 1_000
 
 
+def kind_of(order: WorkOrder) -> ResourceType:
+    gvk = GroupVersionKind.parse(order.api_version, order.kind)
+    return ResourceType(gvk, order.resource, order.namespaced)
+
+
 @dataclass(slots=True, eq=False)
 class TrackedObject:
     """One object: what was ordered last, how far we got, what we saw of it.
@@ -145,9 +150,7 @@ class TrackedObject:
 
     def read(self, order: WorkOrder) -> None:
         """Take note of what *order* says, the manifest aside."""
-        self.kind = ResourceType(
-            GroupVersionKind.parse(order.api_version, order.kind), order.resource, order.namespaced
-        )
+        self.kind = kind_of(order)
         self.deleted = order.is_tombstone
         self.urgent = order.is_urgent
         self.terms = order.ownership

@@ -178,6 +178,8 @@ class MemberWorker:
         self, found: Iterable[TrackedObject], watches: KindWatches, autoscalers: Autoscalers
     ) -> None:
         """Watch what was found in WORK, and begin with what is left to do."""
+        for kind in self._standing.removed_kinds:
+            watches.ensure(kind)
         for tracked in sorted(found, key=_rank):
             if tracked.kind is not None:
                 watches.ensure(tracked.kind)

@@ -4,20 +4,21 @@ Read when a worker starts, and whenever it may have missed something: of what is
 knows, only what the reports do not call done is left to do.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from services.propagator.apply.objects import Objects, TrackedObject
+from services.propagator.apply.objects import Objects, TrackedObject, kind_of
 from services.propagator.apply.reporting.reports import DELETED
 from services.propagator.apply.reporting.status_log import StatusLog
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.clock import Clock
 from shared.events import subjects
 from shared.events.work import FENCED, WorkReport, decode_order, decode_report, is_end
+from shared.memberapi.port import ResourceType
 
 
 class StandingOrders:
@@ -31,6 +32,7 @@ class StandingOrders:
         self._clock = clock
         self._objects = objects
         self._status = status
+        self._removed_kinds: dict[GroupResource, ResourceType] = {}
 
     async def read(self) -> list[TrackedObject]:
         """Take note of every order that is newer than what is known of its object.
@@ -71,6 +73,7 @@ class StandingOrders:
             ):
                 return None
             if is_end(message.headers):
+                self._note_kind(key, message)
                 return self._take_end(known)
             order = decode_order(message.body)
         except (ValueError, msgspec.DecodeError):
@@ -78,6 +81,16 @@ class StandingOrders:
             return None
         self._objects.track(key).restore(message, order)
         return key
+
+    def _note_kind(self, key: ObjectKey, end: Message) -> None:
+        place = key.group_resource
+        if place not in self._removed_kinds:
+            self._removed_kinds[place] = kind_of(decode_order(end.body))
+
+    @property
+    def removed_kinds(self) -> Collection[ResourceType]:
+        """Of what was removed lately: it may come back, with a member from a backup."""
+        return self._removed_kinds.values()
 
     def _take_end(self, known: TrackedObject | None) -> ObjectKey | None:
         """Another worker removed it: whoever knows it still reads that when its turn is."""
