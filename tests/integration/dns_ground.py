@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import dns.tsig
@@ -11,7 +11,7 @@ import pytest
 
 from services.traffic.core.dns.answering import Answering
 from services.traffic.core.dns.door import Door, Served
-from services.traffic.dns.listening import Listener
+from services.traffic.dns.listening import Listener, listen
 from services.traffic.dns.requests import Requests
 from shared.clock import SystemClock
 
@@ -24,18 +24,20 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 @asynccontextmanager
-async def server(served: Mapping[bytes, Served], size_max: int = 1232) -> AsyncIterator[int]:
+async def server(
+    served: Mapping[bytes, Served], hosts: Sequence[str] = ("127.0.0.1",)
+) -> AsyncIterator[int]:
     """A server of *served*, which may change while it runs; yields its port."""
     clock = SystemClock()
     door = Door(
         served,
-        Answering(draw=random.Random(7).random, size_max=size_max),  # noqa: S311
+        Answering(draw=random.Random(7).random),  # noqa: S311
         cluster_of=lambda _address: "",
         monotonic=clock.monotonic,
     )
     requests = Requests(door, {KEY.name: KEY}, clock)
-    async with Listener(door, requests.handle).serve("127.0.0.1", 0) as port:
-        yield port
+    async with listen(Listener(door, requests.handle), hosts, 0) as found:
+        yield found[0][1]
 
 
 async def run(*arguments: str) -> str:

@@ -130,6 +130,24 @@ async def test_several_questions_of_one_stream_are_answered_in_their_order() -> 
         writer.close()
 
 
+def has_six() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_six(), reason="there is no IPv6 here")
+async def test_every_address_of_either_family_is_answered_at() -> None:
+    async with server(served(), ("0.0.0.0", "::")) as port:  # noqa: S104 - for a moment.
+        for host in ("127.0.0.1", "::1"):
+            for ask in (dns.asyncquery.udp, dns.asyncquery.tcp):
+                answer = await ask(dns.message.make_query(WEB, "A"), host, 5, port)
+                assert answer.rcode() == dns.rcode.NOERROR
+
+
 @pytest.mark.parametrize("kind", ["AXFR", "IXFR"])
 async def test_over_udp_no_zone_is_handed_over(kind: str) -> None:
     async with server(served(secondaries=LOOPBACK)) as port:

@@ -158,6 +158,10 @@ def _bind(family: int, host: str, port: int) -> tuple[socket.socket, socket.sock
         stream = socket.socket(family, socket.SOCK_STREAM)
         datagram = socket.socket(family, socket.SOCK_DGRAM)
         try:
+            if family == socket.AF_INET6:
+                # So that `0.0.0.0` and `::` can be served beside each other.
+                for one in (stream, datagram):
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             stream.bind((host, port))
