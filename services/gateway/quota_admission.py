@@ -74,7 +74,7 @@ class QuotaAdmission:
             except InvalidObject:
                 continue
             yield _Limit(stored.key.name, frozenset({namespace}), quota.spec.overall)
-        bound = [one for one in self._groups() if namespace in one.spec.namespaces]
+        bound = list(self._groups_of(namespace))
         # Of several groups none can be told here: it depends on the clusters that are chosen.
         if len(bound) == 1 and bound[0].spec.quota is not None:
             group = bound[0]
@@ -83,8 +83,11 @@ class QuotaAdmission:
             name = f"clustergroup/{group.metadata.name}"
             yield _Limit(name, namespaces, group.spec.quota.hard)
 
-    def _groups(self) -> Iterator[ClusterGroup]:
+    def _groups_of(self, namespace: str) -> Iterator[ClusterGroup]:
         for stored in self._mirror.items(_GROUPS):
+            # Every write comes here: most groups need not be read.
+            if namespace not in ((stored.manifest.get("spec") or {}).get("namespaces") or ()):
+                continue
             try:
                 yield read(stored.manifest, ClusterGroup)
             except InvalidObject:

@@ -94,7 +94,9 @@ class Deciding:
         found = self._federation.priorities.search(workload, rank, fleet)
         if isinstance(found, Preemption):
             return displacing(found, rank, self._clock.now())
-        return replace(decision, notes=(*decision.notes, found)) if found else decision
+        after = [one for one in (found.after, decision.wake_after) if one is not None]
+        notes = (*decision.notes, found.note) if found.note else decision.notes
+        return replace(decision, notes=notes, wake_after=min(after, default=None))
 
     def workload(
         self,

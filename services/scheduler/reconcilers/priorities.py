@@ -1,7 +1,11 @@
 """PriorityClasses, and who may give way to whom, as the store has it."""
 
+import heapq
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from services.scheduler.core.circumstances import COMMON, Demotion, Precedence
 from services.scheduler.core.fleet import Fleet
@@ -19,7 +23,7 @@ from services.scheduler.core.room import ask_of
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.placed import PlacedTemplates
 from services.scheduler.reconcilers.reading import Bound
-from shared.api.binding import BindingSpec, ObjectReference, Preempting, is_built_in
+from shared.api.binding import BindingSpec, Preempting, is_built_in
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock
@@ -30,7 +34,20 @@ from shared.store.port import Change, ChangeType, Mirror, Scope
 
 CLASSES = Scope("scheduling.k8s.io", "priorityclasses")
 _AGAIN = timedelta(seconds=10)
-"""How long after a search in vain another is made: it looks at every workload there is."""
+"""How long after a search in vain another is made for the same: it looks at every workload."""
+_PAUSE_SECONDS = 0.05
+_PAUSES = 4
+"""Between searches others have their turn, for so many times as long as one takes."""
+_TURN = timedelta(seconds=2)
+_TENANTS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """Nobody gives way; `after`: when to ask again, where that may help."""
+
+    note: str = ""
+    after: timedelta | None = None
 
 
 class Priorities:
@@ -52,6 +69,7 @@ class Priorities:
         self._giving_way_max = giving_way_max
         self._ranks = Ranks()
         self._in_vain: dict[ObjectKey, float] = {}
+        self._next_search = 0.0
 
     def start(self) -> None:
         for stored in self._mirror.items(CLASSES):
@@ -136,27 +154,32 @@ class Priorities:
 
     # Searching.
 
-    def search(self, workload: Workload, rank: Rank, fleet: Fleet) -> Preemption | str:
-        """Return who gives way to *workload*, which has no place; or why nobody does, "" at best.
+    def search(self, workload: Workload, rank: Rank, fleet: Fleet) -> "Preemption | NotNow":
+        """Find out who gives way to *workload*, which has no place, or why nobody does.
 
-        Nothing is kept of it but that it was in vain.
+        Nothing is kept of it but when it was made.
         """
         about = workload.circumstances
         if not may_preempt(workload, rank) or (about is not None and about.preempting):
-            return ""
+            return NotNow()
         now = self._clock.monotonic()
         if self._in_vain.get(workload.key, 0.0) > now:
-            return ""
+            return NotNow()
         giving_way = self._placed.giving_way
         if giving_way >= self._giving_way_max:
-            return f"{giving_way} workloads give way to others already: it waits for its turn"
+            note = f"{giving_way} workloads give way to others already: it waits for its turn"
+            return NotNow(note, _TURN)
+        if now < self._next_search:
+            return NotNow(after=_TURN)
         found = self.find(workload, rank, fleet)
+        ended = self._clock.monotonic()
+        self._next_search = ended + max(_PAUSE_SECONDS, _PAUSES * (ended - now))
         if found is not None:
             self._in_vain.pop(workload.key, None)
             return found
         self._in_vain = {key: until for key, until in self._in_vain.items() if until > now}
         self._in_vain[workload.key] = now + _AGAIN.total_seconds()
-        return ""
+        return NotNow()
 
     def find(
         self, workload: Workload, rank: Rank, fleet: Fleet, besides: Collection[ObjectKey] = ()
@@ -170,34 +193,37 @@ class Priorities:
         return preempt(workload, rank, fleet, tenants, self._clock.now())
 
     def _tenants(self, workload: Workload, below: int) -> Iterator[Tenant]:
+        """Yield those of the lowest priority: of many a thousand, for each has to be read."""
         now = self._clock.now()
-        for bound in self._placed.all():
-            spec = bound.binding.spec
-            if spec.priority >= below or bound.is_leaving or spec.resource.key == workload.key:
-                continue
-            if not (_may_give_way(spec) and is_rested(spec.ceilings, now)):
-                continue
-            if self._placed.demoted(spec.resource.key):
-                continue
-            stored = self._mirror.get(spec.resource.key)
-            if stored is None:
-                continue
-            try:
-                demand = self._interpreters.of(stored.manifest).demand(stored.manifest)
-                ask = ask_of(demand) if demand is not None else None
-            except (InvalidObject, ValueError):
-                continue
-            if ask is not None:
-                resource = ObjectReference(
-                    api_version=spec.resource.api_version,
-                    kind=spec.resource.kind,
-                    resource=spec.resource.resource,
-                    namespace=spec.resource.namespace,
-                    name=spec.resource.name,
-                )
-                yield Tenant(
-                    resource=resource, priority=spec.priority, ask=ask, shares=shares_of(spec)
-                )
+        found = (
+            (spec.priority, str(spec.resource.key), spec)
+            for bound in self._placed.all()
+            if (spec := bound.binding.spec).priority < below
+            and not bound.is_leaving
+            and spec.resource.key != workload.key
+            and _may_give_way(spec)
+            and is_rested(spec.ceilings, now)
+            and not self._placed.demoted(spec.resource.key)
+        )
+        for _, _, spec in heapq.nsmallest(_TENANTS_MAX, found, key=lambda one: one[:2]):
+            tenant = self._tenant(spec)
+            if tenant is not None:
+                yield tenant
+
+    def _tenant(self, spec: BindingSpec) -> Tenant | None:
+        known = spec.resource
+        stored = self._mirror.get(known.key)
+        if stored is None:
+            return None
+        try:
+            demand = self._interpreters.of(stored.manifest).demand(stored.manifest)
+            if demand is None:
+                return None
+            ask = ask_of(demand)
+        except (InvalidObject, ValueError):
+            return None
+        resource = msgspec.structs.replace(known, uid="", generation=0)
+        return Tenant(resource=resource, priority=spec.priority, ask=ask, shares=shares_of(spec))
 
 
 def _may_give_way(spec: BindingSpec) -> bool:

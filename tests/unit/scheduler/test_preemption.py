@@ -241,6 +241,9 @@ async def test_only_so_many_give_way_at_once():
     await world.settle()
     assert "it waits for its turn" in world.condition(web).message
     assert world.shares(LOW) == {"eu": 4}
+    world.federation.priorities._giving_way_max = 1
+    await world.wait(2)
+    assert world.shares(LOW) == {"eu": 2}
 
 
 async def test_a_class_that_is_not_there_counts_for_nothing_and_is_told():
