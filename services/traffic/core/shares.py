@@ -1,7 +1,7 @@
 """What part of a service's traffic each member is to take.
 
-Every rendering of a split (DNS answers, backend weights, a load balancer) goes by these numbers and
-by nothing else, so that all of them say the same.
+Where a `TrafficPolicy` speaks for the service its status says it (`deciding.py`), and every
+rendering (DNS answers, backend weights, a load balancer) goes by that.
 """
 
 from collections.abc import Mapping

@@ -46,7 +46,7 @@ _read_feed = msgspec.json.Decoder(TrafficFeed).decode
 
 
 class Balancing:
-    """Keeps one load balancer as the plans say; `run` ends only when it is cancelled."""
+    """Keeps one load balancer as the plans say; `run` ends when it is cancelled, or that ends."""
 
     def __init__(self, bus: Bus, clock: Clock, settings: FrontSettings) -> None:
         assert settings.config is not None, "a front without a file is none"
@@ -72,6 +72,8 @@ class Balancing:
         async with self._haproxy.running(text), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._tell())
+            # Whoever runs this process begins both anew.
+            tasks.create_task(self._haproxy.watch())
             await self._keep()
 
     async def _first(self) -> Sequence[TrafficPlan]:

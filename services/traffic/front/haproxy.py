@@ -63,6 +63,14 @@ class Haproxy:
         finally:
             await self._end(self._child)
 
+    async def watch(self) -> None:
+        """Raise `HaproxyFailed` when it ends, where it is this process' own."""
+        assert self._child is not None or self._reload, "it runs"
+        if self._child is None:
+            await asyncio.Event().wait()
+            return
+        raise HaproxyFailed(f"haproxy ended with status {await self._child.wait()}")
+
     async def tell(self, commands: Sequence[str], configuration: str) -> bool:
         """Say *commands*, one after the other; False where one of them was not carried out.
 
