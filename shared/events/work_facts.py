@@ -1,8 +1,8 @@
 """What became of work: facts for other systems and for audit.
 
 Subjects: `hanse.events.work.applied.<key>`, `hanse.events.work.refused.<key>`,
-`hanse.events.work.removed.<key>` and `hanse.events.override.failed.<key>`, where key is
-`cluster/resource.group/namespace/name`.
+`hanse.events.work.removed.<key>`, `hanse.events.work.strayed.<key>` and
+`hanse.events.override.failed.<key>`, where key is `cluster/resource.group/namespace/name`.
 """
 
 import msgspec
@@ -47,6 +47,14 @@ class WorkRemoved(WorkFact, frozen=True, kw_only=True, tag="work.removed.v1"):
 
     preserved: bool = False
     kept_for: str = ""
+
+
+class WorkStrayed(WorkFact, frozen=True, kw_only=True, tag="work.strayed.v1"):
+    """The member holds an object with Hanse's marks of which nothing is ordered; it stays.
+
+    It was deleted at the hub while the member had left, or came back with the member from a backup.
+    `generation` is that of the order it was made by.
+    """
 
 
 class OverrideFailed(

@@ -25,7 +25,13 @@ from shared.events.work import (
     encode_order,
     encode_report,
 )
-from shared.events.work_facts import OverrideFailed, WorkApplied, WorkRefused, WorkRemoved
+from shared.events.work_facts import (
+    OverrideFailed,
+    WorkApplied,
+    WorkRefused,
+    WorkRemoved,
+    WorkStrayed,
+)
 
 EVENTS = Path(__file__).parent / "events"
 AT = "2026-03-01T12:00:00.000000Z"
@@ -103,6 +109,7 @@ FACTS = [
         occurred_at=AT,
     ),
     WorkRemoved(**OBJECT, generation=43, template_uid="u", preserved=True, occurred_at=AT),
+    WorkStrayed(**OBJECT, generation=43, occurred_at=AT),
     DriftCorrected(**DRIFT_FACT),
     DriftDetected(**DRIFT_FACT),
     DriftContested(**DRIFT_FACT, corrections=5),

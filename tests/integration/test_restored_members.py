@@ -1,11 +1,13 @@
 """A member that comes back from a backup: with what was removed, and without what was changed."""
 
+import msgspec
 import pytest
 
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.topology import WORK
 from shared.events import subjects
 from shared.events.work import is_end
+from shared.events.work_facts import WorkStrayed
 from tests.federation import (
     Federation,
     TestMember,
@@ -66,6 +68,8 @@ async def test_what_was_removed_is_removed_again_though_another_worker_did_it_th
         )
         async with federation.applying():
             await eventually(lambda: not member.get("configmaps", "gone"))
+            (told,) = await eventually(lambda: federation.facts("work", "strayed"))
+            assert msgspec.json.decode(told, type=WorkStrayed).name == "foreign"
         assert bool(member.get("configmaps", "kept")) is not last
         assert member.get("configmaps", "foreign")
 

@@ -60,6 +60,7 @@ from shared.events.work_facts import (
     WorkFact,
     WorkRefused,
     WorkRemoved,
+    WorkStrayed,
 )
 
 MESSAGE_CHARACTERS_MAX = 1_024
@@ -72,6 +73,7 @@ Fact = (
     | WorkApplied
     | WorkRefused
     | WorkRemoved
+    | WorkStrayed
     | OverrideFailed
     | DriftCorrected
     | DriftDetected
@@ -169,6 +171,10 @@ def _of_placement(fact: PlacementDecided) -> Iterator[Telling]:
 
 
 def _of_work(fact: WorkFact) -> Telling:
+    if isinstance(fact, WorkStrayed):
+        name = f"{fact.namespace}/{fact.name}" if fact.namespace else fact.name
+        message = f"{fact.kind} {name} bears Hanse's marks, and nothing of it is ordered; it stays"
+        return Telling(_cluster(fact.cluster), "propagator", "Strayed", message, warning=True)
     about = _object(fact)._replace(uid=fact.template_uid)
     if isinstance(fact, WorkRefused):
         reason = "Conflict" if fact.reason == "AlreadyExists" else "Refused"
@@ -238,10 +244,12 @@ def _of_rollout(fact: RolloutFact) -> Telling:
     return Telling(_object(fact), "propagator", type(fact).__name__, what, warning=warning)
 
 
+def _cluster(name: str) -> About:
+    return About("", name, API_VERSION, "Cluster", key=ObjectKey(GROUP, "clusters", "", name))
+
+
 def _of_cluster(fact: ClusterFact) -> Telling:
-    about = About(
-        "", fact.cluster, API_VERSION, "Cluster", key=ObjectKey(GROUP, "clusters", "", fact.cluster)
-    )
+    about = _cluster(fact.cluster)
     match fact:
         case ClusterJoined():
             message = f"joined the federation with Kubernetes {fact.kubernetes_version}"

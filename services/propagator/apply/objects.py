@@ -41,7 +41,7 @@ class TrackedObject:
     arrived: Delivery | None = None
     received: float = 0.0
     """When `message`, or what is in `arrived`, came: in seconds of the worker's clock."""
-    stray: bool = False
+    stray: ResourceType | None = None
     """It was found with our mark, and nothing is known to have been ordered of it."""
     urgent: bool = False
     """The order removes the object, or puts it in the place of what is lost elsewhere."""

@@ -59,7 +59,7 @@ class ObjectReconciler:
             return Again(pause)
         order = await self._newest.read(tracked)
         if order is None:
-            self._settled(key, False)
+            self._outcomes.unordered(tracked)
             return Done()
         assert tracked.kind is not None
         self._watches.ensure(tracked.kind)

@@ -112,7 +112,7 @@ class Sight:
         key = _key_of(kind, live)
         log.warning("work.stray", cluster=self._cluster, key=str(key))
         tracked = self._objects.track(key)
-        tracked.stray, tracked.seen = True, observed
+        tracked.stray, tracked.seen = kind, observed
         self._hand_over(key)
 
     def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:

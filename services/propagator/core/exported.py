@@ -128,7 +128,7 @@ def _face(service: ServiceObject) -> ServiceFace:
         since=service.metadata.creation_timestamp,
         ports=_ports(spec.get("ports")),
         session_affinity=affinity,  # type: ignore[arg-type]
-        session_affinity_seconds=seconds if isinstance(seconds, int) else None,
+        session_affinity_seconds=seconds if type(seconds) is int else None,
         ip_families=tuple(one for one in _list(spec.get("ipFamilies")) if one in _FAMILIES),
         internal_traffic_policy=str(spec.get("internalTrafficPolicy") or ""),
         traffic_distribution=str(spec.get("trafficDistribution") or ""),
@@ -184,7 +184,7 @@ def _ports(ports: Any) -> tuple[PortReport, ...]:
     for one in _list(ports):
         port = _mapping(one)
         protocol = str(port.get("protocol") or "TCP")
-        if isinstance(port.get("port"), int) and protocol in _PROTOCOLS:
+        if type(port.get("port")) is int and protocol in _PROTOCOLS:
             found.append(
                 PortReport(
                     port=port["port"],

@@ -10,7 +10,7 @@ from services.gateway.core.event_objects import Told, event_key, event_manifest,
 from services.gateway.core.tellings import About, Telling, completed, read_fact, tellings_of
 from shared.events.placement import PlacementDecided
 from shared.events.traffic import SplitChanged
-from shared.events.work_facts import WorkApplied, WorkRefused
+from shared.events.work_facts import WorkApplied, WorkRefused, WorkStrayed
 
 GOLDEN = Path(__file__).parents[2] / "contract" / "events"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -102,6 +102,13 @@ def test_an_object_in_the_way_is_a_conflict_and_anything_else_a_refusal() -> Non
     assert (conflict.reason, refusal.reason) == ("Conflict", "Refused")
     assert conflict.warning
     assert refusal.message == "eu-1: Forbidden: no"
+
+
+def test_what_nobody_ordered_is_told_of_the_cluster_that_holds_it() -> None:
+    known = msgspec.structs.asdict(applied("eu-1"))
+    (stray,) = tellings_of(WorkStrayed(**known))
+    assert (stray.about.kind, stray.about.name) == ("Cluster", "eu-1")
+    assert stray.message.startswith("Deployment shop/web bears Hanse's marks")
 
 
 def test_a_decision_is_told_of_the_template_and_of_its_binding() -> None:

@@ -60,6 +60,12 @@ class Outcomes:
         self._objects.bury(tracked, tombstone)
         return Done()
 
+    def unordered(self, tracked: TrackedObject) -> None:
+        """Nothing is asked for here: what is there all the same stays, and is told of."""
+        if tracked.stray is not None and tracked.seen is not None:
+            self._reports.strayed(tracked, tracked.stray, tracked.seen)
+        self._settled(tracked.key, False)
+
     async def underway(self, tracked: TrackedObject) -> Result:
         """The member agreed, and the end of it may take long: look again, ever more seldom.
 

@@ -7,17 +7,18 @@ import msgspec
 
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporting.reporter import Reporter
-from services.propagator.core.observed import LiveObject
+from services.propagator.core.observed import LiveObject, Observed
 from services.propagator.core.removing import going_away
 from shared.api.binding import Health
 from shared.apimachinery.manifest import Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
 from shared.events.work import FENCED, REMOVING, WorkReport
-from shared.events.work_facts import WorkApplied, WorkRefused, WorkRemoved
+from shared.events.work_facts import WorkApplied, WorkRefused, WorkRemoved, WorkStrayed
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
 from shared.memberapi.faults import shortened
+from shared.memberapi.port import ResourceType
 
 MESSAGE_CHARACTERS_MAX = 1_000
 UNINTERPRETABLE = "InterpreterFailed"
@@ -131,6 +132,21 @@ class Reports:
             kept_for=kept_for,
         )
         self._reporter.state(tracked.key, fact, str(tracked.sequence))
+
+    def strayed(self, tracked: TrackedObject, kind: ResourceType, seen: Observed) -> None:
+        """It bears our marks, and nobody here knows why."""
+        key = tracked.key
+        fact = WorkStrayed(
+            cluster=self._cluster,
+            api_version=kind.gvk.api_version,
+            kind=kind.gvk.kind,
+            resource=key.resource,
+            namespace=key.namespace,
+            name=key.name,
+            generation=seen.work_generation,
+            occurred_at=format_micro_time(self._clock.now()),
+        )
+        self._reporter.state(key, fact, f"strayed/{seen.uid}")
 
     def refused(self, tracked: TrackedObject, err: MemberRefused) -> None:
         """The member did not take the order; what it took before runs on, and counts."""
