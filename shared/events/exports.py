@@ -113,11 +113,14 @@ class NamespacesReport(
 ):
     """Namespaces of imported services that exist in the member and are not on their way out.
 
-    `names` says whether the member's CoreDNS asks others for `clusterset.local`.
+    `names` says whether the member's CoreDNS asks others for `clusterset.local`. `reach`, where
+    somebody in the member's network tried: why an endpoint of each other member cannot be reached
+    from there; empty where it can.
     """
 
     namespaces: tuple[str, ...]
     names: Literal["Unknown", "Forwarded", "NotForwarded", "NoCoreDNS"] = "Unknown"
+    reach: dict[str, str] = {}
 
 
 class StatusNote(

@@ -250,7 +250,9 @@ class MemberWorkers:
                     )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
-                    observer = ExportObserver(cluster, api, self._bus, self._interest)
+                    observer = ExportObserver(
+                        cluster, api, self._bus, self._interest, within=self._beside is not None
+                    )
                     self._observers[cluster] = observer
                     async with asyncio.TaskGroup() as group:
                         observing = group.create_task(observer.keep(), name=f"exports-{cluster}")

@@ -55,13 +55,29 @@ def network_conditions(
     networks: Mapping[str, ClusterNetwork | None],
     shared: Iterable[Shared],
     names: str,
+    tried: Mapping[str, str],
 ) -> tuple[Condition, ...]:
-    """What is to be said of *cluster* among all members, those of *networks*."""
+    """What is to be said of *cluster* among all members, those of *networks*.
+
+    *tried*: from which members an endpoint of it was tried, and why in vain; empty: not in vain.
+    """
     return (
-        _reachable(cluster, networks),
+        _tried(tried) or _reachable(cluster, networks),
         _distinct(cluster, networks, tuple(shared)),
         _names(names),
     )
+
+
+def _tried(tried: Mapping[str, str]) -> Condition | None:
+    """What was tried outweighs what was declared."""
+    if not tried:
+        return None
+    vain = [f"from {prober} {why}" for prober, why in sorted(tried.items()) if why]
+    if vain:
+        message = f"its endpoints were tried in vain: {_few(vain)}"
+        return Condition(type=REACHABLE, status="False", reason="NoAnswer", message=message)
+    message = f"its endpoints answer to {_few(sorted(tried))}"
+    return Condition(type=REACHABLE, status="True", reason="Answered", message=message)
 
 
 def _reachable(cluster: str, networks: Mapping[str, ClusterNetwork | None]) -> Condition:

@@ -42,6 +42,8 @@ class ExportTable:
         """By member, of those that imports may live in; a member that said nothing is not there."""
         self.names: dict[str, str] = {}
         """Whether each member's DNS asks others for names of other members."""
+        self.reach: dict[str, Mapping[str, str]] = {}
+        """By members that try: why endpoints of each other one cannot be reached from there."""
         self.fleet: dict[str, Place] = {}
 
     def fold(self, name: ServiceName) -> Folded:
@@ -152,14 +154,17 @@ class ExportFollower:
         if not body:
             self._table.namespaces.pop(cluster, None)
             self._table.names.pop(cluster, None)
+            self._table.reach.pop(cluster, None)
             return
         report = decode_namespaces(body)
         after = frozenset(report.namespaces)
         self._table.namespaces[cluster] = after
-        spoken = self._table.names.get(cluster) != report.names
+        told = (self._table.names.get(cluster), self._table.reach.get(cluster))
+        spoken = told != (report.names, report.reach)
         self._table.names[cluster] = report.names
+        self._table.reach[cluster] = report.reach
         moved = after if before is None else after ^ before
-        concerned = set(self._table.services_of(cluster)) if spoken else set()
+        concerned = self.known() if spoken else set()
         self._concern_all(
             lambda name: before is None or name.namespace in moved or name in concerned
         )

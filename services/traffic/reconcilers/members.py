@@ -61,7 +61,13 @@ class NetworkView:
             self._of = (self._catalogue.version, now)
         networks = {name: place.network for name, place in self._table.fleet.items()}
         names = self._table.names.get(cluster, "")
-        return network_conditions(cluster, networks, self._shared.get(cluster, ()), names)
+        tried = {
+            prober: found[cluster]
+            for prober, found in self._table.reach.items()
+            if cluster in found and prober in networks
+        }
+        shared = self._shared.get(cluster, ())
+        return network_conditions(cluster, networks, shared, names, tried)
 
 
 class MemberReconciler:

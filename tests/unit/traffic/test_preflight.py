@@ -20,9 +20,12 @@ def network(name: str = "", pods: str = "", gateway: str = "") -> ClusterNetwork
 
 
 def told(
-    networks: dict[str, ClusterNetwork | None], *shared: Shared, names: str = ""
+    networks: dict[str, ClusterNetwork | None],
+    *shared: Shared,
+    names: str = "",
+    tried: dict[str, str] | None = None,
 ) -> dict[str, Condition]:
-    found = network_conditions("eu", networks, shared, names)
+    found = network_conditions("eu", networks, shared, names, tried or {})
     return {one.type: one for one in found}
 
 
@@ -109,3 +112,12 @@ def test_a_missing_stub_is_told_with_what_to_do(names: str, expected: tuple[str,
     found = told({"eu": None}, names=names)[NAMES]
     assert verdict(found) == expected
     assert ("hanse dns stub" in found.message) == (names == "NotForwarded")
+
+
+def test_what_was_tried_outweighs_what_was_declared() -> None:
+    apart = {"eu": network("a"), "us": network("b")}
+    assert verdict(told(apart, tried={"us": ""})[REACHABLE]) == ("True", "Answered")
+    near = {"eu": network("a"), "us": network("a"), "ap": network("a")}
+    found = told(near, tried={"us": "10.1.0.1:80 does not answer", "ap": ""})[REACHABLE]
+    assert verdict(found) == ("False", "NoAnswer")
+    assert "from us 10.1.0.1:80 does not answer" in found.message

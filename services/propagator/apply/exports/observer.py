@@ -13,6 +13,7 @@ import structlog
 from services.propagator.apply.exports.interest import Interest
 from services.propagator.apply.exports.names import NamesLook
 from services.propagator.apply.exports.notes import StatusNotes
+from services.propagator.apply.exports.reach import ReachLook
 from services.propagator.apply.exports.view import Place
 from services.propagator.apply.exports.watching import ExportWatches
 from services.propagator.core.exported import report_of
@@ -35,7 +36,11 @@ _FAILED_SECONDS = 5.0
 class ExportObserver:
     """Of one member; `keep` until cancelled."""
 
-    def __init__(self, cluster: str, api: MemberApi, bus: Bus, interest: Interest) -> None:
+    def __init__(
+        self, cluster: str, api: MemberApi, bus: Bus, interest: Interest, *, within: bool = False
+    ) -> None:
+        """*within*: this process runs in the network of the member."""
+        self._within = within
         self._cluster = cluster
         self._api = api
         self._bus = bus
@@ -49,6 +54,7 @@ class ExportObserver:
         self._caught_up = asyncio.Event()
         self._watches: ExportWatches | None = None
         self._names = NamesLook(api, self._on_namespaces)
+        self._reach = ReachLook(cluster, api, self._on_namespaces)
 
     async def keep(self) -> None:
         """Run, again and again: whatever fails here must not stop the works of the member."""
@@ -79,6 +85,8 @@ class ExportObserver:
                 group.create_task(notes.run(), name=f"notes-{self._cluster}")
                 group.create_task(self._watches.run(), name=f"watch-exports-{self._cluster}")
                 group.create_task(self._names.run(), name=f"names-{self._cluster}")
+                if self._within:
+                    group.create_task(self._reach.run(), name=f"reach-{self._cluster}")
                 await self._caught_up.wait()
                 await self._report()
         finally:
@@ -242,7 +250,11 @@ class ExportObserver:
             if (found := watches.namespaces.get(("", name))) is not None
             and found.metadata.deletion_timestamp is None
         ]
-        body = encode_export(NamespacesReport(namespaces=tuple(there), names=self._names.found))
+        body = encode_export(
+            NamespacesReport(
+                namespaces=tuple(there), names=self._names.found, reach=self._reach.found
+            )
+        )
         await self._publish(subjects.namespaces(self._cluster), body)
 
     async def _publish(self, subject: str, body: bytes) -> None:
