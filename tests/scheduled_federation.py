@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from services.health.service import Health
+from services.health.settings import Settings as HealthSettings
 from services.scheduler.service import Scheduler
 from services.scheduler.settings import Settings
 from shared.api.meta import API_VERSION, GROUP
@@ -17,7 +19,8 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, copy
 from shared.clock import SystemClock
 from shared.controller.loop import LoopSettings
 from shared.errors import StaleRevision
-from tests.federation import Federation, TestMember, on_jetstream
+from shared.memberapi.http import open_member
+from tests.federation import SEALING, Federation, TestMember, on_jetstream
 
 SETTINGS = Settings(
     policy_delay=timedelta(milliseconds=10),
@@ -97,3 +100,25 @@ def a_policy(*selectors: dict[str, Any], clusters: tuple[str, ...] = (), **spec:
 def policy_key(name: str, namespace: str = "shop") -> ObjectKey:
     resource = "propagationpolicies" if namespace else "clusterpropagationpolicies"
     return ObjectKey(GROUP, resource, namespace, name)
+
+
+@asynccontextmanager
+async def with_health(federation: Federation, **settings: Any) -> AsyncIterator[None]:
+    """Within, health looks at the members and folds what they report, at once."""
+    health = Health(
+        federation.store,
+        federation.bus,
+        key=SEALING,
+        connect=lambda name, credentials: open_member(credentials, name=name),
+        clock=SystemClock(),
+        settings=HealthSettings(
+            fold_delay=timedelta(milliseconds=5),
+            fold_interval=timedelta(milliseconds=10),
+            **settings,
+        ),
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(run()) for run in health.tasks.values()]
+        yield
+        for task in running:
+            task.cancel()

@@ -1,21 +1,21 @@
 """An object that is not healthy where it is goes elsewhere, over a real nats-server and members."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from services.health.service import Health
-from services.health.settings import Settings
 from shared.apimachinery.manifest import Manifest, ObjectKey
-from shared.clock import SystemClock
-from shared.memberapi.http import open_member
-from tests.federation import SEALING, Federation, deployment, deployment_key, eventually
-from tests.scheduled_federation import a_policy, apply, policy_key, scheduled_federation
+from tests.federation import Federation, deployment, deployment_key, eventually
+from tests.scheduled_federation import (
+    a_policy,
+    apply,
+    policy_key,
+    scheduled_federation,
+    with_health,
+)
 
 BINDING = ObjectKey("hanse.dev", "resourcebindings", "shop", "web-deployment")
 WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
@@ -30,22 +30,8 @@ APPLICATION: dict[str, Any] = {
 
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
-    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
-        health = Health(
-            found.store,
-            found.bus,
-            key=SEALING,
-            connect=lambda name, credentials: open_member(credentials, name=name),
-            clock=SystemClock(),
-            settings=Settings(
-                fold_delay=timedelta(milliseconds=5), fold_interval=timedelta(milliseconds=10)
-            ),
-        )
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(run()) for run in health.tasks.values()]
-            yield found
-            for task in running:
-                task.cancel()
+    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found, with_health(found):
+        yield found
 
 
 def held(federation: Federation) -> dict[str, Manifest]:

@@ -1,6 +1,5 @@
 """Placed anew, and moved for want of a node: over a real nats-server, health and members."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,17 +7,21 @@ from typing import Any
 
 import pytest
 
-from services.health.service import Health
-from services.health.settings import Settings
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
 from shared.clock import SystemClock, format_time
 from shared.errors import StaleRevision
-from shared.memberapi.http import open_member
-from tests.federation import SEALING, Federation, deployment, deployment_key, eventually
-from tests.scheduled_federation import a_policy, apply, policy_key, scheduled_federation
+from tests.federation import Federation, deployment, deployment_key, eventually
+from tests.scheduled_federation import (
+    a_policy,
+    apply,
+    policy_key,
+    scheduled_federation,
+    with_health,
+)
 
 BINDING = ObjectKey("hanse.dev", "resourcebindings", "shop", "web-deployment")
 REBALANCER = ObjectKey("hanse.dev", "workloadrebalancers", "", "again")
+QUICKLY = timedelta(milliseconds=200)
 CLUSTER = ObjectKey("hanse.dev", "clusters", "", "eu-1")
 WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 A_REPLICA_SET = {
@@ -32,25 +35,11 @@ DIVIDED = {"replicaScheduling": {"replicaSchedulingType": "Divided"}}
 
 @pytest.fixture
 async def federation(tmp_path: Path) -> AsyncIterator[Federation]:
-    async with scheduled_federation(tmp_path, "eu-1", "us-1") as found:
-        health = Health(
-            found.store,
-            found.bus,
-            key=SEALING,
-            connect=lambda name, credentials: open_member(credentials, name=name),
-            clock=SystemClock(),
-            settings=Settings(
-                fold_delay=timedelta(milliseconds=5),
-                fold_interval=timedelta(milliseconds=10),
-                capacity_interval=timedelta(milliseconds=200),
-                probe_interval=timedelta(milliseconds=200),
-            ),
-        )
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(run()) for run in health.tasks.values()]
-            yield found
-            for task in running:
-                task.cancel()
+    async with (
+        scheduled_federation(tmp_path, "eu-1", "us-1") as found,
+        with_health(found, capacity_interval=QUICKLY, probe_interval=QUICKLY),
+    ):
+        yield found
 
 
 async def spec(federation: Federation) -> dict[str, Any]:
