@@ -3,5 +3,5 @@
 owns: imports, ClusterProfile, DNSEndpoint; status of exports, `TrafficPolicy`, `GlobalZone`; WORK
 reads: `Cluster`, `ClusterGroup`, `TrafficPolicy`, `GlobalZone`, `ResourceBinding`, ServiceExport
 consumes: the store's watch; ENDPOINTS; WORK; STATUS; TRAFFIC; `hanse.api.traffic`, `.report`; DNS
-publishes: ENDPOINTS; TRAFFIC; facts: split changed, services
+publishes: ENDPOINTS; TRAFFIC; facts: split and zone changed, services
 """

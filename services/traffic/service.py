@@ -121,5 +121,5 @@ class Traffic:
         writing = Writing(
             self._store, self._bus, self.known, clock=self._clock, settings=self._settings
         )
-        zones = ZoneUpkeep(self._store, self.dns, self._clock)
+        zones = ZoneUpkeep(self._store, self._bus, self.dns, self._clock)
         return {**sharing.tasks, **writing.tasks, "zones": zones.run}

@@ -15,7 +15,10 @@ from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.settings import DnsSettings
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
+from shared.bus.port import Bus, CaughtUp
+from shared.bus.topology import EVENTS
 from shared.clock import SystemClock
+from shared.events.zones import decode_zone_changed
 from shared.store.memory import MemoryStore
 from shared.store.port import ObjectStore
 from tests.integration.bind9 import KEY_TEXT, bind9, free_port, needs_named, until_answered
@@ -39,16 +42,17 @@ mine IN A 192.0.2.2
 
 
 @asynccontextmanager
-async def upkeep(folder: Path) -> AsyncIterator[ObjectStore]:
+async def upkeep(folder: Path, bus: Bus | None = None) -> AsyncIterator[ObjectStore]:
     """One process of traffic that has the duty, over memory."""
+    bus = bus or MemoryBus("t")
     (folder / "keys").write_text(KEY_TEXT)
     store, clock = MemoryStore(), SystemClock()
     settings = DnsSettings(keys_file=folder / "keys")
-    names = Dns(store.mirror, MemoryBus("t"), LiveCatalogue(), clock=clock, settings=settings)
+    names = Dns(store.mirror, bus, LiveCatalogue(), clock=clock, settings=settings)
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(run())
-            for run in (names.zones.run, ZoneUpkeep(store, names, clock).run)
+            for run in (names.zones.run, ZoneUpkeep(store, bus, names, clock).run)
         ]
         yield store
         for task in running:
@@ -133,7 +137,8 @@ async def test_what_bind_refuses_is_said_on_the_zone(tmp_path: Path) -> None:
 
 
 async def test_a_zone_says_what_is_amiss_with_it(tmp_path: Path) -> None:
-    async with upkeep(tmp_path) as store:
+    bus = MemoryBus("t")
+    async with upkeep(tmp_path, bus) as store:
         policy = {**POLICY_SPEC, "gateways": []}
         await write(store, POLICY, manifest("TrafficPolicy", POLICY, policy))
         await write(store, ZONE, zone(free_port(), key="nobody", transfer={"allow": ["::/0"]}))
@@ -150,6 +155,17 @@ async def test_a_zone_says_what_is_amiss_with_it(tmp_path: Path) -> None:
         there = await store.get(ZONE)
         assert there is not None
         assert there.manifest["status"]["names"] == 1
+    facts = []
+    async with bus.follow(
+        EVENTS, ["hanse.events.zone.changed.world"], recent=EVENTS.age_max
+    ) as messages:
+        async for published in messages:
+            if isinstance(published, CaughtUp):
+                break
+            facts.append(decode_zone_changed(published.body))
+    amiss = [{one.reason for one in fact.conditions if one.status == "False"} for fact in facts]
+    assert amiss[0] == {"HostsAmiss", "KeyUnknown"}
+    assert amiss[-1] == {"NotUpdated"}
 
 
 async def test_external_dns_is_told_in_the_namespace_of_each_policy(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ from shared.events.work_facts import (
     WorkRemoved,
     WorkStrayed,
 )
+from shared.events.zones import ZoneChanged
 
 MESSAGE_CHARACTERS_MAX = 1_024
 """As Kubernetes bounds the message of an Event."""
@@ -93,6 +94,7 @@ Fact = (
     | AnyRolloutFact
     | SplitChanged
     | ServiceFact
+    | ZoneChanged
 )
 
 _decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
@@ -144,6 +146,8 @@ def tellings_of(fact: Fact) -> Iterator[Telling]:
         yield _of_split(fact)
     elif isinstance(fact, ServiceFact):
         yield _of_service(fact)
+    elif isinstance(fact, ZoneChanged):
+        yield from _of_zone(fact)
     else:
         yield _of_cluster(fact)
 
@@ -291,6 +295,16 @@ def _of_split(fact: SplitChanged) -> Telling:
         return Telling(about, "traffic", "Unrouted", message, warning=True)
     shift = f"; shift: {fact.shift}" if fact.shift else ""
     return Telling(about, "traffic", "Split", f"traffic goes to {', '.join(takers)}{shift}")
+
+
+def _of_zone(fact: ZoneChanged) -> Iterator[Telling]:
+    """What is amiss with it, or that nothing is."""
+    about = About("", fact.zone, API_VERSION, "GlobalZone", fact.uid)
+    amiss = [one for one in fact.conditions if one.status != "True"]
+    for one in amiss:
+        yield Telling(about, "traffic", one.reason, one.message, warning=True)
+    if not amiss:
+        yield Telling(about, "traffic", "Answered", f"names of {fact.domain} are answered for")
 
 
 def _of_service(fact: ServiceFact) -> Telling:

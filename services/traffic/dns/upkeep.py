@@ -1,6 +1,6 @@
 """What one process at a time does for global zones: it tells others, and says how they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import dns.name
@@ -27,10 +27,21 @@ from shared.api.global_zone import (
 )
 from shared.api.meta import GROUP, Condition, read
 from shared.apimachinery.manifest import ObjectKey, generation_of
-from shared.clock import Clock, format_time
+from shared.bus.port import Bus, Message
+from shared.clock import Clock, format_micro_time, format_time
 from shared.controller.loop import Controller, LoopSettings
 from shared.controller.result import Again, Done, Result
 from shared.controller.standing import write_status
+from shared.events.envelope import fact_envelope
+from shared.events.subjects import fact as fact_subject
+from shared.events.zones import (
+    NOUN,
+    PAST_TENSE,
+    TYPE,
+    ZoneChanged,
+    ZoneWord,
+    encode_zone_changed,
+)
 from shared.store.port import ObjectStore
 
 _SHOWN_MAX = 5
@@ -41,8 +52,9 @@ _LOOP = LoopSettings(workers=4, resync=timedelta(minutes=1), deadline=timedelta(
 class ZoneUpkeep:
     """Keyed by the name of a GlobalZone; of one term of the lease."""
 
-    def __init__(self, store: ObjectStore, dns: Dns, clock: Clock) -> None:
+    def __init__(self, store: ObjectStore, bus: Bus, dns: Dns, clock: Clock) -> None:
         self._store = store
+        self._bus = bus
         self._dns = dns
         self._clock = clock
         self._endpoints = EndpointKeeper(store, HubObjects(store, clock))
@@ -98,9 +110,32 @@ class ZoneUpkeep:
             conditions=conditions,
         )
         await write_status(self._store, stored, status)
+        await self._announce(zone, status)
         elsewhere = (UPDATED, ENDPOINTS_WRITTEN)
         failed = any(one.type in elsewhere and one.status == "False" for one in found)
         return Again(_RETRY) if failed else Done()
+
+    async def _announce(self, zone: GlobalZone, status: GlobalZoneStatus) -> None:
+        """Publish the fact, after the status that says so; none where nothing is different."""
+        words = tuple(
+            ZoneWord(type=one.type, status=one.status, reason=one.reason, message=one.message)
+            for one in status.conditions
+        )
+        if _told(status.conditions) == _told(zone.status.conditions):
+            return
+        now, metadata = self._clock.now(), zone.metadata
+        fact = ZoneChanged(
+            zone=metadata.name,
+            domain=zone.spec.domain,
+            uid=metadata.uid,
+            names=status.names,
+            conditions=words,
+            occurred_at=format_micro_time(now),
+        )
+        identity = f"{metadata.uid}/{metadata.resource_version}"
+        envelope = fact_envelope(TYPE, service="traffic", identity=identity, at=now)
+        subject = fact_subject(NOUN, PAST_TENSE, metadata.name)
+        await self._bus.publish(Message(subject, encode_zone_changed(fact), envelope.headers()))
 
     def _names(self, domain: str) -> Condition:
         amiss = self._dns.zones.amiss(domain)
@@ -145,6 +180,10 @@ class ZoneUpkeep:
 
     def _key(self, name: str) -> dns.tsig.Key | None:
         return self._dns.keys.get(dns.name.from_text(name))
+
+
+def _told(conditions: Iterable[Condition]) -> set[tuple[str, str, str]]:
+    return {(one.type, one.status, one.reason) for one in conditions}
 
 
 def _desired(zone: GlobalZone, said: Zone) -> Mapping[bytes, Node]:
