@@ -4,7 +4,6 @@ The status of a policy is all that is remembered. What moves only a little, and 
 counted, waits a while before it is written; who gets nothing any more is written at once.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -119,20 +118,17 @@ class SplitReconciler:
 
     def _rival(self, policy: TrafficPolicy) -> str:
         """The oldest policy speaks for a service; of the same age the first by name."""
-        rivals = [
-            one
-            for one in self._policies(policy.metadata.namespace)
-            if one.spec.service == policy.spec.service and one.spec.port == policy.spec.port
-        ]
-        first = min(rivals, key=_age, default=policy)
-        return "" if first.metadata.name == policy.metadata.name else first.metadata.name
-
-    def _policies(self, namespace: str) -> Iterable[TrafficPolicy]:
-        for stored in self._store.mirror.items(Scope(GROUP, TRAFFIC_POLICIES, namespace)):
+        metadata, spec = policy.metadata, policy.spec
+        first = policy
+        for key in self._keys_of(metadata.namespace, spec.service):
+            stored = self._store.mirror.get(key)
             try:
-                yield read(stored.manifest, TrafficPolicy)
+                other = read(stored.manifest, TrafficPolicy) if stored is not None else policy
             except InvalidObject:
                 continue
+            if other.spec.port == spec.port:
+                first = min(first, other, key=_age)
+        return "" if first.metadata.name == metadata.name else first.metadata.name
 
     # Who is woken by what.
 
