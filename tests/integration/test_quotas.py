@@ -140,23 +140,23 @@ async def test_decisions_keep_to_it_and_its_status_tells_the_use(tmp_path: Path)
         assert await used() == "3"
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"replicas": "many"},
-        {"replicas": 2, "template": {"spec": {"containers": "none"}}},
-        {"replicas": 2, "template": {"spec": {"containers": [{"resources": [1]}]}}},
-        {"replicas": 2, "template": {"spec": {"containers": [{"resources": {"requests": 5}}]}}},
-        {
-            "replicas": 2,
-            "template": {"spec": {"containers": [{"resources": {"requests": {"cpu": "much"}}}]}},
-        },
-        "nothing",
-    ],
+SENSELESS: tuple[Any, ...] = (
+    "nothing",
+    {"replicas": "many"},
+    {"replicas": 2, "template": {"spec": {"containers": "none"}}},
+    {"replicas": 2, "template": {"spec": {"containers": [{"resources": [1]}]}}},
+    {"replicas": 2, "template": {"spec": {"containers": [{"resources": {"requests": 5}}]}}},
+    {
+        "replicas": 2,
+        "template": {"spec": {"containers": [{"resources": {"requests": {"cpu": "much"}}}]}},
+    },
 )
-async def test_what_makes_no_sense_is_judged_by_its_own_rules(client: Client, spec: Any) -> None:
+
+
+async def test_what_makes_no_sense_is_judged_by_its_own_rules(client: Client) -> None:
     assert (await client.post(QUOTAS, QUOTA)).code == 201
-    refused = await client.post(WEBS, {**a_web("odd", 1), "spec": spec})
-    assert refused.code in (400, 422)
+    for spec in SENSELESS:
+        refused = await client.post(WEBS, {**a_web("odd", 1), "spec": spec})
+        assert refused.code in (400, 422), spec
     nameless = {**a_web("odd", 1), "metadata": {"generateName": "odd-"}}
     assert (await client.post(WEBS, nameless)).code == 201
