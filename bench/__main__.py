@@ -19,6 +19,7 @@ PARTS = {
     "apiserver": "the API server alone: writes, reads, lists, watches, cold start",
     "dns": "questions of DNS per second of one core",
     "failover": "a member of many is lost: until what ran there runs elsewhere",
+    "openb": "a trace of a production cluster replayed over twenty clusters",
     "propagation": "one Deployment to three members, and five hundred at once",
     "scheduler": "decisions per second over a fleet",
     "startup": "cold start of every service, and its memory",
