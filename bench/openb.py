@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.openb_chart import draw
 from bench.openb_strategies import STRATEGIES, Strategy
+from bench.openb_together import place_together
 from bench.openb_world import Amounts, Cluster, Job, fragmentation, read_clusters, read_jobs
 
 
@@ -21,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clusters", type=int, default=20, help="clusters to cut the nodes into")
     parser.add_argument(
         "--row", type=int, default=1, help="equal pods among so many in a row are one workload"
+    )
+    parser.add_argument(
+        "--together", type=int, default=30, metavar="N", help="workloads that are placed together"
     )
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw an SVG of the filling")
 
@@ -38,13 +42,21 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         lines[name] = replay.filling
     if arguments.chart is not None:
         arguments.chart.write_text(draw(lines), encoding="utf-8")
-    return {"workloads": len(jobs), "pods": sum(one.count for one in jobs), "by": figures}
+    together = place_together(arguments.trace, arguments.clusters, arguments.together)
+    return {"together": together} | {
+        "workloads": len(jobs),
+        "pods": sum(one.count for one in jobs),
+        "by": figures,
+    }
 
 
 def rows(figures: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
     """Return the lines of the table: all figures of a strategy in one."""
     for name, one in figures.get("by", {}).items():
         yield name, ", ".join(f"{what} {value}" for what, value in one.items()), ""
+    for objective, one in figures.get("together", {}).items():
+        measured = ", ".join(f"{what} {value}" for what, value in one.items())
+        yield f"together, {objective}", measured, ""
     if not figures:
         yield "no trace", "give its folder with --trace", ""
 

@@ -93,33 +93,36 @@ class Hanse(Strategy):
 
     def __init__(self, clusters: Sequence[Cluster]) -> None:
         super().__init__(clusters)
-        self._fleet = Fleet(one.member() for one in clusters)
-        self._signals = Signals(
+        self.fleet = Fleet(one.member() for one in clusters)
+        self.signals = Signals(
             {one.name: ClusterSignals(rates=Amounts(*one.prices)) for one in clusters}
         )
 
-    def place(self, job: Job, current: Shares) -> Shares:
-        workload = Workload(
+    def workload(self, job: Job, current: Shares) -> Workload:
+        """Return *job* as the scheduler is given it."""
+        return Workload(
             key=ObjectKey("apps", "deployments", "openb", job.name),
             gvk=_DEPLOYMENT,
             demand=job.demand,
             placement=self.placement,
             current=tuple(TargetCluster(name=name, replicas=n) for name, n in current.items()),
             previous_replicas=job.count if current else None,
-            signals=self._signals,
+            signals=self.signals,
         )
-        decision = schedule(workload, self._fleet, _NOW)
+
+    def place(self, job: Job, current: Shares) -> Shares:
+        decision = schedule(self.workload(job, current), self.fleet, _NOW)
         if not isinstance(decision, Scheduled):
             return current
         return {one.name: one.replicas for one in decision.clusters if one.replicas}
 
     def lose(self, name: str) -> None:
         super().lose(name)
-        self._fleet = Fleet(one for one in self._fleet.members.values() if one.name != name)
+        self.fleet = Fleet(one for one in self.fleet.members.values() if one.name != name)
 
     def note(self, names: Sequence[str]) -> None:
         changed = [one.member() for one in self.clusters if one.name in names]
-        self._fleet = self._fleet.with_rooms_of(changed)
+        self.fleet = self.fleet.with_rooms_of(changed)
 
 
 class ByRoom(Hanse):

@@ -256,6 +256,11 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help="what an hour of a core, a GiB, a GPU would cost there; may be repeated",
     )
     parser.add_argument(
+        "--optimise",
+        action="store_true",
+        help="place together what policies would have placed together (spec.placement.optimise)",
+    )
+    parser.add_argument(
         "--cost-max",
         type=float,
         metavar="COST",

@@ -40,8 +40,9 @@ def run(options: argparse.Namespace) -> int:
 
 async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
     paths = [*options.filename, *options.add]
-    if not (paths or options.lose or options.price):
-        raise InvalidObject("nothing is supposed: give -f, --add, --lose or --price")
+    if not (paths or options.lose or options.price or options.optimise):
+        message = "nothing is supposed: give -f, --add, --lose, --price or --optimise"
+        raise InvalidObject(message)
     objects = await asyncio.to_thread(read_files, paths)
     own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
     others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
@@ -52,6 +53,7 @@ async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
         lose=tuple(dict.fromkeys(options.lose)),
         namespace=options.namespace,
         prices=dict(options.price),
+        optimise=options.optimise,
     )
     return await answered(hub, PLANS, asked, Plan)
 

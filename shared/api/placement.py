@@ -142,6 +142,16 @@ class WorkloadAffinity(Struct, frozen=True, kw_only=True):
     anti_affinity: WorkloadGroup | None = None
 
 
+class Optimise(Struct, frozen=True, kw_only=True):
+    """Have workloads that are placed anew at once placed together, by a solver within a time.
+
+    Cost: at least cost in an hour. Packing: into the fewest clusters. Never worse than one by one.
+    """
+
+    objective: Literal["Cost", "Packing"] = "Cost"
+    time_limit_seconds: int = 5
+
+
 class Placement(Struct, frozen=True, kw_only=True):
     """The rules. Without `replicaScheduling` replicas are Duplicated."""
 
@@ -154,6 +164,7 @@ class Placement(Struct, frozen=True, kw_only=True):
     spread_constraints: tuple[SpreadConstraint, ...] = ()
     workload_affinity: WorkloadAffinity | None = None
     replica_scheduling: ReplicaScheduling | None = None
+    optimise: Optimise | None = None
 
     @property
     def affinities(self) -> tuple[PlacementAffinity, ...]:

@@ -35,6 +35,7 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     of the same name, or are new. `lose` names clusters that are gone, with all that runs there. A
     cluster that is new counts as joined and ready, with the room that its status tells. `prices`
     are by cluster. After `seconds_max`, ten at most, what was found by then is the answer.
+    `optimise`: what is under policies that ask for it is placed together, as if that were asked.
     """
 
     objects: tuple[Manifest, ...] = ()
@@ -43,6 +44,7 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     namespace: str = ""
     prices: dict[str, SupposedPrice] = {}
     seconds_max: float = 10.0
+    optimise: bool = False
 
 
 class PlannedDisplacement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -32,6 +32,8 @@ def place_afresh(workload: Workload, fleet: Fleet, now: datetime, decide: Decide
     if not workload.current or (demand is not None and demand.completions is not None):
         return workload
     whole = demand.count if demand is not None else 0
+    if about.together is not None and sum(about.together.goal.values()) == whole:
+        return replace(workload, circumstances=replace(about, goal=about.together.goal))
     as_new = replace(
         workload,
         current=(),

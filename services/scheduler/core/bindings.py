@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.scheduler.core.circumstances import COMMON, Precedence, circumstances_of
+from services.scheduler.core.circumstances import (
+    COMMON,
+    Precedence,
+    Together,
+    circumstances_of,
+)
 from services.scheduler.core.decision import (
     Decision,
     Scheduled,
@@ -110,11 +115,13 @@ def workload_of(
     asked_at: str = "",
     allowances: tuple[Allowance, ...] = (),
     precedence: Precedence = COMMON,
+    together: Together | None = None,
 ) -> Workload:
     """Put together what a decision needs; *grace* is Hanse's own toleration of its taints.
 
     *asked_at*: when somebody asked to have it placed anew, where that is still to be done.
     *allowances*: what quotas leave to it. *precedence*: where it stands among others.
+    *together*: where to, with others.
     """
     placement = policy.spec.placement
     return Workload(
@@ -141,6 +148,7 @@ def workload_of(
             asked_at=asked_at,
             allowances=allowances,
             precedence=precedence,
+            together=together,
         ),
     )
 

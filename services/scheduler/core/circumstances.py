@@ -25,6 +25,14 @@ _EVERY_CHANGE = RescheduleWhen()
 _NEVER_PLACED = BindingSpec(resource=ObjectReference(api_version="", kind="", resource="", name=""))
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Where a workload goes that is placed together with others, and what is to be said of it."""
+
+    goal: Mapping[str, int]
+    note: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demotion:
     """So many replicas are to give way in a cluster, since *since*, to the binding *preemptor*."""
@@ -63,6 +71,8 @@ class Circumstances:
     goal: Mapping[str, int] = field(default_factory=dict)
     migrate_after: timedelta | None = None
     afresh: bool = False
+    together: Together | None = None
+    """Where to, when it is placed anew; None: as is found for it alone."""
     triggered_at: str = ""
     moves_when: RescheduleWhen | None = None
     """What may move it; None: anything, as where it, or its policy, has just changed."""
@@ -89,6 +99,7 @@ def circumstances_of(
     asked_at: str = "",
     allowances: tuple[Allowance, ...] = (),
     precedence: Precedence = COMMON,
+    together: Together | None = None,
 ) -> Circumstances | None:
     """Gather what bears on it beside its placement and the fleet; None where nothing does.
 
@@ -117,6 +128,7 @@ def circumstances_of(
         goal=before.rebalancing if before.placement == rules.placement else {},
         migrate_after=threshold_of(migration) if migration is not None else None,
         afresh=bool(asked_at),
+        together=together,
         triggered_at=asked_at or before.reschedule_triggered_at,
         moves_when=moves_when if not asked_at else None,
         allowances=allowances,

@@ -93,6 +93,9 @@ def basis_of(
     workload: Workload, fleet: Fleet, decision: Decision, trigger: Trigger, revision: int
 ) -> Basis:
     """Put together what is told beside the verdicts of a decision."""
+    about = workload.circumstances
+    if about is not None and about.afresh and about.together is not None:
+        trigger = Trigger(trigger.code, f"{trigger.message}: {about.together.note}")
     return Basis(
         trigger,
         telling_scores(workload, fleet, decision),

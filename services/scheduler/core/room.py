@@ -15,7 +15,7 @@ from shared.interpreter.replicas import ReplicaDemand
 
 NANO = 10**9
 # What a kubelet accepts where its node does not say (`--max-pods`).
-_PODS_PER_NODE = 110
+PODS_PER_NODE = 110
 PODS = "pods"
 EVERY_OTHER_LABEL = "*"
 _KEEPS_AWAY = ("NoSchedule", "NoExecute")
@@ -155,7 +155,7 @@ def _open_to(
 
 
 def _fitting(free: Amounts, requests: Requests) -> int:
-    fitting = free[PODS] // NANO if PODS in free else _PODS_PER_NODE
+    fitting = free[PODS] // NANO if PODS in free else PODS_PER_NODE
     for name, amount in requests:
         fitting = min(fitting, free.get(name, 0) // amount)
     return fitting

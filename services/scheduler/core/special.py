@@ -94,6 +94,8 @@ def _decided(
     assert about is not None, "asked only where there are any"
     found = give_way(workload, found)
     notes = told(workload.caps) if workload.divided else ()
+    if about.afresh and about.together is not None:
+        notes = (*notes, about.together.note)
     found = replace(
         found,
         ceilings=ceilings,

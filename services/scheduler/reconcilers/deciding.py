@@ -19,6 +19,7 @@ from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.reading import Bound
+from services.scheduler.reconcilers.together import TogetherPlacing, by_itself
 from shared.api.binding import ResourceBinding
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
@@ -52,6 +53,7 @@ class Deciding:
         self._interpreters = interpreters
         self._asked = asked
         self._plugins = plugins
+        self._together = TogetherPlacing(federation, clock, asked, self._resting)
 
     async def heard(
         self,
@@ -60,7 +62,12 @@ class Deciding:
         policy: PropagationPolicy | None,
         bound: Bound | None,
     ) -> Opinions:
-        """Ask the plugins of the policy, where it has any, within the time that it allows."""
+        """Ask the plugins of the policy, where it has any, within the time that it allows.
+
+        Where it is to be placed together with others its goal is known afterwards.
+        """
+        if policy is not None:
+            await self._together.prepare(key, policy, bound)
         if policy is None or not policy.spec.placement.plugins:
             return NOBODY_ASKED
         workload, refused = self.workload(key, template, policy, bound)
@@ -132,8 +139,17 @@ class Deciding:
             precedence=self._federation.priorities.precedence(
                 key, self._federation.priorities.rank(template, policy), bound
             ),
+            together=self._together.goal_of(key, policy, bound),
         )
         return workload, refused
+
+    def _resting(self, key: ObjectKey, policy: PropagationPolicy) -> Workload | None:
+        """Return what is to be placed, as if nobody asked for it; None for what cannot be read."""
+        template = self._federation.template(key)
+        if template is None:
+            return None
+        workload, refused = self.workload(key, template, policy, self._federation.bound(key))
+        return None if refused else by_itself(workload)
 
     def _allowances(
         self, key: ObjectKey, bound: Bound | None, demand: ReplicaDemand | None

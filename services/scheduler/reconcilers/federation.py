@@ -45,7 +45,7 @@ from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock
 from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
@@ -206,6 +206,13 @@ class Federation:
     def templates_of(self, policy: ObjectKey) -> int:
         """How many templates are bound under a policy."""
         return len(self._placed_templates.under(policy))
+
+    def templates_under(self, policy: ObjectKey) -> Collection[ObjectKey]:
+        return self._placed_templates.under(policy)
+
+    def template(self, key: ObjectKey) -> Manifest | None:
+        stored = self._mirror.get(key)
+        return stored.glance() if stored is not None else None
 
     @contextmanager
     def writing(self, binding: ObjectKey, spec: BindingSpec, fleet: Fleet) -> Iterator[None]:

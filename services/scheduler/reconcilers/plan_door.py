@@ -24,11 +24,14 @@ from services.scheduler.core.planning import (
 from services.scheduler.core.policies import is_template, reference_to, select_policy
 from services.scheduler.core.signals.values import Signals
 from services.scheduler.core.signals.weighing import heeds_signals
+from services.scheduler.core.together.choosing import with_goal
+from services.scheduler.core.together.problem import Placing
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS
 from services.scheduler.reconcilers.plan_displacing import PlannedDisplacing
+from services.scheduler.reconcilers.plan_together import Selected, goals_together
 from services.scheduler.reconcilers.reading import Bound, holder_of
 from services.scheduler.reconcilers.supposing import (
     Supposition,
@@ -94,8 +97,16 @@ class PlanDoor:
         fleet = self._fleet(supposed)
         costs = self._costs(supposed, fleet)
         templates = self._templates(supposed, asked.namespace)
-        displacing = PlannedDisplacing(self._federation.priorities, self._clock.now())
-        run = _Run(supposed, costs, displacing)
+        now = self._clock.now()
+        goals, said = await goals_together(
+            (self._choose(*one, supposed) for one in sorted(templates.items()) if asked.optimise),
+            self._deciding,
+            fleet,
+            costs.supposed,
+            now,
+        )
+        displacing = PlannedDisplacing(self._federation.priorities, now)
+        run = _Run(supposed, costs, displacing, goals)
         changes: dict[ObjectKey, PlannedChange] = {}
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
         for key, template in sorted(templates.items()):
@@ -109,12 +120,14 @@ class PlanDoor:
                 changes[key] = change
         for key in displacing.victims():
             # Whoever has to give way is decided again, as it will be.
-            again = _Run(supposed, _Costs(costs.today, costs.supposed), displacing)
+            again = _Run(supposed, _Costs(costs.today, costs.supposed), displacing, goals)
             if key in templates:
                 change, fleet = await self._examine(key, templates[key], again, fleet)
                 changes |= {key: change} if change is not None else {}
         ordered = [changes[key] for key in sorted(changes)]
-        return costs.within(_summed(ordered, len(templates), examined, revision))
+        plan = costs.within(_summed(ordered, len(templates), examined, revision))
+        message = "; ".join(filter(None, (*said, plan.message)))
+        return msgspec.structs.replace(plan, message=message)
 
     def _costs(self, supposed: Supposition, fleet: Fleet) -> "_Costs":
         today = self._federation.signals.now
@@ -152,30 +165,30 @@ class PlanDoor:
             found[key] = {**template, "metadata": metadata}
         return found
 
-    async def _examine(
-        self,
-        key: ObjectKey,
-        template: Manifest,
-        run: "_Run",
-        fleet: Fleet,
-    ) -> tuple[PlannedChange | None, Fleet]:
-        """Decide one template; returns the fleet as it is left for those that come after it."""
+    def _choose(self, key: ObjectKey, template: Manifest, supposed: Supposition) -> Selected:
         namespace = namespace_of(template)
-        policies = changed_policies(
-            self._federation.policies_for(namespace), run.supposed, namespace
-        )
+        policies = changed_policies(self._federation.policies_for(namespace), supposed, namespace)
         bound = self._federation.bound(key)
         policy = select_policy(template, policies, holder_of(bound))
+        if policy is not None and bound is not None:
+            policy = active_policy(policy, bound.binding.spec, template)
+        return Selected(key, template, policy, bound)
+
+    async def _examine(
+        self, key: ObjectKey, template: Manifest, run: "_Run", fleet: Fleet
+    ) -> tuple[PlannedChange | None, Fleet]:
+        """Decide one template; returns the fleet as it is left for those that come after it."""
+        *_, policy, bound = self._choose(key, template, run.supposed)
         if policy is None:
             # What follows others goes where they go; what nobody selects any more is removed.
             named = bound is not None and bound.binding.spec.policy.name
             return (_removed(template, bound) if bound is not None and named else None), fleet
-        if bound is not None:
-            policy = active_policy(policy, bound.binding.spec, template)
         opinions = await self._deciding.heard(key, template, policy, bound)
         workload, refused = self._deciding.workload(key, template, policy, bound, opinions)
         if heeds_signals(workload.placement):
             workload = replace(workload, signals=run.costs.supposed)
+        if key in run.goals:
+            workload = with_goal(workload, run.goals[key])
         rank = self._federation.priorities.rank(template, policy)
         if refused:
             refusing = refusal(workload, refused)
@@ -204,6 +217,7 @@ class _Run:
     supposed: Supposition
     costs: "_Costs"
     displacing: PlannedDisplacing
+    goals: Placing
 
 
 class _Costs:

@@ -21,6 +21,7 @@ from shared.errors import FieldError
 
 _PREFERENCE_MAX = 100
 _SKEW_MAX = 1_000
+_SOLVE_SECONDS_MAX = 60
 _NAME_MAX = 32
 
 
@@ -41,6 +42,21 @@ def check_placement(placement: Placement, path: str) -> Iterable[FieldError]:
         yield from _check_company(placement.workload_affinity, f"{path}.workloadAffinity")
     if placement.replica_scheduling is not None:
         yield from _check_replicas(placement.replica_scheduling, f"{path}.replicaScheduling")
+    if placement.optimise is not None:
+        yield from _check_optimise(placement, f"{path}.optimise")
+
+
+def _check_optimise(placement: Placement, path: str) -> Iterable[FieldError]:
+    rules, optimise = placement.replica_scheduling, placement.optimise
+    assert optimise is not None, "only that is checked"
+    if not 1 <= optimise.time_limit_seconds <= _SOLVE_SECONDS_MAX:
+        where, limit = f"{path}.timeLimitSeconds", optimise.time_limit_seconds
+        yield wrong(where, limit, f"must be between 1 and {_SOLVE_SECONDS_MAX}")
+    preference = rules.weight_preference if rules is not None else None
+    dynamic = preference is not None and preference.dynamic_weight
+    packed = rules is not None and rules.replica_division_preference == "Aggregated"
+    if rules is None or rules.replica_scheduling_type != "Divided" or not (dynamic or packed):
+        yield forbidden(path, "shares that follow static weights, or none, cannot be chosen")
 
 
 def check_placement_affinity(affinity: PlacementAffinity | None, path: str) -> Iterable[FieldError]:

@@ -31,6 +31,16 @@ def faults(placement):
             "together with clusterAffinity",
         ),
         ({"clusterAffinities": [{"affinityName": ""}]}, "clusterAffinities[0].affinityName", "32"),
+        ({"optimise": {}}, "optimise", "static weights"),
+        ({"optimise": {}, "replicaScheduling": DIVIDED}, "optimise", "static weights"),
+        (
+            {
+                "optimise": {"timeLimitSeconds": 600},
+                "replicaScheduling": {**DIVIDED, "replicaDivisionPreference": "Aggregated"},
+            },
+            "optimise.timeLimitSeconds",
+            "between 1 and 60",
+        ),
         (
             {
                 "clusterAffinities": [

@@ -35,7 +35,9 @@ def trace(tmp_path):
 
 
 def replayed(trace, row):
-    return openb.run(argparse.Namespace(trace=trace, clusters=4, row=row, chart=trace / "a.svg"))
+    return openb.run(
+        argparse.Namespace(trace=trace, clusters=4, row=row, together=3, chart=trace / "a.svg")
+    )
 
 
 @pytest.mark.parametrize("row", [1, 20])
