@@ -1,6 +1,7 @@
 """What the scheduler answers: where it goes, or why it cannot; for people and for programs."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -10,6 +11,7 @@ from shared.api.binding import ApplicationFailure, Eviction, Preempting, TargetC
 from shared.api.ceilings import Ceiling
 
 _MESSAGE_MAX = 1_000
+_NAMED_MAX = 8
 
 
 class RejectionCode(StrEnum):
@@ -147,10 +149,22 @@ def _group(decision: Scheduled) -> str:
 
 def describe_rejections(rejections: Rejections) -> str:
     """Group clusters by the same reason: `us-1, us-2: it is not ready`."""
-    groups: dict[str, list[str]] = {}
-    for name, rejection in rejections.items():
-        groups.setdefault(rejection.message, []).append(name)
-    return "; ".join(f"{_some(names)}: {message}" for message, names in groups.items())
+    # Of thousands only a few are named, so they are counted first and looked for then.
+    messages = [rejection.message for rejection in rejections.values()]
+    counts = Counter(messages)
+    shown: dict[str, list[str]] = {message: [] for message in counts}
+    missing = {message: min(count, _NAMED_MAX) for message, count in counts.items()}
+    for name, message in zip(rejections, messages, strict=True):
+        if message in missing:
+            shown[message].append(name)
+            missing[message] -= 1
+            if not missing[message]:
+                del missing[message]
+                if not missing:
+                    break
+    return "; ".join(
+        f"{_named(names, counts[message])}: {message}" for message, names in shown.items()
+    )
 
 
 def _targets(clusters: Iterable[TargetCluster]) -> str:
@@ -162,10 +176,14 @@ def _targets(clusters: Iterable[TargetCluster]) -> str:
     )
 
 
-def _some(names: Iterable[str], most: int = 8) -> str:
+def _some(names: Iterable[str]) -> str:
     found = list(names)
-    shown = ", ".join(found[:most])
-    return shown if len(found) <= most else f"{shown} and {len(found) - most} more"
+    return _named(found[:_NAMED_MAX], len(found))
+
+
+def _named(shown: Sequence[str], count: int) -> str:
+    text = ", ".join(shown)
+    return text if count <= len(shown) else f"{text} and {count - len(shown)} more"
 
 
 @dataclass(frozen=True, slots=True)

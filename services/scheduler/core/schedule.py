@@ -242,7 +242,9 @@ def _of_strangers(rejected: Mapping[str, Rejection], standing: Standing) -> Mapp
     """Leave out the reasons why a member that stays could not come, and tell why others go."""
     if not standing.staying and not standing.going:
         return rejected
-    found = {name: why for name, why in rejected.items() if name not in standing.staying}
+    found = dict(rejected)
+    for name in standing.staying:
+        found.pop(name, None)
     for name, eviction in standing.going.items():
         found[name] = Rejection(RejectionCode(eviction.reason), eviction.message)
     return found

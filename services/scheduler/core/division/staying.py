@@ -45,9 +45,10 @@ def shares_that_stay(workload: Workload, fleet: Fleet, candidates: Candidates) -
     bounds = bounds_of(workload, fleet)
     if not _limits_hold(bounds, shares, candidates, outside):
         return None
-    rejections = {
-        name: outside.get(name, NONE_LEFT) for name in candidates.names if name not in shares
-    }
+    rejections = dict.fromkeys(candidates.names, NONE_LEFT)
+    rejections |= {name: why for name, why in outside.items() if name in rejections}
+    for name in shares:
+        del rejections[name]
     if bounds:
         closed = [name for name in rejections if bounds.get(name, UNBOUNDED).most == 0]
         rejections |= {name: why_limited(workload, name) for name in closed}
