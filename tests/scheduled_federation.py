@@ -25,6 +25,7 @@ from tests.federation import SEALING, Federation, TestMember, on_jetstream
 SETTINGS = Settings(
     policy_delay=timedelta(milliseconds=10),
     follow_delay=timedelta(milliseconds=10),
+    reference_delay=timedelta(milliseconds=300),
     signal_delay=timedelta(milliseconds=200),
     plugin_rest=timedelta(milliseconds=200),
     loop=LoopSettings(workers=4, fail_fast=True),

@@ -21,6 +21,7 @@ from services.scheduler.reconcilers.rebalances import (
     RebalancerReconciler,
     rebalancer_keys,
 )
+from services.scheduler.reconcilers.references import ReferenceReconciler
 from services.scheduler.reconcilers.score_watch import ScoreWatch
 from services.scheduler.reconcilers.signal_book import ScoreFollower
 from services.scheduler.reconcilers.templates import TemplateReconciler
@@ -136,10 +137,16 @@ class Scheduler:
             "rebalancer",
             RebalancerReconciler(store, self._federation, asked, clock, self._wake_template),
         )
+        self.references = self._build_references(bus)
         self.quotas = _controller(settings, "quota", QuotaReconciler(store, self._federation))
         self.interpreters = _controller(
             settings, "interpreter", InterpreterReconciler(store, clock)
         )
+
+    def _build_references(self, bus: Bus) -> Controller[ObjectKey]:
+        self._federation.following.refers = self._wake_reference
+        references = ReferenceReconciler(self._store, self._federation, bus, self._clock)
+        return _controller(self._settings, "reference", references)
 
     def _doors(
         self, bus: Bus, clock: Clock, grace: Grace, plugins: Plugins
@@ -158,6 +165,7 @@ class Scheduler:
             "policies": self.policies.run,
             "rebalancers": self._rebalance,
             "quotas": self.quotas.run,
+            "references": self._look_after_references,
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
             "plan": self._plan.run,
@@ -191,6 +199,14 @@ class Scheduler:
     def _wake_quota(self, key: ObjectKey) -> None:
         # Gathered as for policies.
         self.quotas.wake_after(key, self._settings.policy_delay)
+
+    def _wake_reference(self, key: ObjectKey) -> None:
+        self.references.wake_after(key, self._settings.reference_delay)
+
+    async def _look_after_references(self) -> None:
+        for key in self._federation.following.referring():
+            self._wake_reference(key)
+        await self.references.run()
 
     async def _rebalance(self) -> None:
         self.rebalancers.watch(self._store.mirror, REBALANCERS, rebalancer_keys)

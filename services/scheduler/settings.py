@@ -52,5 +52,8 @@ class Settings:
     """How long changes of its users are gathered before an object that follows them is looked at.
     Where it is needed first, it goes before its user, without delay."""
 
+    reference_delay: timedelta = timedelta(seconds=10)
+    """How long what a template refers to may be missing before that is told."""
+
     policy_delay: timedelta = timedelta(milliseconds=500)
     """How long changes are gathered before a policy's status is counted anew."""

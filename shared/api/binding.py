@@ -1,6 +1,6 @@
 """`ResourceBinding` and `ClusterResourceBinding`: a template, its placement and the decision.
 
-The scheduler alone writes `spec` and the condition Scheduled, dispatch alone
+The scheduler alone writes `spec` and the conditions Scheduled and ReferencesFound, dispatch alone
 `status.overrideFailures`; health alone writes the rest of `status`. A binding lives in its
 template's namespace under `binding_name`.
 """
@@ -23,6 +23,8 @@ from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import ObjectKey
 
 SCHEDULED = "Scheduled"
+REFERENCES_FOUND = "ReferencesFound"
+"""Written by the scheduler, once something that the template refers to is not at the hub."""
 FULLY_APPLIED = "FullyApplied"
 HEALTHY = "Healthy"
 AGGREGATED = "Aggregated"

@@ -16,6 +16,7 @@ from shared.events.drift import (
     DriftedField,
     DriftSettled,
 )
+from shared.events.references import ReferenceMissed
 from shared.events.work import (
     TOMBSTONE,
     WorkOrder,
@@ -114,6 +115,16 @@ FACTS = [
     DriftDetected(**DRIFT_FACT),
     DriftContested(**DRIFT_FACT, corrections=5),
     DriftSettled(**DRIFT_FACT),
+    ReferenceMissed(
+        resource="deployments.apps",
+        namespace="shop",
+        name="web",
+        template_uid="u",
+        template_generation=3,
+        missing=("ConfigMap shop/settings",),
+        message="not at the hub: ConfigMap shop/settings",
+        occurred_at=AT,
+    ),
     OverrideFailed(
         cluster="eu-1",
         policy="near-registry",

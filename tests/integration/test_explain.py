@@ -12,6 +12,7 @@ import pytest
 from hanse.__main__ import main
 from hanse.client import HanseClient
 from hanse.explaining_text import as_text
+from shared.api.binding import REFERENCES_FOUND
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.port import RequestError
 from shared.events.explaining import ExplainRequest, Explanation
@@ -141,6 +142,16 @@ async def test_who_needs_it_and_what_is_missing_is_named(federation: Federation)
     found = await explained(federation)
     assert (found.needed_by, found.missing) == ((), ("ConfigMap shop/nowhere",))
     assert "refers to what is not here: ConfigMap shop/nowhere" in as_text(found)
+
+    async def told() -> str:
+        binding = await federation.store.get(BINDING)
+        conditions = binding.manifest["status"]["conditions"] if binding is not None else ()
+        return next((one["message"] for one in conditions if one["type"] == REFERENCES_FOUND), "")
+
+    message = await eventually(told)
+    assert "not at the hub" in message
+    assert "ConfigMap shop/nowhere;" in message
+    assert len(await eventually(lambda: federation.facts("reference", "missed"))) == 1
     needed = await explained(federation, config_map="settings")
     assert needed.needed_by == ("Deployment shop/web",)
     assert "for the sake of Deployment shop/web" in as_text(needed)

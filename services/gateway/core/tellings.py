@@ -37,6 +37,7 @@ from shared.events.drift import (
     DriftSettled,
 )
 from shared.events.placement import PlacementDecided
+from shared.events.references import ReferenceMissed
 from shared.events.rollout import (
     AnyRolloutFact,
     ApprovalRequested,
@@ -76,6 +77,7 @@ Fact = (
     | WorkRemoved
     | WorkStrayed
     | OverrideFailed
+    | ReferenceMissed
     | DriftCorrected
     | DriftDetected
     | DriftContested
@@ -142,6 +144,8 @@ def tellings_of(fact: Fact) -> Iterator[Telling]:
         yield _of_rollout(fact)
     elif isinstance(fact, OverrideFailed):
         yield _of_override(fact)
+    elif isinstance(fact, ReferenceMissed):
+        yield _of_reference(fact)
     elif isinstance(fact, SplitChanged):
         yield _of_split(fact)
     elif isinstance(fact, ServiceFact):
@@ -228,6 +232,13 @@ def _of_override(fact: OverrideFailed) -> Telling:
         f"{fact.cluster}: override policy {place}{fact.policy}: {fact.message}",
         warning=True,
     )
+
+
+def _of_reference(fact: ReferenceMissed) -> Telling:
+    resource, _, group = fact.resource.partition(".")
+    key = ObjectKey(group, resource, fact.namespace, fact.name)
+    about = About(fact.namespace, fact.name, uid=fact.template_uid, key=key)
+    return Telling(about, "scheduler", "ReferenceMissing", fact.message, warning=True)
 
 
 def _of_rollout(fact: RolloutFact) -> Telling:

@@ -60,6 +60,8 @@ class Following:
         self._edges = Edges(interpreters)
         self._held = HeldRevisions()
         self._resources = dict(_USUAL)
+        self.refers: Callable[[ObjectKey], None] | None = None
+        """Told of what is placed and refers to others, and of who refers to what has gone."""
         # Decided, and about to be written.
         self._pending: dict[Identity, Use] = {}
 
@@ -81,9 +83,9 @@ class Following:
         users = sorted(self._edges.users_of(needed))
         return [key for one in users if (key := self._key(one)) is not None]
 
-    def has_needs(self, spec: BindingSpec) -> bool:
-        """Whether the object that *spec* places refers to any other."""
-        return bool(self._edges.needs(_identity(spec)))
+    def referring(self) -> list[ObjectKey]:
+        """Return where those are that refer to any other."""
+        return [key for one in self._edges.users() if (key := self._key(one)) is not None]
 
     def missing(self, template: Manifest) -> list[tuple[Identity, ObjectKey | None]]:
         """Return what *template* cannot run without and the mirror does not show, with its key."""
@@ -149,6 +151,9 @@ class Following:
         if change.only_status:
             return
         manifest, gone = change.stored.glance(), change.type is ChangeType.DELETED
+        if gone and self.refers is not None:
+            for one in self.users_of(identity_of(manifest)):
+                self.refers(one)
         users: Iterable[Identity] = ()
         if kind == _SERVICES:
             users = self._edges.note_service(manifest, gone=gone)
@@ -177,6 +182,8 @@ class Following:
         self._refresh(spec.resource.key, user)
         if not self._edges.needs(user):
             return
+        if self.refers is not None:
+            self.refers(spec.resource.key)
         old = use_of("", "", before) if before is not None else None
         new = use_of("", "", after[1]) if after is not None else None
         if old != new or pending is not None:

@@ -106,6 +106,9 @@ class Users:
             self._needs.pop(user, None)
         return before ^ after
 
+    def all(self) -> list[Identity]:
+        return sorted(self._needs)
+
     def needs(self, user: Identity) -> frozenset[Identity]:
         return self._needs.get(user, frozenset())
 

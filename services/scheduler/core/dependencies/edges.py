@@ -47,6 +47,9 @@ class Edges:
     def users_of(self, needed: Identity) -> frozenset[Identity]:
         return self._users.of(needed)
 
+    def users(self) -> list[Identity]:
+        return self._users.all()
+
     def needs(self, user: Identity) -> frozenset[Identity]:
         return self._users.needs(user)
 
