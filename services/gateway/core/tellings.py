@@ -324,7 +324,7 @@ def _of_service(fact: ServiceFact) -> Telling:
     imported = about._replace(key=import_key(*place), api_version=SERVICES_API, kind=IMPORT)
     match fact:
         case ServiceImported():
-            message = f"members know it, as {', '.join(fact.clusters)} export it"
+            message = f"known in members, exported by {', '.join(fact.clusters)}"
             return Telling(imported, "traffic", "Imported", message)
         case ServiceWithdrawn():
             return Telling(imported, "traffic", "Withdrawn", "nobody exports it any more")

@@ -135,6 +135,24 @@ def test_a_split_is_told_of_its_policy() -> None:
     assert nowhere.message == "traffic goes nowhere (eu-1: Drained)"
 
 
+@pytest.mark.parametrize(
+    ("fact", "kind", "reason", "warning"),
+    [
+        ("imported", "ServiceImport", "Imported", False),
+        ("withdrawn", "ServiceImport", "Withdrawn", False),
+        ("conflicted", "ServiceImport", "Conflict", True),
+        ("export-refused", "ServiceExport", "NoService", True),
+    ],
+)
+def test_what_becomes_of_exports_is_told_of_the_objects_at_the_hub(
+    fact: str, kind: str, reason: str, *, warning: bool
+) -> None:
+    found = read_fact((GOLDEN / f"service.{fact}.v1.json").read_bytes())
+    assert found is not None
+    (telling,) = tellings_of(found)
+    assert (telling.about.kind, telling.reason, telling.warning) == (kind, reason, warning)
+
+
 def test_what_a_fact_leaves_out_is_looked_up() -> None:
     about = About("shop", "web")
     assert completed(about, None) is None
