@@ -94,7 +94,7 @@ async def open_gateway(
         private_key=certificate.private_key,
         version=settings.kubernetes_version,
         stop_seconds=settings.stop_seconds,
-        limits=settings.limits,
+        limits=replace(settings.limits, told_bytes=settings.large_object_bytes),
     )
     tokens = TokenTable.read(settings.tokens_file)
     api = assemble(server, tokens, store, bus, key, readiness=readiness, clock=clock)

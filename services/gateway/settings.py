@@ -10,18 +10,17 @@ from shared.bus.settings import NatsSettings
 from shared.runtime.probes import ProbeSettings
 from shared.telemetry.setup import TelemetrySettings
 
-ETCD_REQUEST_BYTES_MAX = 3 * 512 * 1024
-"""Of etcd unless it is told otherwise (`--max-request-bytes`)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     nats: NatsSettings = field(default_factory=NatsSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     probes: ProbeSettings = field(default_factory=ProbeSettings)
-    limits: ServerLimits = field(
-        default_factory=lambda: ServerLimits(told_bytes=ETCD_REQUEST_BYTES_MAX)
-    )
+    limits: ServerLimits = field(default_factory=ServerLimits)
+
+    large_object_bytes: int = 3 * 512 * 1024
+    """Who writes a larger object is warned. etcd refuses larger requests, unless it is told
+    otherwise (`--max-request-bytes`), and members with it."""
 
     host: str = "127.0.0.1"
     """The address the API listens on; nothing but loopback unless told otherwise."""

@@ -148,6 +148,15 @@ async def test_a_policy_that_cannot_be_meant_is_refused_with_its_path(client, ma
     assert path in {one["field"] for one in answer.body["details"]["causes"]}
 
 
+async def test_who_writes_what_members_may_refuse_for_its_size_is_warned(client):
+    large = deployment("large")
+    container = large["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "A", "value": "x" * 1_600_000}]
+    answer = await client.post(DEPLOYMENTS, large)
+    assert answer.code == 201
+    assert "takes requests of 1.5 MiB" in answer.warnings[0]
+
+
 async def test_a_sound_policy_is_taken(client):
     assert (await client.post(POLICIES, weights(2, 0))).code == 201
 
