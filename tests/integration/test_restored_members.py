@@ -91,3 +91,36 @@ async def test_what_was_changed_since_is_changed_again(bump: int) -> None:
         assert member.get("configmaps", "kept")["data"] == {"a": "1"}
 
         await eventually(lambda: member.get("configmaps", "kept")["data"] == {"a": "2"})
+
+
+async def test_of_a_kind_that_nobody_orders_any_more_too() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    async with federation.serving(), federation.dispatching():
+        async with federation.applying():
+            backup = await place(federation, GONE)
+            await remove(federation, GONE)
+        await bring_back(member, GONE, backup)
+        async with federation.applying():
+            await eventually(lambda: not member.get("configmaps", "gone"))
+
+
+async def test_what_comes_back_while_its_end_is_waited_for_is_removed_again() -> None:
+    federation = Federation(["eu-1"])
+    member = federation.members["eu-1"]
+    mirror = member.store._mirror
+    async with federation.serving(), federation.dispatching(), federation.applying():
+        held = await place(federation, GONE)
+        backup, revision = tuple(mirror.items()), mirror.revision
+        # Somebody's finalizer keeps it there for now.
+        finalized = {**held, "metadata": {**held["metadata"], "finalizers": ["acme.example/x"]}}
+        stored = await member.store.get(GONE)
+        assert stored is not None
+        await member.store.update(GONE, finalized, expected=stored.revision)
+        binding = ObjectKey("hanse.dev", "resourcebindings", "shop", "gone-configmap")
+        await federation.delete(binding)
+        await eventually(
+            lambda: member.get("configmaps", "gone")["metadata"].get("deletionTimestamp")
+        )
+        mirror.replace(backup, revision)
+        await eventually(lambda: not member.get("configmaps", "gone"))

@@ -8,6 +8,9 @@ from contextvars import ContextVar
 actor: ContextVar[str] = ContextVar("actor", default="world")
 """Who is at work: tasks inherit it from the process that started them."""
 
+EVERYWHERE = "everywhere"
+"""Where trouble is that concerns the hub itself, beside the names of members."""
+
 
 class Violation(Exception):
     """An invariant does not hold."""

@@ -24,7 +24,8 @@ from shared.events.work import WorkOrder, WorkReport, decode_order, decode_repor
 from shared.store.port import Change, ChangeType, Scope, Stored
 from tests.simulation.evidence import Evidence, Tap
 from tests.simulation.exclusion import Exclusion
-from tests.simulation.history import History
+from tests.simulation.history import EVERYWHERE, History
+from tests.simulation.leaving import Leaving
 from tests.simulation.member import Member
 from tests.simulation.objects import Bucket
 
@@ -70,6 +71,7 @@ class Watcher:
         # What remained in a member when it left: nobody's to remove.
         self._left_behind: dict[str, set[ObjectKey]] = {}
         self.exclusion = Exclusion(history, members)
+        Leaving(history, bucket, self._work, lambda: disturbed(EVERYWHERE))
         bucket.store.mirror.on_change(self._on_change)
         evidence = Evidence(history)
         bucket.store.mirror.on_change(evidence.on_change)
@@ -334,6 +336,10 @@ class Watcher:
             for stored in self._members[cluster].store.mirror.items():
                 beside = stored.key not in ordered.get(cluster, ())
                 left = stored.key in self._left_behind.get(cluster, ())
+                # Brought back, and robbed of the mark that tells that it is older than its end.
+                left = left or (
+                    self._members[cluster].restored and not work_generation_of(stored.manifest)
+                )
                 if beside and not left and is_managed(stored.manifest):
                     yield f"{cluster} holds {_path(stored.key)}, which nobody ordered"
 

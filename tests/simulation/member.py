@@ -54,6 +54,9 @@ class Member:
         self.mode = "serves"
         """Or `hangs`, `refuses`, `throttles`, `fails`."""
 
+        self.restored = False
+        """Whether it ever came back from a backup."""
+
         self.store = MemoryStore(StoreLimits(history=400))
         self.clock = clock
         self.chance = chance
@@ -108,6 +111,7 @@ class Member:
     def restore(self, objects: Iterable[Stored], revision: Revision) -> None:
         """Hold *objects* and nothing else, as of *revision*, and break off what watches now."""
         self.restart()
+        self.restored = True
         self.store._mirror.replace(objects, revision)
 
     def on_restart(self, break_off: Callable[[], None]) -> Callable[[], None]:

@@ -18,7 +18,7 @@ from services.propagator.dispatch import publisher
 from services.scheduler.core import moves
 from services.scheduler.core.division import shares
 from shared.events.cluster import Reach
-from tests.simulation import evidence, invariants
+from tests.simulation import evidence, invariants, leaving
 from tests.simulation.exclusion import RUNS_ONCE
 from tests.simulation.simulation import Length, simulate
 
@@ -106,6 +106,15 @@ def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(publisher.WorkPublisher, "settle", settle)
 
 
+def forget_nobody_who_left(patch: pytest.MonkeyPatch) -> None:
+    """What was ordered in a member that has left waits for it to obey."""
+
+    async def forget(_self: publisher.WorkPublisher, _key: Any, _cluster: str) -> None:
+        return
+
+    patch.setattr(publisher.WorkPublisher, "_forget", forget)
+
+
 def report_over_others(patch: pytest.MonkeyPatch) -> None:
     """A worker that is late takes the place of what was reported since."""
 
@@ -167,6 +176,7 @@ def test_a_defect_of_the_fence_is_found(monkeypatch: pytest.MonkeyPatch, defect:
         (lose_a_replica, invariants.CONSERVES),
         (share_one_gate, invariants.ISOLATES),
         (forget_tombstones_early, invariants.LOSES_NOTHING),
+        (forget_nobody_who_left, leaving.LEAVES_FREELY),
         (report_over_others, invariants.TELLS_AGE),
         (mistake_answers_for_silence, evidence.NEEDS_EVIDENCE),
     ],

@@ -8,12 +8,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from tests.simulation.backups import Backups
-from tests.simulation.history import History
+from tests.simulation.history import EVERYWHERE, History
 from tests.simulation.hub import Hub
 from tests.simulation.member import Member
 from tests.simulation.wire import Weather
 
-EVERYWHERE = "everywhere"
 LASTS_SECONDS = (0.5, 25.0)
 _MODES = ("hangs", "hangs", "refuses", "throttles", "fails")
 

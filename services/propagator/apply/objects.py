@@ -287,8 +287,10 @@ class Objects:
             self._removed[tracked.key] = tracked.sequence
 
     def was_removed(self, key: ObjectKey, sequence: int) -> bool:
-        """Whether the order that is delivered now was carried out before."""
-        return self._removed.pop(key, 0) >= sequence
+        """Whether the order that is delivered now was carried out before, or one after it."""
+        grave = self._graves.get(key)
+        known = self._removed.pop(key, 0)
+        return max(known, grave.tombstone.sequence if grave is not None else 0) >= sequence
 
     def of_kind(self, kind: ResourceType) -> Iterator[TrackedObject]:
         for tracked in list(self._by_key.values()):

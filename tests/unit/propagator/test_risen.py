@@ -64,3 +64,10 @@ def test_a_newer_order_is_asked_about_once() -> None:
 
 def test_the_very_object_is_taken_up_where_a_list_shows_it_again() -> None:
     assert removed().rise(KEY, live("first", 5), listed=True) is not None
+
+
+def test_an_order_that_comes_after_its_tombstone_was_carried_out_is_not_carried_out() -> None:
+    objects = removed(sequence=7)
+    assert objects.was_removed(KEY, 5)
+    assert objects.was_removed(KEY, 7)
+    assert not objects.was_removed(KEY, 8)

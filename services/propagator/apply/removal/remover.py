@@ -11,7 +11,7 @@ from services.propagator.apply.reporting.outcomes import Outcomes
 from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.adoption import given_back, owner_of
 from services.propagator.core.removing import held_up
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import Manifest, metadata_of
 from shared.controller.result import Result
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi, ResourceType
@@ -65,7 +65,7 @@ class Remover:
         if order.preserve_on_deletion or (seen.adopted and _goes_back(order)):
             await self._give_back(tracked, kind, orphan=order.orphaned is True)
             return await self._outcomes.removed(tracked, preserved=True)
-        if tracked.removing != seen.uid:
+        if tracked.removing != seen.uid or not _is_ending(live):
             if needed := await self._residents.ordered(tracked):
                 # It goes once that has gone; nothing ordered goes along with something else.
                 self._reports.removing(tracked, f"kept while {needed} is to be there")
@@ -111,6 +111,11 @@ class Remover:
         finally:
             if not agreed:
                 tracked.removing = ""
+
+
+def _is_ending(live: Manifest | None) -> bool:
+    """Whether the member is about to delete it. One from a backup knows of no such thing."""
+    return live is None or bool(metadata_of(live).get("deletionTimestamp"))
 
 
 def _goes_back(order: WorkOrder) -> bool:
