@@ -49,6 +49,19 @@ def subdomain(text: str) -> Faults:
     return _too_long(text, _SUBDOMAIN_MAX) + _mismatch(text, _SUBDOMAIN, why, "example.com")
 
 
+def domain_name(text: str) -> Faults:
+    """As a name that DNS can hold: a subdomain whose labels have 63 characters at most."""
+    if faults := subdomain(text):
+        return faults
+    long = next((one for one in text.split(".") if len(one) > _LABEL_MAX), "")
+    return (f"its part '{long}' must be no more than {_LABEL_MAX} characters",) if long else ()
+
+
+def domain_pattern(text: str) -> Faults:
+    """As a name that DNS can hold, perhaps with `*.` before it (RFC 4592)."""
+    return _too_long(text, _SUBDOMAIN_MAX) or domain_name(text.removeprefix("*."))
+
+
 def search_domain(text: str) -> Faults:
     """As a search path of a resolver, where labels may begin with an underscore."""
     pattern = rf"{_UNDERSCORED}(\.{_UNDERSCORED})*"

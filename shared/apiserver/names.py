@@ -19,6 +19,16 @@ def check_subdomain(name: str) -> str | None:
     return next(iter(texts.subdomain(name)), None)
 
 
+def check_domain_name(name: str) -> str | None:
+    """What is wrong with *name* as a name that DNS can hold, or None."""
+    return next(iter(texts.domain_name(name)), None)
+
+
+def check_domain_pattern(name: str) -> str | None:
+    """The same, where `*.` may come before it."""
+    return next(iter(texts.domain_pattern(name)), None)
+
+
 def check_label(name: str) -> str | None:
     """What is wrong with *name* as an RFC 1123 label, or None."""
     return next(iter(texts.label(name)), None)

@@ -156,6 +156,26 @@ async def test_a_policys_hosts_are_names_of_the_zone_around_them(ground: Ground)
         await asyncio.sleep(0.02)
 
 
+async def test_names_that_are_none_stand_in_nobodys_way(ground: Ground) -> None:
+    """Admission refuses them; what is stored may be older than its rules."""
+    long = "a" * 64
+    unusable = ObjectKey("hanse.dev", "globalzones", "", "unusable")
+    await ground.write(unusable, manifest("GlobalZone", unusable, {**ZONE_SPEC, "domain": long}))
+    await ground.write(ZONE, manifest("GlobalZone", ZONE, ZONE_SPEC))
+    hosts = {**POLICY_SPEC, "hosts": [f"{long}.{DOMAIN}", HOST]}
+    await ground.write(POLICY, manifest("TrafficPolicy", POLICY, hosts))
+    await ground.until_told(HOST, "203.0.113.1", "198.51.100.1")
+    reason, message = ground.dns.zones.refused["unusable"]
+    assert reason == "IllegalName"
+    assert long in message
+    assert [one.host for one in ground.dns.zones.amiss(DOMAIN)] == [f"{long}.{DOMAIN}"]
+    # Once it says what can be, it is answered for.
+    await ground.write(unusable, manifest("GlobalZone", unusable, {**ZONE_SPEC, "domain": "test"}))
+    while (await ground.ask("x.test")).rcode() != dns.rcode.NXDOMAIN:
+        await asyncio.sleep(0.02)
+    assert not ground.dns.zones.refused
+
+
 def asked_often(port: int, times: int) -> Counter[bytes]:
     """How often each address was told."""
     question = dns.message.make_query(HOST, "A", use_edns=False).to_wire()

@@ -81,8 +81,8 @@ class ZoneUpkeep:
         found: list[Condition] = []
         domain = zone.spec.domain
         current = self._dns.zones.objects.get(domain)
-        if why := self._dns.zones.refused.get(name):
-            found.append(_condition(ACCEPTED, "DomainTaken", why))
+        if refused := self._dns.zones.refused.get(name):
+            found.append(_condition(ACCEPTED, *refused))
         elif current is None or current.metadata.name != name or current.spec != zone.spec:
             # What it says now is not what is answered yet: in a moment.
             return Again(timedelta(milliseconds=50))

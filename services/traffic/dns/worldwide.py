@@ -63,8 +63,8 @@ class GlobalZones:
         """Accepted, by domain."""
         self.zones: dict[str, Zone] = {}
         """What is said of each, by domain."""
-        self.refused: dict[str, str] = {}
-        """Why nobody answers for the others, by their names."""
+        self.refused: dict[str, tuple[str, str]] = {}
+        """Why nobody answers for the others, by their names: in a word and in a clause."""
 
     def amiss(self, domain: str) -> list[Amiss]:
         return self._names.amiss(domain)
@@ -148,15 +148,27 @@ class GlobalZones:
 
     def _take_zones(self) -> None:
         found = [_read(one, GlobalZone) for one in self._mirror.items(ZONES)]
-        accepted, self.refused = accept(one for one in found if one is not None)
-        for domain in self.objects.keys() - accepted.keys():
-            self._names.remove_zone(domain)
-            self._served.pop(self.zones.pop(domain).origin, None)
-        for domain, zone in accepted.items():
-            before = self.objects.get(domain)
-            if before is None or before.spec != zone.spec:
+        accepted, taken = accept(one for one in found if one is not None)
+        self.refused = {name: ("DomainTaken", why) for name, why in taken.items()}
+        before, self.objects = self.objects, accepted
+        for domain in before.keys() - accepted.keys():
+            self._end(domain)
+        for domain, zone in tuple(accepted.items()):
+            if domain in before and before[domain].spec == zone.spec:
+                continue
+            try:
                 self._begin(zone, self.zones.get(domain))
-        self.objects = accepted
+            except ValueError as err:
+                # Admission takes no such zone, but what is stored may be older than its rules.
+                self._end(domain)
+                del accepted[domain]
+                self.refused[zone.metadata.name] = ("IllegalName", str(err))
+                log.warning("dns.zone-unusable", zone=zone.metadata.name, error=str(err))
+
+    def _end(self, domain: str) -> None:
+        self._names.remove_zone(domain)
+        if (zone := self.zones.pop(domain, None)) is not None:
+            self._served.pop(zone.origin, None)
 
     def _begin(self, zone: GlobalZone, before: Zone | None) -> None:
         fresh = new_zone(zone.spec)

@@ -1,5 +1,6 @@
 """Rules for GlobalZone beyond its schema: names that are none, servers nobody finds. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address, ip_network
 
@@ -12,7 +13,7 @@ from shared.api.global_zone import (
     ZoneTransfer,
     ZoneUpdate,
 )
-from shared.apiserver.names import check_label, check_subdomain
+from shared.apiserver.names import check_domain_name, check_domain_pattern, check_label
 from shared.apiserver.rules.selection import required, wrong
 from shared.errors import FieldError
 
@@ -22,7 +23,10 @@ _TTLS = range(1, 86_401)
 _ADDRESSES = range(1, 17)
 _RATE_MAX = 1_000_000
 _TEXT_MAX = 255
+_NAME_MAX = 253
 _PORTS = range(1, 65_536)
+# What is no host begins with them: `_acme-challenge`.
+_UNDERSCORES = re.compile(r"(^|\.)_+")
 
 
 def check_global_zone(zone: GlobalZone) -> list[FieldError]:
@@ -57,7 +61,7 @@ def _check_domain(domain: str) -> Iterable[FieldError]:
         return
     if f".{domain}".endswith(f".{CLUSTERSET}"):
         yield wrong("spec.domain", domain, f"{CLUSTERSET} is that of the members")
-    if why := check_subdomain(domain):
+    if why := check_domain_name(domain):
         yield wrong("spec.domain", domain, why)
 
 
@@ -66,7 +70,7 @@ def _check_servers(servers: Sequence[NameServer], domain: str) -> Iterable[Field
         yield required("spec.nameServers", "by whom the domain above finds it")
     for index, one in enumerate(servers):
         path = f"spec.nameServers[{index}]"
-        if why := check_subdomain(one.name):
+        if why := check_domain_name(one.name):
             yield wrong(f"{path}.name", one.name, why)
         elif not one.addresses and f".{one.name}".endswith(f".{domain}"):
             yield required(f"{path}.addresses", "nobody could find a server within its own domain")
@@ -78,7 +82,8 @@ def _check_contact(contact: str) -> Iterable[FieldError]:
     if not contact:
         return
     person, at, domain = contact.partition("@")
-    if not at or not person or len(person) > 63 or not person.isascii() or check_subdomain(domain):
+    fits = len(person) <= 63 and person.isascii() and len(contact) <= _NAME_MAX
+    if not at or not person or not fits or check_domain_name(domain):
         yield wrong("spec.contact", contact, "must be an address such as dns@example.com")
 
 
@@ -109,7 +114,7 @@ def _check_hosts(hosts: Sequence[HostOptions], domain: str) -> Iterable[FieldErr
     seen: set[str] = set()
     for index, one in enumerate(hosts):
         path = f"spec.hosts[{index}]"
-        if why := check_subdomain(one.host.removeprefix("*.")):
+        if why := check_domain_pattern(one.host):
             yield wrong(f"{path}.host", one.host, why)
         elif not f".{one.host}".endswith(f".{domain}"):
             yield wrong(f"{path}.host", one.host, f"must be within {domain}")
@@ -127,8 +132,8 @@ def _check_records(records: Sequence[FixedRecord], domain: str) -> Iterable[Fiel
     for index, one in enumerate(records):
         path = f"spec.records[{index}]"
         if one.name != APEX:
-            bare = one.name.removeprefix("*.").lstrip("_").replace("._", ".")
-            if why := check_subdomain(f"{bare}.{domain}" if one.name != "*" else domain):
+            bare = _UNDERSCORES.sub(lambda found: found[0].replace("_", "x"), one.name)
+            if why := check_domain_pattern(f"{bare}.{domain}"):
                 yield wrong(f"{path}.name", one.name, why)
         if not one.values:
             yield required(f"{path}.values", "what the name says")
@@ -156,7 +161,7 @@ def _check_version(version: int) -> Callable[[str, str], Iterable[FieldError]]:
 
 
 def _check_alias(text: str, path: str) -> Iterable[FieldError]:
-    if why := check_subdomain(text):
+    if why := check_domain_name(text):
         yield wrong(path, text, why)
 
 
@@ -196,7 +201,7 @@ def _check_update(update: ZoneUpdate | None) -> Iterable[FieldError]:
 
 
 def _check_key(name: str, path: str) -> Iterable[FieldError]:
-    if why := check_subdomain(name):
+    if why := check_domain_name(name):
         yield wrong(path, name, why)
 
 

@@ -13,7 +13,12 @@ from shared.api.traffic_policy import (
     TrafficPolicy,
     TrafficWeight,
 )
-from shared.apiserver.names import check_label, check_subdomain
+from shared.apiserver.names import (
+    check_domain_name,
+    check_domain_pattern,
+    check_label,
+    check_subdomain,
+)
 from shared.apiserver.rules.durations import check_duration
 from shared.apiserver.rules.selection import check_affinity, required, wrong
 from shared.errors import FieldError
@@ -50,7 +55,7 @@ def _check_hosts(hosts: Sequence[str], path: str) -> Iterable[FieldError]:
     seen: set[str] = set()
     for index, host in enumerate(hosts):
         where = f"{path}[{index}]"
-        if why := check_subdomain(host.removeprefix("*.")):
+        if why := check_domain_pattern(host):
             yield wrong(where, host, why)
         elif host in seen:
             yield _repeated(where, host)
@@ -148,7 +153,7 @@ def _is_address(text: str) -> bool:
     try:
         version = ip_address(bare).version
     except ValueError:
-        return bare == host and check_subdomain(host) is None
+        return bare == host and check_domain_name(host) is None
     return (bare != host) == (version == 6) and "%" not in bare
 
 

@@ -9,6 +9,9 @@ from shared.api.meta import read
 from shared.apiserver.rules.global_zones import check_global_zone
 
 SERVER = {"name": "ns1.example.com"}
+# More than DNS can hold: of a label 63 characters, of a name 253.
+LONG = "a" * 64
+FULL = ".".join(["a" * 50] * 5)[:253]
 
 
 def faults(**spec: Any) -> list[str]:
@@ -48,13 +51,17 @@ def test_a_sane_zone_is_accepted(spec: dict[str, Any]) -> None:
         ({"domain": ""}, "domain"),
         ({"domain": "Global.example.com"}, "domain"),
         ({"domain": "a..b"}, "domain"),
+        ({"domain": f"{LONG}.com"}, "domain"),
+        ({"domain": "*.example.com"}, "domain"),
         ({"domain": "clusterset.local"}, "domain"),
         ({"domain": "x.clusterset.local"}, "domain"),
         ({"nameServers": []}, "nameServers"),
         ({"nameServers": [{"name": "_"}]}, "nameServers[0].name"),
+        ({"nameServers": [{"name": f"{LONG}.net"}]}, "nameServers[0].name"),
         ({"nameServers": [{"name": "ns.global.example.com"}]}, "nameServers[0].addresses"),
         ({"nameServers": [{**SERVER, "addresses": ["x"]}]}, "nameServers[0].addresses[0]"),
         ({"contact": "nobody"}, "contact"),
+        ({"contact": f"dns@{FULL}"}, "contact"),
         ({"ttlSeconds": 0}, "ttlSeconds"),
         ({"ttlSeconds": 86_401}, "ttlSeconds"),
         ({"negativeTtlSeconds": 0}, "negativeTtlSeconds"),
@@ -73,6 +80,8 @@ def test_a_sane_zone_is_accepted(spec: dict[str, Any]) -> None:
         ({"hosts": [{"host": "a.global.example.com", "ttlSeconds": 0}]}, "hosts[0].ttlSeconds"),
         ({"hosts": [{"host": "a.global.example.com"}] * 2}, "hosts[1].host"),
         ({"records": [record("a b", "A", "192.0.2.1")]}, "records[0].name"),
+        ({"records": [record(f"_{LONG[1:]}", "A", "192.0.2.1")]}, "records[0].name"),
+        ({"records": [record("www", "CNAME", f"{LONG}.com")]}, "records[0].values[0]"),
         ({"records": [record("a", "A")]}, "records[0].values"),
         ({"records": [record("a", "A", "::1")]}, "records[0].values[0]"),
         ({"records": [record("a", "AAAA", "x")]}, "records[0].values[0]"),

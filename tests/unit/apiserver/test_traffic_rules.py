@@ -47,6 +47,8 @@ def test_a_sane_policy_is_accepted(spec: dict[str, Any]) -> None:
         ({"service": "A.b"}, "service"),
         ({"hosts": ["a..b"]}, "hosts[0]"),
         ({"hosts": ["*"]}, "hosts[0]"),
+        ({"hosts": ["a" * 64 + ".example.com"]}, "hosts[0]"),
+        ({"hosts": ["*." + "a." * 126 + "a"]}, "hosts[0]"),
         ({"hosts": ["a.b", "a.b"]}, "hosts[1]"),
         ({"port": 0}, "port"),
         ({"port": 65_536}, "port"),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from services.traffic.core.catalogue import Endpoint, ImportedService, ServiceName, ServicePort
-from services.traffic.core.dns.names import IllegalName, is_host_label, key_of, prefixed
+from services.traffic.core.dns.names import is_host_label, key_of, prefixed
 from services.traffic.core.dns.records import (
     NS,
     SRV,
@@ -59,7 +59,7 @@ def records_of(service: ImportedService, ttl: int) -> Said:
         if service.type == "Headless":
             return _headless(service, base, ttl)
         return _with_address(service, base, ttl)
-    except IllegalName:
+    except ValueError:
         return NOTHING
 
 

@@ -142,7 +142,14 @@ class GlobalNames:
                     state.amiss.pop(host, None)
                     found[other][host] = NOTHING
             if domain is not None:
-                found[domain][host] = self._say(host, self._zones[domain])
+                state = self._zones[domain]
+                try:
+                    found[domain][host] = self._say(host, state)
+                except ValueError as err:
+                    # One name that is none stands in nobody else's way.
+                    state.hosts.discard(host)
+                    state.amiss[host] = Amiss(host, str(err))
+                    found[domain][host] = NOTHING
         self._due.clear()
         return found
 
