@@ -5,6 +5,7 @@ cannot be understood of it is left out rather than guessed.
 """
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -103,7 +104,7 @@ def addresses_of(derived: ServiceObject) -> tuple[str, ...]:
     """The addresses a derived Service was given; none yet, or none ever for a headless one."""
     spec = _mapping(derived.spec)
     given = spec.get("clusterIPs") or [spec.get("clusterIP")]
-    return tuple(str(one) for one in given if one and one != "None")
+    return tuple(one for one in map(str, _list(given)) if _family(one))
 
 
 def _export(export: ServiceObject) -> ExportReport:
@@ -148,7 +149,7 @@ def _slices(slices: Iterable[ServiceObject]) -> tuple[SliceReport, ...]:
             name=one.metadata.name,
             address_type=one.address_type,  # type: ignore[arg-type]
             ports=_ports(one.ports),
-            endpoints=tuple(_endpoints(one.endpoints)),
+            endpoints=tuple(_endpoints(one.endpoints, one.address_type)),
         )
         for one in slices
         if one.address_type in (*_FAMILIES, "FQDN") and one.metadata.deletion_timestamp is None
@@ -156,11 +157,12 @@ def _slices(slices: Iterable[ServiceObject]) -> tuple[SliceReport, ...]:
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _endpoints(endpoints: Any) -> Iterable[EndpointReport]:
+def _endpoints(endpoints: Any, address_type: str) -> Iterable[EndpointReport]:
     for one in _list(endpoints):
         endpoint = _mapping(one)
         conditions = _mapping(endpoint.get("conditions"))
-        addresses = tuple(str(each) for each in _list(endpoint.get("addresses")))
+        given = (str(each) for each in _list(endpoint.get("addresses")))
+        addresses = tuple(each for each in given if _is_address(each, address_type))
         if not addresses:
             continue
         # Unknown counts as ready, and whoever is ready serves (discovery.k8s.io/v1).
@@ -177,6 +179,20 @@ def _endpoints(endpoints: Any) -> Iterable[EndpointReport]:
             zone=str(endpoint.get("zone") or ""),
             for_zones=tuple(str(_mapping(each).get("name") or "") for each in zones),
         )
+
+
+def _is_address(text: str, address_type: str) -> bool:
+    """Old servers take `10.0.0.010`, of which each reader makes another address: it is none."""
+    if address_type == "FQDN":
+        return bool(text)
+    return _family(text) == address_type
+
+
+def _family(text: str) -> str:
+    try:
+        return f"IPv{ip_address(text).version}"
+    except ValueError:
+        return ""
 
 
 def _ports(ports: Any) -> tuple[PortReport, ...]:

@@ -47,6 +47,13 @@ def test_slices_of_another_family_or_on_their_way_out_do_not_count() -> None:
     assert report(addressType="Pigeon").slices == ()
 
 
+@pytest.mark.parametrize("address", ["10.1.0.010", "2001:db8::1", "web-1", ""])
+def test_an_address_that_is_none_of_its_family_is_left_out(address: str) -> None:
+    [found] = report(endpoints=[{"addresses": [address]}, {"addresses": ["10.1.0.1"]}]).slices
+    assert [one.addresses for one in found.endpoints] == [("10.1.0.1",)]
+    assert addresses_of(seen(spec={"clusterIPs": ["10.96.0.010"]})) == ()
+
+
 def test_where_a_load_balancer_answers_is_told() -> None:
     ingress = [{"ip": "203.0.113.7"}, {"hostname": "lb.example.net"}, {"ipMode": "VIP"}]
     service = seen(spec={"type": "LoadBalancer"}, status={"loadBalancer": {"ingress": ingress}})
