@@ -4,6 +4,8 @@ Multi-Cluster Services (KEP-1645), ClusterProfile (KEP-4322) and the About API (
 versions of the first have the same fields, so converting changes nothing but `apiVersion`.
 """
 
+import hashlib
+
 from shared.apimachinery.manifest import GroupResource, ObjectKey
 
 MULTICLUSTER_GROUP = "multicluster.x-k8s.io"
@@ -46,6 +48,12 @@ IP_FAMILY_NOT_SUPPORTED = "IPFamilyNotSupported"
 
 def export_key(namespace: str, name: str) -> ObjectKey:
     return ObjectKey(MULTICLUSTER_GROUP, EXPORTS, namespace, name)
+
+
+def derived_service_name(namespace: str, name: str) -> str:
+    """The name of the Service derived from an import, the same in every member."""
+    digest = hashlib.blake2b(f"{namespace}/{name}".encode(), digest_size=5)
+    return f"derived-{digest.hexdigest()}"
 
 
 def import_key(namespace: str, name: str) -> ObjectKey:

@@ -11,6 +11,7 @@ from msgspec.json import decode as decode_overview
 from msgspec.json import encode as encode_json
 
 from hanse.services import text_of
+from services.traffic.core.catalogue import ServiceName
 from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
@@ -209,6 +210,31 @@ async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround)
     await ground.until(lambda: ground.imported(AP))
     await ground.until(lambda: ground.traffic.known.orders.troubles)
     assert ground.spec(US) == {"type": "Headless", "ports": []}
+
+
+async def test_a_service_that_others_label_as_derived_is_not_taken_for_ours(
+    ground: TrafficGround,
+) -> None:
+    await exported_everywhere(ground)
+    own = ground.derived(US)["spec"]["clusterIP"]
+    await ground.until(lambda: ground.spec(US).get("ips") == [own])
+    labels = {"multicluster.kubernetes.io/service-name": ground.name, "hanse.dev/managed": "true"}
+    await ground.put(
+        US,
+        ObjectKey("", "services", "shop", f"a-{ground.name}"),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": f"a-{ground.name}", "namespace": "shop", "labels": labels},
+            "spec": {"clusterIP": "10.96.0.99", "clusterIPs": ["10.96.0.99"]},
+        },
+    )
+    # What comes after it was seen says that it changed nothing.
+    await ground.endpoints(US, "10.2.0.7")
+    await ground.until(lambda: "10.2.0.7" in ground.reached(EU))
+    service = ground.traffic.catalogue.get(ServiceName("shop", ground.name))
+    assert service is not None
+    assert service.ips_by_cluster[US] == (own,)
 
 
 async def test_what_nobody_says_any_more_is_not_taken_back(tmp_path: Path) -> None:

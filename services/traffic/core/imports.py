@@ -18,6 +18,7 @@ from shared.api.multicluster import (
     SERVICE_NAME_LABEL,
     SERVICES_API,
     SOURCE_CLUSTER_LABEL,
+    derived_service_name,
 )
 from shared.apimachinery.manifest import Manifest
 from shared.events.exports import EndpointReport, PortReport, SliceReport
@@ -31,7 +32,7 @@ _NAME_MAX = 63
 
 def derived_name(name: ServiceName) -> str:
     """Return the name of the Service derived from the import of *name*."""
-    return f"derived-{_hash(str(name))}"
+    return derived_service_name(*name)
 
 
 def slice_name(name: ServiceName, cluster: str, source: str) -> str:

@@ -25,6 +25,7 @@ from shared.api.multicluster import (
     MULTICLUSTER_GROUP,
     SERVICE_NAME_LABEL,
     SERVICES_VERSION,
+    derived_service_name,
 )
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType
@@ -64,7 +65,6 @@ class ExportWatches:
         self.services = Table(lambda live: changed(live.place))
         self.slices = SlicesByService(changed)
         self.derived = Table(self._on_derived)
-        self._derived_of: dict[Place, Place] = {}
         self.namespaces = Table(lambda _live: namespaces_changed())
         self._changed = changed
         sink = _ExportSink(self.exports, exports_changed)
@@ -151,13 +151,15 @@ class ExportWatches:
 
     def ips_of(self, place: Place) -> tuple[str, ...]:
         """The addresses by which the member's own clients reach an imported service."""
-        derived = self.derived.get(self._derived_of.get(place, ("", "")))
+        namespace, name = place
+        derived = self.derived.get((namespace, derived_service_name(namespace, name)))
         return addresses_of(derived) if derived is not None else ()
 
     def _on_derived(self, live: ServiceObject) -> None:
+        # Others label Services of their own as derived, too: by the name it is known to be ours.
         imported = _imported(live)
-        self._derived_of[imported] = live.place
-        self._changed(imported)
+        if live.metadata.name == derived_service_name(*imported):
+            self._changed(imported)
 
     def _on_export(self, live: ServiceObject) -> None:
         self._exports_changed()
