@@ -251,6 +251,13 @@ def _write_slices(
     return writes
 
 
+def _host_name(service: Manifest, pod: Manifest) -> dict[str, str]:
+    """By which DNS knows a pod of a StatefulSet whose `serviceName` is this service."""
+    spec = section(pod, "spec")
+    named = spec.get("hostname") and spec.get("subdomain") == name_of(service)
+    return {"hostname": str(spec["hostname"])} if named else {}
+
+
 def _make_slice(service: Manifest, chunk: Sequence[Manifest], pods: Sequence[Manifest]) -> Manifest:
     unready_too = bool(section(service, "spec").get("publishNotReadyAddresses"))
     labels = {**labels_of(service), MANAGED_BY: _MANAGER, SERVICE_NAME: name_of(service)}
@@ -274,6 +281,7 @@ def _make_slice(service: Manifest, chunk: Sequence[Manifest], pods: Sequence[Man
                     "serving": is_ready(pod),
                     "terminating": is_deleting(pod),
                 },
+                **_host_name(service, pod),
                 "nodeName": node_of(pod),
                 "targetRef": _reference(pod),
             }

@@ -93,6 +93,21 @@ def test_endpoints_name_ready_pods_with_the_port_they_listen_on() -> None:
     assert ready == [True, False]
 
 
+def test_endpoints_have_the_host_names_of_the_services_own_pods() -> None:
+    found = []
+    for number, subdomain in enumerate(("web", "other"), start=1):
+        found.append(pod(f"p{number}"))
+        found[-1]["spec"] |= {"hostname": f"db-{number}", "subdomain": subdomain}
+    full = with_addresses(service(clusterIP="None"), None, NETWORK, [])
+    plan = plan_service(full, found, None, [], "192.0.2.1")
+    [made] = [
+        write.manifest
+        for write in plan.writes
+        if isinstance(write, Create) and write.manifest["kind"] == "EndpointSlice"
+    ]
+    assert [one.get("hostname") for one in made["endpoints"]] == ["db-1", None]
+
+
 def test_a_load_balancer_gets_an_address_from_outside() -> None:
     full = with_addresses(service(type="LoadBalancer", selector=None), None, NETWORK, [])
     (write,) = plan_service(full, [], None, [], "192.0.2.1").writes
