@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.api.binding import AGGREGATED, DRIFTED, FULLY_APPLIED, HEALTHY, REMOVING, SCHEDULED
-from shared.api.cluster import READY
+from shared.api.cluster import DRAINING_TAINT, READY
 from shared.api.interpreter import SPEAKING
 from shared.api.override import OVERRIDES_APPLIED
 from shared.apimachinery.manifest import Manifest
@@ -95,6 +95,14 @@ def _free(resource: str) -> Cell:
 def _taints(manifest: Manifest, _: datetime) -> str:
     taints = [*(_spec(manifest).get("taints") or ()), *(_status(manifest).get("taints") or ())]
     return ",".join(f"{taint.get('key')}:{taint.get('effect')}" for taint in taints) or "<none>"
+
+
+def _ready(manifest: Manifest, now: datetime) -> str:
+    """`True`, or `True,Draining`, as kubectl says of nodes that take nothing new."""
+    ready = str(condition_cell(READY)(manifest, now))
+    taints = _spec(manifest).get("taints") or ()
+    draining = any(taint.get("key") == DRAINING_TAINT for taint in taints)
+    return f"{ready},Draining" if draining else ready
 
 
 def _placed(manifest: Manifest, _: datetime) -> str:
@@ -192,7 +200,9 @@ AGE = PrinterColumn(
 CLUSTER_COLUMNS = (
     PrinterColumn(name="Version", json_path=".status.kubernetesVersion"),
     PrinterColumn(name="Mode", cell=_mode),
-    PrinterColumn(name="Ready", cell=condition_cell(READY)),
+    PrinterColumn(
+        name="Ready", description="With Draining beside it while it is emptied.", cell=_ready
+    ),
     PrinterColumn(name="Region", json_path=".spec.region"),
     PrinterColumn(name="Zone", json_path=".spec.zone", wide=True),
     PrinterColumn(name="Provider", json_path=".spec.provider"),

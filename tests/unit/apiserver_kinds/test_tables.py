@@ -270,6 +270,19 @@ def test_a_cluster_shows_its_free_room():
     assert (found["Free-CPU"], found["Free-Memory"]) == ("6500m", "15Gi")
 
 
+def test_a_cluster_that_is_being_drained_says_so_beside_being_ready():
+    conditions = [{"type": "Ready", "status": "True"}]
+    taint = {"key": "cluster.hanse.dev/draining", "effect": "NoSchedule"}
+
+    drained = an_object(spec={"taints": [taint]}, status={"conditions": conditions})
+    tainted = an_object(
+        spec={"taints": [{**taint, "key": "team"}]}, status={"conditions": conditions}
+    )
+
+    assert printed("clusters.hanse.dev", drained)["Ready"] == "True,Draining"
+    assert printed("clusters.hanse.dev", tainted)["Ready"] == "True"
+
+
 def a_custom_kind(*columns: Column) -> ResourceKind:
     return ResourceKind(
         gvk=GroupVersionKind("sea.example.org", "v1", "Boat"),
