@@ -138,7 +138,7 @@ class _World:
             stored = self._mirror.get(key)
             assert stored is not None
             manifest = stored.glance()
-            mine = select_policy(manifest, self._federation.policies_for(namespace_of(manifest)))
+            mine = select_policy(manifest, self._federation.policies.within(namespace_of(manifest)))
             assert mine is not None
             self._deciding.decide(key, manifest, mine, self._federation.bound(key))
         return time.thread_time() - started

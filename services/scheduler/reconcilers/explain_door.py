@@ -112,7 +112,7 @@ class ExplainDoor:
         if not is_template(key, template):
             raise bad_request(f"{key.name} is not propagated")
         bound = self._federation.bound(key)
-        policies = self._federation.policies_for(namespace_of(template))
+        policies = self._federation.policies.within(namespace_of(template))
         policy = select_policy(template, policies, holder_of(bound))
         if policy is None:
             return None

@@ -13,15 +13,7 @@ import structlog
 from services.scheduler.core.claims import counts_room
 from services.scheduler.core.company import Peer
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.gaining import follows
 from services.scheduler.core.member import Member
-from services.scheduler.core.policies import (
-    CLUSTER_WIDE,
-    NAMESPACED,
-    check_policy,
-    match_policy,
-    may_be_template,
-)
 from services.scheduler.core.triggers import (
     concerns,
     differ_in_room_only,
@@ -36,24 +28,22 @@ from services.scheduler.reconcilers.held_revisions import RECORDS
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS, Members
 from services.scheduler.reconcilers.own_writes import OwnWrites
 from services.scheduler.reconcilers.placed import PlacedTemplates
+from services.scheduler.reconcilers.policy_book import POLICIES, PolicyBook
 from services.scheduler.reconcilers.priorities import CLASSES, Priorities, by_priority
 from services.scheduler.reconcilers.quota_book import QUOTAS, QuotaBook
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
 from services.scheduler.reconcilers.reservations import Reservations
 from services.scheduler.reconcilers.signal_book import SignalBook
 from shared.api.binding import BindingSpec, ResourceBinding
-from shared.api.meta import GROUP, read
+from shared.api.meta import GROUP
 from shared.api.placement import Placement
-from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock
-from shared.errors import InvalidObject
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
 
 log = structlog.get_logger("hanse.scheduler")
 
-POLICIES = (NAMESPACED, CLUSTER_WIDE)
 BINDINGS = ("resourcebindings", "clusterresourcebindings")
 _DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
@@ -85,8 +75,7 @@ class Federation:
         # For templates that wait for room: it changes all the time, so these may be gathered.
         self._wake_waiting = wake_waiting
         self._wake_policy = wake_policy
-        self._policies: dict[ObjectKey, PropagationPolicy] = {}
-        self._unreadable_policies: set[ObjectKey] = set()
+        self.policies = PolicyBook(mirror)
         self._members = Members(mirror, self._arriving, clock)
         self._placed_templates = PlacedTemplates()
         self._own_writes = OwnWrites()
@@ -126,7 +115,7 @@ class Federation:
         for bound in self._placed_templates.all():
             # Its template may have gone while nobody looked.
             self._wake_template(bound.binding.spec.resource.key)
-        for key in (*self._policies, *self._unreadable_policies):
+        for key in self.policies:
             self._wake_policy(key)
         return self._mirror.on_change(self._apply)
 
@@ -143,23 +132,12 @@ class Federation:
 
     def following_scores(self, signals: Collection[str]) -> Sequence[ObjectKey]:
         """Return the templates that may move when one of *signals* changes."""
-        policies = [key for key, one in self._policies.items() if follows(one, signals)]
-        return [template for key in policies for template in self._placed_templates.under(key)]
+        following = self.policies.following(signals)
+        return [template for key in following for template in self._placed_templates.under(key)]
 
     @property
     def signals(self) -> SignalBook:
         return self._members.signals
-
-    def policies_for(self, namespace: str) -> list[PropagationPolicy]:
-        """Those that may speak for objects of the namespace."""
-        return [
-            policy
-            for key, policy in self._policies.items()
-            if not key.namespace or key.namespace == namespace
-        ]
-
-    def is_unreadable(self, policy: ObjectKey) -> bool:
-        return policy in self._unreadable_policies
 
     def bound(self, template: ObjectKey) -> Bound | None:
         return self._placed_templates.of(template)
@@ -329,30 +307,11 @@ class Federation:
 
     def _apply_policy(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
         key = change.stored.key
-        before = self._policies.pop(key, None)
-        self._unreadable_policies.discard(key)
-        after: PropagationPolicy | None = None
-        if change.type is not ChangeType.DELETED:
-            try:
-                after = read(change.stored.manifest, PropagationPolicy)
-                check_policy(after)
-                self._policies[key] = after
-            except InvalidObject:
-                self._unreadable_policies.add(key)
-        if quietly:
-            return ()
-        if before is not None and after is not None and speak_alike(before, after):
+        before, after = self.policies.take(change)
+        if quietly or (before is not None and after is not None and speak_alike(before, after)):
             return ()
         self._wake_policy(key)
-        return {*self._placed_templates.under(key), *self._selected_by(after)}
-
-    def _selected_by(self, policy: PropagationPolicy | None) -> Iterable[ObjectKey]:
-        if policy is None:
-            return
-        namespace = policy.metadata.namespace or None
-        for stored in self._mirror.items(Scope(namespace=namespace)):
-            if may_be_template(stored.key) and match_policy(policy, stored.glance()) is not None:
-                yield stored.key
+        return {*self._placed_templates.under(key), *self.policies.selected_by(after)}
 
     def _apply_binding(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
         key = change.stored.key

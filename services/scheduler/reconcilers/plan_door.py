@@ -167,7 +167,9 @@ class PlanDoor:
 
     def _choose(self, key: ObjectKey, template: Manifest, supposed: Supposition) -> Selected:
         namespace = namespace_of(template)
-        policies = changed_policies(self._federation.policies_for(namespace), supposed, namespace)
+        policies = changed_policies(
+            self._federation.policies.within(namespace), supposed, namespace
+        )
         bound = self._federation.bound(key)
         policy = select_policy(template, policies, holder_of(bound))
         if policy is not None and bound is not None:

@@ -28,10 +28,11 @@ from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
 from services.scheduler.reconcilers.deciding import Deciding, never_asked
-from services.scheduler.reconcilers.federation import POLICIES, Federation
+from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
 from services.scheduler.reconcilers.plugins import Plugins
+from services.scheduler.reconcilers.policy_book import POLICIES
 from services.scheduler.reconcilers.reading import Bound, holder_of
 from shared.api.binding import (
     WORKS_FINALIZER,
@@ -110,12 +111,12 @@ class TemplateReconciler:
             return await self._unbind(bound)
         if is_orphaning(template):
             return Done()
-        if bound is not None and self._federation.is_unreadable(
+        if bound is not None and self._federation.policies.is_unreadable(
             policy_key(bound.binding.spec.policy)
         ):
             # What its policy wants cannot be known now: nothing moves until it is mended.
             return Done()
-        policies = self._federation.policies_for(namespace_of(template))
+        policies = self._federation.policies.within(namespace_of(template))
         policy = select_policy(template, policies, holder_of(bound))
         if policy is None and bound is not None and bound.binding.spec.policy.name:
             await self._confirm_unselected(template)
