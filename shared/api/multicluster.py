@@ -10,8 +10,10 @@ from shared.apimachinery.manifest import GroupResource, ObjectKey
 
 MULTICLUSTER_GROUP = "multicluster.x-k8s.io"
 SERVICES_VERSION = "v1beta1"
-"""That in which Hanse writes; v1alpha1 is served too."""
+"""That in which Hanse writes where it is served; v1alpha1 is served at the hub too."""
 SERVICES_API = f"{MULTICLUSTER_GROUP}/{SERVICES_VERSION}"
+OLD_SERVICES_API = f"{MULTICLUSTER_GROUP}/v1alpha1"
+"""That of members whose own definitions know no newer one."""
 PROFILE_API = f"{MULTICLUSTER_GROUP}/v1alpha1"
 ABOUT_GROUP = "about.k8s.io"
 ABOUT_API = f"{ABOUT_GROUP}/v1beta1"

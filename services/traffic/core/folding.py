@@ -24,6 +24,7 @@ from services.traffic.core.exports import (
     settle,
 )
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster, ClusterNetwork
+from shared.api.multicluster import OLD_SERVICES_API, SERVICES_API
 from shared.events.exports import EndpointReport, PortReport, ServiceReport, SliceReport
 
 
@@ -35,16 +36,21 @@ class Place:
     zone: str = ""
     reachable: bool = True
     network: ClusterNetwork | None = None
+    services_api: str = SERVICES_API
+    """In which version imports and exports are written there."""
 
 
 def place_of(cluster: Cluster) -> Place:
     """A member counts as lost once health gave it up, and not while observers disagree."""
     lost = any(taint.key == UNREACHABLE_TAINT for taint in cluster.status.taints)
+    served = {one.group_version for one in cluster.status.api_enablements}
+    is_old = OLD_SERVICES_API in served and SERVICES_API not in served
     return Place(
         region=cluster.spec.region,
         zone=cluster.spec.zone,
         reachable=not lost,
         network=cluster.spec.network,
+        services_api=OLD_SERVICES_API if is_old else SERVICES_API,
     )
 
 

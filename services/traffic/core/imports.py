@@ -41,7 +41,9 @@ def slice_name(name: ServiceName, cluster: str, source: str) -> str:
     return f"{told}-{_hash(f'{name}/{cluster}/{source}')}"
 
 
-def service_import(service: ImportedService, ips: tuple[str, ...] = ()) -> Manifest:
+def service_import(
+    service: ImportedService, ips: tuple[str, ...] = (), api_version: str = SERVICES_API
+) -> Manifest:
     """The ServiceImport in a member where its derived Service has *ips*."""
     spec: dict[str, Any] = {
         "type": service.type,
@@ -64,7 +66,7 @@ def service_import(service: ImportedService, ips: tuple[str, ...] = ()) -> Manif
     }
     if service.labels:
         metadata["labels"] = dict(service.labels)
-    return {"apiVersion": SERVICES_API, "kind": IMPORT, "metadata": metadata, "spec": spec}
+    return {"apiVersion": api_version, "kind": IMPORT, "metadata": metadata, "spec": spec}
 
 
 def derived_service(service: ImportedService) -> Manifest:

@@ -6,11 +6,12 @@ lost member are taken out of all others; in that member itself they stay, for it
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
 from services.traffic.core.catalogue import ServiceName
-from services.traffic.core.folding import Folded
+from services.traffic.core.folding import Folded, Place
 from services.traffic.core.imports import derived_service, endpoint_slice, service_import
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
 from shared.events.orders import Encoded, seal, stamp
@@ -29,6 +30,8 @@ _RESOURCES = {
 }
 
 Orders = Mapping[ObjectKey, Encoded]
+NOBODY: Mapping[str, Place] = MappingProxyType({})
+_PLACE = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,15 @@ def held_of(order: WorkOrder, sequence: int) -> Held:
 
 
 def import_orders(
-    folded: Folded, members: Collection[str], awaited: Collection[str] = ()
+    folded: Folded,
+    members: Collection[str],
+    awaited: Collection[str] = (),
+    fleet: Mapping[str, Place] = NOBODY,
 ) -> dict[str, Orders]:
     """By member, every object that it is to hold. *members* have the namespace.
 
-    Those *awaited* are about to give the service an address, and get its import then.
+    Those *awaited* are about to give the service an address, and get its import then. The *fleet*
+    knows in which version members write imports.
     """
     service = folded.service
     if service is None:
@@ -93,7 +100,8 @@ def import_orders(
         ips = service.ips_by_cluster.get(member, ()) if service.type == "ClusterSetIP" else ()
         own: dict[ObjectKey, Encoded] = {}
         if member not in awaited:
-            own = dict([make_order(service_import(service, ips), owner)])
+            api = fleet.get(member, _PLACE).services_api
+            own = dict([make_order(service_import(service, ips, api), owner)])
         found[member] = {**own, **derived, **dict(slices.of(member))}
     return found
 

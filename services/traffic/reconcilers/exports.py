@@ -69,6 +69,10 @@ class ExportTable:
         """Members of which it is not known which namespaces they have."""
         return self.fleet.keys() - self.namespaces.keys()
 
+    def services_api(self, cluster: str) -> str:
+        """In which version its exports and imports are written."""
+        return self.fleet.get(cluster, Place()).services_api
+
     def services_of(self, cluster: str) -> list[ServiceName]:
         return [name for name, reports in self.reports.items() if cluster in reports]
 
@@ -191,7 +195,7 @@ class ExportFollower:
             self._table.fleet.pop(cluster, None)
         else:
             self._table.fleet[cluster] = after
-        if before is None or after is None:
+        if before is None or after is None or before.services_api != after.services_api:
             self._concern_all(lambda _name: True)
         elif before != after:
             for name in self._table.services_of(cluster):

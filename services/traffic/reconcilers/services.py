@@ -30,7 +30,6 @@ from shared.api.multicluster import (
     EXPORTS,
     IMPORT,
     IMPORTS,
-    SERVICES_API,
     export_key,
     import_key,
 )
@@ -82,7 +81,7 @@ class ServiceReconciler:
         await self._keep_import(folded)
         # 2. What each member is to hold.
         awaited = self._awaited(folded, members, held)
-        desired = import_orders(folded, members, awaited)
+        desired = import_orders(folded, members, awaited, self._table.fleet)
         fleet = await self._fleet(held)
         plan = diff(desired, held, fleet=fleet, undecided=silent)
         if not plan.is_empty:
@@ -147,7 +146,11 @@ class ServiceReconciler:
             before = self._notes.conditions(place)
             status = import_status(folded, before, at=cluster, now=self._now())
             notes[place] = StatusNote(
-                api_version=SERVICES_API, kind=IMPORT, resource=IMPORTS, uid="", status=status
+                api_version=self._table.services_api(cluster),
+                kind=IMPORT,
+                resource=IMPORTS,
+                uid="",
+                status=status,
             )
         ended = self._notes.places(folded.name) - notes.keys()
         await asyncio.gather(
@@ -176,7 +179,7 @@ class ServiceReconciler:
             yield (
                 place,
                 StatusNote(
-                    api_version=SERVICES_API,
+                    api_version=self._table.services_api(cluster),
                     kind=EXPORT,
                     resource=EXPORTS,
                     uid=export.uid,

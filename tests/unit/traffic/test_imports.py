@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded, Place, fold, place_of
 from services.traffic.core.imports import slice_name
@@ -15,7 +17,7 @@ from services.traffic.core.orders import (
     service_of,
 )
 from services.traffic.core.telling import conditions_in, export_status, import_status
-from shared.api.cluster import Cluster, ClusterStatus, Taint
+from shared.api.cluster import ApiEnablement, Cluster, ClusterStatus, Taint
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode
 from shared.events.exports import (
     EndpointReport,
@@ -72,6 +74,21 @@ def test_each_exporter_has_the_addresses_of_its_own_load_balancer() -> None:
     assert found.service is not None
     told = {name: one.ingress for name, one in found.service.exporters.items()}
     assert told == {"eu": ("203.0.113.7",), "us": ()}
+
+
+@pytest.mark.parametrize(
+    ("served", "version"),
+    [((), "v1beta1"), (("v1alpha1",), "v1alpha1"), (("v1alpha1", "v1beta1"), "v1beta1")],
+)
+def test_imports_are_written_in_a_version_that_the_member_serves(
+    served: tuple[str, ...], version: str
+) -> None:
+    enabled = tuple(ApiEnablement(group_version=f"multicluster.x-k8s.io/{one}") for one in served)
+    us = place_of(Cluster(status=ClusterStatus(api_enablements=enabled)))
+    orders = import_orders(folded(eu=reported("10.1.0.1")), ["us"], (), {"us": us})["us"]
+    [found] = [one.order for key, one in orders.items() if key.resource == "serviceimports"]
+    assert found.api_version == f"multicluster.x-k8s.io/{version}"
+    assert decode(bytes(found.manifest))["apiVersion"] == found.api_version
 
 
 def test_topology_hints_are_kept_and_made_where_traffic_is_to_stay_close() -> None:
