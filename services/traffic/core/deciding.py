@@ -70,9 +70,7 @@ def decide(situation: Situation) -> Decision:
     if situation.service is None:
         return _nowhere(situation, "NotExported", "no member exports the service")
     spec, old = situation.policy.spec, situation.policy.status
-    places = places_of(
-        situation.service.exporters, situation.wanted, situation.fleet, situation.now
-    )
+    places = places_of(spec, situation.service, situation.wanted, situation.fleet, situation.now)
     terms = terms_of(spec, situation.fleet, situation.demand)
     # 1. Whose turn it is.
     failover, waits = _turn(situation, terms, places)

@@ -20,6 +20,8 @@ class Place:
     reachable: bool = True
     drained: bool = False
     why: str = ""
+    idle: str = ""
+    """Why `ready` is 0 though endpoints are ready: none of them serves the port in question."""
 
     @property
     def alive(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from services.traffic.core.catalogue import ImportedService, ServicePort
+from services.traffic.core.catalogue import Endpoint, Exporter, ImportedService, ServicePort
 from shared.api.traffic_policy import TrafficPolicy, TrafficSpec, TrafficStatus
 from shared.apimachinery.durations import parse_duration
 from shared.events.traffic import (
@@ -51,6 +51,19 @@ def port_of(spec: TrafficSpec, service: ImportedService | None) -> ServicePort |
     """Return the service's port that is meant; None where it has no such port."""
     ports = service.ports if service is not None else ()
     return next((one for one in ports if spec.port in (None, one.port)), None)
+
+
+def serving(
+    spec: TrafficSpec, service: ImportedService, exporter: Exporter
+) -> tuple[Endpoint, ...]:
+    """Those of *exporter* that take traffic now by the port that is meant.
+
+    All, where the service has no ports at all, and none is meant.
+    """
+    port = port_of(spec, service)
+    if port is None:
+        return exporter.ready if spec.port is None else ()
+    return tuple(one for one in exporter.ready if one.port_of(port) is not None)
 
 
 def _protocol(spec: TrafficSpec, port: ServicePort | None) -> PlanProtocol:

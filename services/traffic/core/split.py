@@ -145,7 +145,7 @@ def _why(place: Place, found: _Outcome) -> tuple[ShareReason, str]:
     if not place.reachable:
         return "Unreachable", place.why or "it is not reachable"
     if not place.ready:
-        return "NoEndpoints", "no endpoint is ready there"
+        return "NoEndpoints", place.idle or "no endpoint is ready there"
     if not found.terms.weighs(place.cluster):
         return "NoWeight", "it has no weight"
     if place.cluster not in found.able:

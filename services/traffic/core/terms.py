@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.traffic.core.catalogue import Exporter
+from services.traffic.core.catalogue import ImportedService
 from services.traffic.core.places import Nearness, Place, Terms, Weight
+from services.traffic.core.plans import serving
 from shared.api.cluster import DRAINING_TAINT, UNREACHABLE_TAINT, Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.maintenance import maintenance_at
@@ -108,11 +109,18 @@ def unknown_of(spec: TrafficSpec, fleet: Fleet) -> tuple[str, ...]:
 
 
 def places_of(
-    exporters: Mapping[str, Exporter], wanted: Mapping[str, int], fleet: Fleet, now: datetime
+    spec: TrafficSpec,
+    service: ImportedService,
+    wanted: Mapping[str, int],
+    fleet: Fleet,
+    now: datetime,
 ) -> tuple[Place, ...]:
     """Return a place for each cluster that exports the service; *wanted*: replicas, where known."""
+    gateways = {one.cluster for one in spec.gateways}
     found = []
-    for name, exporter in sorted(exporters.items()):
+    for name, exporter in sorted(service.exporters.items()):
+        # What stands before the pods knows their ports; without it they are asked for this one.
+        ready = len(exporter.ready if name in gateways else serving(spec, service, exporter))
         cluster = fleet.clusters.get(name)
         draining = _draining(cluster, now) if cluster is not None else "it has left the federation"
         there = sum(not one.terminating for one in exporter.endpoints)
@@ -120,14 +128,20 @@ def places_of(
             Place(
                 cluster=name,
                 region=exporter.region,
-                ready=len(exporter.ready),
+                ready=ready,
                 wanted=max(there, wanted.get(name, 0)),
                 reachable=exporter.reachable,
                 drained=bool(draining),
                 why=draining if exporter.reachable else "it is not reachable, by health's verdict",
+                idle=_idle(spec) if exporter.ready else "",
             )
         )
     return tuple(found)
+
+
+def _idle(spec: TrafficSpec) -> str:
+    which = f"port {spec.port}" if spec.port is not None else "the service's first port"
+    return f"no endpoint there serves {which}"
 
 
 def _draining(cluster: Cluster, now: datetime) -> str:

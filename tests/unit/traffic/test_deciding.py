@@ -127,6 +127,27 @@ def test_where_there_is_nobody_it_says_why() -> None:
     assert rival.splits == ()
 
 
+def test_who_does_not_serve_the_port_gets_none_of_its_traffic() -> None:
+    both = exporter("us-1", 1)
+    ports = (*both.endpoints[0].ports, EndpointPort(name="admin", port=8081))
+    full = replace(both, endpoints=(replace(both.endpoints[0], ports=ports),))
+    services = service(exporter("eu-1", 3), full)
+    assert shares(decided(policy(port=80), service=services).status) == {"eu-1": 75, "us-1": 25}
+    status = decided(policy(port=81, locality={}), service=services).status
+    assert shares(status) == shares(status, "eu") == {"us-1": 100}
+    assert [one.message for one in status.splits[0].clusters if not one.share] == [
+        "no endpoint there serves port 81"
+    ]
+    # Nobody has it at all; but what stands before the pods may.
+    assert conditions(decided(policy(port=82), service=services).status)["Routed"] == (
+        "False",
+        "NoEndpoints",
+    )
+    gateways = [{"cluster": "eu-1", "addresses": ["a.example.com:82"]}]
+    status = decided(policy(port=82, gateways=gateways), service=services).status
+    assert shares(status) == {"eu-1": 100}
+
+
 def test_splits_by_region_are_for_those_that_ask_for_locality() -> None:
     assert [one.region for one in decided(policy()).status.splits] == [""]
     near = decided(policy(locality={})).status
