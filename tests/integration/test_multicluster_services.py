@@ -210,6 +210,9 @@ async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround)
     await ground.until(lambda: ground.imported(AP))
     await ground.until(lambda: ground.traffic.known.orders.troubles)
     assert ground.spec(US) == {"type": "Headless", "ports": []}
+    # Nor does anybody say in it what is so of another one.
+    await ground.until(lambda: ground.imported(AP).get("status"))
+    assert "status" not in ground.imported(US)
 
 
 async def test_a_service_that_others_label_as_derived_is_not_taken_for_ours(

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from shared.apimachinery.manifest import GroupVersionKind, ObjectKey, uid_of
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, metadata_of, uid_of
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS
 from shared.errors import MalformedEvent, MemberRefused, RetryableError
 from shared.events import subjects
 from shared.events.exports import StatusNote, decode_note
+from shared.events.orders import TEMPLATE_UID
+from shared.events.work import BY_TRAFFIC
 from shared.memberapi.port import MemberApi, ResourceType
 
 log = structlog.get_logger("hanse.propagator")
@@ -104,10 +106,17 @@ class StatusNotes:
         """Whether there is nothing left to do."""
         gvk = GroupVersionKind.parse(note.api_version, note.kind)
         kind = ResourceType(gvk, note.resource, bool(key.namespace))
-        if note.uid:
-            found = await self._api.get(kind, key.namespace, key.name)
-            if found is None or uid_of(found) != note.uid:
-                # Another one by now, of which there will be other news.
-                return True
+        found = await self._api.get(kind, key.namespace, key.name)
+        if note.uid and (found is None or uid_of(found) != note.uid):
+            # Another one by now, of which there will be other news.
+            return True
+        if found is None or (not note.uid and not _is_ours(found)):
+            # Not there yet, or an import that somebody else made, and may take away.
+            return False
         patch = {"status": note.status}
         return await self._api.merge(kind, key.namespace, key.name, patch, subresource="status")
+
+
+def _is_ours(found: Manifest) -> bool:
+    annotations = metadata_of(found).get("annotations") or {}
+    return str(annotations.get(TEMPLATE_UID, "")).startswith(BY_TRAFFIC)
