@@ -26,6 +26,7 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 
 _FAMILIES = ("IPv4", "IPv6")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
+_NUMBERS = range(1, 65_536)
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -200,10 +201,11 @@ def _ports(ports: Any) -> tuple[PortReport, ...]:
     for one in _list(ports):
         port = _mapping(one)
         protocol = str(port.get("protocol") or "TCP")
-        if type(port.get("port")) is int and protocol in _PROTOCOLS:
+        number = port.get("port")
+        if type(number) is int and number in _NUMBERS and protocol in _PROTOCOLS:
             found.append(
                 PortReport(
-                    port=port["port"],
+                    port=number,
                     name=str(port.get("name") or ""),
                     protocol=protocol,  # type: ignore[arg-type]
                     app_protocol=str(port.get("appProtocol") or ""),

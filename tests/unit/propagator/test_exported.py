@@ -54,6 +54,16 @@ def test_an_address_that_is_none_of_its_family_is_left_out(address: str) -> None
     assert addresses_of(seen(spec={"clusterIPs": ["10.96.0.010"]})) == ()
 
 
+@pytest.mark.parametrize("number", [0, -1, 65_536, True, "80"])
+def test_a_port_that_is_none_is_left_out(number: Any) -> None:
+    ports = [{"port": number, "name": "a"}, {"port": 80, "name": "b"}]
+    service = seen(spec={"clusterIP": "10.96.0.1", "ports": ports})
+    found = report_of(None, service, [], (), exported=True)
+    assert found is not None
+    assert found.service is not None
+    assert [one.name for one in found.service.ports] == ["b"]
+
+
 def test_where_a_load_balancer_answers_is_told() -> None:
     ingress = [{"ip": "203.0.113.7"}, {"hostname": "lb.example.net"}, {"ipMode": "VIP"}]
     service = seen(spec={"type": "LoadBalancer"}, status={"loadBalancer": {"ingress": ingress}})

@@ -9,6 +9,7 @@ from services.traffic.core.catalogue import ServicePort
 from services.traffic.core.dns.zone import NOTHING
 from shared.api.multicluster import CLUSTER_OPTION
 from tests.unit.traffic.dns_server import (
+    HTTP,
     ask,
     clusterset,
     door_to,
@@ -77,6 +78,25 @@ def test_2_4_2_each_ready_endpoint_and_port_is_a_server_record() -> None:
         f"0 100 8080 pet-0.us-1.{DB}.",
         f"0 100 8080 pet-1.eu-1.{DB}.",
     ]
+
+
+def test_who_does_not_serve_a_port_is_no_server_of_it() -> None:
+    admin = ServicePort(name="admin", port=81)
+    door = door_to(clusterset(headless(hosts=PETS, ports=(HTTP, admin))))
+    assert ask(door, f"_admin._tcp.{DB}", "SRV").rcode() == dns.rcode.NXDOMAIN
+    assert len(texts(ask(door, f"_http._tcp.{DB}", "SRV"))) == 3
+
+
+def test_what_is_too_long_for_a_name_hides_nothing_else() -> None:
+    long = ServicePort(name="p" * 63, port=81)
+    told = door_to(clusterset(service(ips=["10.42.42.42"], ports=(HTTP, long))))
+    assert texts(ask(told, WEB)) == ["10.42.42.42"]
+    assert len(texts(ask(told, f"_http._tcp.{WEB}", "SRV"))) == 1
+    # Four labels of 63 are more than a name has room for.
+    name, namespace, host = "s" * 63, "n" * 63, "h" * 63
+    found = headless(name, namespace, hosts={"c" * 63: {host: ["10.1.0.1"]}})
+    answer = ask(door_to(clusterset(found)), f"{name}.{namespace}.svc.clusterset.local")
+    assert texts(answer) == ["10.1.0.1"]
 
 
 def test_an_endpoint_without_a_host_name_goes_by_its_address() -> None:

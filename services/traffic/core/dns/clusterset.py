@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from services.traffic.core.catalogue import Endpoint, ImportedService, ServiceName, ServicePort
-from services.traffic.core.dns.names import is_host_label, key_of, prefixed
+from services.traffic.core.dns.names import IllegalName, is_host_label, key_of, prefixed
 from services.traffic.core.dns.records import (
     NS,
     SRV,
@@ -82,22 +82,26 @@ def _with_address(service: ImportedService, base: bytes, ttl: int) -> Said:
 
 
 def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
+    every: list[str] = []
     hosts: dict[bytes, list[str]] = defaultdict(list)
     listening: dict[tuple[bytes, ServicePort], int] = {}
     for endpoint in service.ready:
         if endpoint.address_type == "FQDN" or not endpoint.addresses:
             continue
-        host = prefixed(endpoint.cluster, base)
-        host = prefixed(_host_label(endpoint), host)
+        every += endpoint.addresses
+        host = _host_name(endpoint, base)
+        if host is None:
+            continue
         hosts[host] += endpoint.addresses
         for port in service.ports:
-            number = endpoint.port_of(port)
-            listening[host, port] = port.port if number is None else number
+            # After a conflict of ports who lost does not serve this one.
+            if (number := endpoint.port_of(port)) is not None:
+                listening[host, port] = number
     names: dict[bytes, Node] = {host: _node(addresses(ips, ttl)) for host, ips in hosts.items()}
-    if not names:
+    if not every:
         # Nobody is ready: such a name does not exist (2.4.1).
         return NOTHING
-    names[base] = _node(addresses((ip for ips in hosts.values() for ip in ips), ttl))
+    names[base] = _node(addresses(every, ttl))
     for port in service.ports:
         if name := _port_name(port, base):
             data = [
@@ -105,15 +109,30 @@ def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
                 for (host, where), number in sorted(listening.items(), key=lambda one: one[0][0])
                 if where == port
             ]
-            names[name] = _node([RecordSet(SRV, ttl, tuple(data))])
+            if data:
+                names[name] = _node([RecordSet(SRV, ttl, tuple(data))])
     return Said(names)
 
 
 def _port_name(port: ServicePort, base: bytes) -> bytes | None:
-    """`_http._tcp` before the service's name; a port without a name has none."""
+    """`_http._tcp` before the service's name; a port without a name has none.
+
+    Nor has one whose name fills a label by itself, as Kubernetes lets it.
+    """
     if not port.name:
         return None
-    return prefixed(f"_{port.name}", prefixed(f"_{port.protocol}", base))
+    try:
+        return prefixed(f"_{port.name}", prefixed(f"_{port.protocol}", base))
+    except IllegalName:
+        return None
+
+
+def _host_name(endpoint: Endpoint, base: bytes) -> bytes | None:
+    """None where the whole would be too long: the service's own name leads there all the same."""
+    try:
+        return prefixed(_host_label(endpoint), prefixed(endpoint.cluster, base))
+    except IllegalName:
+        return None
 
 
 def _host_label(endpoint: Endpoint) -> str:
