@@ -41,10 +41,14 @@ def condition_cell(type_: str) -> Cell:
     return cell
 
 
-def message_cell(type_: str) -> Cell:
+def message_cell(*types: str) -> Cell:
+    """Of the first of *types* that is not True."""
+
     def cell(manifest: Manifest, _: datetime) -> Any:
-        for condition in _status(manifest).get("conditions") or ():
-            if condition.get("type") == type_ and condition.get("status") != "True":
+        conditions = {one.get("type"): one for one in _status(manifest).get("conditions") or ()}
+        for type_ in types:
+            condition = conditions.get(type_)
+            if condition is not None and condition.get("status") != "True":
                 return condition.get("message") or condition.get("reason")
         return ""
 

@@ -5,8 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from shared.api.columns import AGE, PrinterColumn, condition_cell, message_cell
-from shared.api.global_zone import ACCEPTED, NAMES_RESOLVE
-from shared.api.traffic_policy import ROUTED, WHOLE
+from shared.api.global_zone import (
+    ACCEPTED,
+    ENDPOINTS_WRITTEN,
+    NAMES_RESOLVE,
+    TRANSFERABLE,
+    UPDATED,
+)
+from shared.api.traffic_policy import CLUSTERS_KNOWN, ROUTED, WHOLE
 from shared.apimachinery.manifest import Manifest
 
 _SHOWN_MAX = 4
@@ -46,7 +52,7 @@ TRAFFIC_COLUMNS = (
         name="Split", description="Of traffic from no region in particular.", cell=_split
     ),
     PrinterColumn(name="Shift", description="How far it has come.", cell=_shift),
-    PrinterColumn(name="Message", wide=True, cell=message_cell(ROUTED)),
+    PrinterColumn(name="Message", wide=True, cell=message_cell(ROUTED, CLUSTERS_KNOWN)),
     AGE,
 )
 
@@ -57,6 +63,10 @@ ZONE_COLUMNS = (
         name="Names", type="integer", json_path=".status.names", description="Hosts answered for."
     ),
     PrinterColumn(name="Resolve", cell=condition_cell(NAMES_RESOLVE)),
-    PrinterColumn(name="Message", wide=True, cell=message_cell(NAMES_RESOLVE)),
+    PrinterColumn(
+        name="Message",
+        wide=True,
+        cell=message_cell(ACCEPTED, NAMES_RESOLVE, TRANSFERABLE, UPDATED, ENDPOINTS_WRITTEN),
+    ),
     AGE,
 )

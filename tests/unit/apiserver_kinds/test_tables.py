@@ -270,6 +270,23 @@ def test_a_cluster_shows_its_free_room():
     assert (found["Free-CPU"], found["Free-Memory"]) == ("6500m", "15Gi")
 
 
+@pytest.mark.parametrize(
+    ("resource", "amiss"),
+    [
+        ("trafficpolicies", "ClustersKnown"),
+        ("globalzones", "Accepted"),
+        ("globalzones", "Transferable"),
+    ],
+)
+def test_whatever_is_amiss_with_traffic_is_in_the_message(resource: str, amiss: str) -> None:
+    conditions = [
+        {"type": "Routed", "status": "True", "message": "well"},
+        {"type": amiss, "status": "False", "message": "why"},
+    ]
+    found = printed(f"{resource}.hanse.dev", an_object(spec={}, status={"conditions": conditions}))
+    assert found["Message"] == "why"
+
+
 def test_a_cluster_that_is_being_drained_says_so_beside_being_ready():
     conditions = [{"type": "Ready", "status": "True"}]
     taint = {"key": "cluster.hanse.dev/draining", "effect": "NoSchedule"}
