@@ -1,6 +1,7 @@
 """The `hanse` command: one subcommand each for what people do with a federation."""
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -262,7 +263,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cost-max",
-        type=float,
+        type=_cost,
         metavar="COST",
         help="exit status 4 where all would cost more than that in an hour",
     )
@@ -310,6 +311,17 @@ def _price(text: str) -> tuple[str, SupposedPrice]:
         return plan.read_price(text)
     except ValueError as err:
         raise argparse.ArgumentTypeError(str(err)) from err
+
+
+def _cost(text: str) -> float:
+    try:
+        cost = float(text)
+    except ValueError:
+        cost = math.nan
+    # Nothing is above what is no number: such a bound would let everything pass.
+    if not 0 <= cost < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no cost: a number of at least 0")
+    return cost
 
 
 def _object(text: str) -> str:

@@ -24,6 +24,16 @@ def test_a_name_that_is_none_is_a_usage_error(
     assert "no name for a member" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("cost", ["nan", "inf", "-1", "cheap", ""])
+def test_a_bound_that_bounds_nothing_is_a_usage_error(
+    cost: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "--lose", "eu-1", f"--cost-max={cost}"])
+    assert ended.value.code == 2
+    assert "is no cost" in capsys.readouterr().err
+
+
 def test_a_port_is_free_until_somebody_listens_on_it() -> None:
     port = free_port()
     assert is_free(port)

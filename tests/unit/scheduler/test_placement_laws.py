@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.core.choice.grouping import group_of
@@ -136,6 +136,7 @@ def test_portions_add_up_and_ordinals_never_collide(world):
 
 @settings(max_examples=200, deadline=None)
 @given(worlds, st.integers(0, 10**6))
+@example(a_world(765475), 1)
 def test_what_has_its_place_by_room_stays_whatever_room_there_is(world, seed):
     workload, fleet = afresh(world[0]), world[1]
     first = schedule(workload, fleet, NOW)

@@ -154,6 +154,21 @@ async def test_who_gave_way_comes_back_when_there_is_room_and_pushes_nobody_out(
     assert world.condition(LOW).status == "True"
 
 
+async def test_what_has_come_back_is_no_reason_for_what_is_short_later():
+    world = await a_world()
+    web = a_workload("web", 2, "high")
+    await world.put(web)
+    await world.settle()
+    await world.wait(200)
+    await world.put(a_cluster("eu", nodes=room(2)))
+    await world.settle()
+    await world.wait(2)
+    await world.put(a_workload("low", 9, generation=2), a_cluster("eu", nodes=room(0)))
+    await world.settle()
+    assert world.shares(LOW) == {"eu": 4}
+    assert world.condition(LOW).reason == "Unschedulable"
+
+
 async def test_by_weights_it_does_not_come_back_before_there_is_room_either():
     by_weight = a_policy(
         "weights",

@@ -46,11 +46,22 @@ class Grouping:
 
 
 def constraints_of(workload: Workload) -> Sequence[SpreadConstraint]:
-    """Return what constrains the choice: the placement's constraints, and the kind's own."""
-    constraints = workload.placement.spread_constraints
-    if workload.divided and workload.demand is not None and workload.demand.indivisible:
-        return (*constraints, _ONE_CLUSTER)
-    return constraints
+    """Return what constrains the choice: the placement's constraints, and the kind's own.
+
+    Of what is divided no more groups are asked for than there are replicas to be in them.
+    """
+    constraints: Sequence[SpreadConstraint] = workload.placement.spread_constraints
+    demand = workload.demand
+    if not workload.divided or demand is None:
+        return constraints
+    if demand.count and any(one.min_groups > demand.count for one in constraints):
+        constraints = [_asking_for(one, demand.count) for one in constraints]
+    return (*constraints, _ONE_CLUSTER) if demand.indivisible else constraints
+
+
+def _asking_for(constraint: SpreadConstraint, count: int) -> SpreadConstraint:
+    # More groups than replicas would leave what runs without its place once others are full.
+    return msgspec.structs.replace(constraint, min_groups=min(constraint.min_groups, count))
 
 
 def choose(

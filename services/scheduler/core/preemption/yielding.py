@@ -66,7 +66,7 @@ def give_way(workload: Workload, found: Decision) -> Decision:
         return found
     news = news_of(about)
     if not news:
-        return _still_short(about, found)
+        return _still_short(workload, about, found)
     clusters = []
     for target in found.clusters:
         cap = about.caps.get(target.name)
@@ -84,12 +84,19 @@ def give_way(workload: Workload, found: Decision) -> Decision:
     )
 
 
-def _still_short(about: Circumstances, found: Unschedulable) -> Unschedulable:
-    """Tell of what has no place that it gave way."""
-    gave = [one for one in about.ceilings if one.reason == "Preempted"]
-    if not gave:
+def _still_short(workload: Workload, about: Circumstances, found: Unschedulable) -> Unschedulable:
+    """Tell of what has no place that it gave way, where it has not come back since."""
+    held = {one.name: one.replicas or 0 for one in workload.current}
+    gave = [
+        (min(one.gave, one.replicas + one.gave - held.get(one.cluster, 0)), one)
+        for one in about.ceilings
+        if one.reason == "Preempted"
+    ]
+    words = "; ".join(
+        f"{missing} in {one.cluster}: {one.message}" for missing, one in gave if missing > 0
+    )
+    if not words:
         return found
-    words = "; ".join(f"{one.gave} in {one.cluster}: {one.message}" for one in gave)
     return replace(found, reason="Preempted", message=f"{words}; {found.message}")
 
 
