@@ -5,6 +5,9 @@ Nothing propagates them, whatever a policy says.
 
 from collections.abc import Mapping
 
+KEPT_BY = "hanse.dev/kept-by"
+"""Label of what a service of Hanse keeps at the hub for itself: nobody's template either."""
+
 OWN_KINDS: Mapping[tuple[str, str], str] = {
     ("", "Event"): "events",
     ("events.k8s.io", "Event"): "events",

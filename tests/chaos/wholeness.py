@@ -54,9 +54,13 @@ async def ordered(federation: Federation) -> set[str]:
 
 async def until_empty(federation: Federation) -> None:
     """Wait until no member holds anything of Hanse's; the hub may have forgotten it before."""
-    async with asyncio.timeout(DEADLINE):
-        while await holdings.read_fleet(federation.members):
-            await asyncio.sleep(0.1)
+    left: object = None
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while left := await holdings.read_fleet(federation.members):
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"members still hold {left}") from None
 
 
 async def faults(federation: Federation, manifests: list[Manifest]) -> list[str]:

@@ -13,7 +13,7 @@ from services.scheduler.core.affinity import compile_cel
 from shared.api.binding import PolicyReference
 from shared.api.matching import Match, compile_selector, match_resource
 from shared.api.meta import GROUP
-from shared.api.own_kinds import OWN_KINDS
+from shared.api.own_kinds import KEPT_BY, OWN_KINDS
 from shared.api.placement import PlacementAffinity
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import (
@@ -41,7 +41,7 @@ _BY_NAME: frozenset[tuple[str, str, str]] = frozenset(
     }
 )
 _TOKEN_SECRET = "kubernetes.io/service-account-token"
-_BOOTSTRAP_LABEL = "kubernetes.io/bootstrapping"
+_NOT_A_USERS = ("kubernetes.io/bootstrapping", KEPT_BY)
 
 
 def may_be_template(key: ObjectKey) -> bool:
@@ -64,7 +64,7 @@ def is_template(key: ObjectKey, manifest: Manifest) -> bool:
     """
     return (
         may_be_template(key)
-        and _BOOTSTRAP_LABEL not in labels_of(manifest)
+        and labels_of(manifest).keys().isdisjoint(_NOT_A_USERS)
         # A token is good in the cluster that signed it only.
         and manifest.get("type") != _TOKEN_SECRET
         and not _is_controlled(metadata_of(manifest))

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from shared.api.own_kinds import KEPT_BY
 from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of, metadata_of
 from shared.clock import Clock, format_time
 from shared.errors import AlreadyExists, StaleRevision
@@ -16,7 +17,6 @@ from shared.store.port import ObjectStore, Stored
 
 log = structlog.get_logger("hanse.traffic")
 
-KEPT_BY = "hanse.dev/kept-by"
 TRAFFIC = "traffic"
 
 

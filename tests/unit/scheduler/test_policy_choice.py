@@ -145,6 +145,8 @@ def test_what_a_controller_or_the_bootstrap_made_is_no_template():
     assert is_template(key, held)
     token = {**pod, "type": "kubernetes.io/service-account-token"}
     assert not is_template(ObjectKey("", "secrets", "shop", "web-1"), token)
+    kept = {"metadata": {"name": "shop", "labels": {"hanse.dev/kept-by": "traffic"}}}
+    assert not is_template(ObjectKey("", "namespaces", "", "shop"), kept)
     role = {"metadata": {"name": "admin", "labels": {"kubernetes.io/bootstrapping": "rbac"}}}
     assert not is_template(
         ObjectKey("rbac.authorization.k8s.io", "clusterroles", "", "admin"), role
