@@ -17,8 +17,12 @@ class Interest:
 
     def __init__(self, mirror: Mirror) -> None:
         self.exports: set[tuple[str, str]] = set()
-        self.imported: dict[str, int] = {}
-        """How many services of each namespace are imported."""
+        self.imported: set[str] = set()
+        """Namespaces of which a service is, or was, imported.
+
+        An import that somebody deletes at the hub comes back: were its namespace forgotten until
+        then, every member would give up what it imports, and the addresses with it.
+        """
         self._listeners: list[Callable[[tuple[str, str] | None], None]] = []
         for scope in SCOPES:
             for stored in list(mirror.items(scope)):
@@ -50,12 +54,8 @@ class Interest:
             (self.exports.discard if gone else self.exports.add)(place)
             self._tell(place)
             return
-        count = self.imported.get(key.namespace, 0) + (-1 if gone else 1)
-        if count > 0:
-            self.imported[key.namespace] = count
-        else:
-            self.imported.pop(key.namespace, None)
-        if count in (0, 1):
+        if not gone and key.namespace not in self.imported:
+            self.imported.add(key.namespace)
             self._tell(None)
 
     def _tell(self, place: tuple[str, str] | None) -> None:
