@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.traffic.core.catalogue import ImportType, ServicePort
+from services.traffic.core.exported_marks import (
+    exported_annotations,
+    exported_labels,
+    left_out,
+)
 from shared.api.multicluster import INVALID_SERVICE_TYPE, NO_SERVICE, VALID
-from shared.events.exports import PortReport, ServiceFace, ServiceReport
+from shared.events.exports import ExportReport, PortReport, ServiceFace, ServiceReport
 
 # As Kubernetes fills it in.
 _AFFINITY_SECONDS = 10_800
+_NAMED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,15 @@ def judge_export(report: ServiceReport, hub: HubExport | None) -> Validity:
     if face.type == "ExternalName":
         message = "a Service of type ExternalName has no endpoints that could be exported"
         return Validity(INVALID_SERVICE_TYPE, message)
-    return Validity(VALID, "the Service can be exported")
+    return Validity(VALID, f"the Service can be exported{_without(report.export or hub)}")
+
+
+def _without(source: ExportReport | HubExport | None) -> str:
+    names = left_out(source.labels, source.annotations) if source is not None else ()
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return f", but no import can bear {', '.join(names[:_NAMED_MAX])}{more}"
 
 
 def exports_of(reports: Mapping[str, ServiceReport], hub: HubExport | None) -> list[Export]:
@@ -115,8 +129,8 @@ def exports_of(reports: Mapping[str, ServiceReport], hub: HubExport | None) -> l
                 cluster=cluster,
                 since=source.since,
                 face=face,
-                labels=source.labels,
-                annotations=source.annotations,
+                labels=exported_labels(source.labels),
+                annotations=exported_annotations(source.annotations),
             )
         )
     return sorted(found, key=lambda one: one.age)

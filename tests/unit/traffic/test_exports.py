@@ -162,3 +162,27 @@ def test_without_a_service_or_with_one_of_another_kind_an_export_is_not_valid() 
     assert judge_export(external, None).reason == "InvalidServiceType"
     assert exports_of({"a": external, "b": ServiceReport(export=OWN)}, None) == []
     assert judge_export(ServiceReport(export=OWN, service=FACE), None).is_valid
+
+
+def test_what_no_object_may_bear_is_left_out_of_imports_and_named() -> None:
+    hub = HubExport(
+        since=HUB.since,
+        labels={"team": "blue", "bad key!": "x", "a": "no value!", "hanse.dev/managed": "no"},
+        annotations={
+            "note": "any text!",
+            "no key!": "x",
+            "multicluster.kubernetes.io/derived-service": "mine",
+        },
+    )
+    report = ServiceReport(service=FACE)
+    [found] = exports_of({"b": report}, hub)
+    assert (found.labels, found.annotations) == ({"team": "blue"}, {"note": "any text!"})
+    found_valid = judge_export(report, hub)
+    assert found_valid.is_valid
+    assert found_valid.message == (
+        "the Service can be exported, but no import can bear label 'a', label 'bad key!', label"
+        " 'hanse.dev/managed', annotation 'multicluster.kubernetes.io/derived-service', annotation"
+        " 'no key!'"
+    )
+    large = HubExport(since=HUB.since, annotations={"a": "x" * 200_000, "b": "y"})
+    assert exports_of({"b": report}, large)[0].annotations == {}
