@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.core.claims import limits_of
@@ -138,6 +138,20 @@ def test_points_are_between_none_and_a_hundred_and_keep_the_order(values, lowest
         assert (max(ranked), min(ranked)) == (100, 0)
     else:
         assert set(ranked) == {NEUTRAL}
+
+
+extreme = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), extreme, min_size=1), extreme, extreme)
+@example({"a": 1e308, "b": -1e308, "c": 0.0}, 0.0, 1.0)
+@example({"a": 5e-324, "b": 0.0}, 0.0, 1e308)
+def test_whatever_is_published_makes_points(values, one, other):
+    for scale in (None, (min(one, other), max(one, other))):
+        points = points_of(values, lowest_is_best=True, scale=scale)
+        assert all(0 <= points[name] <= 100 for name in values)
+        ranked = [points[name] for name in sorted(values, key=values.__getitem__)]
+        assert ranked == sorted(ranked, reverse=True)
 
 
 @given(columns)

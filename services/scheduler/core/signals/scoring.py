@@ -12,6 +12,8 @@ from shared.api.scoring import LATENCY, PRICE, Score
 
 POINTS_MAX = 100
 NEUTRAL = 50
+# By a power of two, so that nothing is rounded: differences of any two values stay finite.
+_WITHIN_RANGE = 2.0**-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,19 @@ def points_of(
     if not values:
         return {}
     low, high = scale or (min(values.values()), max(values.values()))
+    low, high = low * _WITHIN_RANGE, high * _WITHIN_RANGE
     span = high - low
     if span <= 0:
         return dict.fromkeys(values, NEUTRAL)
     best = low if lowest_is_best else high
     return {
-        name: POINTS_MAX - round(POINTS_MAX * abs(min(max(value, low), high) - best) / span)
+        name: POINTS_MAX - round(POINTS_MAX * abs(_bounded(value, low, high) - best) / span)
         for name, value in values.items()
     }
+
+
+def _bounded(value: float, low: float, high: float) -> float:
+    return min(max(value * _WITHIN_RANGE, low), high)
 
 
 def _scale_of(score: Score) -> tuple[float, float] | None:
