@@ -225,7 +225,9 @@ def _choose_and_divide(
     claims = claims_of(workload, fleet, reach, candidates) if workload.divided else None
     chosen = choose(workload, fleet, candidates, claims)
     if chosen.unmet:
-        rejections = claims.rejections if claims is not None else {}
+        # Who has a share keeps it: only of others is it said why they are not enough.
+        why = {**chosen.rejections, **(claims.rejections if claims is not None else {})}
+        rejections = {name: one for name, one in why.items() if name not in candidates.staying}
         return replace(chosen, rejections={}), Shares({}, rejections, chosen.unmet)
     if claims is None or chosen.claims is None:
         return chosen, Shares(dict.fromkeys(chosen.names), chosen.rejections)

@@ -102,7 +102,7 @@ def choose(
     for name in names:
         if name in ungrouped:
             rejections[name] = without_group(ungrouped[name])
-        elif name not in chosen:
+        elif name not in chosen and not found.unmet:
             rejections[name] = LEFT_OUT
     return Chosen(found.names, _narrowed(claims, found.names), rejections, found.unmet)
 
