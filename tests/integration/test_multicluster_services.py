@@ -213,6 +213,9 @@ async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround)
     # Nor does anybody say in it what is so of another one.
     await ground.until(lambda: ground.imported(AP).get("status"))
     assert "status" not in ground.imported(US)
+    said = "imported by 2 members, but not by us-1"
+    mirror, key = ground.members[EU].store.mirror, export_key("shop", ground.name)
+    await ground.until(lambda: (found := mirror.get(key)) and said in str(found.manifest))
 
 
 async def test_a_service_that_others_label_as_derived_is_not_taken_for_ours(

@@ -7,7 +7,6 @@ member it is for, but the addresses in its import, and the names of nodes, which
 """
 
 import hashlib
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
@@ -120,13 +119,6 @@ def endpoint_slice(
             _endpoint(one, zone, close=close, at_home=at_home) for one in source.endpoints
         ],
     }
-
-
-def is_clash(families: Iterable[str], member: Iterable[str]) -> bool:
-    """Whether a member has none of the IP *families* of a service."""
-    wanted = set(families)
-    own = set(member)
-    return bool(wanted) and bool(own) and not wanted & own
 
 
 def _behaviour(service: ImportedService) -> dict[str, Any]:

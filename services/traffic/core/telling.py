@@ -1,6 +1,7 @@
 """What ServiceExports and ServiceImports say of themselves: conditions of the standard (pure)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from services.traffic.core.exports import Settled, Validity
@@ -10,6 +11,7 @@ from shared.api.meta import Condition, section
 from shared.api.multicluster import (
     CONFLICT,
     EXPORTED,
+    FAILED,
     IP_FAMILY_NOT_SUPPORTED,
     NO_CONFLICTS,
     NO_SERVICE,
@@ -19,6 +21,7 @@ from shared.api.multicluster import (
 )
 
 _MESSAGE_MAX = 2_000
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def export_status(
@@ -28,11 +31,15 @@ def export_status(
     *,
     generation: int,
     importers: Collection[str],
+    refusals: Mapping[str, str] = NOBODY,
     now: str,
 ) -> dict[str, Any]:
-    """The status of the ServiceExport of *cluster*; *importers* are members that get an import."""
+    """The status of the ServiceExport of *cluster*; *importers* are members that get an import.
+
+    *refusals*: of some of those why they did not take it.
+    """
     validity = folded.validity[cluster]
-    return _status(before, _conditions(validity, folded, importers), generation, now)
+    return _status(before, _conditions(validity, folded, importers, refusals), generation, now)
 
 
 def hub_export_status(
@@ -41,6 +48,7 @@ def hub_export_status(
     *,
     generation: int,
     importers: Collection[str],
+    refusals: Mapping[str, str] = NOBODY,
     now: str,
 ) -> dict[str, Any]:
     """The status of the ServiceExport at the hub: valid where one member at least has a Service."""
@@ -51,7 +59,7 @@ def hub_export_status(
         reason = found[0][1].reason if found else NO_SERVICE
         message = wrong or "no member has a Service of that name"
         validity = Validity(reason, message[:_MESSAGE_MAX])
-    return _status(before, _conditions(validity, folded, importers), generation, now)
+    return _status(before, _conditions(validity, folded, importers, refusals), generation, now)
 
 
 def import_status(
@@ -96,7 +104,9 @@ def conditions_in(status: Mapping[str, Any]) -> tuple[Condition, ...]:
     )
 
 
-def _conditions(validity: Validity, folded: Folded, importers: Collection[str]) -> list[Condition]:
+def _conditions(
+    validity: Validity, folded: Folded, importers: Collection[str], refusals: Mapping[str, str]
+) -> list[Condition]:
     valid = Condition(
         type=VALID,
         status="True" if validity.is_valid else "False",
@@ -107,11 +117,19 @@ def _conditions(validity: Validity, folded: Folded, importers: Collection[str]) 
     if not validity.is_valid or settled is None:
         message = "nothing can be exported yet: see the condition Valid"
         return [valid, Condition(type=READY, status="False", reason=PENDING, message=message)]
-    count = len(importers)
+    return [valid, _ready(importers, refusals), _conflict(settled)]
+
+
+def _ready(importers: Collection[str], refusals: Mapping[str, str]) -> Condition:
+    count = len(set(importers) - refusals.keys())
+    why = "; ".join(f"{cluster}: {one}" for cluster, one in sorted(refusals.items()))
+    if refusals and not count:
+        message = f"no member takes the import: {why}"[:_MESSAGE_MAX]
+        return Condition(type=READY, status="False", reason=FAILED, message=message)
     told = "1 member" if count == 1 else f"{count} members"
-    message = f"exported to the fleet, imported by {told}"
-    ready = Condition(type=READY, status="True", reason=EXPORTED, message=message)
-    return [valid, ready, _conflict(settled)]
+    without = f", but not by {why}" if why else ""
+    message = f"exported to the fleet, imported by {told}{without}"[:_MESSAGE_MAX]
+    return Condition(type=READY, status="True", reason=EXPORTED, message=message)
 
 
 def _conflict(settled: Settled) -> Condition:

@@ -174,6 +174,7 @@ class ServiceReconciler:
                 self._notes.conditions(place),
                 generation=export.generation,
                 importers=importers,
+                refusals=self._refusals(folded.name, importers),
                 now=self._now(),
             )
             yield (
@@ -197,6 +198,7 @@ class ServiceReconciler:
             before,
             generation=generation_of(stored.manifest),
             importers=importers,
+            refusals=self._refusals(folded.name, importers),
             now=self._now(),
         )
         await self._hub.set_status(stored, status)
@@ -206,6 +208,10 @@ class ServiceReconciler:
         # Members' own exports tell the same of conflicts.
         told = [("", before, conditions_in(status))] if not own else []
         await self._facts.exports(folded, told)
+
+    def _refusals(self, name: ServiceName, importers: Collection[str]) -> dict[str, str]:
+        key, troubles = import_key(*name), self._log.troubles
+        return {one: troubles[one, key] for one in importers if (one, key) in troubles}
 
     def _now(self) -> str:
         return format_time(self._clock.now())

@@ -183,6 +183,29 @@ def test_a_condition_keeps_its_time_for_as_long_as_its_status() -> None:
     assert times == {"Valid": NOW, "Ready": NOW, "Conflict": LATER}
 
 
+def test_an_export_says_who_does_not_take_the_import() -> None:
+    found = folded(eu=reported("10.1.0.1"))
+
+    def ready(refusals: dict[str, str]) -> tuple[str, str, str]:
+        status = export_status(
+            found, "eu", (), generation=1, importers=("eu", "us"), refusals=refusals, now=NOW
+        )
+        [one] = [each for each in conditions_in(status) if each.type == "Ready"]
+        return one.status, one.reason, one.message
+
+    assert ready({}) == ("True", "Exported", "exported to the fleet, imported by 2 members")
+    assert ready({"us": "no"}) == (
+        "True",
+        "Exported",
+        "exported to the fleet, imported by 1 member, but not by us: no",
+    )
+    assert ready({"us": "no", "eu": "neither"}) == (
+        "False",
+        "Failed",
+        "no member takes the import: eu: neither; us: no",
+    )
+
+
 def test_an_import_without_an_address_is_pending_and_one_of_another_family_is_not_supported() -> (
     None
 ):
