@@ -11,6 +11,9 @@ from shared.api.placement import SpreadConstraint
 Part = Callable[[int, Sequence[str]], Division]
 """Shares so many replicas among some of the candidates."""
 
+_SIZES_MAX = 64
+"""Between so many sizes of the lowest group all are tried."""
+
 
 def representatives(
     replicas: int,
@@ -114,15 +117,29 @@ class _Level:
     def totals(
         self, replicas: int, skew: int, smallest: int, *, sticky: bool
     ) -> dict[str, int] | None:
-        """Try every size that the lowest group may have, for no more than the skew and one."""
+        """Try the sizes that the lowest group may have: all, or of very many nearer and nearer.
+
+        What a size is worth only rises up to the best one and then falls, so that the best lies
+        beside the best of those between which as many are left out.
+        """
         mean = replicas // len(self.now)
-        tried = []
-        for lowest in range(max(0, min(mean - skew, smallest)), min(mean, smallest) + 1):
-            totals = self._between(replicas, lowest, lowest + skew, sticky=sticky)
-            if totals is not None:
-                moved = sum(abs(totals[name] - self.now[name]) for name in totals) if sticky else 0
-                tried.append((moved, min(totals.values()) != lowest, lowest, totals))
-        return min(tried, key=lambda one: one[:3])[3] if tried else None
+        first, last = max(0, min(mean - skew, smallest)), min(mean, smallest)
+        while True:
+            step = max(1, (last - first) // _SIZES_MAX)
+            sizes = {*range(first, last + 1, step), last}
+            tried = []
+            for lowest in sorted(sizes):
+                totals = self._between(replicas, lowest, lowest + skew, sticky=sticky)
+                if totals is not None:
+                    moved = sum(abs(totals[name] - self.now[name]) for name in totals)
+                    worth = (moved if sticky else 0, min(totals.values()) != lowest, lowest)
+                    tried.append((worth, totals))
+            if not tried:
+                return None
+            worth, best = min(tried, key=lambda one: one[0])
+            if step == 1:
+                return best
+            first, last = max(first, worth[2] - step), min(last, worth[2] + step)
 
     def _between(
         self, replicas: int, lowest: int, highest: int, *, sticky: bool
