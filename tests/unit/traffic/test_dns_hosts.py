@@ -183,6 +183,20 @@ def test_a_gateway_with_a_name_is_another_name_for_the_host() -> None:
     assert world.told(kind="AAAA", draw=0.9) == []
 
 
+def test_neither_the_domain_itself_nor_its_own_target_is_another_name() -> None:
+    world = World()
+    gateways = {"eu-1": ["lb.example.net:443"], "us-1": ["203.0.113.7:443"]}
+    world.put(policy(hosts=(DOMAIN,), gateways=gateways))
+    assert world.told(DOMAIN) == world.told(DOMAIN, draw=0.99) == ["203.0.113.7"]
+    why = f"{DOMAIN}: it cannot be another name for where shop/shop has it lead in eu-1"
+    assert any(one.startswith(why) for one in world.amiss())
+
+    world.put(policy(gateways={"eu-1": [f"{HOST}:443"]}))
+    assert world.told(HOST) == []
+    [found] = world.amiss()
+    assert "it cannot be another name" in found
+
+
 def test_a_wildcard_speaks_for_names_that_there_are_not() -> None:
     world = World(zone_object(records=[{"name": "www", "type": "TXT", "values": ["here"]}]))
     world.put(policy(hosts=(f"*.{DOMAIN}",), gateways={"eu-1": ["203.0.113.1:443"]}))

@@ -13,6 +13,7 @@ from services.traffic.core.dns.global_zone import fixed_sets, records_by_host
 from services.traffic.core.dns.hosts import ANYWHERE, SplitHost, Target, host_of, node_of
 from services.traffic.core.dns.names import parse_name
 from services.traffic.core.dns.networks import Networks
+from services.traffic.core.dns.records import CNAME
 from services.traffic.core.dns.zone import NOTHING, Node, Said
 from shared.api.global_zone import FixedRecord, GlobalZone, GlobalZoneSpec
 from shared.api.traffic_policy import TrafficPolicy
@@ -221,8 +222,16 @@ class GlobalNames:
         nodes = {cluster: node_of(hosts, ttl, most) for cluster, hosts in ingress.items()}
         for one in policy.spec.gateways:
             nodes[one.cluster] = node_of(map(host_of, one.addresses), ttl, most)
+        aliases = sorted(one for one, node in nodes.items() if _is_no_alias(host, node, state.spec))
+        for cluster in aliases:
+            del nodes[cluster]
         nodes = {cluster: node for cluster, node in nodes.items() if node}
         whose = f"{policy.metadata.namespace}/{policy.metadata.name}"
+        if aliases:
+            why = f"it cannot be another name for where {whose} has it lead in {', '.join(aliases)}"
+            state.amiss[host] = Amiss(host, f"{why}: that takes addresses")
+        if not nodes and aliases:
+            return None
         if not nodes:
             why = f"neither spec.gateways of {whose} nor a load balancer of its members says where"
             state.amiss[host] = Amiss(host, why)
@@ -257,6 +266,12 @@ class GlobalNames:
 
     def _everything(self, nodes: Mapping[str, Node]) -> tuple[Target, ...]:
         return tuple(Target(cluster, 1, node) for cluster, node in sorted(nodes.items()))
+
+
+def _is_no_alias(host: str, node: Node, spec: GlobalZoneSpec) -> bool:
+    """Whether *node* makes *host* another name, and it is the domain itself (RFC 1034), or that."""
+    alias = node.get(CNAME)
+    return alias is not None and (host == spec.domain or alias.data == (parse_name(host),))
 
 
 def _service_of(policy: TrafficPolicy) -> ServiceName:
