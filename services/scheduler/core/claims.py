@@ -215,8 +215,11 @@ def _with_frozen(
     """Have the shares of members that are not ready stay as they are, whatever their weights.
 
     More would not begin there, and less could not be seen to end. Who asks for fewer replicas than
-    there are gets fewer, there too.
+    there are gets fewer, there too. Who asks for none has places only: those go by the policy's
+    bounds, which a share of nothing must not stand for.
     """
+    if not count:
+        return bounds
     frozen = {}
     fewer = count < sum(now.values())
     for name, share in now.items():

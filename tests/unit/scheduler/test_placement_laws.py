@@ -41,6 +41,8 @@ def shares(decision):
 
 @settings(max_examples=150, deadline=None)
 @given(worlds)
+@example(a_world(37949))
+@example(a_world(44543))
 def test_deciding_on_its_own_result_changes_nothing(world):
     workload, fleet = world
     first = schedule(workload, fleet, NOW)
