@@ -80,6 +80,8 @@ def test_deciding_on_its_own_result_changes_nothing(world):
 
 @settings(max_examples=150, deadline=None)
 @given(worlds, st.integers(0, 99))
+@example(a_signalled_world(362), 62)
+@example(a_signalled_world(1040), 0)
 def test_other_signals_move_nothing_that_has_its_place(world, seed):
     workload, fleet = world
     first = schedule(workload, fleet, NOW)

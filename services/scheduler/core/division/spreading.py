@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.claims import Claims
+from services.scheduler.core.division.leasts import least_shares
 from services.scheduler.core.member import Member
 from services.scheduler.core.replicas import Bounds, Division, divide
 from shared.api.placement import SpreadConstraint
@@ -24,8 +25,8 @@ def representatives(
 ) -> list[str]:
     """Choose who is to have a replica each, so that every constraint sees its least of groups.
 
-    Those come first that stand for most of what is still wanted, and of these who has any now,
-    then the heavier. No more than *replicas* are named.
+    Those come first that stand for most of what is still wanted, and of these who gets a least
+    share anyhow, who has any now, then the heavier. No more than *replicas* are named.
     """
     wanted = {
         number: min(one.min_groups, replicas)
@@ -34,14 +35,7 @@ def representatives(
     }
     if not wanted:
         return []
-    rank = {name: position for position, name in enumerate(order)}
-    able = [
-        name
-        for name in claims.weights
-        if claims.bound(name).most != 0
-        and (claims.weights[name] or claims.now.get(name) or claims.bound(name).least)
-    ]
-    able.sort(key=lambda name: (not claims.now.get(name), -claims.weights[name], rank[name]))
+    able = _able_to_stand(replicas, claims, order)
     groups = {
         name: {number: group_of(constraints[number], members[name]) for number in wanted}
         for name in able
@@ -61,6 +55,31 @@ def representatives(
         for number, group in groups[best].items():
             seen[number].add(group)
     return chosen
+
+
+def _able_to_stand(replicas: int, claims: Claims, order: Sequence[str]) -> list[str]:
+    """Return who may stand for a group: first those that are served a least share anyhow.
+
+    Who stands for one beside them may take the replica from a least share.
+    """
+    rank = {name: position for position, name in enumerate(order)}
+    able = [
+        name
+        for name in claims.weights
+        if claims.bound(name).most != 0
+        and (claims.weights[name] or claims.now.get(name) or claims.bound(name).least)
+    ]
+    limits = {name: claims.bound(name) for name in able} if claims.bounds else {}
+    served = least_shares(replicas, claims, limits, order)
+    return sorted(
+        able,
+        key=lambda name: (
+            not served.get(name),
+            not claims.now.get(name),
+            -claims.weights[name],
+            rank[name],
+        ),
+    )
 
 
 def divide_level(
