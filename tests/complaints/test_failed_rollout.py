@@ -60,7 +60,7 @@ async def test_row_35_an_edit_of_an_override_policy_does_not_hit_every_cluster_a
     tmp_path: Path,
 ) -> None:
     async with staged_federation(tmp_path, "eu-1", "us-1") as federation, federation.propagating():
-        await federation.place({"maxConcurrency": 1, "progressDeadline": "1s"})
+        await federation.place({"maxConcurrency": 1, "progressDeadline": "5s"})
         await settled(federation)
         await federation.reaches("Complete")
         image = {"component": "Repository", "operator": "replace", "value": "broken"}

@@ -125,7 +125,7 @@ class KindWatch(Generic[Live]):
             self._version = ""
             return
         self.absent = err.status == 404
-        if self._failures == 1:
+        if self._failures == 1 and not self.absent:
             log.info(
                 "watch.refused",
                 cluster=self._cluster,
