@@ -65,32 +65,38 @@ def _ordinals(
     evictions: Iterable[Eviction],
 ) -> Mapping[str, int]:
     """Give each its own blocks of ordinals, from *first* on; to keep a start comes first."""
-    taken: set[int] = set()
-    for leaving in evictions:
-        if leaving.ordinals_start is not None:
-            taken.update(_blocks(leaving.ordinals_start - first, leaving.replicas or 0))
+    taken = [
+        _blocks(one.ordinals_start - first, one.replicas or 0)
+        for one in evictions
+        if one.ordinals_start is not None
+    ]
     starts: dict[str, int] = {}
     known = [one for one in targets if _start_of(one.name, before) is not None]
     for one in known:
         start = _start_of(one.name, before)
         assert start is not None, "those without one were left out"
         blocks = _blocks(start - first, one.replicas or 0)
-        if start >= first and not taken.intersection(blocks):
+        if start >= first and _hit(taken, blocks) is None:
             starts[one.name] = start
-            taken.update(blocks)
+            taken.append(blocks)
     for one in targets:
         if one.name in starts:
             continue
-        block = 0
-        while taken.intersection(_blocks(block * ORDINALS_EACH, one.replicas or 0)):
-            block += 1
-        starts[one.name] = first + block * ORDINALS_EACH
-        taken.update(_blocks(block * ORDINALS_EACH, one.replicas or 0))
+        blocks = _blocks(0, one.replicas or 0)
+        while (hit := _hit(taken, blocks)) is not None:
+            blocks = _blocks(hit.stop * ORDINALS_EACH, one.replicas or 0)
+        starts[one.name] = first + blocks.start * ORDINALS_EACH
+        taken.append(blocks)
     return starts
 
 
 def _start_of(name: str, before: Mapping[str, TargetCluster]) -> int | None:
     return before[name].ordinals_start if name in before else None
+
+
+def _hit(taken: Iterable[range], blocks: range) -> range | None:
+    """Return any of *taken* that has blocks in common; by range, as there may be millions."""
+    return next((one for one in taken if one.start < blocks.stop and blocks.start < one.stop), None)
 
 
 def _blocks(offset: int, replicas: int) -> range:
