@@ -1,8 +1,18 @@
 """The only module that asks what time it is, so that time can be an argument elsewhere."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_LONGEST_SECONDS = 100 * 365 * 86_400
+
+
+def span_of(seconds: float) -> timedelta:
+    """Return so many seconds as users write them; what is longer than a century is a century.
+
+    So that no number takes a moment beyond the times that can be told.
+    """
+    return timedelta(seconds=min(seconds, _LONGEST_SECONDS))
 
 
 class Clock(Protocol):

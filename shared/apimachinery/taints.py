@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from shared.clock import parse_time
+from shared.clock import parse_time, span_of
 
 NO_SCHEDULE = "NoSchedule"
 PREFER_NO_SCHEDULE = "PreferNoSchedule"
@@ -81,7 +81,7 @@ def time_left(taint: Taint, tolerations: Sequence[Toleration], now: datetime) ->
     terms = [one.toleration_seconds for one in spoken if one.toleration_seconds is not None]
     if not terms:
         return None
-    shortest = timedelta(seconds=max(0, min(terms)))
+    shortest = span_of(max(0, min(terms)))
     since = added_at(taint)
     return since + shortest - now if since is not None else timedelta(0)
 

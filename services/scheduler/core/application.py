@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.workload import Workload
 from shared.api.binding import ApplicationFailure, TargetCluster
-from shared.clock import format_time, parse_time
+from shared.clock import format_time, parse_time, span_of
 
 AGAIN_AFTER = timedelta(minutes=30)
 _AGAIN_AFTER_MAX = timedelta(days=1)
@@ -35,7 +35,7 @@ def find_failing(workload: Workload, now: datetime) -> Failing:
     rules = workload.failover.application
     if rules is None:
         return Failing()
-    tolerated = timedelta(seconds=rules.decision_conditions.toleration_seconds)
+    tolerated = span_of(rules.decision_conditions.toleration_seconds)
     held = {target.name for target in workload.current}
     due: dict[str, str] = {}
     left: list[timedelta] = []

@@ -19,6 +19,7 @@ from shared.api.policy import PropagationPolicy
 from shared.api.rescheduling import AutoMigration, RescheduleWhen
 from shared.apimachinery.durations import parse_duration
 from shared.apimachinery.manifest import Manifest, generation_of, uid_of
+from shared.clock import span_of
 
 _EVERY_CHANGE = RescheduleWhen()
 
@@ -161,6 +162,6 @@ def _is_unplaced(binding: ResourceBinding) -> bool:
 def threshold_of(migration: AutoMigration) -> timedelta:
     """Return how long pods may find no node; what cannot be read is as if it were left out."""
     try:
-        return timedelta(seconds=parse_duration(migration.when.pod_unschedulable_for))
+        return span_of(parse_duration(migration.when.pod_unschedulable_for))
     except (ValueError, OverflowError):
         return threshold_of(AutoMigration())

@@ -23,7 +23,7 @@ from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction, TargetCluster
 from shared.api.failover import PurgeMode, StatePreservation
 from shared.apimachinery.taints import NO_EXECUTE, time_left
-from shared.clock import format_micro_time, format_time, parse_time
+from shared.clock import format_micro_time, format_time, parse_time, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _grace(workload: Workload, eviction: Eviction, now: datetime) -> timedelta |
     seconds = application.grace_period_seconds
     if seconds is None:
         return None
-    return parse_time(eviction.since) + timedelta(seconds=seconds) - now
+    return parse_time(eviction.since) + span_of(seconds) - now
 
 
 def _grace_left(

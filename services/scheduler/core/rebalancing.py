@@ -13,7 +13,7 @@ from shared.api.rebalancer import (
     WorkloadReference,
 )
 from shared.apimachinery.manifest import GroupVersionKind
-from shared.clock import format_time, parse_time
+from shared.clock import format_time, parse_time, span_of
 
 Find = Callable[[WorkloadReference], ResourceBinding | None]
 
@@ -83,7 +83,7 @@ def time_to_live(rebalancer: WorkloadRebalancer, finished: str, now: datetime) -
     seconds = rebalancer.spec.ttl_seconds_after_finished
     if seconds is None:
         return None
-    return parse_time(finished) + timedelta(seconds=seconds) - now
+    return parse_time(finished) + span_of(seconds) - now
 
 
 def _finish(
