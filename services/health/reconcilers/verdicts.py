@@ -276,7 +276,8 @@ class VerdictReconciler:
         gone = Reach.UNREACHABLE
         if found.verdict.reach is not gone or reach_of(cluster.status) is gone:
             return None
-        return self._table.awaited(self._settings.observation_ttl / 3) or None
+        # Each says its word again after a third, and is given some time for it.
+        return self._table.awaited(self._settings.observation_ttl / 2) or None
 
     async def _tell(
         self, cluster: Cluster, status: ClusterStatus, found: Assessment, now: datetime
