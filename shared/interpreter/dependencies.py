@@ -108,7 +108,8 @@ def _of_template(*path: str) -> Callable[[Manifest], tuple[Reference, ...]]:
 def _stateful_set(manifest: Manifest) -> tuple[Reference, ...]:
     namespace, spec = namespace_of(manifest), section(manifest, "spec")
     claims = entries(spec, "volumeClaimTemplates")
-    made = {section(claim, "metadata").get("name") for claim in claims}
+    # No set: an object at the hub may hold anything in place of a name.
+    made = [section(claim, "metadata").get("name") for claim in claims]
     pod = section(spec, "template", "spec")
     # A claim template stands in for the volume of its name.
     volumes = [one for one in entries(pod, "volumes") if one.get("name") not in made]

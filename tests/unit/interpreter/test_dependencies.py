@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.apimachinery.manifest import Manifest
@@ -129,8 +129,10 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@example({"volumes": [{"name": []}]})
 def test_whatever_a_pod_holds_is_read_or_passed_over(pod: Any) -> None:
     for kind in ("Deployment", "StatefulSet"):
-        references(an_object(kind, spec={"template": {"spec": pod}}))
+        spec = {"template": {"spec": pod}, "volumeClaimTemplates": [{"metadata": {"name": {}}}]}
+        references(an_object(kind, spec=spec))
     references(an_object("Ingress", "networking.k8s.io/v1", spec=pod))
     references(an_object("ServiceAccount", "v1", imagePullSecrets=pod))
