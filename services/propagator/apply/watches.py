@@ -8,8 +8,8 @@ versions anew. What a list does not show is only doubted.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -137,6 +137,17 @@ class KindWatch(Generic[Live]):
         self._version, self._failures = to, 0
 
 
+def begin(
+    group: asyncio.TaskGroup, watching: Coroutine[Any, Any, None], *, name: str
+) -> asyncio.Task[None]:
+    """Run *watching* in *group*; whoever asks while the group ends is ended with it."""
+    try:
+        return group.create_task(watching, name=name)
+    except RuntimeError:
+        watching.close()
+        raise asyncio.CancelledError from None
+
+
 class KindWatches:
     """One watch per kind; runs within the worker's task group."""
 
@@ -160,7 +171,7 @@ class KindWatches:
                 read=read_live,
             )
             self._watches[kind] = watch
-            self._group.create_task(watch.run(), name=f"watch-{self._cluster}-{kind.resource}")
+            begin(self._group, watch.run(), name=f"watch-{self._cluster}-{kind.resource}")
 
     def look_soon(self) -> None:
         """Begin again what waits for a member that was away."""

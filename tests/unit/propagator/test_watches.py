@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.retries import RetrySettings
-from services.propagator.apply.watches import KindWatch
+from services.propagator.apply.watches import KindWatch, begin
 from services.propagator.core.observed import LiveObject, read_live
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.clock import SystemClock
@@ -73,3 +75,25 @@ async def test_who_waits_is_told_once_when_a_silent_member_answers() -> None:
     gate.succeeded(gate.enter())
     gate.succeeded(gate.enter())
     assert told == [True]
+
+
+async def test_whoever_begins_a_watch_while_the_worker_ends_is_ended_with_it() -> None:
+    async def watch() -> None:
+        await asyncio.sleep(0)
+
+    async def works() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            with pytest.raises(asyncio.CancelledError):
+                begin(group, watch(), name="late")
+
+    async def end() -> None:
+        async with group:
+            group.create_task(works())
+            await asyncio.sleep(0)
+            raise ValueError
+
+    group = asyncio.TaskGroup()
+    with pytest.raises(ExceptionGroup):
+        await end()

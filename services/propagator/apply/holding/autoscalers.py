@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from services.propagator.apply.objects import TrackedObject
-from services.propagator.apply.watches import KindWatch
+from services.propagator.apply.watches import KindWatch, begin
 from services.propagator.core.observed import LiveObject, read_live
 from services.propagator.core.ownership import has_scale, is_members
 from shared.api.ownership import OwnershipTerms
@@ -54,7 +54,7 @@ class Autoscalers:
         if has_scale(kind.gvk):
             self._resources[kind.gvk.group, kind.gvk.kind] = kind.resource
             if self._task is None:
-                self._task = self._group.create_task(self._watch.run(), name="watch-autoscalers")
+                self._task = begin(self._group, self._watch.run(), name="watch-autoscalers")
 
     async def decide(self, tracked: TrackedObject, terms: OwnershipTerms) -> bool:
         """Whether the member decides how many replicas of the object run."""
