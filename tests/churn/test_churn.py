@@ -5,6 +5,7 @@ in it is a property of the test's report (`--junitxml`, family xunit1).
 """
 
 import asyncio
+import contextlib
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -72,9 +73,10 @@ async def test_no_follower_misses_or_doubles_an_object(
             following = [tasks.create_task(one.run()) for one in followers]
             writing = [tasks.create_task(one.run(stopping, WRITES_PER_SECOND)) for one in writers]
             await _trouble(site, session, rng)
+            books = [one.book for one in followers]
+            await _heard(books)
             stopping.set()
             await asyncio.wait(writing)
-            books = [one.book for one in followers]
             await _settle(session, site, books)
             for task in following:
                 task.cancel()
@@ -89,6 +91,14 @@ async def _trouble(site: Site, session: aiohttp.ClientSession, rng: random.Rando
     while loop.time() < end:
         await asyncio.sleep(rng.uniform(QUIET_SECONDS / 2, QUIET_SECONDS))
         await site.trouble(rng, session)
+
+
+async def _heard(books: Sequence[Book]) -> None:
+    """Let writers go on until every follower has followed: its replica may have been away."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while not all(book.lists > 0 and book.events > 0 for book in books):
+                await asyncio.sleep(0.05)
 
 
 async def _settle(session: aiohttp.ClientSession, site: Site, books: Sequence[Book]) -> None:
