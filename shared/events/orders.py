@@ -6,11 +6,12 @@ ever touches orders of its own (`WorkOrder.ordered_by`).
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from shared.apimachinery.manifest import Manifest, metadata_of
-from shared.events.work import WorkOrder, encode_order
+from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
+from shared.events.work import TOMBSTONE, WorkOrder, encode_order
 
 MANAGED_LABEL = "hanse.dev/managed"
 TEMPLATE_UID = "hanse.dev/template-uid"
@@ -23,6 +24,35 @@ class Encoded:
 
     order: WorkOrder
     body: bytes
+
+
+def order_on(key: ObjectKey, *, manifest: msgspec.Raw = TOMBSTONE, **said: Any) -> Encoded:
+    """The order to hold *manifest*, or to remove the object.
+
+    *said*: the rest of a `WorkOrder`.
+    """
+    return seal(
+        WorkOrder(
+            resource=key.resource,
+            namespaced=bool(key.namespace),
+            namespace=key.namespace,
+            name=key.name,
+            manifest=manifest,
+            digest="",
+            **said,
+        )
+    )
+
+
+def order_headers(encoded: Encoded, expected: int, *, source: str) -> dict[str, str]:
+    """A CloudEvent without a message id: compare-and-set makes repeats harmless already."""
+    return {
+        "ce-specversion": "1.0",
+        "ce-type": "dev.hanse.work.ordered.v1",
+        "ce-source": f"hanse/{source}",
+        "ce-id": f"{encoded.order.digest}-{expected}",
+        "content-type": "application/json",
+    }
 
 
 def seal(order: WorkOrder) -> Encoded:

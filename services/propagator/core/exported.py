@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from services.propagator.core.observed import reader_of
 from shared.api.multicluster import SERVICE_NAME_LABEL, SOURCE_CLUSTER_LABEL
 from shared.apimachinery.manifest import Manifest
-from shared.errors import MemberUnreachable
 from shared.events.exports import (
     EndpointReport,
     ExportReport,
@@ -63,15 +63,7 @@ class ServiceObject(msgspec.Struct, rename="camel"):
         return labels.get(SERVICE_LABEL, "")
 
 
-_decode = msgspec.json.Decoder(ServiceObject).decode
-
-
-def read_service_object(body: bytes) -> ServiceObject:
-    """Raise `MemberUnreachable` for what is no object: something else answered in its name."""
-    try:
-        return _decode(body)
-    except msgspec.DecodeError as err:
-        raise MemberUnreachable("the member sent something that is no object") from err
+read_service_object = reader_of(ServiceObject)
 
 
 def service_object(manifest: Manifest) -> ServiceObject:

@@ -5,8 +5,9 @@ metadata at once, its spec and status only for whoever asks.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -157,15 +158,26 @@ class LiveObject(msgspec.Struct, rename="camel"):
         }
 
 
-_decode_live = msgspec.json.Decoder(LiveObject).decode
+Part = TypeVar("Part")
 
 
-def read_live(body: bytes) -> LiveObject:
-    """Raise `MemberUnreachable` for what is no object: something else answered in its name."""
-    try:
-        return _decode_live(body)
-    except msgspec.DecodeError as err:
-        raise MemberUnreachable("the member sent something that is no object") from err
+def reader_of(part: type[Part]) -> Callable[[bytes], Part]:
+    """Return what reads *part* of an object that a member sent.
+
+    It raises `MemberUnreachable` for what is no object: something else answered in its name.
+    """
+    decode = msgspec.json.Decoder(part).decode
+
+    def read(body: bytes) -> Part:
+        try:
+            return decode(body)
+        except msgspec.DecodeError as err:
+            raise MemberUnreachable("the member sent something that is no object") from err
+
+    return read
+
+
+read_live = reader_of(LiveObject)
 
 
 def observe(manifest: Manifest) -> Observed:

@@ -14,8 +14,8 @@ from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
 from shared.api.binding import BindingSpec
 from shared.api.ownership import PLAIN, OwnershipTerms
 from shared.apimachinery.manifest import Manifest, ObjectKey, encode
-from shared.events.orders import Encoded, seal
-from shared.events.work import TOMBSTONE, WorkOrder, encode_order
+from shared.events.orders import Encoded, order_on, seal
+from shared.events.work import WorkOrder, encode_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +87,16 @@ def make_order(
     key: ObjectKey, manifest: Manifest, spec: BindingSpec, *, api_version: str, kind: str
 ) -> Encoded:
     """The order to hold *manifest*, as the binding's *spec* has it."""
-    return seal(
-        WorkOrder(
-            api_version=api_version,
-            kind=kind,
-            resource=key.resource,
-            namespaced=bool(key.namespace),
-            namespace=key.namespace,
-            name=key.name,
-            manifest=msgspec.Raw(encode(manifest)),
-            digest="",
-            template_uid=spec.resource.uid,
-            template_generation=spec.resource.generation,
-            conflict_resolution=spec.conflict_resolution,
-            preserve_on_deletion=spec.preserve_resources_on_deletion,
-            terms=msgspec.UNSET if (terms := spec.terms) == PLAIN else terms,
-        )
+    return order_on(
+        key,
+        manifest=msgspec.Raw(encode(manifest)),
+        api_version=api_version,
+        kind=kind,
+        template_uid=spec.resource.uid,
+        template_generation=spec.resource.generation,
+        conflict_resolution=spec.conflict_resolution,
+        preserve_on_deletion=spec.preserve_resources_on_deletion,
+        terms=msgspec.UNSET if (terms := spec.terms) == PLAIN else terms,
     )
 
 
@@ -113,19 +107,13 @@ def make_namespace_order(
 
     Abort: a namespace the member had before stays its own, and serves as well.
     """
-    return seal(
-        WorkOrder(
-            api_version="v1",
-            kind="Namespace",
-            resource=key.resource,
-            namespaced=False,
-            namespace="",
-            name=key.name,
-            manifest=msgspec.Raw(encode(manifest)),
-            digest="",
-            template_uid=uid,
-            template_generation=generation,
-        )
+    return order_on(
+        key,
+        manifest=msgspec.Raw(encode(manifest)),
+        api_version="v1",
+        kind="Namespace",
+        template_uid=uid,
+        template_generation=generation,
     )
 
 
@@ -151,23 +139,16 @@ def fenced(encoded: Encoded, term: int) -> Encoded:
 
 def make_tombstone(key: ObjectKey, held: Held, farewell: Farewell = PLAIN_FAREWELL) -> Encoded:
     """The order to remove what *held* asked for, in the way that *farewell* says."""
-    return seal(
-        WorkOrder(
-            api_version=held.api_version,
-            kind=held.kind,
-            resource=key.resource,
-            namespaced=bool(key.namespace),
-            namespace=key.namespace,
-            name=key.name,
-            manifest=TOMBSTONE,
-            digest="",
-            template_uid=held.template_uid,
-            template_generation=held.template_generation,
-            preserve_on_deletion=held.preserve_on_deletion or farewell.preserve,
-            terms=held.terms,
-            cascade=msgspec.UNSET if farewell.cascade == "Background" else farewell.cascade,
-            orphaned=True if farewell.orphan else msgspec.UNSET,
-        )
+    return order_on(
+        key,
+        api_version=held.api_version,
+        kind=held.kind,
+        template_uid=held.template_uid,
+        template_generation=held.template_generation,
+        preserve_on_deletion=held.preserve_on_deletion or farewell.preserve,
+        terms=held.terms,
+        cascade=msgspec.UNSET if farewell.cascade == "Background" else farewell.cascade,
+        orphaned=True if farewell.orphan else msgspec.UNSET,
     )
 
 

@@ -17,7 +17,7 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT, STATUS, WORK
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.orders import Encoded
+from shared.events.orders import Encoded, order_headers
 from shared.events.work import ENDED, REMOVED, URGENT, decode_order, decode_report
 from shared.telemetry.propagation import TRACEPARENT
 
@@ -141,14 +141,7 @@ async def _all(writes: Iterable[Awaitable[None]]) -> None:
 
 
 def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:
-    """A CloudEvent without a message id: compare-and-set makes repeats harmless already."""
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-type": "dev.hanse.work.ordered.v1",
-        "ce-source": "hanse/propagator",
-        "ce-id": f"{encoded.order.digest}-{expected}",
-        "content-type": "application/json",
-    }
+    headers = order_headers(encoded, expected, source="propagator")
     if encoded.order.is_urgent:
         headers[URGENT] = "removal" if encoded.order.is_tombstone else "move"
     if trace:

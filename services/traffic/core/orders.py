@@ -14,8 +14,8 @@ from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded, Place
 from services.traffic.core.imports import derived_service, endpoint_slice, service_import
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
-from shared.events.orders import Encoded, seal, stamp
-from shared.events.work import BY_TRAFFIC, TOMBSTONE, WorkOrder
+from shared.events.orders import Encoded, order_on, stamp
+from shared.events.work import BY_TRAFFIC, WorkOrder
 
 _SERVICE = f"{BY_TRAFFIC}service/"
 FLEET = f"{BY_TRAFFIC}fleet"
@@ -136,40 +136,28 @@ def make_order(
     gvk = GroupVersionKind.of(manifest)
     namespace = str(manifest["metadata"].get("namespace") or "")
     key = ObjectKey(gvk.group, _RESOURCES[gvk.kind], namespace, name_of(manifest))
-    order = WorkOrder(
+    return key, order_on(
+        key,
+        manifest=msgspec.Raw(encode(stamp(manifest, owner))),
         api_version=gvk.api_version,
         kind=gvk.kind,
-        resource=key.resource,
-        namespaced=bool(namespace),
-        namespace=namespace,
-        name=key.name,
-        manifest=msgspec.Raw(encode(stamp(manifest, owner))),
-        digest="",
         template_uid=owner,
         template_generation=0,
         preserve_on_deletion=preserve,
         ordered_by="traffic",
     )
-    return key, seal(order)
 
 
 def make_tombstone(key: ObjectKey, held: Held) -> Encoded:
     """The order to remove what *held* asked for."""
-    return seal(
-        WorkOrder(
-            api_version=held.api_version,
-            kind=held.kind,
-            resource=key.resource,
-            namespaced=bool(key.namespace),
-            namespace=key.namespace,
-            name=key.name,
-            manifest=TOMBSTONE,
-            digest="",
-            template_uid=f"{held.owner}@{held.source}" if held.source else held.owner,
-            template_generation=0,
-            preserve_on_deletion=held.preserve,
-            ordered_by="traffic",
-        )
+    return order_on(
+        key,
+        api_version=held.api_version,
+        kind=held.kind,
+        template_uid=f"{held.owner}@{held.source}" if held.source else held.owner,
+        template_generation=0,
+        preserve_on_deletion=held.preserve,
+        ordered_by="traffic",
     )
 
 

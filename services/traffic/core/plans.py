@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Literal
 
 from services.traffic.core.catalogue import Endpoint, Exporter, ImportedService, ServicePort
 from shared.api.traffic_policy import TrafficPolicy, TrafficSpec, TrafficStatus
@@ -116,7 +117,12 @@ def _backends(
 
 def authority(host: str, port: int) -> str:
     """`10.0.0.1:80`, and `[2001:db8::1]:80`."""
+    return f"[{host}]:{port}" if address_type(host) == "IPv6" else f"{host}:{port}"
+
+
+def address_type(host: str) -> Literal["IPv4", "IPv6", "FQDN"]:
+    """In the words of EndpointSlices."""
     try:
-        return f"[{host}]:{port}" if ip_address(host).version == 6 else f"{host}:{port}"
+        return "IPv4" if ip_address(host).version == 4 else "IPv6"
     except ValueError:
-        return f"{host}:{port}"
+        return "FQDN"

@@ -14,10 +14,11 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT, STATUS
 from shared.errors import StaleRevision
 from shared.events import subjects
-from shared.events.orders import Encoded
+from shared.events.orders import Encoded, order_headers
 from shared.events.work import ENDED, REMOVED, URGENT, decode_report
 
 _BATCH = 512
+SOURCE = "traffic"
 
 
 class OrderPublisher:
@@ -58,7 +59,7 @@ class OrderPublisher:
         return False
 
     async def _publish(self, place: Place, encoded: Encoded, *, changed: bool) -> None:
-        headers = _headers(encoded, self._log.last_of(place))
+        headers = order_headers(encoded, self._log.last_of(place), source=SOURCE)
         if changed and encoded.order.kind == "EndpointSlice":
             # Clients go where it says now: it does not wait behind what is rolled out.
             headers[URGENT] = "endpoints"
@@ -67,7 +68,7 @@ class OrderPublisher:
 
     async def _revoke(self, place: Place, held: Held) -> None:
         tombstone = make_tombstone(place[1], held)
-        headers = {**_headers(tombstone, held.sequence), URGENT: "removal"}
+        headers = {**order_headers(tombstone, held.sequence, source=SOURCE), URGENT: "removal"}
         sequence = await self._write(place, tombstone, headers)
         self._log.record(place, held_of(tombstone.order, sequence))
 
@@ -78,7 +79,7 @@ class OrderPublisher:
 
     async def _end(self, place: Place, held: Held, why: str) -> None:
         tombstone = make_tombstone(place[1], held)
-        headers = {**_headers(tombstone, held.sequence), ENDED: why}
+        headers = {**order_headers(tombstone, held.sequence, source=SOURCE), ENDED: why}
         sequence = await self._write(place, tombstone, headers, ttl=ENDS_KEPT)
         self._log.end(place, sequence)
 
@@ -92,17 +93,6 @@ class OrderPublisher:
         except StaleRevision:
             await self._log.refresh(place)
             raise
-
-
-def _headers(encoded: Encoded, expected: int) -> dict[str, str]:
-    """A CloudEvent without a message id: compare-and-set makes repeats harmless already."""
-    return {
-        "ce-specversion": "1.0",
-        "ce-type": "dev.hanse.work.ordered.v1",
-        "ce-source": "hanse/traffic",
-        "ce-id": f"{encoded.order.digest}-{expected}",
-        "content-type": "application/json",
-    }
 
 
 async def _all(writes: Iterable[Awaitable[None]]) -> None:

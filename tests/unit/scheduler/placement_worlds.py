@@ -1,6 +1,7 @@
 """Random fleets, placements and histories: every rule of a placement beside every other."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.scheduler.core.fleet import Fleet
@@ -187,4 +188,15 @@ def _report(chance, name):
         health="Healthy",
         observed_time="2026-03-01T11:59:59Z",
         status={"availableReplicas": chance.randint(0, 8)},
+    )
+
+
+def after(workload, decision):
+    """The same workload once the decision has been written."""
+    return replace(
+        workload,
+        current=decision.clusters,
+        evictions=decision.evictions,
+        previous_replicas=workload.demand.count if workload.demand else None,
+        affinity_name=decision.affinity_name,
     )

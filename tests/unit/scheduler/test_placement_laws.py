@@ -15,20 +15,9 @@ from services.scheduler.core.schedule import schedule
 from services.scheduler.core.triggers import concerns
 from shared.api.binding import BindingSpec, ObjectReference, PolicyReference
 from shared.api.cluster import Taint
-from tests.unit.scheduler.placement_worlds import NOW, a_world
+from tests.unit.scheduler.placement_worlds import NOW, a_world, after
 
 worlds = st.integers(0, 10**6).map(a_world)
-
-
-def after(workload, decision):
-    """The same workload once the decision has been written."""
-    return replace(
-        workload,
-        current=decision.clusters,
-        evictions=decision.evictions,
-        previous_replicas=workload.demand.count if workload.demand else None,
-        affinity_name=decision.affinity_name,
-    )
 
 
 def afresh(workload):

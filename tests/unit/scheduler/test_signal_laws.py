@@ -21,7 +21,7 @@ from services.scheduler.core.signals.weighing import signal_weights
 from shared.api.cluster import Price
 from shared.api.placement import ReplicaScheduling, WeightPreference
 from shared.api.scoring import Score
-from tests.unit.scheduler.placement_worlds import NAMES, NOW, a_world
+from tests.unit.scheduler.placement_worlds import NAMES, NOW, a_world, after
 
 finite = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
 columns = st.dictionaries(st.sampled_from(NAMES), finite, min_size=1)
@@ -57,16 +57,6 @@ def some_signals(chance):
 
 
 worlds = st.integers(0, 10**6).map(a_signalled_world)
-
-
-def after(workload, decision):
-    return replace(
-        workload,
-        current=decision.clusters,
-        evictions=decision.evictions,
-        previous_replicas=workload.demand.count if workload.demand else None,
-        affinity_name=decision.affinity_name,
-    )
 
 
 @settings(max_examples=150, deadline=None)

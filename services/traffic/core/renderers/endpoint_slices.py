@@ -6,9 +6,9 @@ of the regions that its cluster has a share of, which kube-proxy goes by.
 """
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from typing import Any
 
+from services.traffic.core.plans import address_type
 from services.traffic.core.renderers.gateway_api import clusters_of
 from services.traffic.core.renderers.naming import SOURCE_CLUSTER, backend_name, metadata
 from shared.apimachinery.manifest import Manifest
@@ -53,15 +53,8 @@ def _by_family_and_port(
 ) -> Mapping[tuple[str, int], list[PlanBackend]]:
     found: dict[tuple[str, int], list[PlanBackend]] = {}
     for one in backends:
-        found.setdefault((_family(one.host).lower(), one.port), []).append(one)
+        found.setdefault((address_type(one.host).lower(), one.port), []).append(one)
     return found
-
-
-def _family(host: str) -> str:
-    try:
-        return f"IPv{ip_address(host).version}"
-    except ValueError:
-        return "FQDN"
 
 
 def _slice(
@@ -79,7 +72,7 @@ def _slice(
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": metadata(plan, f"{service}-{suffix}", **labels),
-        "addressType": _family(backends[0].host),
+        "addressType": address_type(backends[0].host),
         "ports": [port],
         "endpoints": [_endpoint(one, zones) for one in backends],
     }

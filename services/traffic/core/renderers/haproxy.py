@@ -10,9 +10,8 @@ to it.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 
-from services.traffic.core.plans import authority
+from services.traffic.core.plans import address_type, authority
 from services.traffic.core.renderers.weighing import weigh
 from shared.events.traffic import PlanBackend, TrafficPlan
 
@@ -68,7 +67,7 @@ class Pool:
         """What it takes a new start to change."""
         plan = self.plan
         affinity = (plan.session_affinity, plan.session_seconds)
-        names = tuple(one.host for one in self.servers if not _is_ip(one.host))
+        names = tuple(one.host for one in self.servers if address_type(one.host) == "FQDN")
         return (plan.hosts, plan.port, plan.protocol, affinity, len(self.servers), names)
 
 
@@ -243,14 +242,6 @@ def endpoints_in(layout: Layout) -> Mapping[tuple[str, str], str]:
         for one in pool.servers
         if one.cluster
     }
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def is_done(answer: str) -> bool:

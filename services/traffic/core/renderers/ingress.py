@@ -6,9 +6,9 @@ it is among `trafficBlockClusters`.
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Any
 
+from services.traffic.core.plans import address_type
 from services.traffic.core.renderers.gateway_api import clusters_of
 from services.traffic.core.renderers.naming import metadata
 from shared.apimachinery.manifest import Manifest
@@ -52,12 +52,4 @@ def addresses(plan: TrafficPlan, region: str = "") -> Sequence[dict[str, Any]]:
     """Return the gateways of clusters that have a share, each once, in order."""
     shares = plan.shares_from(region)
     hosts = {one.host for one in plan.backends if one.gateway and one.cluster in shares}
-    return [{"ip": host} if _is_ip(host) else {"hostname": host} for host in sorted(hosts)]
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return [{"hostname" if address_type(host) == "FQDN" else "ip": host} for host in sorted(hosts)]
