@@ -112,21 +112,20 @@ class Scheduler:
         plugins = Plugins(bus, clock, settings.plugin_rest, self._wake_template)
         grace = Grace(unreachable=settings.toleration, not_ready=settings.toleration_not_ready)
         asked = Asked()
-        self.templates: Controller[ObjectKey] = Controller(
-            "template",
-            TemplateReconciler(
-                store,
-                self._federation,
-                Announcements(bus, clock),
-                clock,
-                grace,
-                interpreters=interpreters,
-                plugins=plugins,
-                restraint=Restraint(settings.moves_max, settings.rest),
-                asked=asked,
-            ),
-            settings.loop,
+        reconciler = TemplateReconciler(
+            store,
+            self._federation,
+            Announcements(bus, clock),
+            clock,
+            grace,
+            interpreters=interpreters,
+            plugins=plugins,
+            restraint=Restraint(settings.moves_max, settings.rest),
+            asked=asked,
+            wake=self._wake_template,
         )
+        self._gathering = reconciler.gathering
+        self.templates: Controller[ObjectKey] = Controller("template", reconciler, settings.loop)
         self._scores = ScoreFollower(bus, self._federation.signals)
         self._explain, self._plan = self._doors(bus, clock, grace, plugins)
         self.policies = _controller(
@@ -169,6 +168,7 @@ class Scheduler:
             "interpreters": self._tell_of_interpreters,
             "explain": self._explain.run,
             "plan": self._plan.run,
+            "gathering": self._gathering.run,
             "time": self._pass_time,
             "scores": self._scores.run,
             "followed": ScoreWatch(

@@ -143,13 +143,22 @@ class WorkloadAffinity(Struct, frozen=True, kw_only=True):
 
 
 class Optimise(Struct, frozen=True, kw_only=True):
-    """Have workloads that are placed anew at once placed together, by a solver within a time.
+    """Have workloads that come, or are placed anew, at once placed together: by a solver.
 
     Cost: at least cost in an hour. Packing: into the fewest clusters. Never worse than one by one.
     """
 
     objective: Literal["Cost", "Packing"] = "Cost"
-    time_limit_seconds: int = 5
+    time_limit_seconds: Annotated[
+        int, Meta(description="How long the solver may take, between 1 and 60.")
+    ] = 5
+    gather_seconds: Annotated[
+        int,
+        Meta(
+            description="How long the first of several that come waits for others; at most 60. 0:"
+            " each is placed by itself when it comes."
+        ),
+    ] = 1
 
 
 class Placement(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from services.scheduler.core.claims import Candidates
 from services.scheduler.core.decision import Decision, Rejection, RejectionCode, Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, leave_out
+from services.scheduler.core.room import ask_of
 from services.scheduler.core.workload import Workload
 from shared.api.binding import TargetCluster
 
@@ -52,6 +53,26 @@ def place_afresh(workload: Workload, fleet: Fleet, now: datetime, decide: Decide
         circumstances=replace(about, goal=goal),
         affinity_name=found.affinity_name,
     )
+
+
+def place_new(workload: Workload, fleet: Fleet) -> Workload:
+    """Return *workload*, which runs nowhere, with the goal that it was given with others.
+
+    Where that has no room any more it is placed as if it had come alone.
+    """
+    about, demand = workload.circumstances, workload.demand
+    assert about is not None, "it came with others"
+    assert about.together is not None, "it came with others"
+    goal = about.together.goal
+    if demand is not None and sum(goal.values()) == demand.count and not workload.current:
+        rooms = fleet.room_for(ask_of(demand), workload.key.namespace)
+        if all(_holds(rooms.get(name), share) for name, share in goal.items()):
+            return replace(workload, circumstances=replace(about, goal=goal))
+    return replace(workload, circumstances=replace(about, together=None))
+
+
+def _holds(room: int | None, share: int) -> bool:
+    return room is not None and room >= share
 
 
 def _counted(clusters: Iterable[TargetCluster], whole: int) -> Mapping[str, int]:

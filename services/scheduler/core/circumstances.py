@@ -73,7 +73,7 @@ class Circumstances:
     migrate_after: timedelta | None = None
     afresh: bool = False
     together: Together | None = None
-    """Where to, when it is placed anew; None: as is found for it alone."""
+    """Where to, when it is new or placed anew; None: as is found for it alone."""
     triggered_at: str = ""
     moves_when: RescheduleWhen | None = None
     """What may move it; None: anything, as where it, or its policy, has just changed."""
@@ -118,6 +118,7 @@ def circumstances_of(
         or asked_at
         or allowances
         or precedence != COMMON
+        or together is not None
         or before.ceilings
         or before.rebalancing
         or before.reschedule_triggered_at

@@ -94,8 +94,9 @@ def basis_of(
 ) -> Basis:
     """Put together what is told beside the verdicts of a decision."""
     about = workload.circumstances
-    if about is not None and about.afresh and about.together is not None:
-        trigger = Trigger(trigger.code, f"{trigger.message}: {about.together.note}")
+    together = about.together if about is not None else None
+    if together is not None and together.note in decision.notes:
+        trigger = Trigger(trigger.code, f"{trigger.message}: {together.note}")
     return Basis(
         trigger,
         telling_scores(workload, fleet, decision),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.scheduler.core.afresh import goal_left, place_afresh
+from services.scheduler.core.afresh import goal_left, place_afresh, place_new
 from services.scheduler.core.caps import tighter, told
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.decision import Decision, Scheduled
@@ -66,6 +66,8 @@ def _decide_within(
     workload = replace(workload, circumstances=about)
     if about.afresh:
         workload = place_afresh(workload, fleet, now, decide)
+    elif about.together is not None:
+        workload = place_new(workload, fleet)
     given = ceilings_for(workload, fleet, now)
     if about.migrate_after is None:
         return _decided(workload, given, decide(workload, fleet, now), now)
@@ -94,7 +96,7 @@ def _decided(
     assert about is not None, "asked only where there are any"
     found = give_way(workload, found)
     notes = told(workload.caps) if workload.divided else ()
-    if about.afresh and about.together is not None:
+    if about.together is not None:
         notes = (*notes, about.together.note)
     found = replace(
         found,

@@ -17,6 +17,7 @@ from services.scheduler.core.signals.values import NO_SIGNALS
 from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.reconcilers.gathering import Gathering
 from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.reading import Bound
 from services.scheduler.reconcilers.together import TogetherPlacing, by_itself
@@ -33,6 +34,10 @@ def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
     return ""
 
 
+def nobody_waits(_template: ObjectKey) -> None:
+    """Wake nobody: whoever only looks holds nothing back."""
+
+
 class Deciding:
     """Writes nothing and changes nothing."""
 
@@ -45,8 +50,12 @@ class Deciding:
         interpreters: InterpreterSource,
         plugins: Plugins,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
+        wake: Callable[[ObjectKey], None] = nobody_waits,
     ) -> None:
-        """*asked* says when somebody asked to have a template placed anew, "" where nobody did."""
+        """*asked* says when somebody asked to have a template placed anew, "" where nobody did.
+
+        *wake* is called with those that were held back, while `gathering` runs.
+        """
         self._federation = federation
         self._clock = clock
         self._grace = grace
@@ -54,6 +63,7 @@ class Deciding:
         self._asked = asked
         self._plugins = plugins
         self._together = TogetherPlacing(federation, clock, asked, self._resting)
+        self.gathering = Gathering(federation, clock, self._resting, wake)
 
     async def heard(
         self,
@@ -139,7 +149,11 @@ class Deciding:
             precedence=self._federation.priorities.precedence(
                 key, self._federation.priorities.rank(template, policy), bound
             ),
-            together=self._together.goal_of(key, policy, bound),
+            together=(
+                self.gathering.goal_of(key)
+                if bound is None
+                else self._together.goal_of(key, policy, bound)
+            ),
         )
         return workload, refused
 

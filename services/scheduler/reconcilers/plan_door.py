@@ -99,11 +99,12 @@ class PlanDoor:
         templates = self._templates(supposed, asked.namespace)
         now = self._clock.now()
         goals, said = await goals_together(
-            (self._choose(*one, supposed) for one in sorted(templates.items()) if asked.optimise),
+            (self._choose(*one, supposed) for one in sorted(templates.items())),
             self._deciding,
             fleet,
             costs.supposed,
             now,
+            everything=asked.optimise,
         )
         displacing = PlannedDisplacing(self._federation.priorities, now)
         run = _Run(supposed, costs, displacing, goals)

@@ -1,4 +1,4 @@
-"""In a plan: what would be placed together, if that were asked for now."""
+"""In a plan: what would be placed together, as it comes at once or if that were asked for now."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -28,9 +28,15 @@ class Selected(NamedTuple):
 
 
 async def goals_together(
-    templates: Iterable[Selected], deciding: Deciding, fleet: Fleet, signals: Signals, now: datetime
+    templates: Iterable[Selected],
+    deciding: Deciding,
+    fleet: Fleet,
+    signals: Signals,
+    now: datetime,
+    *,
+    everything: bool,
 ) -> tuple[Placing, Sequence[str]]:
-    """Place together what each policy that says so speaks for.
+    """Place together what is new under each policy that says so, or *everything* under it.
 
     Returns the goals, and for each policy what came of it.
     """
@@ -38,6 +44,8 @@ async def goals_together(
     for key, template, policy, bound in templates:
         rules = policy.spec.placement.optimise if policy is not None else None
         if policy is None or rules is None:
+            continue
+        if not everything and (bound is not None or not rules.gather_seconds):
             continue
         workload, refused = deciding.workload(key, template, policy, bound)
         if not refused and takes_part(workload):

@@ -10,12 +10,16 @@ import importlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import structlog
+
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.signals.values import Signals
 from services.scheduler.core.together.choosing import Chosen, choose_together
 from services.scheduler.core.together.problem import Placing, Problem, problem_of
 from services.scheduler.core.workload import Workload
 from shared.api.placement import Optimise
+
+log = structlog.get_logger("hanse.scheduler")
 
 VARIABLES_MAX = 20_000
 """Workloads times clusters; of more the solver is not asked."""
@@ -32,7 +36,7 @@ async def place_together(
 ) -> Chosen:
     """Return the best placing of *workloads*, who all take part.
 
-    It has no goals where there is none, or it is late: then each is placed by itself.
+    It has no goals where there is none, or it is late or broken: then each is placed by itself.
     """
     if not workloads:
         return _NOTHING
@@ -41,6 +45,10 @@ async def place_together(
         async with asyncio.timeout(2 * rules.time_limit_seconds + _LATE_SECONDS):
             return await asyncio.to_thread(_work_out, workloads, apart, rules, signals, now)
     except TimeoutError:
+        return _NOTHING
+    except Exception:
+        # A solver that is broken or missing must not keep anything from being placed.
+        log.exception("together.bug", workloads=len(workloads))
         return _NOTHING
 
 

@@ -27,7 +27,7 @@ from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
-from services.scheduler.reconcilers.deciding import Deciding, never_asked
+from services.scheduler.reconcilers.deciding import Deciding, never_asked, nobody_waits
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
@@ -37,6 +37,7 @@ from services.scheduler.reconcilers.reading import Bound, holder_of
 from shared.api.binding import (
     WORKS_FINALIZER,
     BindingSpec,
+    PolicyReference,
     ResourceBinding,
 )
 from shared.api.meta import GROUP, read, section
@@ -78,14 +79,23 @@ class TemplateReconciler:
         plugins: Plugins,
         restraint: Restraint = NO_RESTRAINT,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
+        wake: Callable[[ObjectKey], None] = nobody_waits,
     ) -> None:
+        """*wake* is called with those that wait for others, while `gathering` runs."""
         self._store = store
         self._federation = federation
         self._announcements = announcements
         self._clock = clock
         self._deciding = Deciding(
-            federation, clock, grace, interpreters=interpreters, plugins=plugins, asked=asked
+            federation,
+            clock,
+            grace,
+            interpreters=interpreters,
+            plugins=plugins,
+            asked=asked,
+            wake=wake,
         )
+        self.gathering = self._deciding.gathering
         self._writer = BindingWriter(store, federation, clock)
         self._followers = Followers(store, federation)
         # What waits for what it needs to be put there first: two may need each other.
@@ -111,9 +121,7 @@ class TemplateReconciler:
             return await self._unbind(bound)
         if is_orphaning(template):
             return Done()
-        if bound is not None and self._federation.policies.is_unreadable(
-            policy_key(bound.binding.spec.policy)
-        ):
+        if bound is not None and self._is_unreadable(bound.binding.spec.policy):
             # What its policy wants cannot be known now: nothing moves until it is mended.
             return Done()
         policies = self._federation.policies.within(namespace_of(template))
@@ -127,6 +135,8 @@ class TemplateReconciler:
         kept = bound is not None and is_kept(bound.binding)
         if policy is None and not (uses or staying):
             return await self._unbind(bound, preserve=kept)
+        if policy is not None and self.gathering.holds_back(key, policy, bound):
+            return Done()
         opinions = await self._deciding.heard(key, template, policy, bound)
         fleet = self._federation.fleet()
         if policy is None:
@@ -154,6 +164,9 @@ class TemplateReconciler:
                     written = await self._writer.write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision, basis)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
+
+    def _is_unreadable(self, policy: PolicyReference) -> bool:
+        return self._federation.policies.is_unreadable(policy_key(policy))
 
     def _must_wait(self, key: ObjectKey, bound: Bound, spec: BindingSpec, fleet: Fleet) -> bool:
         if self._restraint == NO_RESTRAINT or bound.is_leaving:

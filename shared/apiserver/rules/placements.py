@@ -22,6 +22,7 @@ from shared.errors import FieldError
 _PREFERENCE_MAX = 100
 _SKEW_MAX = 1_000
 _SOLVE_SECONDS_MAX = 60
+_GATHER_SECONDS_MAX = 60
 _NAME_MAX = 32
 
 
@@ -52,6 +53,9 @@ def _check_optimise(placement: Placement, path: str) -> Iterable[FieldError]:
     if not 1 <= optimise.time_limit_seconds <= _SOLVE_SECONDS_MAX:
         where, limit = f"{path}.timeLimitSeconds", optimise.time_limit_seconds
         yield wrong(where, limit, f"must be between 1 and {_SOLVE_SECONDS_MAX}")
+    if not 0 <= optimise.gather_seconds <= _GATHER_SECONDS_MAX:
+        where, limit = f"{path}.gatherSeconds", optimise.gather_seconds
+        yield wrong(where, limit, f"must be between 0 and {_GATHER_SECONDS_MAX}")
     preference = rules.weight_preference if rules is not None else None
     dynamic = preference is not None and preference.dynamic_weight
     packed = rules is not None and rules.replica_division_preference == "Aggregated"

@@ -1,5 +1,6 @@
 """Builders for the scheduler's tests, and its shell over a store in memory."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -212,6 +213,7 @@ class SchedulerWorld:
             plugins=Plugins(MemoryBus(), self.clock, timedelta(seconds=5), self.woken.append),
             restraint=self.restraint,
             asked=self.asked,
+            wake=self.woken.append,
         )
         self.policies = PolicyReconciler(self.store, self.federation, self.clock)
         self.federation.follow()
@@ -252,6 +254,15 @@ class SchedulerWorld:
             else:
                 await self.policies.reconcile(self.policies_woken.pop(0))
         return passes
+
+    async def gather(self, *templates):
+        """Have those that wait for one another worked out, and decided."""
+        await self.settle()
+        running = asyncio.create_task(self.templates.gathering.run())
+        while any(self.binding(one) is None for one in templates):
+            await asyncio.sleep(0)
+            await self.settle()
+        running.cancel()
 
     async def wait(self, seconds):
         """Let time pass, and wake those who asked to be."""

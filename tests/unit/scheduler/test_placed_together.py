@@ -45,7 +45,7 @@ async def a_world(**placement):
 
 @pytest.mark.parametrize("objective", ["Cost", "Packing"])
 async def test_those_named_together_go_where_they_are_best_together(objective):
-    world = await a_world(optimise={"objective": objective})
+    world = await a_world(optimise={"objective": objective, "gatherSeconds": 0})
     again = a_rebalancer(*BOTH)
     await world.put(again)
     status = await world.rebalance(again)
@@ -81,7 +81,7 @@ async def planned(world, **asked: object):
 
 
 async def test_a_plan_shows_what_would_move_and_what_it_saves():
-    world = await a_world(optimise={})
+    world = await a_world(optimise={"gatherSeconds": 0})
     plan = await planned(world, optimise=True)
     (change,) = plan.changes
     assert (change.name, change.fits) == ("small", True)

@@ -63,7 +63,8 @@ def _note(problem: Problem, how: str, value: float, alone: float) -> str:
         what = f"into {value:.0f} clusters, {alone:.0f} one by one"
     else:
         what = f"at {value:.4f} an hour in all, {alone:.4f} one by one"
-    return f"{how}, {len(problem.parts)} workloads {what}"
+    count = len(problem.parts)
+    return f"{how}, {'1 workload' if count == 1 else f'{count} workloads'} {what}"
 
 
 def one_by_one(problem: Problem, now: datetime) -> Placing | None:
