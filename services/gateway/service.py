@@ -17,7 +17,7 @@ from services.gateway.request_door import RequestDoor
 from services.gateway.settings import Settings
 from services.gateway.work_view import WorkView
 from shared.api.meta import GROUP
-from shared.apimachinery.defaults import with_defaults
+from shared.apimachinery.defaults import as_a_cluster_shows
 from shared.apimachinery.manifest import GroupResource
 from shared.apiserver.admission import AdmitByAll
 from shared.apiserver.assembly import Api, Extensions, Task
@@ -129,7 +129,7 @@ def assemble(
                 QuotaAdmission(store.mirror, LiveInterpreters(store.mirror)),
             ),
             subresources=door.subresources(),
-            shown=with_defaults,
+            shown=as_a_cluster_shows,
             foreseen=Foresight(bus).warnings,
             routes=RequestDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,

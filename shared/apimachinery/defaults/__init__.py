@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.apimachinery.correlation import keys_of
 from shared.apimachinery.defaults import others, pods, workloads
+from shared.apimachinery.defaults.statuses import with_status
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apimachinery.parts import section
 from shared.apimachinery.schema import ANYTHING, Schema
@@ -74,6 +75,11 @@ def with_defaults(resource: GroupResource, manifest: Manifest) -> Manifest:
     """Return *manifest* as a cluster would store it."""
     fill = _FILLS.get(resource)
     return manifest if fill is None else fill(manifest)
+
+
+def as_a_cluster_shows(resource: GroupResource, manifest: Manifest) -> Manifest:
+    """Return *manifest* with its defaults, and a status where nobody has said one."""
+    return with_status(resource, with_defaults(resource, manifest))
 
 
 def without_defaults(shown: Any, stored: Any, new: Any, schema: Schema = ANYTHING) -> Any:

@@ -26,7 +26,7 @@ from shared.apiserver.writing.write_rules import keep_allocated, prepare_content
 from shared.errors import FieldError, InvalidObject
 from shared.store.port import Stored
 
-_NOT_DEFAULTED = frozenset({"apiVersion", "kind", "metadata", "status"})
+_NOT_DEFAULTED = frozenset({"apiVersion", "kind", "metadata"})
 
 
 async def update(serving: Serving, call: Call, manifest: Manifest) -> Outcome:

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apimachinery.defaults import DEFAULTED, with_defaults, without_defaults
+from shared.apimachinery.defaults import (
+    DEFAULTED,
+    as_a_cluster_shows,
+    with_defaults,
+    without_defaults,
+)
 from shared.apimachinery.manifest import GroupResource, Manifest, copy
 from shared.apimachinery.schema import node
 
@@ -82,3 +87,14 @@ def test_where_nothing_was_added_nothing_is_taken_away(
     stored: dict[str, Any], new: dict[str, Any]
 ) -> None:
     assert without_defaults(stored, stored, new) == new
+
+
+def test_what_a_status_says_stays_and_what_it_leaves_out_is_zero() -> None:
+    sets = GroupResource("apps", "statefulsets")
+    manifest: Manifest = {"kind": "StatefulSet", "spec": {}, "status": {"replicas": 2}}
+    shown = as_a_cluster_shows(sets, manifest)
+    assert shown["status"] == {"replicas": 2, "availableReplicas": 0}
+    assert as_a_cluster_shows(sets, shown) == shown
+    assert manifest["status"] == {"replicas": 2}
+    maps: Manifest = {"kind": "ConfigMap", "data": {}}
+    assert as_a_cluster_shows(GroupResource("", "configmaps"), maps) is maps
