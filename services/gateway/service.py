@@ -28,6 +28,7 @@ from shared.apiserver.hanse_kinds import hanse_kinds
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.rules.protection import DeletionProtection
+from shared.apiserver.rules.template_words import TemplateWords
 from shared.apiserver.server import Listening, ServerSettings
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.port import Bus
@@ -126,6 +127,7 @@ def assemble(
             admission=hanse_admission(),
             everything=AdmitByAll(
                 DeletionProtection(store.mirror),
+                TemplateWords(),
                 QuotaAdmission(store.mirror, LiveInterpreters(store.mirror)),
             ),
             subresources=door.subresources(),

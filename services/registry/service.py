@@ -15,7 +15,7 @@ from services.registry.reconcilers.commands import CommandDoor
 from services.registry.reconcilers.door import Door
 from services.registry.reconcilers.requests import RequestDoor
 from services.registry.settings import Settings
-from shared.apiserver.admission import AdmitByResource
+from shared.apiserver.admission import AdmitByAll, AdmitByResource
 from shared.apiserver.builtin import builtin_kinds
 from shared.apiserver.definitions.custom import DEFINITIONS, DefinitionAdmission, follow_definitions
 from shared.apiserver.hanse_kinds import hanse_kinds
@@ -23,6 +23,7 @@ from shared.apiserver.life.marks import NAMESPACES
 from shared.apiserver.registry import Registry
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.rules.protection import DeletionProtection
+from shared.apiserver.rules.template_words import TemplateWords
 from shared.apiserver.serving import Serving
 from shared.apiserver.verbs.paging import Snapshots
 from shared.bus.jetstream import connect, ensure_topology, open_bus
@@ -116,7 +117,7 @@ def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
     stack.callback(follow_definitions(kinds, store.mirror))
     admission = AdmitByResource(
         {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission()},
-        DeletionProtection(store.mirror),
+        AdmitByAll(DeletionProtection(store.mirror), TemplateWords()),
     )
     serving = Serving(store=store, kinds=kinds, admission=admission, clock=clock)
     return Door(serving, Snapshots(clock))

@@ -19,7 +19,7 @@ from shared.api.policy import ConflictResolution
 from shared.api.priority import BindingPriority
 from shared.api.rescheduling import AutoMigration
 from shared.api.staging import RolloutStrategy
-from shared.api.suspension import Suspension
+from shared.api.suspension import ActivationPreference, Suspension
 from shared.apimachinery.manifest import ObjectKey
 
 SCHEDULED = "Scheduled"
@@ -184,6 +184,7 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     application_failures: tuple[ApplicationFailure, ...] = ()
     rollout: RolloutStrategy | None = None
     suspension: Suspension = Suspension()
+    activation_preference: ActivationPreference = ""
     propagate_deps: bool | None = None
     required_by: tuple[BindingSnapshot, ...] = ()
     auto_migration: AutoMigration | None = None

@@ -90,8 +90,8 @@ class PropagationSpec(Struct, frozen=True, kw_only=True):
     activation_preference: Annotated[
         ActivationPreference,
         Meta(
-            description="Lazy: a change of this policy takes effect for each object it has placed"
-            " when that object itself is changed next. Left out: at once."
+            description="Lazy: this policy, and a change of it, takes effect for each object that"
+            " is there already when that object itself is changed next. Left out: at once."
         ),
     ] = ""
 

@@ -41,6 +41,18 @@ class Entry:
 Managers = dict[Manager, Entry]
 
 
+def last_written(manifest: Mapping[str, Any]) -> str:
+    """When anything but a subresource of the object last changed, RFC 3339; empty if unknown."""
+    metadata = manifest.get("metadata") or {}
+    times = (
+        entry.get("time")
+        for entry in metadata.get("managedFields") or ()
+        if isinstance(entry, dict) and not entry.get("subresource")
+    )
+    known = (*times, metadata.get("creationTimestamp"))
+    return max((time for time in known if isinstance(time, str)), default="")
+
+
 def read_managers(entries: Sequence[Mapping[str, Any]]) -> Managers:
     """Read managedFields; entries that are not of the known form are dropped, as upstream does."""
     found: Managers = {}

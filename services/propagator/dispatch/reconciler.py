@@ -24,10 +24,10 @@ from services.propagator.core.namespaces import (
     namespace_key,
 )
 from services.propagator.core.overrides import OverrideFailure
-from services.propagator.core.render import render_namespace
-from services.propagator.core.works import diff, make_namespace_order, preserving
+from services.propagator.core.works import diff, preserving
 from services.propagator.dispatch.binding_failures import tell_failures
 from services.propagator.dispatch.bindings import BindingIndex
+from services.propagator.dispatch.following_namespaces import following_orders
 from services.propagator.dispatch.lingering import UnneededNamespaces
 from services.propagator.dispatch.orders import Orders, ParsedObjects, held_back, render_orders
 from services.propagator.dispatch.partings import Partings, Unsettled
@@ -39,7 +39,7 @@ from shared.api.meta import GROUP
 from shared.api.policy import stays_away
 from shared.apimachinery.manifest import Manifest, ObjectKey, generation_of, uid_of
 from shared.controller.result import Again, Done, Result
-from shared.events.orders import Encoded, stamp
+from shared.events.orders import Encoded
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import ObjectStore, Stored
 
@@ -122,7 +122,7 @@ class DispatchReconciler:
             for kind in kinds:
                 if not await self._bindings.confirm_unbound(key, kind):
                     return None
-            self._failures.report(key, 0, {})
+            self._report(key, 0, {})
             await self._rollouts.forget(key)
             return _Desired()
         stored, binding = found
@@ -133,7 +133,7 @@ class DispatchReconciler:
         except Unsettled:
             return None
         if farewell is not None:
-            self._failures.report(key, 0, {})
+            self._report(key, 0, {})
             await self._rollouts.forget(key)
             return _Desired(trace=stored.trace, farewell=farewell)
         if (
@@ -145,7 +145,7 @@ class DispatchReconciler:
             # The scheduler has yet to see this template, or its end; it wakes us when it has.
             return _Desired(undecided=set(held))
         orders = await self._rendered(key, template.manifest, stored, binding)
-        self._failures.report(key, resource.generation, orders.failures)
+        self._report(key, resource.generation, orders.failures)
         orders = held_back(orders, binding.spec.suspension)
         return _Desired(
             orders.by_cluster,
@@ -154,6 +154,13 @@ class DispatchReconciler:
             rendered=found,
             failures=orders.failures,
         )
+
+    def _report(
+        self, key: ObjectKey, generation: int, failures: dict[str, OverrideFailure]
+    ) -> None:
+        if not is_namespace(key):
+            # Of those more may fail than what is bound.
+            self._failures.report(key, generation, failures)
 
     async def _rendered(
         self, key: ObjectKey, template: Manifest, stored: Stored, binding: ResourceBinding
@@ -251,15 +258,23 @@ class DispatchReconciler:
         there = {one for one, order in held.items() if not order.deleted}
         inhabited = self._log.living(name).keys() | (self._log.inhabited(name).keys() & there)
         stored = self._store.mirror.get(key)
-        away = stays_away(stored.manifest if stored is not None else None)
+        template = stored.manifest if stored is not None else None
+        away = stays_away(template)
         needed = namespace_clusters(
             name, desired.orders.keys(), inhabited, arriving, held=there if away else None
         )
         missing = needed - desired.orders.keys() - (desired.undecided & there)
-        if missing:
-            follower = self._follow_order(key)
-            for cluster in missing:
-                desired.orders[cluster] = follower
+        following = following_orders(key, template, missing, self._parsed)
+        if found is not None:
+            generation = generation_of(template) if template is not None else 0
+            self._failures.report(key, generation, {**desired.failures, **following.failures})
+        # What is there keeps what it has.
+        desired.undecided |= following.failures.keys() & there
+        desired.orders |= {
+            cluster: order
+            for cluster, order in following.by_cluster.items()
+            if cluster not in desired.undecided
+        }
         keeping = {cluster for cluster, one in held.items() if one.preserve_on_deletion}
         for cluster in keeping.union(preserved) & desired.orders.keys():
             desired.orders[cluster] = preserving(desired.orders[cluster])
@@ -267,17 +282,6 @@ class DispatchReconciler:
         desired.undecided |= left.keys()
         result = await self._carry_out(key, desired)
         return result if not left or isinstance(result, Again) else Again(min(left.values()))
-
-    def _follow_order(self, key: ObjectKey) -> Encoded:
-        stored = self._store.mirror.get(key)
-        template = stored.manifest if stored is not None else None
-        uid = uid_of(template) if template is not None else ""
-        return make_namespace_order(
-            key,
-            stamp(render_namespace(key.name, template), uid),
-            uid=uid,
-            generation=generation_of(template) if template is not None else 0,
-        )
 
     async def _ensure_namespace(
         self, name: str, clusters: Collection[str], *, preserved: bool

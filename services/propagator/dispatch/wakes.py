@@ -12,9 +12,9 @@ from services.propagator.dispatch.rollouts.records import template_of
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
 from shared.api.rollout import ROLLOUTS
-from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
 from shared.errors import InvalidObject
-from shared.store.port import Change, ChangeType, Mirror, Stored
+from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
 
 _VOLATILE = ("resourceVersion", "managedFields", "finalizers", "ownerReferences")
 
@@ -86,7 +86,7 @@ class Wakes:
             versions.append(change.previous)
         policies = [policy for one in versions if (policy := self._parsed.policy(one)) is not None]
         found = []
-        for key in self._bindings.templates():
+        for key in {*self._bindings.templates(), *self._followers()}:
             stored = self._mirror.get(key)
             if stored is None:
                 continue
@@ -96,6 +96,11 @@ class Wakes:
             except InvalidObject:
                 continue
         return found
+
+    def _followers(self) -> Iterable[ObjectKey]:
+        """Namespaces that members have, by policies or for what lives in them."""
+        namespaces = self._mirror.items(Scope.of(GroupResource("", "namespaces")))
+        return (stored.key for stored in namespaces if self._log.of(stored.key))
 
     def _cluster_keys(self, change: Change) -> list[ObjectKey]:
         """Everything held in or meant for a member that came, left or looks different now."""

@@ -41,6 +41,7 @@ from shared.api.policy import PropagationPolicy
 from shared.api.priority import BindingPriority
 from shared.api.staging import NEVER_STAGED
 from shared.api.suspension import Suspension
+from shared.api.template_words import own_conflict_resolution
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,
@@ -176,7 +177,7 @@ def spec_of(
         policy=reference_to(policy),
         placement=rules.placement,
         failover=rules.failover,
-        conflict_resolution=rules.conflict_resolution,
+        conflict_resolution=own_conflict_resolution(template) or rules.conflict_resolution,
         preserve_resources_on_deletion=rules.preserve_resources_on_deletion,
         replica_ownership=rules.replica_ownership,
         drift=rules.drift,
@@ -187,6 +188,7 @@ def spec_of(
         evictions=decision.evictions,
         application_failures=decision.failures,
         suspension=rules.suspension,
+        activation_preference=rules.activation_preference,
         rollout=rules.rollout if _is_staged(workload.key) else None,
         propagate_deps=rules.propagate_deps,
         required_by=required_by,
@@ -220,7 +222,7 @@ def following_spec(
     required_by = snapshots(uses)
     return BindingSpec(
         resource=_resource(key, template),
-        conflict_resolution=most_careful(uses),
+        conflict_resolution=own_conflict_resolution(template) or most_careful(uses),
         preserve_resources_on_deletion=kept or any(use.preserves for use in uses),
         adopted_resources_on_deletion=(
             "Delete" if uses and all(use.deletes_adopted for use in uses) else "GiveBack"

@@ -18,7 +18,15 @@ from shared.apimachinery.manifest import Manifest, ObjectKey, metadata_of
 _encode = msgspec.json.Encoder().encode
 
 # What a decision reads of a template beside its spec.
-_METADATA = ("uid", "generation", "labels", "ownerReferences", "deletionTimestamp", "finalizers")
+_METADATA = (
+    "uid",
+    "generation",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "deletionTimestamp",
+    "finalizers",
+)
 
 
 def differ_in_room_only(before: Member, after: Member) -> bool:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.dependencies.dependents import in_words
@@ -114,10 +113,12 @@ class ExplainDoor:
         bound = self._federation.bound(key)
         policies = self._federation.policies.within(namespace_of(template))
         policy = select_policy(template, policies, holder_of(bound))
+        speaking = self._federation.policies.active(policy, bound, template)
+        if policy is not None and speaking is None and bound is None:
+            raise ApiFault(404, f"no policy selects {key.name} yet: {policy.metadata.name} is Lazy")
+        policy = speaking
         if policy is None:
             return None
-        if bound is not None:
-            policy = active_policy(policy, bound.binding.spec, template)
         opinions = await self._deciding.heard(key, template, policy, bound)
         workload, decision = self._deciding.decide(key, template, policy, bound, opinions)
         fleet, revision = self._federation.fleet(), self._mirror.revision

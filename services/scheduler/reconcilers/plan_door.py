@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import msgspec
 
-from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import condition_of, refusal
 from services.scheduler.core.costing import NOTHING, cost_of_shares
 from services.scheduler.core.decision import Scheduled
@@ -173,8 +172,7 @@ class PlanDoor:
         )
         bound = self._federation.bound(key)
         policy = select_policy(template, policies, holder_of(bound))
-        if policy is not None and bound is not None:
-            policy = active_policy(policy, bound.binding.spec, template)
+        policy = self._federation.policies.active(policy, bound, template)
         return Selected(key, template, policy, bound)
 
     async def _examine(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from services.scheduler.core.activation import LAZY, active_policy
 from services.scheduler.core.gaining import follows
 from services.scheduler.core.policies import (
     CLUSTER_WIDE,
@@ -9,14 +10,21 @@ from services.scheduler.core.policies import (
     check_policy,
     match_policy,
     may_be_template,
+    policy_key,
+    reference_to,
 )
+from services.scheduler.reconcilers.reading import Bound
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.managed_fields import last_written
+from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, Mirror, Scope
 
 POLICIES = (NAMESPACED, CLUSTER_WIDE)
+
+# After every time that is written.
+_NOW = "9999"
 
 
 class PolicyBook:
@@ -26,12 +34,15 @@ class PolicyBook:
         self._mirror = mirror
         self._read: dict[ObjectKey, PropagationPolicy] = {}
         self._unreadable: set[ObjectKey] = set()
+        # Of those whose changes wait.
+        self._written: dict[ObjectKey, str] = {}
 
     def take(self, change: Change) -> tuple[PropagationPolicy | None, PropagationPolicy | None]:
         """Return the policy before and after; None where there is none that can be read."""
         key = change.stored.key
         before = self._read.pop(key, None)
         self._unreadable.discard(key)
+        self._written.pop(key, None)
         if change.type is ChangeType.DELETED:
             return before, None
         try:
@@ -41,6 +52,8 @@ class PolicyBook:
             self._unreadable.add(key)
             return before, None
         self._read[key] = after
+        if after.spec.activation_preference == LAZY:
+            self._written[key] = last_written(change.stored.manifest)
         return before, after
 
     def __iter__(self) -> Iterator[ObjectKey]:
@@ -50,6 +63,21 @@ class PolicyBook:
 
     def is_unreadable(self, policy: ObjectKey) -> bool:
         return policy in self._unreadable
+
+    def active(
+        self, policy: PropagationPolicy | None, bound: Bound | None, template: Manifest
+    ) -> PropagationPolicy | None:
+        """Return the rules that speak for *template* while *policy* may have to wait for it.
+
+        One that is not stored, or not as it is here, is as if it were written now.
+        """
+        spec = bound.binding.spec if bound is not None and not bound.is_leaving else None
+        written = _NOW
+        if policy is not None:
+            key = policy_key(reference_to(policy))
+            if self._read.get(key) is policy:
+                written = self._written.get(key, "")
+        return active_policy(policy, spec, template, written=written)
 
     def within(self, namespace: str) -> list[PropagationPolicy]:
         """Those that may speak for objects of the namespace."""

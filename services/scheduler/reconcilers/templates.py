@@ -7,7 +7,6 @@ from datetime import timedelta
 import structlog
 from opentelemetry import trace
 
-from services.scheduler.core.activation import active_policy
 from services.scheduler.core.bindings import (
     KEPT_FOR,
     farewell_to,
@@ -128,8 +127,7 @@ class TemplateReconciler:
         policy = select_policy(template, policies, holder_of(bound))
         if policy is None and bound is not None and bound.binding.spec.policy.name:
             await self._confirm_unselected(template)
-        if policy is not None and bound is not None and not bound.is_leaving:
-            policy = active_policy(policy, bound.binding.spec, template)
+        policy = self._federation.policies.active(policy, bound, template)
         uses = await self._followers.users(template, policy, bound)
         staying = stays(key, bound.binding.spec if bound is not None else None)
         kept = bound is not None and is_kept(bound.binding)

@@ -90,6 +90,9 @@ def _check_groups(placement: Placement, path: str) -> Iterable[FieldError]:
         where = f"{path}.clusterAffinities[{index}]"
         named.append((where, group.affinity_name))
         yield from check_placement_affinity(group, where)
+        if group.overflow_affinities and _covers_everything(group):
+            why = "the group has every cluster already: name its own"
+            yield forbidden(f"{where}.overflowAffinities", why)
         for number, overflow in enumerate(group.overflow_affinities):
             within = f"{where}.overflowAffinities[{number}]"
             named.append((within, overflow.affinity_name))
@@ -103,7 +106,21 @@ def _check_groups(placement: Placement, path: str) -> Iterable[FieldError]:
             yield FieldError(
                 f"{where}.affinityName", f'Duplicate value: "{name}"', "FieldValueDuplicate"
             )
+        else:
+            yield from _check_key(name, f"{where}.affinityName")
         seen.add(name)
+
+
+def _covers_everything(affinity: PlacementAffinity) -> bool:
+    """Whether no part of *affinity* rules anything out."""
+    return not (
+        affinity.label_selector
+        or affinity.field_selector
+        or affinity.cluster_names
+        or affinity.exclude
+        or affinity.cluster_groups
+        or affinity.cel_selector
+    )
 
 
 def _check_toleration(toleration: Toleration, path: str) -> Iterable[FieldError]:
@@ -168,6 +185,9 @@ def _check_company(company: WorkloadAffinity, path: str) -> Iterable[FieldError]
     for name, group in (("affinity", company.affinity), ("antiAffinity", company.anti_affinity)):
         if group is not None:
             yield from _check_key(group.group_by_label_key, f"{path}.{name}.groupByLabelKey")
+    if company.affinity is not None and company.affinity == company.anti_affinity:
+        where = f"{path}.antiAffinity.groupByLabelKey"
+        yield forbidden(where, "nothing can be with others and keep away from them")
 
 
 def _check_key(key: str, path: str) -> Iterable[FieldError]:

@@ -10,7 +10,7 @@ from shared.apiserver.rules.rescheduling import (
     check_schedule_priority,
 )
 from shared.apiserver.rules.rollouts import check_strategy
-from shared.apiserver.rules.selection import check_resource_selectors, required
+from shared.apiserver.rules.selection import check_resource_selectors, forbidden, required
 from shared.errors import FieldError
 
 
@@ -32,4 +32,7 @@ def check_policy(policy: PropagationPolicy) -> list[FieldError]:
     faults += check_replica_ownership(spec.replica_ownership, "spec.replicaOwnership")
     faults += check_drift(spec.drift, "spec.drift")
     faults += check_strategy(spec.rollout, "spec.rollout")
+    if spec.suspension.dispatching and spec.suspension.dispatching_on_clusters.cluster_names:
+        where = "spec.suspension.dispatchingOnClusters.clusterNames"
+        faults.append(forbidden(where, "may not be given together with dispatching"))
     return faults

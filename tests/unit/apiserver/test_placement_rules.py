@@ -31,6 +31,30 @@ def faults(placement):
             "together with clusterAffinity",
         ),
         ({"clusterAffinities": [{"affinityName": ""}]}, "clusterAffinities[0].affinityName", "32"),
+        (
+            {"clusterAffinities": [{"affinityName": "a b"}]},
+            "clusterAffinities[0].affinityName",
+            "letters, digits",
+        ),
+        (
+            {
+                "clusterAffinities": [
+                    {"affinityName": "a", "overflowAffinities": [{"affinityName": "b"}]}
+                ]
+            },
+            "clusterAffinities[0].overflowAffinities",
+            "has every cluster already",
+        ),
+        (
+            {
+                "workloadAffinity": {
+                    "affinity": {"groupByLabelKey": "team"},
+                    "antiAffinity": {"groupByLabelKey": "team"},
+                }
+            },
+            "workloadAffinity.antiAffinity.groupByLabelKey",
+            "keep away from them",
+        ),
         ({"optimise": {}}, "optimise", "static weights"),
         ({"optimise": {}, "replicaScheduling": DIVIDED}, "optimise", "static weights"),
         (
@@ -44,7 +68,11 @@ def faults(placement):
         (
             {
                 "clusterAffinities": [
-                    {"affinityName": "a", "overflowAffinities": [{"affinityName": "a"}]}
+                    {
+                        "affinityName": "a",
+                        "clusterNames": ["x"],
+                        "overflowAffinities": [{"affinityName": "a"}],
+                    }
                 ]
             },
             "clusterAffinities[0].overflowAffinities[0].affinityName",
@@ -236,3 +264,13 @@ def test_a_group_names_namespaces_and_clusters():
 def test_what_a_cluster_costs(spec, field):
     cluster = read({"metadata": {"name": "eu-1"}, "spec": spec}, Cluster)
     assert [one.path for one in check_cluster(cluster)] == ([field] if field else [])
+
+
+def test_dispatch_is_suspended_everywhere_or_in_some_clusters():
+    spec = {
+        "resourceSelectors": [{"apiVersion": "v1", "kind": "Secret"}],
+        "suspension": {"dispatching": True, "dispatchingOnClusters": {"clusterNames": ["a"]}},
+    }
+    policy = read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
+    (fault,) = check_policy(policy)
+    assert fault.path == "spec.suspension.dispatchingOnClusters.clusterNames"

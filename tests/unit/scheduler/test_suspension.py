@@ -107,3 +107,64 @@ async def test_a_policy_that_is_lazy_no_longer_takes_effect_at_once(world):
     await world.put(a_policy_with(2, ("ap",)))
     await world.settle()
     assert world.shares(WEB)["ap"] == 4
+
+
+BEFORE, AT, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
+
+
+def written(manifest, at):
+    """The object as somebody last changed it at that time."""
+    manifest = copy(manifest)
+    entry = {"manager": "user", "operation": "Update", "time": at}
+    manifest["metadata"] |= {"creationTimestamp": BEFORE, "managedFields": [entry]}
+    return manifest
+
+
+async def test_what_was_there_before_a_lazy_policy_waits_for_its_own_change(world):
+    policy = written(a_policy_with(activationPreference="Lazy"), AT)
+    await world.put(written(WEB, BEFORE), policy)
+    await world.settle()
+    assert world.binding(WEB) is None
+    touched = written(WEB, AFTER)
+    touched["metadata"]["annotations"] = {"touched": "yes"}
+    await world.put(touched)
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 2, "us": 2}
+
+
+async def test_a_label_of_the_template_is_a_change_of_it_too(world):
+    await world.put(written(a_policy_with(activationPreference="Lazy"), BEFORE), WEB)
+    await world.settle()
+    await world.put(written(a_policy_with(2, ("ap",), activationPreference="Lazy"), AT))
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 2, "us": 2}
+    labelled = written(WEB, AFTER)
+    labelled["metadata"]["labels"] = {"touched": "yes"}
+    await world.put(labelled)
+    await world.settle()
+    assert world.shares(WEB)["ap"] == 4
+
+
+async def test_what_a_lazy_policy_placed_outlives_it_until_it_changes_itself(world):
+    policy = a_policy_with(activationPreference="Lazy")
+    await world.put(policy, WEB)
+    await world.settle()
+    await world.remove(policy)
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 2, "us": 2}
+    await world.remove(a_cluster("us"))
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 4}
+    await world.put(a_deployment(replicas=5, generation=2))
+    await world.settle()
+    assert world.binding(WEB) is None or world.shares(WEB) == {}
+
+
+async def test_a_lazy_policy_that_is_made_anew_waits_like_one_that_changed(world):
+    policy = a_policy_with(activationPreference="Lazy")
+    await world.put(policy, written(WEB, BEFORE))
+    await world.settle()
+    await world.remove(policy)
+    await world.put(written(a_policy_with(names=("ap",), activationPreference="Lazy"), AT))
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 2, "us": 2}
