@@ -28,6 +28,7 @@ from services.traffic.core.catalogue import (
 from services.traffic.front.balancing import Balancing
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.feed import FeedDoor
+from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.settings import FrontSettings, Settings
 from shared.api.meta import API_VERSION, GROUP, read
@@ -247,7 +248,12 @@ class Fleet:
             loop=LoopSettings(workers=2, fail_fast=True), split_late=timedelta(milliseconds=200)
         )
         sharing = Sharing(
-            self.store, self.bus, self.catalogue, clock=SystemClock(), settings=settings
+            self.store,
+            self.bus,
+            self.catalogue,
+            standings=RouteStandings(),
+            clock=SystemClock(),
+            settings=settings,
         )
         feed = FeedDoor(self.bus, self.store.mirror, self.catalogue)
         async with running(feed.run, *sharing.tasks.values()):

@@ -40,6 +40,36 @@ from tests.federation import Federation, eventually, running
 WEB = ServiceName("shop", "web")
 EU, US, AP = "eu-1", "us-1", "ap-1"
 SLICES = Scope("discovery.k8s.io", "endpointslices", "shop")
+ROUTES = "gateway.networking.k8s.io"
+ROUTES_DEFINITION: Manifest = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": f"httproutes.{ROUTES}",
+        "annotations": {
+            "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api"
+        },
+    },
+    "spec": {
+        "group": ROUTES,
+        "scope": "Namespaced",
+        "names": {"kind": "HTTPRoute", "plural": "httproutes"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+"""Of as much of the Gateway API as it takes."""
 LOST = [{"key": "cluster.hanse.dev/unreachable", "effect": "NoSchedule"}]
 
 
@@ -103,13 +133,18 @@ class TrafficGround(Federation):
             member, ObjectKey("", "namespaces", "", "shop"), _object("Namespace", "shop")
         )
         for one in IN_MEMBERS:
-            key = ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name_of(one))
-            definition = copy(one)
-            definition["metadata"]["uid"] = f"uid-{name_of(one)}"
-            definition["spec"] = with_defaults(definition["spec"])
-            now = "2026-01-01T00:00:00Z"
-            definition["status"] = status_of({**definition, "status": {}}, Taken(), now=now)
-            await self.put(member, key, definition)
+            await self.define(member, one)
+
+    async def define(self, member: str, manifest: Manifest) -> None:
+        """Serve the kind of a CustomResourceDefinition."""
+        name = name_of(manifest)
+        definition = copy(manifest)
+        definition["metadata"]["uid"] = f"uid-{name}"
+        definition["spec"] = with_defaults(definition["spec"])
+        now = "2026-01-01T00:00:00Z"
+        definition["status"] = status_of({**definition, "status": {}}, Taken(), now=now)
+        key = ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", name)
+        await self.put(member, key, definition)
 
     async def service(self, member: str, name: str = "", **spec: Any) -> None:
         name = name or self.name

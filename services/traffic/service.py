@@ -15,6 +15,8 @@ from services.traffic.reconcilers.feed import FeedDoor
 from services.traffic.reconcilers.fleet import GROUPS
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.overview import OverviewDoor
+from services.traffic.reconcilers.routes import RouteStandings
+from services.traffic.reconcilers.routing import Routing
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.reconcilers.writing import Writing
 from services.traffic.settings import Settings
@@ -115,11 +117,25 @@ class Traffic:
 
     def _begin(self) -> Mapping[str, Runnable]:
         """What one term of the lease runs."""
+        standings = RouteStandings()
         sharing = Sharing(
-            self._store, self._bus, self.catalogue, clock=self._clock, settings=self._settings
+            self._store,
+            self._bus,
+            self.catalogue,
+            standings=standings,
+            clock=self._clock,
+            settings=self._settings,
+        )
+        routing = Routing(
+            self._store,
+            self._bus,
+            self.known,
+            standings,
+            clock=self._clock,
+            settings=self._settings,
         )
         writing = Writing(
             self._store, self._bus, self.known, clock=self._clock, settings=self._settings
         )
         zones = ZoneUpkeep(self._store, self._bus, self.dns, self._clock)
-        return {**sharing.tasks, **writing.tasks, "zones": zones.run}
+        return {**sharing.tasks, **routing.tasks, **writing.tasks, "zones": zones.run}

@@ -1,8 +1,9 @@
 """`OverridePolicy` and `ClusterOverridePolicy`: what differs from cluster to cluster.
 
-The vocabulary is Karmada's OverrideSpec, with an overrider for the environment (`envOverrider`) and
-one for variables in the template (`variablesOverrider`), and all operations of a JSON patch. Values
-may hold variables of the cluster (`shared.api.variables`).
+The vocabulary is Karmada's OverrideSpec, with an overrider for the environment (`envOverrider`),
+one for variables in the template (`variablesOverrider`) and one for the backends of routes
+(`backendOverrider`), and all operations of a JSON patch. Values may hold variables of the cluster
+(`shared.api.variables`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from shared.api.meta import Condition, Kind, Struct
 from shared.api.selection import ClusterAffinity, ResourceSelector
 
 EVERY_CONTAINER = "*"
+BACKENDS_MAX = 16
+"""As many as the Gateway API allows in one rule of a route."""
+WEIGHT_MAX = 1_000_000
+"""As much as one of them may weigh there."""
 OVERRIDES_APPLIED = "OverridesApplied"
 """The condition of a policy: whether it fits every object and cluster it is for."""
 
@@ -163,6 +168,31 @@ class FieldOverrider(Struct, frozen=True, kw_only=True):
     yaml: tuple[DocumentOperation, ...] = ()
 
 
+class RouteBackend(Struct, frozen=True, kw_only=True):
+    """A Service that a route sends to, of the route's namespace, as in a backendRef."""
+
+    name: str
+    port: int
+    weight: Annotated[int, Meta(description="0 to 1000000; 0 sends nothing there.")] = 1
+
+
+class BackendOverrider(Struct, frozen=True, kw_only=True):
+    """Puts weighted backends in the place of a service in the rules of a Gateway API route.
+
+    It stands for every backendRef to the Service or the ServiceImport of that name and of the
+    route's namespace. Filters of the reference stay with each backend; beside other references of
+    a rule they have its weight together. An object without such a reference is left as it is.
+    """
+
+    service: Annotated[str, Meta(description="The name that routes refer to.")]
+    port: Annotated[
+        int | None, Meta(description="Only references to this port; left out, to any.")
+    ] = None
+    backends: Annotated[
+        tuple[RouteBackend, ...], Meta(description="1 to 16, as many as a rule may have.")
+    ]
+
+
 class PlaintextOverrider(Struct, frozen=True, kw_only=True):
     """One operation of a JSON patch (RFC 6902)."""
 
@@ -182,7 +212,7 @@ class Overriders(Struct, frozen=True, kw_only=True):
     """Changes to an object; they run in this order whatever the order they are written in.
 
     variablesOverrider, imageOverrider, commandOverrider, argsOverrider, envOverrider,
-    labelsOverrider, annotationsOverrider, fieldOverrider, plaintext.
+    labelsOverrider, annotationsOverrider, fieldOverrider, backendOverrider, plaintext.
     """
 
     variables_overrider: tuple[VariablesOverrider, ...] = ()
@@ -193,6 +223,7 @@ class Overriders(Struct, frozen=True, kw_only=True):
     labels_overrider: tuple[MapOverrider, ...] = ()
     annotations_overrider: tuple[MapOverrider, ...] = ()
     field_overrider: tuple[FieldOverrider, ...] = ()
+    backend_overrider: tuple[BackendOverrider, ...] = ()
     plaintext: tuple[PlaintextOverrider, ...] = ()
 
 

@@ -12,7 +12,7 @@ from shared.api.global_zone import (
     TRANSFERABLE,
     UPDATED,
 )
-from shared.api.traffic_policy import CLUSTERS_KNOWN, ROUTED, WHOLE
+from shared.api.traffic_policy import CARRIED, CLUSTERS_KNOWN, ROUTED, WHOLE
 from shared.apimachinery.manifest import Manifest
 
 _SHOWN_MAX = 4
@@ -52,7 +52,7 @@ TRAFFIC_COLUMNS = (
         name="Split", description="Of traffic from no region in particular.", cell=_split
     ),
     PrinterColumn(name="Shift", description="How far it has come.", cell=_shift),
-    PrinterColumn(name="Message", wide=True, cell=message_cell(ROUTED, CLUSTERS_KNOWN)),
+    PrinterColumn(name="Message", wide=True, cell=message_cell(ROUTED, CLUSTERS_KNOWN, CARRIED)),
     AGE,
 )
 

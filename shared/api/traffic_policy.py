@@ -23,6 +23,8 @@ SHIFTED = "Shifted"
 """There while a shift is asked for: True once its last step is done."""
 CLUSTERS_KNOWN = "ClustersKnown"
 """False while the policy names a cluster, or a group of them, that there is not."""
+CARRIED = "Carried"
+"""There once a load balancer or a route carries it: False while one cannot do it as decided."""
 
 
 class TrafficAffinity(ClusterAffinity, frozen=True, kw_only=True):
@@ -153,6 +155,26 @@ class ClusterGateway(Struct, frozen=True, kw_only=True):
     ]
 
 
+class RouteGateway(Struct, frozen=True, kw_only=True):
+    """A Gateway that a route is attached to, as in its parentRefs."""
+
+    name: str
+    namespace: Annotated[str, Meta(description="Left out, that of the policy.")] = ""
+    section_name: Annotated[str, Meta(description="One of its listeners; left out, any.")] = ""
+
+
+class TrafficRoute(Struct, frozen=True, kw_only=True):
+    """Clusters whose gateways (of the Gateway API) share the traffic out as the split says.
+
+    Each has a Service for every cluster's share. Where routes that Hanse propagates there refer to
+    the service, or its ServiceImport, these take its place, weighted; with `gateway` a route is
+    written as well. A cluster takes the first entry that covers it.
+    """
+
+    target_cluster: TrafficAffinity
+    gateway: RouteGateway | None = None
+
+
 class TrafficWorkload(Struct, frozen=True, kw_only=True):
     """Whose replicas answer for the service: how many are wanted in each cluster is its matter."""
 
@@ -194,6 +216,7 @@ class TrafficSpec(Struct, frozen=True, kw_only=True):
         str, Meta(description="How long an idle client is remembered (default 3h).")
     ] = "3h"
     gateways: tuple[ClusterGateway, ...] = ()
+    routes: tuple[TrafficRoute, ...] = ()
 
 
 ShareReason = Literal[

@@ -152,10 +152,18 @@ class ClusterCount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     errors: int = 0
 
 
+class FrontTrouble(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a load balancer does not carry a policy's traffic as decided: a word, and a clause."""
+
+    reason: Literal["PortTaken", "ProtocolNotSupported", "NotCarried"]
+    message: str
+
+
 class TrafficWord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What one load balancer counted of one policy's traffic; its last word stands for 15 s.
 
     `epoch` changes when it begins to count anew. `rate` is in requests per second, lately.
+    `trouble` is there where it does not carry it as decided.
     """
 
     namespace: str
@@ -165,6 +173,7 @@ class TrafficWord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     epoch: str = ""
     rate: float = 0.0
     counts: tuple[ClusterCount, ...] = ()
+    trouble: FrontTrouble | None = None
 
 
 class TrafficReports(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

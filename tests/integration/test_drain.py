@@ -16,6 +16,7 @@ from hanse.__main__ import main
 from services.traffic.core.catalogue import Endpoint, Exporter, ImportedService, ServiceName
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.feed import FeedDoor
+from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.settings import Settings
 from shared.api.meta import API_VERSION, GROUP
@@ -109,7 +110,9 @@ def _traffic(federation: Federation) -> list[Callable[[], Any]]:
     catalogue.put(ImportedService(service=ServiceName("shop", "web"), exporters=exporters))
     catalogue.synced.set()
     store, bus = federation.store, federation.bus
-    sharing = Sharing(store, bus, catalogue, clock=clock, settings=Settings())
+    sharing = Sharing(
+        store, bus, catalogue, standings=RouteStandings(), clock=clock, settings=Settings()
+    )
     return [*sharing.tasks.values(), FeedDoor(bus, store.mirror, catalogue).run]
 
 

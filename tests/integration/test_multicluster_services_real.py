@@ -22,6 +22,7 @@ from tests.integration.real_members import (
     running,
     until,
 )
+from tests.traffic_ground import ROUTES_DEFINITION
 
 pytestmark = [pytest.mark.kube_apiserver, pytest.mark.asyncio(loop_scope="module")]
 
@@ -30,6 +31,7 @@ IMPORTS = kind("multicluster.x-k8s.io/v1beta1", "ServiceImport", "serviceimports
 OLD_IMPORTS = kind("multicluster.x-k8s.io/v1alpha1", "ServiceImport", "serviceimports")
 PROPERTIES = kind("about.k8s.io/v1beta1", "ClusterProperty", "clusterproperties", namespaced=False)
 SLICES = kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
+ROUTE = kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 PORT = {"name": "http", "port": 80, "protocol": "TCP"}
 
 
@@ -151,3 +153,69 @@ async def test_an_export_in_a_member_is_told_what_became_of_it(ground: Ground) -
         return not there and not await imported(ground, WEST, "own")
 
     await until(gone)
+
+
+def a_route(name: str) -> Manifest:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "parentRefs": [{"name": "public"}],
+            "hostnames": ["cart.example.com"],
+            "rules": [{"name": "all", "backendRefs": [{"name": "cart", "port": 80}]}],
+        },
+    }
+
+
+def to_east(name: str, kind_: str, api_version: str, object_name: str) -> Manifest:
+    """A policy that places one object in the first member."""
+    selector = {"apiVersion": api_version, "kind": kind_, "name": object_name}
+    placement = {"clusterAffinity": {"clusterNames": [EAST]}}
+    cluster_scoped = kind_ == "CustomResourceDefinition"
+    metadata = {"name": name} if cluster_scoped else {"name": name, "namespace": NAMESPACE}
+    return {
+        "apiVersion": "hanse.dev/v1alpha1",
+        "kind": "ClusterPropagationPolicy" if cluster_scoped else "PropagationPolicy",
+        "metadata": metadata,
+        "spec": {"resourceSelectors": [selector], "placement": placement},
+    }
+
+
+async def test_routes_of_real_servers_are_weighed(ground: Ground) -> None:
+    definition = ROUTES_DEFINITION["metadata"]["name"]
+    await ground.apply(ROUTES_DEFINITION)
+    await ground.apply(
+        to_east("routes", "CustomResourceDefinition", "apiextensions.k8s.io/v1", definition)
+    )
+    for member, address in ((EAST, "10.1.0.5"), (WEST, "10.2.0.5")):
+        await serve(ground, member, "cart", address)
+    await ground.apply(an_export("cart"))
+    await ground.apply(to_east("front", "HTTPRoute", "gateway.networking.k8s.io/v1", "front"))
+    await ground.apply(a_route("front"))
+    routes = [{"targetCluster": {"clusterNames": [EAST]}, "gateway": {"name": "public"}}]
+    weights = [
+        {"targetCluster": {"clusterNames": [EAST]}, "weight": 3},
+        {"targetCluster": {"clusterNames": [WEST]}, "weight": 1},
+    ]
+    await ground.apply(
+        {
+            "apiVersion": "hanse.dev/v1alpha1",
+            "kind": "TrafficPolicy",
+            "metadata": {"name": "cart", "namespace": NAMESPACE},
+            "spec": {"service": "cart", "routes": routes, "weights": weights},
+        }
+    )
+    split = {f"cart-{EAST}": 7_500, f"cart-{WEST}": 2_500}
+
+    def weighed(route: Manifest) -> bool:
+        refs = route["spec"]["rules"][0]["backendRefs"]
+        return {one["name"]: one.get("weight", 1) for one in refs} == split
+
+    # That of a user, and one for the gateway that is named.
+    front = await ground.until_live(EAST, ROUTE, "front", weighed)
+    assert front["spec"]["hostnames"] == ["cart.example.com"]
+    assert front["spec"]["rules"][0]["name"] == "all"
+    await ground.until_live(EAST, ROUTE, "cart", weighed)
+    share = await ground.live(EAST, SERVICES, f"cart-{WEST}")
+    assert share["spec"]["ports"][0]["port"] == 80

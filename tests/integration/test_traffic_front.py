@@ -96,7 +96,9 @@ async def test_a_shift_to_a_member_that_fails_retreats_by_itself(fleet: Fleet) -
         await fleet.until({"eu-1": 66.67, "us-1": 33.33})
         await eventually(lambda: _reaches(fleet, "eu-1", "us-1"))
         assert found["failed"] > 0
-    message = (await fleet.policy()).status.conditions[-1].message
+    state = (await fleet.policy()).status.shift
+    assert state is not None
+    message = state.message
     assert message.startswith("step 1 (25%): ")
     assert "requests failed, more than 5%" in message
 

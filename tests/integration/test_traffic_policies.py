@@ -146,7 +146,8 @@ async def test_a_shift_goes_by_what_anybody_reports_and_outlives_who_decides(
             await report(120, 15)
             await fleet.until({"eu-1": 100})
         assert condition(await fleet.policy(), "Shifted") == ("False", "Retreated")
-        message = next(one.message for one in (await fleet.policy()).status.conditions[::-1])
+        conditions = (await fleet.policy()).status.conditions
+        (message,) = [one.message for one in conditions if one.type == "Shifted"]
         assert message == "step 1 (20%): 15 of 120 requests failed, more than 10%"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from services.propagator.core.overriders.backends import override_backends
 from services.propagator.core.overriders.containers import (
     override_environment,
     override_images,
@@ -200,6 +201,8 @@ def _steps(
         )
     for at, field in enumerate(overriders.field_overrider):
         yield f"fieldOverrider[{at}]", partial(override_field, overrider=field)
+    for at, backends in enumerate(overriders.backend_overrider):
+        yield f"backendOverrider[{at}]", partial(override_backends, overrider=backends)
 
 
 def _check_result(before: Manifest, after: Manifest) -> None:

@@ -13,6 +13,7 @@ from services.traffic.core.terms import Fleet, places_of, terms_of, unknown_of
 from shared.api.conditions import with_condition, without_condition
 from shared.api.meta import Condition
 from shared.api.traffic_policy import (
+    CARRIED,
     CLUSTERS_KNOWN,
     ROUTED,
     SHIFTED,
@@ -40,7 +41,9 @@ class Situation:
     """All that a decision goes by. `service` None: nobody exports it.
 
     `wanted` are replicas by cluster, `demand` requests per second by region. `rival` is the policy
-    that speaks for the service already. `watched_since`: nobody looked before then.
+    that speaks for the service already. `watched_since`: nobody looked before then. `amiss`: what
+    those who carry the traffic cannot do of it, a reason and a message each; None where nobody
+    carries it that could tell, and `unheard` where they have yet to say.
     """
 
     policy: TrafficPolicy
@@ -52,6 +55,8 @@ class Situation:
     now: datetime
     watched_since: datetime
     rival: str = ""
+    amiss: Sequence[tuple[str, str]] | None = None
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,17 @@ def _routed(splits: Sequence[TrafficSplit]) -> tuple[str, str, str]:
 _SHOWN_MAX = 5
 
 
+def _carried(amiss: Sequence[tuple[str, str]]) -> tuple[str, str, str]:
+    if not amiss:
+        return "True", "Carried", ""
+    told = "; ".join(message for _, message in amiss[:_SHOWN_MAX])
+    more = len(amiss) - _SHOWN_MAX
+    return "False", amiss[0][0], (f"{told} and {more} more" if more > 0 else told)[:_MESSAGE_MAX]
+
+
+_MESSAGE_MAX = 2_000
+
+
 def _nowhere(situation: Situation, reason: str, message: str) -> Decision:
     """Nothing is shared; how far a shift had come is kept for when it can go on."""
     old = situation.policy.status
@@ -184,6 +200,10 @@ def _conditions(
         told.append((SHIFTED, done, shift.phase, shift.message))
     else:
         found = without_condition(found, SHIFTED)
+    if situation.amiss is not None:
+        told.append((CARRIED, *_carried(situation.amiss)))
+    elif not situation.unheard:
+        found = without_condition(found, CARRIED)
     for kind, status, reason, message in told:
         new = Condition(
             type=kind,

@@ -18,6 +18,7 @@ from shared.events.orders import Encoded, order_on, stamp
 from shared.events.work import BY_TRAFFIC, WorkOrder
 
 _SERVICE = f"{BY_TRAFFIC}service/"
+ROUTE = f"{BY_TRAFFIC}route/"
 FLEET = f"{BY_TRAFFIC}fleet"
 """The owner of what members get for the sake of no single service."""
 
@@ -27,6 +28,9 @@ _RESOURCES = {
     "EndpointSlice": "endpointslices",
     "CustomResourceDefinition": "customresourcedefinitions",
     "ClusterProperty": "clusterproperties",
+    "HTTPRoute": "httproutes",
+    "TCPRoute": "tcproutes",
+    "UDPRoute": "udproutes",
 }
 
 Orders = Mapping[ObjectKey, Encoded]

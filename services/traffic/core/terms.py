@@ -99,6 +99,7 @@ def unknown_of(spec: TrafficSpec, fleet: Fleet) -> tuple[str, ...]:
     affinities = [one.target_cluster for one in spec.weights]
     affinities += spec.failover.order if spec.failover is not None else ()
     affinities += [spec.shift.to] if spec.shift is not None else []
+    affinities += [one.target_cluster for one in spec.routes]
     clusters = {name for one in affinities for name in (*one.cluster_names, *one.exclude)}
     clusters |= {one.cluster for one in spec.gateways}
     groups = {name for one in affinities for name in one.cluster_groups}

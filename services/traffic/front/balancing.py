@@ -6,19 +6,19 @@ goes on as it is.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
 import structlog
 
+from services.traffic.core.fronts import SortedPlans, sort_plans
 from services.traffic.core.renderers.haproxy import (
     Front,
     Layout,
     commands,
     configuration,
     lay_out,
-    left_out,
 )
 from services.traffic.front.haproxy import Haproxy, HaproxyFailed
 from services.traffic.front.tally import Tally
@@ -33,6 +33,7 @@ from shared.events.traffic import (
     BOARD,
     NOUN,
     WORD_TTL,
+    FrontTrouble,
     TrafficFeed,
     TrafficPlan,
     encode_traffic,
@@ -62,12 +63,14 @@ class Balancing:
         )
         self._haproxy = Haproxy(settings.config, settings.socket, settings.reload, settings.binary)
         self._layout: Layout = {}
-        self._missing: set[str] = set()
+        self._sorted = SortedPlans()
+        self._failure = ""
         self._stir = asyncio.Event()
         self._tally = Tally(settings.name, settings.region, format_micro_time(clock.now()))
 
     async def run(self) -> None:
-        self._layout = lay_out(await self._first(), self._settings.region, {})
+        self._sort(await self._first())
+        self._layout = lay_out(self._sorted.carried, self._settings.region, {})
         text = configuration(self._layout, self._front)
         async with self._haproxy.running(text), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
@@ -86,11 +89,13 @@ class Balancing:
             self._stir.clear()
             plans = await self._plans()
             if plans is not None:
-                layout = lay_out(plans, self._settings.region, self._layout)
-                self._warn(left_out(plans, layout))
+                self._sort(plans)
+                layout = lay_out(self._sorted.carried, self._settings.region, self._layout)
                 try:
                     await self._adopt(layout)
+                    self._failure = ""
                 except HaproxyFailed as err:
+                    self._failure = str(err)
                     log.warning("front.failed", error=str(err))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.interval.total_seconds()):
@@ -115,11 +120,23 @@ class Balancing:
             await self._haproxy.begin_anew(text)
         self._layout = layout
 
-    def _warn(self, missing: Sequence[str]) -> None:
+    def _sort(self, plans: Sequence[TrafficPlan]) -> None:
         """Say once of each policy that nobody carries its traffic here."""
-        for key in set(missing) - self._missing:
-            log.warning("front.left-out", policy=key, why="its port is taken, or is not TCP")
-        self._missing = set(missing)
+        before, self._sorted = self._sorted, sort_plans(plans, self._front.http_port)
+        for key, trouble in self._sorted.refused.items():
+            if before.refused.get(key) != trouble:
+                log.warning("front.left-out", policy=key, why=trouble.message)
+
+    def _troubles(self) -> Mapping[str, FrontTrouble]:
+        """By the key of its plan, why a policy is not carried as decided."""
+        if not self._failure:
+            return self._sorted.refused
+        # None of the plans that are new has been taken in.
+        why = FrontTrouble(reason="NotCarried", message=f"it goes on as it was: {self._failure}")
+        return {
+            **dict.fromkeys((one.key for one in self._sorted.carried), why),
+            **self._sorted.refused,
+        }
 
     async def _follow(self) -> None:
         """Look at once where a split is said to have changed."""
@@ -136,7 +153,8 @@ class Balancing:
             await self._clock.sleep(seconds)
             try:
                 await self._count()
-                for word in self._tally.words(self._layout, self._clock.monotonic()):
+                now = self._clock.monotonic()
+                for word in self._tally.words(self._layout, self._troubles(), now):
                     await board.put(word_key(word), encode_traffic(word), ttl=WORD_TTL)
             except HanseError as err:
                 log.info("front.untold", error=str(err))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from services.traffic.core.renderers.haproxy import Layout, endpoints_in
-from shared.events.traffic import ClusterCount, TrafficWord
+from shared.events.traffic import ClusterCount, FrontTrouble, TrafficWord
 
 Counters = Mapping[tuple[str, str], tuple[int, int]]
 """Requests and errors by backend and server, since their process began."""
@@ -24,6 +24,9 @@ class Tally:
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
         self._sums: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
         self._said: dict[str, tuple[float, int, float]] = {}
+        self._troubles: dict[str, FrontTrouble | None] = {}
+        self._absent: dict[str, FrontTrouble] = {}
+        self._absent_said = 0.0
 
     def take(self, worker: str, counters: Counters, layout: Layout) -> None:
         """Add what each server counted since the last time to the sums of its cluster.
@@ -41,17 +44,25 @@ class Tally:
             sums[cluster] = (requests, errors)
             self._seen[place] = counted
 
-    def words(self, layout: Layout, now: float) -> list[TrafficWord]:
-        """Return what there is to say *now*, in seconds from any start."""
-        found = []
+    def words(
+        self, layout: Layout, troubles: Mapping[str, FrontTrouble], now: float
+    ) -> list[TrafficWord]:
+        """Return what there is to say *now*, in seconds from any start.
+
+        *troubles*: by the key of a plan, why it is not carried as decided.
+        """
+        found = self._of_others(layout, troubles, now)
         for name, pool in layout.items():
+            trouble = troubles.get(pool.plan.key)
             sums = self._sums.get(name, {})
             total = sum(requests for requests, _ in sums.values())
             said, before, rate = self._said.get(name, (now - _REPEATED_SECONDS, total, 0.0))
-            if total == before and not rate and now - said < _REPEATED_SECONDS:
+            due = now - said >= _REPEATED_SECONDS or self._troubles.get(name) != trouble
+            if total == before and not rate and not due:
                 continue
             rate = round((total - before) / (now - said), 3) if now > said else 0.0
             self._said[name] = (now, total, rate)
+            self._troubles[name] = trouble
             counts = tuple(
                 ClusterCount(cluster=cluster, requests=requests, errors=errors)
                 for cluster, (requests, errors) in sorted(sums.items())
@@ -65,6 +76,28 @@ class Tally:
                     epoch=self._epoch,
                     rate=rate,
                     counts=counts,
+                    trouble=trouble,
                 )
             )
         return found
+
+    def _of_others(
+        self, layout: Layout, troubles: Mapping[str, FrontTrouble], now: float
+    ) -> list[TrafficWord]:
+        """Say of each plan that is not there at all why; as often as a word must be repeated."""
+        there = {pool.plan.key for pool in layout.values()}
+        absent = {key: one for key, one in troubles.items() if key not in there}
+        if absent == self._absent and now - self._absent_said < _REPEATED_SECONDS:
+            return []
+        self._absent, self._absent_said = absent, now
+        return [
+            TrafficWord(
+                namespace=key.partition("/")[0],
+                policy=key.partition("/")[2],
+                front=self._front,
+                region=self._region,
+                epoch=self._epoch,
+                trouble=trouble,
+            )
+            for key, trouble in absent.items()
+        ]

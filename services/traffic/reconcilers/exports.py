@@ -4,7 +4,7 @@ Every process of traffic does so, wherever it runs; it needs ENDPOINTS, and of t
 and the exports of the hub. Nothing is concluded before all that was reported has been read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -15,13 +15,13 @@ from services.traffic.reconcilers.catalogue import LiveCatalogue
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.api.multicluster import SERVICE_EXPORTS, export_key
-from shared.apimachinery.manifest import GroupResource, Manifest, metadata_of
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS
 from shared.errors import InvalidObject, MalformedEvent
 from shared.events import subjects
 from shared.events.exports import ServiceReport, decode_namespaces, decode_service
-from shared.store.port import Change, ChangeType, Mirror, Scope
+from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope
 
 log = structlog.get_logger("hanse.traffic")
 
@@ -83,6 +83,20 @@ class ExportTable:
         for reports in self.reports.values():
             found |= reports.keys()
         return found
+
+
+async def confirmed_fleet(
+    store: ObjectStore, known: Collection[str], held: Collection[str]
+) -> set[str]:
+    """Members now; of those that *held* something, one that left is confirmed with the store.
+
+    For its orders are forgotten.
+    """
+    fleet = set(known)
+    for cluster in set(held) - fleet:
+        if await store.get(ObjectKey(GROUP, "clusters", "", cluster)) is not None:
+            fleet.add(cluster)
+    return fleet
 
 
 class ExportFollower:

@@ -80,7 +80,11 @@ class HubObjects:
         """Take away what is ours; absent is fine."""
         stored = self._store.mirror.get(key)
         if stored is not None and is_kept(stored.manifest):
-            await self._store.delete(key, stored.manifest, expected=stored.revision)
+            await self.take(stored)
+
+    async def take(self, stored: Stored) -> None:
+        """Take away an object that was found to be ours."""
+        await self._store.delete(stored.key, stored.manifest, expected=stored.revision)
 
 
 def is_kept(manifest: Manifest) -> bool:

@@ -14,6 +14,8 @@ from shared.events.traffic import BOARD, TrafficWord, decode_word, parse_word_ke
 
 log = structlog.get_logger("hanse.traffic")
 
+_MESSAGE_MAX = 300
+
 
 class PolicyName(NamedTuple):
     namespace: str
@@ -58,6 +60,20 @@ class MeasurementTable:
         if account is not None:
             _subtract(account.requests, told.requests)
             _subtract(account.errors, told.errors)
+
+    def amiss(self, policy: PolicyName) -> list[tuple[str, str]] | None:
+        """Return what hinders those who carry it, a reason and a message each.
+
+        None where nobody tells of it.
+        """
+        account = self._accounts.get(policy)
+        if account is None or not account.words:
+            return None
+        return [
+            (word.trouble.reason, f"{front}: {word.trouble.message[:_MESSAGE_MAX]}")
+            for front, word in sorted(account.words.items())
+            if word.trouble is not None
+        ]
 
     def demand(self, policy: PolicyName) -> Mapping[str, int]:
         """Return requests per second by region, as those tell that still speak."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
-from services.traffic.core.orders import Held, held_of
+from services.traffic.core.orders import ROUTE, Held, held_of
+from services.traffic.core.renderers.gateway_api import ROUTES_GROUP
 from shared.api.multicluster import ABOUT_GROUP, MULTICLUSTER_GROUP
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
@@ -26,6 +27,7 @@ _KINDS = (
     ("", "services"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
     (ABOUT_GROUP, "clusterproperties"),
+    *((ROUTES_GROUP, f"{name}routes") for name in ("http", "tcp", "udp")),
 )
 
 Place = tuple[str, ObjectKey]
@@ -50,6 +52,8 @@ class OrderLog:
         """Where a policy ordered an object of the same name."""
         self.troubles: dict[Place, str] = {}
         """What members say of orders that they did not carry out."""
+        self.held: set[Place] = set()
+        """Of what routes refer to: what members say that they hold."""
         self._listeners: list[Callable[[str], None]] = []
         self._read_streams: set[str] = set()
         self.caught_up = asyncio.Event()
@@ -86,6 +90,7 @@ class OrderLog:
     def end(self, place: Place, sequence: int) -> None:
         """Nothing of ours lies there any more; the last message is *sequence*."""
         self._drop(place)
+        self.held.discard(place)
         self._other[place] = sequence
 
     async def refresh(self, place: Place) -> None:
@@ -152,11 +157,22 @@ class OrderLog:
         owner = report.template_uid.partition("@")[0]
         if report.applied:
             known = self.troubles.pop(place, None) is not None
-            if report.is_removed or known:
+            if self._note_held(place, report) or report.is_removed or known:
                 self._tell(owner)
         elif self.troubles.get(place) != report.message:
             self.troubles[place] = report.message or report.reason
             self._tell(owner)
+
+    def _note_held(self, place: Place, report: WorkReport) -> bool:
+        """Whether it is news that a member holds what a route may refer to."""
+        if not report.template_uid.startswith(ROUTE):
+            return False
+        before = len(self.held)
+        if report.is_removed:
+            self.held.discard(place)
+        else:
+            self.held.add(place)
+        return len(self.held) != before
 
     def _forget_beside(self, caught_up: CaughtUp) -> None:
         if caught_up.shown is None:

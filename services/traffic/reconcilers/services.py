@@ -11,20 +11,20 @@ from datetime import timedelta
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded
 from services.traffic.core.imports import service_import
-from services.traffic.core.orders import Held, Orders, diff, import_orders, owner_of
+from services.traffic.core.orders import Orders, diff, import_orders, owner_of
 from services.traffic.core.telling import (
     conditions_in,
     export_status,
     hub_export_status,
     import_status,
 )
+from services.traffic.reconcilers.exports import confirmed_fleet
 from services.traffic.reconcilers.hub_objects import HubObjects
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.notes import Place as NotePlace
 from services.traffic.reconcilers.order_log import Place
 from services.traffic.reconcilers.publishing import OrderPublisher
 from services.traffic.reconcilers.service_facts import ServiceFacts
-from shared.api.meta import GROUP
 from shared.api.multicluster import (
     EXPORT,
     EXPORTS,
@@ -33,7 +33,7 @@ from shared.api.multicluster import (
     export_key,
     import_key,
 )
-from shared.apimachinery.manifest import ObjectKey, generation_of, metadata_of
+from shared.apimachinery.manifest import generation_of, metadata_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Again, Done, Result
 from shared.events.exports import StatusNote
@@ -82,7 +82,7 @@ class ServiceReconciler:
         # 2. What each member is to hold.
         awaited = self._awaited(folded, members, held)
         desired = import_orders(folded, members, awaited, self._table.fleet)
-        fleet = await self._fleet(held)
+        fleet = await confirmed_fleet(self._store, self._table.fleet, {one for one, _ in held})
         plan = diff(desired, held, fleet=fleet, undecided=silent)
         if not plan.is_empty:
             await self._publisher.carry_out(plan, owner)
@@ -113,14 +113,6 @@ class ServiceReconciler:
         if not asked:
             del self._asked[folded.name]
         return found
-
-    async def _fleet(self, held: Mapping[Place, Held]) -> set[str]:
-        """Members now. One that left is confirmed with the store, for its orders are forgotten."""
-        fleet = set(self._table.fleet)
-        for cluster in {cluster for cluster, _ in held} - fleet:
-            if await self._store.get(ObjectKey(GROUP, "clusters", "", cluster)) is not None:
-                fleet.add(cluster)
-        return fleet
 
     async def _keep_import(self, folded: Folded) -> None:
         key = import_key(*folded.name)

@@ -7,6 +7,7 @@ from services.traffic.core.catalogue import ServiceName
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.fleet import CLUSTERS, GROUPS, FleetView
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
+from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.splits import POLICIES, SplitReconciler, policy_key
 from services.traffic.settings import Settings
 from shared.apimachinery.manifest import ObjectKey
@@ -25,6 +26,7 @@ class Sharing:
         bus: Bus,
         catalogue: LiveCatalogue,
         *,
+        standings: RouteStandings,
         clock: Clock,
         settings: Settings,
     ) -> None:
@@ -38,9 +40,11 @@ class Sharing:
             catalogue,
             self._fleet,
             measurements=self._measurements,
+            standings=standings,
             clock=clock,
             settings=settings,
         )
+        standings.wake = self._on_word
         self.splits: Controller[ObjectKey] = Controller("split", self._reconciler, settings.loop)
 
     @property

@@ -4,6 +4,7 @@ The status of a policy is all that is remembered. What moves only a little, and 
 counted, waits a while before it is written; who gets nothing any more is written at once.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,6 +15,7 @@ from services.traffic.core.deciding import Decision, Situation, decide
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.fleet import FleetView, matters
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
+from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.split_facts import announce
 from services.traffic.settings import Settings
 from shared.api.binding import ResourceBinding, binding_key
@@ -30,7 +32,7 @@ from shared.bus.port import Bus
 from shared.clock import Clock, parse_time
 from shared.controller.result import Again, Done, Result
 from shared.errors import InvalidObject
-from shared.store.port import Change, ObjectStore, Scope
+from shared.store.port import Change, Mirror, ObjectStore, Scope, Stored
 
 POLICIES = Scope.of(GroupResource(GROUP, TRAFFIC_POLICIES))
 _RESYNC = timedelta(seconds=30)
@@ -52,9 +54,11 @@ class SplitReconciler:
         fleet: FleetView,
         *,
         measurements: MeasurementTable,
+        standings: RouteStandings,
         clock: Clock,
         settings: Settings,
     ) -> None:
+        self._standings = standings
         self._store = store
         self._bus = bus
         self._catalogue = catalogue
@@ -72,6 +76,7 @@ class SplitReconciler:
         name = PolicyName(key.namespace, key.name)
         told = self._measurements.told(name)
         now = self._clock.now()
+        unheard, amiss = self._amiss(name, policy.spec)
         decision = decide(
             Situation(
                 policy=policy,
@@ -83,6 +88,8 @@ class SplitReconciler:
                 now=now,
                 watched_since=self._since,
                 rival=self._rival(policy),
+                amiss=amiss,
+                unheard=unheard,
             )
         )
         if _same(policy.status, decision.status):
@@ -95,6 +102,18 @@ class SplitReconciler:
         self._measurements.settle(name, told)
         await announce(self._bus, policy, decision.status, now)
         return _later(decision)
+
+    def _amiss(
+        self, name: PolicyName, spec: TrafficSpec
+    ) -> tuple[bool, list[tuple[str, str]] | None]:
+        """Whether somebody has yet to say how it is carried, and what they say is amiss."""
+        fronts = self._measurements.amiss(name)
+        routes = self._standings.of(name)
+        if not spec.routes:
+            return False, fronts
+        if routes is None:
+            return True, None
+        return False, [*(fronts or ()), *routes]
 
     def _wait(self, standing: TrafficStatus, found: TrafficStatus) -> timedelta:
         """How long after the last write this one is due."""
@@ -149,11 +168,15 @@ class SplitReconciler:
         return [stored.key for stored in self._store.mirror.items(POLICIES)]
 
     def _keys_of(self, namespace: str, service: str) -> list[ObjectKey]:
-        return [
-            stored.key
-            for stored in self._store.mirror.items(Scope(GROUP, TRAFFIC_POLICIES, namespace))
-            if (stored.manifest.get("spec") or {}).get("service") == service
-        ]
+        name = ServiceName(namespace, service)
+        return [stored.key for stored in policies_of(self._store.mirror, name)]
+
+
+def policies_of(mirror: Mirror, service: ServiceName) -> Iterator[Stored]:
+    """Those that are for *service*, whether they can be read or not."""
+    for stored in mirror.items(Scope(GROUP, TRAFFIC_POLICIES, service.namespace)):
+        if (stored.manifest.get("spec") or {}).get("service") == service.name:
+            yield stored
 
 
 def _age(policy: TrafficPolicy) -> tuple[str, str]:

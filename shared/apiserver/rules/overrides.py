@@ -6,7 +6,10 @@ Everything is refused here that can be told to fail without the object it is for
 from collections.abc import Iterable
 
 from shared.api.override import (
+    BACKENDS_MAX,
     EVERY_CONTAINER,
+    WEIGHT_MAX,
+    BackendOverrider,
     CommandOverrider,
     EnvOverrider,
     FieldOverrider,
@@ -22,6 +25,7 @@ from shared.api.variables import MARK, UnusableVariable, variables_in
 from shared.apimachinery import texts
 from shared.apimachinery.images import check_component, check_piece
 from shared.apimachinery.selectors import check_label_key, check_label_value
+from shared.apiserver.names import check_label
 from shared.apiserver.rules.patches import (
     check_document_operation,
     check_plaintext,
@@ -37,6 +41,9 @@ from shared.apiserver.rules.selection import (
 )
 from shared.apiserver.semantics.environment import environment
 from shared.errors import FieldError
+
+_PORTS = range(1, 65_536)
+_PORT_BOUNDS = "must be between 1 and 65535, inclusive"
 
 
 def check_override(policy: OverridePolicy) -> list[FieldError]:
@@ -94,6 +101,8 @@ def _check_overriders(overriders: Overriders, path: str) -> Iterable[FieldError]
         yield from _check_map(annotations, f"{path}.annotationsOverrider[{index}]", labels=False)
     for index, document in enumerate(overriders.field_overrider):
         yield from _check_document(document, f"{path}.fieldOverrider[{index}]")
+    for index, backends in enumerate(overriders.backend_overrider):
+        yield from _check_backends(backends, f"{path}.backendOverrider[{index}]")
     for index, plain in enumerate(overriders.plaintext):
         yield from check_plaintext(plain, f"{path}.plaintext[{index}]")
 
@@ -175,6 +184,24 @@ def _check_document(overrider: FieldOverrider, path: str) -> Iterable[FieldError
     for language, operations in (("json", overrider.json), ("yaml", overrider.yaml)):
         for index, one in enumerate(operations):
             yield from check_document_operation(one, f"{path}.{language}[{index}]")
+
+
+def _check_backends(overrider: BackendOverrider, path: str) -> Iterable[FieldError]:
+    if why := check_label(overrider.service):
+        yield wrong(f"{path}.service", overrider.service, why)
+    if overrider.port is not None and overrider.port not in _PORTS:
+        yield wrong(f"{path}.port", overrider.port, _PORT_BOUNDS)
+    if not 1 <= len(overrider.backends) <= BACKENDS_MAX:
+        why = f"must have 1 to {BACKENDS_MAX} items"
+        yield wrong(f"{path}.backends", len(overrider.backends), why)
+    for index, one in enumerate(overrider.backends[:BACKENDS_MAX]):
+        where = f"{path}.backends[{index}]"
+        if why := check_label(one.name):
+            yield wrong(f"{where}.name", one.name, why)
+        if one.port not in _PORTS:
+            yield wrong(f"{where}.port", one.port, _PORT_BOUNDS)
+        if not 0 <= one.weight <= WEIGHT_MAX:
+            yield wrong(f"{where}.weight", one.weight, f"must be between 0 and {WEIGHT_MAX}")
 
 
 def _check_map(overrider: MapOverrider, path: str, *, labels: bool) -> Iterable[FieldError]:

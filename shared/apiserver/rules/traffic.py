@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
+from shared.api.override import WEIGHT_MAX
 from shared.api.traffic_policy import (
     ClusterGateway,
     FailoverOrder,
@@ -11,6 +12,7 @@ from shared.api.traffic_policy import (
     Shift,
     TrafficAffinity,
     TrafficPolicy,
+    TrafficRoute,
     TrafficWeight,
 )
 from shared.apiserver.names import (
@@ -23,8 +25,6 @@ from shared.apiserver.rules.durations import check_duration
 from shared.apiserver.rules.selection import check_affinity, required, wrong
 from shared.errors import FieldError
 
-WEIGHT_MAX = 1_000_000
-"""As much as a backend of the Gateway API may weigh."""
 STEPS_MAX = 64
 RATE_MAX = 1_000_000_000
 _PORTS = range(1, 65_536)
@@ -48,6 +48,7 @@ def check_traffic_policy(policy: TrafficPolicy) -> list[FieldError]:
     faults += _check_shift(spec.shift, "spec.shift")
     faults += check_duration(spec.session_timeout, "spec.sessionTimeout", least=1.0)
     faults += _check_gateways(spec.gateways, "spec.gateways")
+    faults += _check_routes(spec.routes, "spec.routes")
     return faults
 
 
@@ -143,6 +144,21 @@ def _check_gateways(gateways: Sequence[ClusterGateway], path: str) -> Iterable[F
             if not _is_address(address):
                 why = "must be a host and a port, such as 203.0.113.7:443 or [2001:db8::7]:443"
                 yield wrong(f"{where}.addresses[{number}]", address, why)
+
+
+def _check_routes(routes: Sequence[TrafficRoute], path: str) -> Iterable[FieldError]:
+    for index, one in enumerate(routes):
+        where = f"{path}[{index}]"
+        yield from _check_affinity(one.target_cluster, f"{where}.targetCluster")
+        if one.gateway is None:
+            continue
+        for field, name, check in (
+            ("name", one.gateway.name, check_subdomain),
+            ("namespace", one.gateway.namespace, check_label),
+            ("sectionName", one.gateway.section_name, check_subdomain),
+        ):
+            if (name or field == "name") and (why := check(name)):
+                yield wrong(f"{where}.gateway.{field}", name, why)
 
 
 def _is_address(text: str) -> bool:

@@ -57,6 +57,7 @@ WITHIN = {"subPath": "/a", "operator": "replace", "value": 1}
         {"labelsOverrider": [{"operator": "add", "value": {"a": "${cluster.region}"}}]},
         {"annotationsOverrider": [{"operator": "remove", "value": {"a.example/B": ""}}]},
         {"fieldOverrider": [{"fieldPath": "/data/a.json", "json": [WITHIN]}]},
+        {"backendOverrider": [{"service": "shop", "backends": [{"name": "s", "port": 80}]}]},
         {"fieldOverrider": [{"fieldPath": "/data/a~1b", "yaml": [{**WITHIN, "subPath": ""}]}]},
         {"variablesOverrider": [{"path": "/data"}]},
         {"plaintext": [REPLACE, {"path": "/metadata/name", "operator": "test", "value": "x"}]},
@@ -133,6 +134,18 @@ def test_what_can_be_meant_is_taken(overriders: dict[str, Any]) -> None:
             "annotationsOverrider[0].value.a: Invalid",
         ),
         ({"fieldOverrider": [{"fieldPath": "/data/a"}]}, "fieldOverrider[0]: Required"),
+        (
+            {"backendOverrider": [{"service": "shop", "backends": []}]},
+            "backendOverrider[0].backends: Invalid",
+        ),
+        (
+            {"backendOverrider": [{"service": "A.b", "backends": [{"name": "s", "port": 80}]}]},
+            "backendOverrider[0].service: Invalid",
+        ),
+        (
+            {"backendOverrider": [{"service": "shop", "backends": [{"name": "s", "port": 0}]}]},
+            "backendOverrider[0].backends[0].port: Invalid",
+        ),
         (
             {"fieldOverrider": [{"fieldPath": "/data/a", "json": [WITHIN], "yaml": [WITHIN]}]},
             "fieldOverrider[0]: Forbidden",

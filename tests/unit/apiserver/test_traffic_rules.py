@@ -34,6 +34,7 @@ def faults(**spec: Any) -> list[str]:
         {"sessionAffinity": "Cookie", "sessionTimeout": "30m"},
         {"gateways": [{"cluster": "eu-1", "addresses": ["203.0.113.7:443", "[2001:db8::7]:1"]}]},
         {"gateways": [{"cluster": "eu-1", "addresses": ["lb.example.com:443"]}]},
+        {"routes": [{"targetCluster": {"clusterNames": ["edge"]}, "gateway": {"name": "a.b"}}]},
     ],
 )
 def test_a_sane_policy_is_accepted(spec: dict[str, Any]) -> None:
@@ -86,6 +87,11 @@ def test_a_sane_policy_is_accepted(spec: dict[str, Any]) -> None:
         ({"shift": {"to": EU, "steps": [{"percentage": 9}], "attempt": -1}}, "shift.attempt"),
         ({"sessionTimeout": "0s"}, "sessionTimeout"),
         ({"gateways": [{"cluster": "eu-1", "addresses": []}]}, "gateways[0].addresses"),
+        ({"routes": [{"targetCluster": {}, "gateway": {"name": ""}}]}, "routes[0].gateway.name"),
+        (
+            {"routes": [{"targetCluster": {}, "gateway": {"name": "a", "namespace": "B"}}]},
+            "routes[0].gateway.namespace",
+        ),
         (
             {"gateways": [{"cluster": "eu-1", "addresses": ["203.0.113.7"]}]},
             "gateways[0].addresses[0]",

@@ -281,3 +281,20 @@ def test_a_shift_waits_for_its_turn_in_the_failover_order() -> None:
     status = decided(rules).status
     assert shares(status) == {"eu-1": 100}
     assert messages(status)["Shifted"].startswith("waits until the failover order")
+
+
+def test_whether_it_is_carried_as_decided_is_told_where_anybody_knows() -> None:
+    silent = decided(policy())
+    assert "Carried" not in conditions(silent.status)
+    well = decided(policy(), amiss=[])
+    assert conditions(well.status)["Carried"] == ("True", "Carried")
+
+    amiss = [("PortTaken", "lb: its port is taken"), *(("Refused", f"m{n}") for n in range(6))]
+    hindered = decided(policy(), amiss=amiss).status
+    assert conditions(hindered)["Carried"] == ("False", "PortTaken")
+    message = next(one.message for one in hindered.conditions if one.type == "Carried")
+    assert message == "lb: its port is taken; m0; m1; m2; m3 and 2 more"
+    # Who has yet to look contradicts nobody; that nobody carries it any more ends it.
+    before = msgspec.structs.replace(policy(), status=hindered)
+    assert conditions(decided(before, unheard=True).status)["Carried"] == ("False", "PortTaken")
+    assert "Carried" not in conditions(decided(before).status)

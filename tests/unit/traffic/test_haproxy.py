@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
+from services.traffic.core.fronts import sort_plans
 from services.traffic.core.renderers.haproxy import (
     Front,
     Layout,
@@ -11,7 +12,6 @@ from services.traffic.core.renderers.haproxy import (
     configuration,
     is_done,
     lay_out,
-    left_out,
     read_counters,
 )
 from shared.events.traffic import PlanBackend, PlanShare, PlanSplit, TrafficPlan
@@ -37,7 +37,7 @@ def plan(*endpoints: str, policy: str = "web", port: int = 80, **shares: int) ->
 
 
 def laid(*plans: TrafficPlan, before: Layout | None = None) -> Layout:
-    return lay_out(plans, "", before or {})
+    return lay_out(sort_plans(plans, FRONT.http_port).carried, "", before or {})
 
 
 TWO = laid(plan("eu=10.0.0.1", "us=10.1.0.1", eu=7_500, us=2_500))
@@ -114,9 +114,25 @@ def test_of_two_that_listen_on_one_port_the_first_does() -> None:
     first, second = plan("eu=10.0.0.1", policy="a", eu=1), plan("eu=10.0.0.1", policy="b", eu=1)
 
     assert list(laid(second, first)) == ["shop_a"]
-    assert left_out([second, first], laid(second, first)) == ["shop/b"]
+    refused = sort_plans([second, first], FRONT.http_port).refused
+    assert {key: (one.reason, one.message) for key, one in refused.items()} == {
+        "shop/b": ("PortTaken", "its port 80 is taken by shop/a")
+    }
     named = msgspec.structs.replace(second, hosts=("b.example.com",))
     assert list(laid(named, first)) == ["shop_a", "shop_b"]
+    # Host names have a port of their own.
+    beside = sort_plans([named, first], first.port).refused
+    assert beside["shop/a"].message == "its port 80 is taken by the host names of shop/b"
+
+
+def test_what_it_does_not_balance_is_told_and_what_has_no_port_is_not() -> None:
+    datagrams = msgspec.structs.replace(plan(policy="a"), protocol="UDP")
+    unknown = msgspec.structs.replace(plan(policy="b"), port=0)
+    found = sort_plans([datagrams, unknown], FRONT.http_port)
+    assert found.carried == []
+    assert {key: one.reason for key, one in found.refused.items()} == {
+        "shop/a": "ProtocolNotSupported"
+    }
 
 
 def test_hosts_share_a_port_and_names_come_before_patterns() -> None:

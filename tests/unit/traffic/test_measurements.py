@@ -9,6 +9,7 @@ from shared.bus.memory import MemoryBus
 from shared.bus.port import BoardEntry
 from shared.events.traffic import (
     ClusterCount,
+    FrontTrouble,
     PlanBackend,
     PlanShare,
     PlanSplit,
@@ -95,7 +96,7 @@ def layout(*clusters: str, before: Layout | None = None) -> Layout:
 
 
 def counted(tally: Tally, laid: Layout, now: float) -> dict[str, tuple[int, int]]:
-    (word,) = tally.words(laid, now)
+    (word,) = tally.words(laid, {}, now)
     return {one.cluster: (one.requests, one.errors) for one in word.counts}
 
 
@@ -117,14 +118,27 @@ def test_a_tally_goes_on_over_processes_and_over_servers_that_change_hands() -> 
 def test_a_word_that_is_as_it_was_is_said_again_only_after_a_while() -> None:
     tally, laid = Tally("a", "eu", "1"), layout("eu-1")
     tally.take("pid", {("shop_web", "s1"): (10, 0)}, laid)
-    (first,) = tally.words(laid, 0.0)
+    (first,) = tally.words(laid, {}, 0.0)
     assert first.rate == 0.0
-    assert tally.words(laid, 2.0) == []
+    assert tally.words(laid, {}, 2.0) == []
     tally.take("pid", {("shop_web", "s1"): (40, 0)}, laid)
-    (second,) = tally.words(laid, 3.0)
+    (second,) = tally.words(laid, {}, 3.0)
     assert second.rate == 10.0
     # That it has come to rest is news.
-    (third,) = tally.words(laid, 5.0)
+    (third,) = tally.words(laid, {}, 5.0)
     assert third.rate == 0.0
-    assert tally.words(laid, 6.0) == []
-    assert len(tally.words(laid, 10.0)) == 1
+    assert tally.words(laid, {}, 6.0) == []
+    assert len(tally.words(laid, {}, 10.0)) == 1
+
+
+def test_who_cannot_carry_a_policy_says_so_and_says_when_that_is_over() -> None:
+    tally, laid = Tally("a", "eu", "1"), layout("eu-1")
+    taken = FrontTrouble(reason="PortTaken", message="its port 80 is taken by shop/web")
+    (word, _) = tally.words(laid, {"shop/other": taken}, 10.0)
+    assert (word.namespace, word.policy, word.trouble) == ("shop", "other", taken)
+    assert tally.words(laid, {"shop/other": taken}, 11.0) == []
+    assert len(tally.words(laid, {"shop/other": taken}, 15.0)) == 2
+    stuck = FrontTrouble(reason="NotCarried", message="it goes on as it was: no such host")
+    assert [one.trouble for one in tally.words(laid, {"shop/web": stuck}, 16.0)] == [stuck]
+    assert tally.words(laid, {"shop/web": stuck}, 17.0) == []
+    assert [one.trouble for one in tally.words(laid, {}, 18.0)] == [None]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from services.traffic.core.renderers import endpoint_slices, gateway_api, ingress
 from services.traffic.core.renderers.naming import backend_name
 from services.traffic.core.renderers.weighing import weigh
+from shared.api.traffic_policy import RouteGateway
 from shared.events.traffic import PlanBackend, PlanShare, PlanSplit, TrafficPlan
 
 
@@ -46,7 +47,7 @@ def weights(route: dict[str, Any]) -> dict[str, int]:
 
 
 def test_a_route_weighs_the_service_of_each_cluster() -> None:
-    route = gateway_api.route(PLAN, parent="front")
+    route = gateway_api.route(PLAN, parent=RouteGateway(name="front"))
 
     assert (route["kind"], route["apiVersion"]) == ("HTTPRoute", "gateway.networking.k8s.io/v1")
     assert route["spec"]["parentRefs"] == [{"name": "front"}]

@@ -74,26 +74,13 @@ class Pool:
 Layout = Mapping[str, Pool]
 
 
-def left_out(plans: Iterable[TrafficPlan], layout: Layout) -> list[str]:
-    """Name the plans that HAProxy cannot carry, or not beside the others."""
-    carried = {pool.plan.key for pool in layout.values()}
-    return sorted(one.key for one in plans if one.key not in carried)
-
-
 def lay_out(plans: Iterable[TrafficPlan], region: str, before: Layout) -> Layout:
     """Give every endpoint a server, the one it had *before* where it had one.
 
-    Plans for UDP and SCTP are left out, and of two that listen on one port the later.
+    *plans* are such as it can carry together (`fronts.py`).
     """
     found: dict[str, Pool] = {}
-    ports: set[int] = set()
-    for plan in sorted(plans, key=lambda one: one.key):
-        if plan.protocol not in ("HTTP", "TCP"):
-            continue
-        if not plan.hosts:
-            if plan.port in ports or not plan.port:
-                continue
-            ports.add(plan.port)
+    for plan in plans:
         pool = Pool(plan=plan, servers=())
         known = before.get(pool.name)
         found[pool.name] = replace(pool, servers=_servers(plan, region, known))
