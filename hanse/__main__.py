@@ -231,7 +231,15 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
-    _add_files(parser, "policies, clusters, groups and templates")
+    _add_files(parser, "policies, clusters, groups, quotas and templates")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        type=_object,
+        metavar="KIND/NAME",
+        help="a policy, a group, a quota or a template that is deleted; may be repeated",
+    )
     parser.add_argument(
         "--lose",
         action="append",
@@ -246,8 +254,24 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="a Cluster that joins, ready, with the room that its status tells",
+        help="a Cluster that joins, ready, with the room that its status tells; what else the file"
+        " holds is passed over",
     )
+    _add_costs(parser)
+    parser.add_argument(
+        "-n", "--namespace", default="", metavar="NS", help="look at this one only (default: all)"
+    )
+    _add_hub(parser)
+    parser.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="exit status 2 where something moves and everything has its place",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=plan.run)
+
+
+def _add_costs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--price",
         action="append",
@@ -267,17 +291,6 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         metavar="COST",
         help="exit status 4 where all would cost more than that in an hour",
     )
-    parser.add_argument(
-        "-n", "--namespace", default="", metavar="NS", help="look at this one only (default: all)"
-    )
-    _add_hub(parser)
-    parser.add_argument(
-        "--detailed-exitcode",
-        action="store_true",
-        help="exit status 2 where something moves and everything has its place",
-    )
-    _add_json(parser)
-    parser.set_defaults(run=plan.run)
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:

@@ -8,21 +8,38 @@ with `--cost-max` 4 where all that and more would cost more in an hour.
 
 import argparse
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from hanse.asking import answered, ask_by, show
+from hanse.kind_names import find_kind
 from hanse.planning_text import as_text
 from hanse.render import read_files
 from shared.api.meta import API_VERSION, GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, namespace_of
 from shared.apimachinery.quantity import parse_quantity
 from shared.errors import InvalidObject
-from shared.events.planning import Plan, PlanRequest, SupposedPrice, SupposedTemplate
+from shared.events.planning import (
+    Plan,
+    PlanRequest,
+    SupposedAbsence,
+    SupposedPrice,
+    SupposedTemplate,
+)
 from shared.memberapi.port import MemberApi, ResourceType
 
 CHANGES, UNPLACED, DEAR = 2, 3, 4
 PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
-_OTHERS = ("OverridePolicy", "ClusterOverridePolicy", "ResourceInterpreter")
+_KINDS = (
+    "Cluster",
+    "ClusterGroup",
+    "PropagationPolicy",
+    "ClusterPropagationPolicy",
+    "FederatedResourceQuota",
+)
+"""Of the own kinds those that have a part in where things run; others may stand beside them."""
+_OF_A_CLUSTER = ("Cluster", "ClusterGroup")
+_NAMESPACED = ("PropagationPolicy", "FederatedResourceQuota")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,16 +56,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _plan(hub: MemberApi, options: argparse.Namespace) -> Plan:
-    paths = [*options.filename, *options.add]
-    if not (paths or options.lose or options.price or options.optimise):
-        message = "nothing is supposed: give -f, --add, --lose, --price or --optimise"
+    supposed = (options.filename, options.add, options.without, options.lose, options.price)
+    if not (any(supposed) or options.optimise or options.cost_max is not None):
+        message = "nothing is supposed: give -f, --add, --without, --lose, --price or --optimise"
         raise InvalidObject(message)
-    objects = await asyncio.to_thread(read_files, paths)
-    own = [one for one in objects if GroupVersionKind.of(one).group == GROUP]
+    objects = await asyncio.to_thread(read_files, options.filename)
+    own = [one for one in objects if _is_of(one, _KINDS)]
     others = [one for one in objects if GroupVersionKind.of(one).group != GROUP]
+    own += await asyncio.to_thread(_added, options.add)
     asked = PlanRequest(
-        # What has no part in where things run may stand in the same file.
-        objects=tuple(_placed(one, options) for one in own if one.get("kind") not in _OTHERS),
+        objects=tuple(_placed(one, options) for one in own),
+        without=await _without(hub, options),
         templates=await _templates(hub, others, options.namespace or "default"),
         lose=tuple(dict.fromkeys(options.lose)),
         namespace=options.namespace,
@@ -71,8 +89,37 @@ def read_price(text: str) -> tuple[str, SupposedPrice]:
     return name, SupposedPrice(**stated)
 
 
+def _is_of(manifest: Manifest, kinds: Sequence[str]) -> bool:
+    gvk = GroupVersionKind.of(manifest)
+    return gvk.group == GROUP and gvk.kind in kinds
+
+
+def _added(paths: Sequence[Path]) -> list[Manifest]:
+    """Read the clusters of files; raises `InvalidObject` for one that holds none."""
+    found = []
+    for path in paths:
+        objects = [one for one in read_files([path]) if _is_of(one, _OF_A_CLUSTER)]
+        if not any(_is_of(one, ("Cluster",)) for one in objects):
+            raise InvalidObject(f"{path} holds no Cluster")
+        found += objects
+    return found
+
+
+async def _without(hub: MemberApi, options: argparse.Namespace) -> tuple[SupposedAbsence, ...]:
+    found = []
+    for one in options.without:
+        word, _, name = one.partition("/")
+        kind = await find_kind(hub, word)
+        within = (options.namespace or "default") if kind.namespaced else ""
+        absent = SupposedAbsence(
+            group=kind.gvk.group, resource=kind.resource, namespace=within, name=name
+        )
+        found.append(absent)
+    return tuple(found)
+
+
 def _placed(manifest: Manifest, options: argparse.Namespace) -> Manifest:
-    if manifest.get("kind") != "PropagationPolicy" or namespace_of(manifest):
+    if manifest.get("kind") not in _NAMESPACED or namespace_of(manifest):
         return manifest
     metadata = {**manifest.get("metadata", {}), "namespace": options.namespace or "default"}
     return {**manifest, "metadata": metadata}

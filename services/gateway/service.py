@@ -132,7 +132,7 @@ def assemble(
             ),
             subresources=door.subresources(),
             shown=as_a_cluster_shows,
-            foreseen=Foresight(bus).warnings,
+            foreseen=Foresight(bus),
             routes=RequestDoor(bus, server.limits).routes(),
             not_ready=readiness.failing,
             leaving=lambda: not readiness.started,

@@ -16,7 +16,7 @@ from shared.apiserver.healthz import Probe
 from shared.apiserver.registry import Registry
 from shared.apiserver.resources import Resources, Subresource
 from shared.apiserver.server import ApiServer, Listening, ServerSettings
-from shared.apiserver.serving import Foreseen, Serving, Shown, as_stored, nothing_foreseen
+from shared.apiserver.serving import NOTHING_FORESEEN, Foreseen, Serving, Shown, as_stored
 from shared.apiserver.upkeep.emptying import Emptier, ensure_namespaces
 from shared.apiserver.upkeep.expiry import Expiry
 from shared.apiserver.upkeep.garbage import GarbageCollector
@@ -42,7 +42,7 @@ class Extensions:
     shown: Shown = as_stored
     """What readers see of an object, where that is more than what is stored."""
 
-    foreseen: Foreseen = nothing_foreseen
+    foreseen: Foreseen = NOTHING_FORESEEN
     """What whoever tries a write is warned of."""
 
     routes: Sequence[web.RouteDef] = ()

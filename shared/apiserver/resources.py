@@ -289,8 +289,7 @@ class Resources:
         body = await aside(renderer.weight(outcome.stored), renderer.object, outcome.stored)
         response = json_response(body, status=201 if outcome.created else 200)
         if asked.call.options.dry_run and not asked.call.subresource:
-            foreseen = asked.serving.foreseen(asked.call.resource, outcome.stored.manifest)
-            warnings += await foreseen
+            warnings += await asked.serving.foreseen.written(outcome.stored)
         size = max(len(asked.body), outcome.stored.size)
         large = size_warnings(asked.call.kind, size, self._limits.told_bytes)
         add_warnings(response, (*warnings, *outcome.warnings, *large))
@@ -328,7 +327,10 @@ class Resources:
             response = json_response(msgspec.json.encode(success(details)))
         else:
             response = json_response(renderer.object(deletion.stored))
-        add_warnings(response, deletion.warnings)
+        warnings = deletion.warnings
+        if options.dry_run:
+            warnings += await asked.serving.foreseen.deleted(deletion.stored)
+        add_warnings(response, warnings)
         return response
 
     # Scale.

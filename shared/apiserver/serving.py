@@ -2,8 +2,9 @@
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.admission import Admission, AdmitEverything
@@ -33,12 +34,25 @@ def as_stored(_resource: GroupResource, manifest: Manifest) -> Manifest:
     return manifest
 
 
-Foreseen = Callable[[GroupResource, Manifest], Awaitable[tuple[str, ...]]]
+class Foreseen(Protocol):
+    """Says in warnings what the write or the deletion of an object would lead to."""
+
+    async def written(self, stored: Stored) -> tuple[str, ...]: ...
+
+    async def deleted(self, stored: Stored) -> tuple[str, ...]: ...
 
 
-async def nothing_foreseen(_resource: GroupResource, _manifest: Manifest) -> tuple[str, ...]:
-    """Say nothing of what a write would lead to."""
-    return ()
+class NothingForeseen:
+    """Says nothing."""
+
+    async def written(self, _stored: Stored) -> tuple[str, ...]:
+        return ()
+
+    async def deleted(self, _stored: Stored) -> tuple[str, ...]:
+        return ()
+
+
+NOTHING_FORESEEN = NothingForeseen()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +65,7 @@ class Serving:
     clock: Clock = field(default_factory=SystemClock)
     shown: Shown = as_stored
     """What readers see of an object: with the defaults of its kind, where those are not stored."""
-    foreseen: Foreseen = nothing_foreseen
+    foreseen: Foreseen = NOTHING_FORESEEN
     """Warnings of what the write of an object would lead to, for whoever tries it (dryRun)."""
     new_uid: Callable[[], str] = random_uid
     new_suffix: Callable[[], str] = random_suffix

@@ -49,7 +49,7 @@ def cost_words(plan: Plan) -> str:
 
 
 def _how(one: PlannedChange) -> str:
-    if one.reason == "NotSelected":
+    if one.reason in ("NotSelected", "Deleted"):
         return one.message
     before, after = _shares(one.before), _shares(one.after)
     parts = [

@@ -6,7 +6,7 @@ over the fleet and the bindings of this moment and what is supposed to change.
 
 import msgspec
 
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.events.placement import PlacedShare
 
 
@@ -20,6 +20,21 @@ class SupposedTemplate(
     manifest: Manifest
 
 
+class SupposedAbsence(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
+):
+    """A policy, a group of clusters, a quota or a template that would be deleted."""
+
+    group: str = ""
+    resource: str
+    namespace: str = ""
+    name: str
+
+    @property
+    def key(self) -> ObjectKey:
+        return ObjectKey(self.group, self.resource, self.namespace, self.name)
+
+
 class SupposedPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What a cluster would cost, as in `spec.price` of a Cluster; None: as it is."""
 
@@ -31,11 +46,13 @@ class SupposedPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What is supposed to be otherwise; without `namespace` all namespaces are looked at.
 
-    `objects` are policies, clusters and groups of clusters. They and `templates` stand in for those
-    of the same name, or are new. `lose` names clusters that are gone, with all that runs there. A
-    cluster that is new counts as joined and ready, with the room that its status tells. `prices`
-    are by cluster. After `seconds_max`, ten at most, what was found by then is the answer.
+    `objects` are policies, clusters, groups of clusters and quotas. They and `templates` stand in
+    for those of the same name, or are new; `without` are deleted. `lose` names clusters that are
+    gone, with all that runs there. A cluster that is new counts as joined and ready, with the room
+    that its status tells. `prices` are by cluster. After `seconds_max`, ten at most, what was found
+    by then is the answer.
     `optimise`: what is under policies that ask for it is placed together, as if that were asked.
+    `only_templates`: no templates are decided but `templates`, and who gives way to them.
     """
 
     objects: tuple[Manifest, ...] = ()
@@ -45,6 +62,8 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     prices: dict[str, SupposedPrice] = {}
     seconds_max: float = 10.0
     optimise: bool = False
+    without: tuple[SupposedAbsence, ...] = ()
+    only_templates: bool = False
 
 
 class PlannedDisplacement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

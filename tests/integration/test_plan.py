@@ -192,7 +192,9 @@ async def test_people_ask_with_the_command(
         assert (await run("--lose", "eu-1", "--detailed-exitcode"))[0] == 2
         assert (await run("--lose", "eu-1", "--lose", "us-1"))[0] == 3
         added = tmp_path / "added.yaml"
-        added.write_text(json.dumps(a_cluster("ap-1")))
+        # What else stands in the file of a cluster is passed over.
+        items = [a_cluster("ap-1"), deployment("web", 2), {**a_policy(), "kind": "Whatever"}]
+        added.write_text(json.dumps({"kind": "List", "items": items}))
         status, out, _ = await run("--add", str(added), "--json")
         assert (status, json.loads(out)["interrupted"]) == (0, 0)
         changed = tmp_path / "changed.yaml"
@@ -200,8 +202,12 @@ async def test_people_ask_with_the_command(
         changed.write_text(json.dumps({"kind": "List", "items": [web, a_policy()]}))
         status, out, _ = await run("-f", str(changed), "-n", "shop")
         assert (status, "eu-1 4 -> 1, us-1 4 -> 1" in out) == (0, True)
+        none = tmp_path / "no-cluster.yaml"
+        none.write_text(json.dumps(web))
         for arguments, told in (
             ((), "nothing is supposed"),
+            (("--add", str(none)), "holds no Cluster"),
+            (("--without", "deployment/none", "-n", "shop"), '"none" not found'),
             (("--lose", "none"), '"none" not found'),
             (("-f", str(tmp_path / "none")), "No such file"),
         ):

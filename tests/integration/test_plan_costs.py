@@ -92,6 +92,10 @@ async def test_people_ask_what_it_would_cost(
         assert "it costs 0.0000 an hour, 0.1000 before (-0.1000); 8 replicas have no known" in out
         assert (await run("--lose", "us-1", "--cost-max", "0.2"))[0] == 0
         assert (await run("--lose", "us-1", "--cost-max", "0.19"))[0] == 4
+        assert [(await run("--cost-max", most))[0] for most in ("0.1", "0.09")] == [0, 4]
+        status, out = await run("--without", "propagationpolicy/p", "-n", "shop")
+        assert "Deployment shop/web: no policy selects it any more: it is removed" in out
+        assert "it costs 0.0000 an hour, 0.1000 before" in out
         with pytest.raises(SystemExit):
             await run("--price", "eu-1=disk:7")
 
@@ -123,11 +127,33 @@ async def test_a_dry_run_of_a_policy_tells_what_would_move(
         assert "plan: Deployment shop/web: eu-1 4 -> 8, us-1 4 -> 0" in told
         assert "plan: it costs 0.2000 an hour, 0.1000 before" in told
         assert revision(await federation.store.get(POLICY)) == revision(there)
-        # What is written is not asked for, and neither is any other kind.
+        gone = await user.delete(f"{POLICIES}/p", **DRY)
+        assert "plan: Deployment shop/web: no policy selects it any more" in "\n".join(
+            gone.warnings
+        )
+        # Of what is written nothing is told, and of a template where nothing comes of it.
         other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
         path = "/api/v1/namespaces/shop/configmaps"
         assert (await user.post(path, other, **DRY)).warnings == ()
         assert (await user.apply(f"{POLICIES}/p", narrow, force="true")).warnings == ()
+
+
+async def test_a_dry_run_of_a_template_tells_where_it_would_go(
+    federation: Federation, tmp_path: Path
+) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    await federation.write(ObjectKey("", "namespaces", "", "shop"), namespace)
+    async with running_gateway(tmp_path / "gateway", federation.store, federation.bus) as (_, user):
+        path = "/apis/apps/v1/namespaces/shop/deployments"
+        answer = await user.post(path, deployment("api", 2), **DRY)
+        assert answer.code == 201
+        assert "plan: Deployment shop/api: eu-1 0 -> 1, us-1 0 -> 1" in "".join(answer.warnings)
+        scaled = {"spec": {"replicas": 4}}
+        told = (await user.patch(f"{path}/web", scaled, **DRY)).warnings
+        assert "plan: Deployment shop/web: eu-1 4 -> 2, us-1 4 -> 2" in "".join(told)
+        told = (await user.delete(f"{path}/web", **DRY)).warnings
+        assert "plan: Deployment shop/web: it is deleted: it is removed" in "".join(told)
+        assert await federation.store.get(WEB) is not None
 
 
 async def test_a_dry_run_succeeds_where_no_scheduler_answers(
@@ -139,6 +165,8 @@ async def test_a_dry_run_succeeds_where_no_scheduler_answers(
         assert answer.code == 201
         (warning,) = answer.warnings
         assert "what this would move is not known" in warning
+        path = "/apis/apps/v1/namespaces/shop/deployments"
+        assert (await user.post(path, deployment("web", 1), **DRY)).warnings == ()
 
 
 def revision(stored: Stored | None) -> int:

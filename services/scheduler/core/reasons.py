@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from services.scheduler.core.decision import Decision, RejectionCode
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.restraint import UNFORCED, is_moving
 from services.scheduler.core.scores import score_unit, scores_of
 from services.scheduler.core.signals.scoring import parts_of
 from services.scheduler.core.signals.weighing import signal_of
@@ -77,10 +78,11 @@ def trigger_of(before: BindingSpec | None, after: BindingSpec) -> Trigger:
         return Trigger("GaveWay", "others have given way to it")
     known = {one.cluster for one in before.evictions}
     leaving = [one for one in after.evictions if one.cluster not in known]
-    if leaving:
+    moves = is_moving(before) or before.rebalancing
+    if leaving and not (moves and all(one.reason in UNFORCED for one in leaving)):
         names = ", ".join(one.cluster for one in leaving)
         return Trigger("ClusterChanged", f"{names}: {leaving[0].message}")
-    if len(after.evictions) < len(before.evictions):
+    if moves and (leaving or len(after.evictions) < len(before.evictions) or not is_moving(after)):
         return Trigger("MoveWentOn", "what was moving has gone on")
     return Trigger("FleetChanged", "the clusters, or their room, changed")
 

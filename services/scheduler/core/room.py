@@ -65,6 +65,10 @@ class Room:
         quota = self.quotas.get(namespace)
         return fitting if quota is None else min(fitting, _within(quota, ask.requests))
 
+    def nodes_for(self, ask: Ask) -> int:
+        """How many nodes such a replica may be bound to, full or not."""
+        return sum(one.count for one in _open_to(ask, self.nodes, self.unknown_labels))
+
     def left_by_quota(self, ask: Ask, namespace: str) -> int | None:
         """How many the namespace's quota allows; None where there is none."""
         quota = self.quotas.get(namespace)

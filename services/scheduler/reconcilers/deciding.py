@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from services.scheduler.core.bindings import refusal, workload_of
 from services.scheduler.core.claims import counts_room
@@ -36,6 +37,16 @@ def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
 
 def nobody_waits(_template: ObjectKey) -> None:
     """Wake nobody: whoever only looks holds nothing back."""
+
+
+class Quotas(Protocol):
+    """What quotas leave to a workload, told by its binding, or its template where it has none."""
+
+    def __bool__(self) -> bool: ...
+
+    def allowances(
+        self, namespace: str, binding: ObjectKey, demand: ReplicaDemand
+    ) -> tuple[Allowance, ...]: ...
 
 
 class Deciding:
@@ -122,13 +133,14 @@ class Deciding:
         policy: PropagationPolicy,
         bound: Bound | None,
         opinions: Opinions = NOBODY_ASKED,
+        *,
+        quotas: Quotas | None = None,
     ) -> tuple[Workload, str]:
-        """Return what is to be placed, and why it cannot be read where that is so."""
-        refused, demand = "", None
-        try:
-            demand = self._interpreters.of(template).demand(template)
-        except InvalidObject as err:
-            refused = str(err)
+        """Return what is to be placed, and why it cannot be read where that is so.
+
+        *quotas*: others than those there are.
+        """
+        demand, refused = self.demand(template)
         binding = bound.binding if bound is not None else None
         rules = policy.spec.placement.workload_affinity
         peers = self._federation.peers_of(key.namespace) if rules is not None else ()
@@ -145,7 +157,7 @@ class Deciding:
             signals=self._federation.signals.now if heeded else NO_SIGNALS,
             opinions=opinions,
             asked_at=self._asked(key, binding),
-            allowances=self._allowances(key, bound, demand),
+            allowances=self._allowances(key, bound, demand, quotas),
             precedence=self._federation.priorities.precedence(
                 key, self._federation.priorities.rank(template, policy), bound
             ),
@@ -157,6 +169,13 @@ class Deciding:
         )
         return workload, refused
 
+    def demand(self, template: Manifest) -> tuple[ReplicaDemand | None, str]:
+        """Return what it asks for, and why that cannot be read where that is so."""
+        try:
+            return self._interpreters.of(template).demand(template), ""
+        except InvalidObject as err:
+            return None, str(err)
+
     def _resting(self, key: ObjectKey, policy: PropagationPolicy) -> Workload | None:
         """Return what is to be placed, as if nobody asked for it; None for what cannot be read."""
         template = self._federation.template(key)
@@ -166,15 +185,19 @@ class Deciding:
         return None if refused else by_itself(workload)
 
     def _allowances(
-        self, key: ObjectKey, bound: Bound | None, demand: ReplicaDemand | None
+        self,
+        key: ObjectKey,
+        bound: Bound | None,
+        demand: ReplicaDemand | None,
+        quotas: Quotas | None,
     ) -> tuple[Allowance, ...]:
-        quotas = self._federation.quotas
-        if not quotas:
+        if quotas is None:
+            quotas = self._federation.quotas
+        if demand is None or not quotas:
             return ()
+        binding = bound.stored.key if bound is not None else key
         try:
-            return quotas.allowances(
-                key.namespace, bound.stored.key if bound is not None else None, demand
-            )
+            return quotas.allowances(key.namespace, binding, demand)
         except ValueError:
             # What it asks for cannot be read; a member refuses it.
             return ()

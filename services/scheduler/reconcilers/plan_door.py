@@ -1,35 +1,27 @@
 """The endpoint `plan` of the micro service `hanse`: what would move if, and what would not fit."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
 
-from services.scheduler.core.bindings import condition_of, refusal
-from services.scheduler.core.costing import NOTHING, cost_of_shares
-from services.scheduler.core.decision import Scheduled
+from services.scheduler.core.bindings import refusal
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.planning import (
-    Rehearsal,
-    after_growth,
-    counted,
-    interrupted,
-    moved,
-    placed,
-)
+from services.scheduler.core.planning import Rehearsal, after_growth, counted
 from services.scheduler.core.policies import is_template, reference_to, select_policy
-from services.scheduler.core.signals.values import Signals
 from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.together.choosing import with_goal
 from services.scheduler.core.together.problem import Placing
-from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.members import CLUSTERS, GROUPS
+from services.scheduler.reconcilers.plan_changes import change_of, named, removal_of, summed
+from services.scheduler.reconcilers.plan_costs import Costs, pods_of
 from services.scheduler.reconcilers.plan_displacing import PlannedDisplacing
+from services.scheduler.reconcilers.plan_quotas import PlannedQuotas
 from services.scheduler.reconcilers.plan_together import Selected, goals_together
 from services.scheduler.reconcilers.reading import Bound, holder_of
 from services.scheduler.reconcilers.supposing import (
@@ -39,7 +31,6 @@ from services.scheduler.reconcilers.supposing import (
     supposed_fleet,
     supposed_signals,
 )
-from shared.api.binding import PolicyReference
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import GROUP, read
@@ -52,7 +43,7 @@ from shared.apimachinery.manifest import (
     uid_of,
 )
 from shared.apiserver.answers.requests import answering, read_request
-from shared.apiserver.status_errors import not_found
+from shared.apiserver.status_errors import bad_request, not_found
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.errors import InvalidObject
@@ -64,7 +55,6 @@ _encode = msgspec.json.Encoder().encode
 _AT_ONCE = 20
 """Templates that are decided before others have their turn: planning is no reason to be late."""
 
-_CHANGES_MAX = 5_000
 _SECONDS_MAX = 10.0
 
 Own = TypeVar("Own", Cluster, ClusterGroup)
@@ -96,9 +86,12 @@ class PlanDoor:
         fleet = self._fleet(supposed)
         costs = self._costs(supposed, fleet)
         templates = self._templates(supposed, asked.namespace)
+        chosen = templates
+        if asked.only_templates:
+            chosen = {key: templates[key] for key in supposed.templates}
         now = self._clock.now()
         goals, said = await goals_together(
-            (self._choose(*one, supposed) for one in sorted(templates.items())),
+            (self._choose(*one, supposed) for one in sorted(chosen.items())),
             self._deciding,
             fleet,
             costs.supposed,
@@ -106,10 +99,11 @@ class PlanDoor:
             everything=asked.optimise,
         )
         displacing = PlannedDisplacing(self._federation.priorities, now)
-        run = _Run(supposed, costs, displacing, goals)
-        changes: dict[ObjectKey, PlannedChange] = {}
+        quotas = PlannedQuotas(self._federation.quotas, supposed, fleet)
+        run = _Run(supposed, costs, displacing, goals, quotas)
+        changes = self._removals(run)
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
-        for key, template in sorted(templates.items()):
+        for key, template in sorted(chosen.items()):
             if examined % _AT_ONCE == 0:
                 await asyncio.sleep(0)
                 if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
@@ -120,20 +114,20 @@ class PlanDoor:
                 changes[key] = change
         for key in displacing.victims():
             # Whoever has to give way is decided again, as it will be.
-            again = _Run(supposed, _Costs(costs.today, costs.supposed), displacing, goals)
+            again = replace(run, costs=Costs(costs.today, costs.supposed))
             if key in templates:
                 change, fleet = await self._examine(key, templates[key], again, fleet)
                 changes |= {key: change} if change is not None else {}
         ordered = [changes[key] for key in sorted(changes)]
-        plan = costs.within(_summed(ordered, len(templates), examined, revision))
+        plan = costs.within(summed(ordered, len(chosen), examined, revision))
         message = "; ".join(filter(None, (*said, plan.message)))
         return msgspec.structs.replace(plan, message=message)
 
-    def _costs(self, supposed: Supposition, fleet: Fleet) -> "_Costs":
+    def _costs(self, supposed: Supposition, fleet: Fleet) -> Costs:
         today = self._federation.signals.now
         for name in sorted(supposed.prices.keys() - fleet.members.keys()):
             raise not_found(GroupResource(GROUP, CLUSTERS), name)
-        return _Costs(today, supposed_signals(today, self._read(CLUSTERS, Cluster), supposed))
+        return Costs(today, supposed_signals(today, self._read(CLUSTERS, Cluster), supposed))
 
     def _fleet(self, supposed: Supposition) -> Fleet:
         clusters, groups = self._read(CLUSTERS, Cluster), self._read(GROUPS, ClusterGroup)
@@ -163,7 +157,32 @@ class PlanDoor:
                 "generation": generation_of(known) + 1 if known is not None else 1,
             }
             found[key] = {**template, "metadata": metadata}
-        return found
+            if not is_template(key, found[key]):
+                raise bad_request(f"{key.resource} {key.name} is not propagated")
+        return {key: one for key, one in found.items() if key not in supposed.absent}
+
+    def _removals(self, run: "_Run") -> dict[ObjectKey, PlannedChange]:
+        """Say what goes with deleted templates; raises `ApiFault` for what is not there."""
+        changes = {}
+        for key in sorted(run.supposed.absent, key=str):
+            stored = self._mirror.get(key)
+            if stored is None:
+                raise not_found(key.group_resource, key.name)
+            bound = self._federation.bound(key)
+            if bound is not None:
+                changes[key] = self._remove(stored.glance(), bound, run, deleted=True)
+        return changes
+
+    def _remove(
+        self, template: Manifest, bound: Bound, run: "_Run", *, deleted: bool
+    ) -> PlannedChange:
+        spec = bound.binding.spec
+        run.quotas.forget(bound.stored.key)
+        demand, _ = self._deciding.demand(template)
+        before = counted(spec.clusters, spec.replicas)
+        paid, _ = run.costs.note(pods_of(template, demand, self._federation.fleet(), before, {}))
+        change = removal_of(str(template.get("kind", "")), bound, deleted=deleted)
+        return msgspec.structs.replace(change, cost_before=paid)
 
     def _choose(self, key: ObjectKey, template: Manifest, supposed: Supposition) -> Selected:
         namespace = namespace_of(template)
@@ -182,10 +201,13 @@ class PlanDoor:
         *_, policy, bound = self._choose(key, template, run.supposed)
         if policy is None:
             # What follows others goes where they go; what nobody selects any more is removed.
-            named = bound is not None and bound.binding.spec.policy.name
-            return (_removed(template, bound) if bound is not None and named else None), fleet
+            if bound is None or not bound.binding.spec.policy.name:
+                return None, fleet
+            return self._remove(template, bound, run, deleted=False), fleet
         opinions = await self._deciding.heard(key, template, policy, bound)
-        workload, refused = self._deciding.workload(key, template, policy, bound, opinions)
+        workload, refused = self._deciding.workload(
+            key, template, policy, bound, opinions, quotas=run.quotas
+        )
         if heeds_signals(workload.placement):
             workload = replace(workload, signals=run.costs.supposed)
         if key in run.goals:
@@ -199,11 +221,12 @@ class PlanDoor:
         demand = workload.demand.count if workload.demand is not None else None
         before = counted(workload.current, workload.previous_replicas)
         after = counted(rehearsal.last.clusters, demand)
-        change = _change(template, workload, bound, rehearsal, fleet)
+        change = change_of(template, workload, bound, rehearsal, fleet)
         held = {name: count for name, count in after.items() if fleet.holds(name)}
-        paid, to_pay = run.costs.note(workload, before, held)
+        paid, to_pay = run.costs.note(pods_of(template, workload.demand, fleet, before, held))
+        run.quotas.note(bound.stored.key if bound is not None else key, workload, held)
         change = msgspec.structs.replace(
-            change, policy=_named(reference_to(policy)), cost_before=paid, cost_after=to_pay
+            change, policy=named(reference_to(policy)), cost_before=paid, cost_after=to_pay
         )
         change = run.displacing.told(key, rank, change)
         left = after_growth(fleet, workload, before, after)
@@ -216,103 +239,7 @@ class _Run:
     """What one plan is made on, and what it keeps account of."""
 
     supposed: Supposition
-    costs: "_Costs"
+    costs: Costs
     displacing: PlannedDisplacing
     goals: Placing
-
-
-class _Costs:
-    """What everything costs, by the prices of *today* and those that are *supposed*."""
-
-    def __init__(self, today: Signals, supposed: Signals) -> None:
-        self.today = today
-        self.supposed = supposed
-        self._before = self._after = NOTHING
-
-    def note(
-        self, workload: Workload, before: Mapping[str, int], after: Mapping[str, int]
-    ) -> tuple[float, float]:
-        """Add the shares of one workload; returns what they cost, before and after."""
-        paid = cost_of_shares(workload.demand, before, self.today)
-        to_pay = cost_of_shares(workload.demand, after, self.supposed)
-        self._before, self._after = self._before.beside(paid), self._after.beside(to_pay)
-        return _rounded(paid.per_hour), _rounded(to_pay.per_hour)
-
-    def within(self, plan: Plan) -> Plan:
-        return msgspec.structs.replace(
-            plan,
-            cost_before=_rounded(self._before.per_hour),
-            cost_after=_rounded(self._after.per_hour),
-            unpriced=self._after.unpriced,
-        )
-
-
-def _rounded(cost: float) -> float:
-    return round(cost, 6)
-
-
-def _change(
-    template: Manifest, workload: Workload, bound: Bound | None, found: Rehearsal, fleet: Fleet
-) -> PlannedChange:
-    demand = workload.demand.count if workload.demand is not None else None
-    before = counted(workload.current, workload.previous_replicas)
-    after = counted(found.last.clusters, demand)
-    condition = condition_of(found.last, 0)
-    return PlannedChange(
-        kind=str(template.get("kind", "")),
-        namespace=workload.key.namespace,
-        name=workload.key.name,
-        replicas=demand,
-        before=placed(workload.current),
-        after=placed([one for one in found.last.clusters if fleet.holds(one.name)]),
-        fits=isinstance(found.last, Scheduled),
-        fitted=bound is None or _is_scheduled(bound),
-        reason=condition.reason,
-        message=condition.message,
-        moved=moved(before, after),
-        interrupted=interrupted(workload, before, found.first, fleet),
-    )
-
-
-def _is_scheduled(bound: Bound) -> bool:
-    return any(
-        one.type == "Scheduled" and one.status == "True" for one in bound.binding.status.conditions
-    )
-
-
-def _removed(template: Manifest, bound: Bound) -> PlannedChange:
-    spec = bound.binding.spec
-    targets = [one for one in spec.clusters if not one.required]
-    return PlannedChange(
-        kind=str(template.get("kind", "")),
-        namespace=spec.resource.namespace,
-        name=spec.resource.name,
-        replicas=spec.replicas,
-        before=placed(targets),
-        reason="NotSelected",
-        message="no policy selects it any more: it is removed, unless something needs it",
-        interrupted=sum(counted(targets, spec.replicas).values()),
-    )
-
-
-def _named(policy: PolicyReference) -> str:
-    return f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
-
-
-def _summed(changes: Iterable[PlannedChange], templates: int, examined: int, revision: int) -> Plan:
-    every = tuple(changes)
-    parts = []
-    if examined < templates:
-        parts.append(f"time ran out after {examined} of {templates} templates")
-    if len(every) > _CHANGES_MAX:
-        parts.append(f"of {len(every)} changes the first {_CHANGES_MAX} are listed")
-    return Plan(
-        templates=templates,
-        examined=examined,
-        changes=every[:_CHANGES_MAX],
-        moved=sum(one.moved for one in every),
-        interrupted=sum(one.interrupted for one in every),
-        unplaced=sum(one.fitted and not one.fits for one in every),
-        revision=revision,
-        message="; ".join(parts),
-    )
+    quotas: PlannedQuotas

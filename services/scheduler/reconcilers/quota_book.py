@@ -4,7 +4,7 @@ Nothing is kept while there is no quota: what is decided is read from the bindin
 one comes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -196,15 +196,15 @@ class QuotaBook:
         return found
 
     def allowances(
-        self, namespace: str, binding: ObjectKey | None, demand: ReplicaDemand | None
+        self, namespace: str, binding: ObjectKey, demand: ReplicaDemand
     ) -> tuple[Allowance, ...]:
         """Return what is left to a workload; nothing where no quota speaks of it."""
-        if self._ledger is None or demand is None:
+        if self._ledger is None:
             return ()
         limits = self.limits(namespace)
         if not limits:
             return ()
-        own = self._ledger.of(binding) if binding is not None else None
+        own = self._ledger.of(binding)
         return allowances_of(limits, self._ledger, own, asks_of(demand))
 
     def used(self, key: ObjectKey) -> tuple[FederatedResourceQuota | ClusterGroup, list[Nanos]]:
@@ -226,6 +226,21 @@ class QuotaBook:
         for key, group in self._groups.items():
             if not group.spec.namespaces or namespace in group.spec.namespaces:
                 yield key
+
+    def ledger_for(self, limits: Iterable[Limit]) -> Ledger:
+        """Return a ledger of one's own, of what is decided that *limits* speak of."""
+        if self._ledger is not None:
+            return self._ledger.copy()
+        found = Ledger()
+        for bound in self._placed.all():
+            namespace = bound.binding.spec.resource.namespace
+            if not bound.is_leaving and any(one.speaks_of(namespace) for one in limits):
+                found.note(bound.stored.key, self._entry(bound.binding.spec))
+        return found
+
+    @property
+    def quotas(self) -> Mapping[ObjectKey, FederatedResourceQuota]:
+        return self._quotas
 
     @property
     def groups(self) -> Mapping[ObjectKey, ClusterGroup]:

@@ -17,12 +17,15 @@ from services.scheduler.core.policies import CLUSTER_WIDE, NAMESPACED
 from services.scheduler.core.policies import check_policy as check_selectors
 from services.scheduler.core.signals.pricing import Amounts
 from services.scheduler.core.signals.values import ClusterSignals, Signals
+from services.scheduler.reconcilers.members import GROUPS
+from services.scheduler.reconcilers.quota_book import QUOTAS
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.maintenance import maintenance_at
 from shared.api.matching import groups_of
 from shared.api.meta import GROUP, Kind, read
 from shared.api.policy import PropagationPolicy
+from shared.api.quota import FederatedResourceQuota
 from shared.apimachinery.manifest import (
     DEPTH_MAX,
     GroupVersionKind,
@@ -35,10 +38,13 @@ from shared.apiserver.rules.clusters import check_cluster
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.judging import read_judged
 from shared.apiserver.rules.policies import check_policy
+from shared.apiserver.rules.quotas import check_quota
 from shared.apiserver.status_errors import bad_request
 from shared.events.planning import PlanRequest, SupposedPrice, SupposedTemplate
 
 _DEFAULT = "default"
+_GROUPS = (GROUP, GROUPS)
+_DELETABLE = (NAMESPACED, CLUSTER_WIDE, GROUPS, QUOTAS)
 
 
 @dataclass(slots=True)
@@ -49,11 +55,21 @@ class Supposition:
     templates: dict[ObjectKey, Manifest] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
     prices: dict[str, SupposedPrice] = field(default_factory=dict)
+    quotas: dict[ObjectKey, FederatedResourceQuota] = field(default_factory=dict)
+    absent: frozenset[ObjectKey] = frozenset()
+
+    @property
+    def absent_groups(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.absent if (one.group, one.resource) == _GROUPS)
 
 
 def read_supposition(asked: PlanRequest) -> Supposition:
     """Judge what is supposed as the gateway would; raises `ApiFault` and `InvalidObject`."""
     found = Supposition(lost=frozenset(asked.lose), prices=asked.prices)
+    found.absent = frozenset(one.key for one in asked.without)
+    for key in found.absent:
+        if key.group == GROUP and key.resource not in _DELETABLE:
+            raise bad_request(f"{key.resource} {key.name} has no part in a plan that deletes it")
     for name, price in found.prices.items():
         _check_price(name, price)
     for template in asked.templates:
@@ -66,6 +82,8 @@ def read_supposition(asked: PlanRequest) -> Supposition:
             found.clusters[name] = read_judged(manifest, Cluster, check_cluster)
         elif gvk.group == GROUP and gvk.kind == "ClusterGroup":
             found.groups[name] = read_judged(manifest, ClusterGroup, check_group)
+        elif gvk.group == GROUP and gvk.kind == "FederatedResourceQuota":
+            _put_quota(found, manifest, asked.namespace)
         else:
             raise bad_request(f"{gvk.kind} {name} has no part in a plan")
     return found
@@ -111,6 +129,13 @@ def _put_policy(found: Supposition, manifest: Manifest, namespace: str) -> None:
     found.policies[ObjectKey(GROUP, resource, stated["namespace"], metadata["name"])] = policy
 
 
+def _put_quota(found: Supposition, manifest: Manifest, namespace: str) -> None:
+    metadata = manifest["metadata"]
+    stated = {**metadata, "namespace": metadata.get("namespace") or namespace or _DEFAULT}
+    quota = read_judged({**manifest, "metadata": stated}, FederatedResourceQuota, check_quota)
+    found.quotas[ObjectKey(GROUP, QUOTAS, stated["namespace"], metadata["name"])] = quota
+
+
 def supposed_fleet(
     today: Fleet,
     clusters: Mapping[str, Cluster],
@@ -120,6 +145,7 @@ def supposed_fleet(
 ) -> Fleet:
     """*clusters* and *groups* are those there are; *today* has their rooms as they are left."""
     changed = {**groups, **supposed.groups}
+    changed = {name: one for name, one in changed.items() if name not in supposed.absent_groups}
     members = []
     for name in sorted({*today.members, *supposed.clusters} - supposed.lost):
         known, stated = clusters.get(name), supposed.clusters.get(name)
@@ -171,4 +197,7 @@ def changed_policies(
     for key, policy in supposed.policies.items():
         if key.namespace in ("", namespace):
             there[key.namespace, key.name] = policy
+    for key in supposed.absent:
+        if key.group == GROUP and key.resource in (NAMESPACED, CLUSTER_WIDE):
+            there.pop((key.namespace, key.name), None)
     return list(there.values())

@@ -22,6 +22,7 @@ WEB = ObjectReference(
 )
 BEFORE = BindingSpec(resource=WEB, policy=PolicyReference(name="p", generation=1), replicas=3)
 LEAVING = Eviction(cluster="eu-1", reason="X", message="its taint is not tolerated", since="")
+GOING = Eviction(cluster="eu-1", reason="NoReplicaLeft", message="placed anew", since="")
 
 
 def changed(**fields):
@@ -64,6 +65,13 @@ def changed(**fields):
             "eu-1: its taint is not tolerated",
         ),
         (changed(evictions=(LEAVING,)), BEFORE, "MoveWentOn", "has gone on"),
+        (changed(rebalancing={"eu-2": 3}), changed(evictions=(GOING,)), "MoveWentOn", "gone on"),
+        (
+            changed(rebalancing={"eu-2": 3}),
+            changed(evictions=(LEAVING,)),
+            "ClusterChanged",
+            "not tolerated",
+        ),
         (BEFORE, changed(replicas=3, affinity_name="far"), "FleetChanged", "room"),
     ],
 )

@@ -26,6 +26,17 @@ class Ledger:
         self._sums: dict[str, dict[str, dict[str, int]]] = {}
         self._all: dict[str, dict[str, int]] = {}
 
+    def copy(self) -> "Ledger":
+        """Return one of the same entries that changes by itself."""
+        found = Ledger()
+        found._entries = dict(self._entries)
+        found._all = {one: dict(sums) for one, sums in self._all.items()}
+        found._sums = {
+            one: {namespace: dict(sums) for namespace, sums in within.items()}
+            for one, within in self._sums.items()
+        }
+        return found
+
     def note(self, binding: ObjectKey, entry: Entry | None) -> bool:
         """Have *binding* be *entry* (None: gone); returns whether any use became less."""
         before = self._entries.pop(binding, None)
