@@ -235,7 +235,7 @@ async def put_template(store: ObjectStore, *clusters: str) -> None:
     )
 
 
-async def report(bus: Bus, name: str, **changes: Any) -> None:
+async def report(bus: Bus, name: str, *, at: ObjectKey = TEMPLATE_KEY, **changes: Any) -> None:
     known: dict[str, Any] = {
         "generation": 1,
         "template_uid": "u1",
@@ -254,7 +254,7 @@ async def report(bus: Bus, name: str, **changes: Any) -> None:
         },
     }
     body = encode_report(WorkReport(**(known | changes)))
-    await bus.publish(Message(subjects.status(name, TEMPLATE_KEY), body))
+    await bus.publish(Message(subjects.status(name, at), body))
 
 
 async def test_reports_become_the_status_of_binding_and_template(
@@ -368,3 +368,71 @@ async def test_a_malformed_report_is_passed_over(ground: tuple[ObjectStore, Bus]
             return int((stored.manifest.get("status") or {}).get("replicas", 0))
 
         await until(lambda: replicas() == 1)
+
+
+async def test_an_ingress_shows_the_addresses_of_those_who_take_traffic() -> None:
+    store, bus = MemoryStore(), MemoryBus()
+    key = ObjectKey("networking.k8s.io", "ingresses", "shop", "front")
+    policy_key = ObjectKey("hanse.dev", "trafficpolicies", "shop", "web")
+    metadata = {"name": "front", "namespace": "shop", "uid": "u1", "generation": 2}
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    manifest: Manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": metadata,
+        "spec": {"defaultBackend": backend},
+    }
+    await store.create(key, manifest)
+    resource = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "resource": "ingresses"}
+    await store.create(
+        BINDING_KEY,
+        {
+            "apiVersion": "hanse.dev/v1alpha1",
+            "kind": "ResourceBinding",
+            "metadata": {"name": BINDING_KEY.name, "namespace": "shop", "generation": 1},
+            "spec": {
+                "resource": {**resource, **metadata},
+                "policy": {"kind": "PropagationPolicy", "name": "all"},
+                "clusters": [{"name": "eu-1"}, {"name": "us-1"}],
+            },
+        },
+    )
+    for name, address in (("eu-1", "192.0.2.1"), ("us-1", "192.0.2.2")):
+        await store.create(cluster_key(name), {"metadata": {"name": name}})
+        status = {"loadBalancer": {"ingress": [{"ip": address}]}}
+        await report(bus, name, at=key, status=status)
+
+    async def decide(**shares: int) -> None:
+        clusters = [
+            {"name": name.replace("_", "-"), "share": part} for name, part in shares.items()
+        ]
+        stored = store.mirror.get(policy_key)
+        decided = {
+            "apiVersion": "hanse.dev/v1alpha1",
+            "kind": "TrafficPolicy",
+            "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"service": "web"},
+            "status": {"splits": [{"region": "", "clusters": clusters}]},
+        }
+        if stored is None:
+            await store.create(policy_key, decided)
+        else:
+            await store.update(policy_key, decided, expected=stored.revision)
+
+    def addresses() -> list[str]:
+        stored = store.mirror.get(key)
+        assert stored is not None
+        balancer = (stored.manifest.get("status") or {}).get("loadBalancer") or {}
+        return [one["ip"] for one in balancer.get("ingress") or ()]
+
+    async with running(store, bus, Members()):
+        await until(lambda: addresses() == ["192.0.2.1", "192.0.2.2"])
+        await decide(eu_1=10_000, us_1=0)
+        await until(lambda: addresses() == ["192.0.2.1"])
+        await decide(eu_1=5_000, us_1=5_000)
+        await until(lambda: addresses() == ["192.0.2.1", "192.0.2.2"])
+        await decide(us_1=10_000)
+        await until(lambda: addresses() == ["192.0.2.2"])
+        # Who can take none is better than nobody.
+        await decide(eu_1=0, us_1=0)
+        await until(lambda: addresses() == ["192.0.2.1", "192.0.2.2"])

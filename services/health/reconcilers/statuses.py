@@ -31,6 +31,7 @@ from services.health.core.fold import (
 from services.health.core.removing import held_up, with_removing
 from services.health.core.stranded import with_unschedulable
 from services.health.core.unhealthy import with_unhealthy
+from services.health.reconcilers.carriers import POLICIES, Carriers
 from services.health.reconcilers.pace import Pace
 from services.health.reconcilers.reports import ReportTable
 from services.health.reconcilers.standings import CLUSTERS
@@ -74,6 +75,7 @@ class BindingIndex:
         self._mirror = mirror
         self._reports = reports
         self._pace = pace
+        self._carriers = Carriers(mirror)
         self._bindings: dict[ObjectKey, ObjectKey] = {}
         self._silent: dict[str, bool] = {}
 
@@ -110,6 +112,10 @@ class BindingIndex:
             self._note_cluster(change)
         elif any(scope.covers(key) for scope in BINDINGS):
             self._note_binding(change)
+        elif POLICIES.covers(key):
+            for template in self._carriers.concerned(change):
+                if template in self._bindings:
+                    self.news(template)
 
     def _note_binding(self, change: Change) -> None:
         if change.only_status:
@@ -190,6 +196,7 @@ class StatusReconciler:
         self._pace = pace
         self._clock = clock
         self._interpreters = interpreters
+        self._carriers = Carriers(store.mirror)
 
     async def reconcile(self, key: ObjectKey) -> Result:
         self._pace.looked(key)
@@ -258,6 +265,7 @@ class StatusReconciler:
         if binding is not None and binding.spec.resource.uid not in ("", uid_of(manifest)):
             # The binding is of a template of that name which is gone.
             return None, ""
+        folded = self._carriers.without_idle(key, manifest, folded)
         try:
             status = template_status(manifest, binding, folded, self._interpreters.of(manifest))
         except InvalidObject as err:

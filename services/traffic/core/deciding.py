@@ -9,7 +9,7 @@ from services.traffic.core.failover_order import is_well, take_turn
 from services.traffic.core.places import Place, Terms, regions_of
 from services.traffic.core.shift import Evidence, advance
 from services.traffic.core.split import able_of, in_turn, split
-from services.traffic.core.terms import Fleet, places_of, terms_of, unknown_of
+from services.traffic.core.terms import Fleet, next_window, places_of, terms_of, unknown_of
 from shared.api.conditions import with_condition, without_condition
 from shared.api.meta import Condition
 from shared.api.traffic_policy import (
@@ -79,6 +79,8 @@ def decide(situation: Situation) -> Decision:
     terms = terms_of(spec, situation.fleet, situation.demand)
     # 1. Whose turn it is.
     failover, waits = _turn(situation, terms, places)
+    window = next_window(situation.service, situation.fleet, situation.now)
+    waits += [window] if window is not None else []
     if failover is not None:
         terms = replace(terms, active=failover.active)
     # 2. How much is shifted.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.traffic.core.catalogue import ImportedService
 from services.traffic.core.places import Nearness, Place, Terms, Weight
@@ -138,6 +138,17 @@ def places_of(
             )
         )
     return tuple(found)
+
+
+def next_window(service: ImportedService, fleet: Fleet, now: datetime) -> timedelta | None:
+    """How long until a maintenance window of a cluster that exports it begins or ends."""
+    moments = (
+        maintenance_at(cluster.spec.maintenance_windows, now).changes_at
+        for name in service.exporters
+        if (cluster := fleet.clusters.get(name)) is not None
+    )
+    found = min((one for one in moments if one is not None), default=None)
+    return found - now if found is not None else None
 
 
 def _idle(spec: TrafficSpec) -> str:

@@ -298,3 +298,20 @@ def test_whether_it_is_carried_as_decided_is_told_where_anybody_knows() -> None:
     before = msgspec.structs.replace(policy(), status=hindered)
     assert conditions(decided(before, unheard=True).status)["Carried"] == ("False", "PortTaken")
     assert "Carried" not in conditions(decided(before).status)
+
+
+def test_it_looks_again_when_a_maintenance_window_begins_and_ends() -> None:
+    window = {"start": "2026-01-01T01:00:00Z", "end": "2026-01-01T03:00:00Z", "evict": True}
+    members = fleet(cluster("eu-1", maintenanceWindows=[window]), cluster("us-1"))
+    before = decided(policy(), fleet=members)
+    assert (before.wake_after, shares(before.status)) == (
+        timedelta(hours=1),
+        {"eu-1": 50, "us-1": 50},
+    )
+    within = decided(policy(), fleet=members, now=NOW + timedelta(hours=2))
+    assert (within.wake_after, shares(within.status)) == (timedelta(hours=1), {"us-1": 100})
+    after = decided(policy(), fleet=members, now=NOW + timedelta(hours=3))
+    assert (after.wake_after, shares(after.status)) == (None, {"eu-1": 50, "us-1": 50})
+    # Of one that does not export the service it means nothing.
+    alone = decided(policy(), fleet=members, service=service(exporter("us-1", 1)))
+    assert alone.wake_after is None

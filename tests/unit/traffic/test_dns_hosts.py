@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.dns.global_names import GlobalNames
 from services.traffic.core.dns.global_zone import accept, new_zone
-from services.traffic.core.dns.hosts import SplitHost, Target
+from services.traffic.core.dns.hosts import SplitHost, Target, luck_of
 from services.traffic.core.dns.networks import Networks, packed
 from services.traffic.core.dns.records import A, addresses
 from services.traffic.core.dns.zone import Asker, Zone
@@ -347,3 +347,8 @@ def test_those_who_stay_are_shared_by_the_shares_too() -> None:
     host = split_host({"c1": 3, "c2": 1}, sticky=True)
     found = Counter(chosen(host, 0.0, bytes([10, n >> 8, n & 255, 1])) for n in range(4_000))
     assert 2_900 <= found["c1"] <= 3_100
+
+
+def test_luck_is_never_all_or_nothing() -> None:
+    for digest in (b"\0" * 8, b"\xff" * 8):
+        assert 0.0 < luck_of(digest) < 1.0

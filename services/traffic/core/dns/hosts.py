@@ -52,8 +52,12 @@ class _Wheel:
 
 def _score(who: bytes, target: Target) -> float:
     digest = blake2b(who + target.cluster.encode(), digest_size=8).digest()
-    luck = (int.from_bytes(digest) + 1) / (2**64 + 1)
-    return -target.share / math.log(luck)
+    return -target.share / math.log(luck_of(digest))
+
+
+def luck_of(digest: bytes) -> float:
+    """Between 0 and 1, and never either of them: half steps of 52 bits are exact in a float."""
+    return ((int.from_bytes(digest[:8]) >> 12) + 0.5) / 2**52
 
 
 @dataclass(frozen=True, slots=True)
