@@ -201,11 +201,18 @@ class TrafficGround(Federation):
 
     async def lose(self, member: str, taints: Sequence[Mapping[str, str]] = LOST) -> None:
         """Pass the verdict that nobody reaches it; without *taints*, that it is back."""
+        await self._set(member, "status", taints=list(taints))
+
+    async def leave(self, member: str, how: str) -> None:
+        """Prepare it for leaving, or with an empty word no more."""
+        await self._set(member, "spec", leaving=how)
+
+    async def _set(self, member: str, part: str, **fields: Any) -> None:
         key = ObjectKey(GROUP, "clusters", "", member)
         stored = await self.store.get(key)
         assert stored is not None
         manifest = copy(stored.manifest)
-        manifest.setdefault("status", {})["taints"] = list(taints)
+        manifest[part] = {**(manifest.get(part) or {}), **fields}
         await self.store.update(key, manifest, expected=stored.revision)
 
     # What is seen.

@@ -108,11 +108,12 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     leaving: Annotated[
-        Literal["", "Move", "Remove"],
+        Literal["", "Keep", "Move", "Remove"],
         Meta(
-            description="Empties a member, as before its Cluster is deleted, and keeps new shares"
-            " away. Move: what runs there goes once it runs elsewhere, and stays where there is no"
-            " other place. Remove: it goes at once."
+            description="Prepares a member for its Cluster to be deleted. Keep: what it imported"
+            " from other members goes, and all else stays. Move: what runs there goes, too, once it"
+            " runs elsewhere, and stays where there is no other place. Remove: it goes at once."
+            " Move and Remove keep new shares away."
         ),
     ] = ""
 

@@ -10,6 +10,7 @@ the member's own ServiceExport or ServiceImport is to show, which nobody but its
 A subject ends with a message that has no body, and expires.
 """
 
+from ipaddress import ip_address
 from typing import Any, Literal
 
 import msgspec
@@ -133,6 +134,17 @@ class StatusNote(
     resource: str
     uid: str
     status: dict[str, Any]
+
+
+def family_of(text: str) -> Literal["IPv4", "IPv6", ""]:
+    """Of an address; empty for what is none.
+
+    Old servers take `10.0.0.010`, of which each reader makes another address: it is none.
+    """
+    try:
+        return "IPv6" if ip_address(text).version == 6 else "IPv4"
+    except ValueError:
+        return ""
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

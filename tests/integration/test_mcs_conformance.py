@@ -124,7 +124,7 @@ async def test_the_import_matches_the_exported_service(
 
 
 async def test_an_ip_is_allocated_for_each_family(ground: TrafficGround) -> None:
-    await exported(ground)
+    await exported(ground, ipFamilies=["IPv4", "IPv6"])
     derived = await ground.until(
         lambda: (found := ground.derived(US)) and found["spec"].get("clusterIP") and found
     )

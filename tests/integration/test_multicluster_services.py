@@ -15,7 +15,7 @@ from hanse.services import text_of
 from services.traffic.core.catalogue import ServiceName
 from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key
-from shared.apimachinery.manifest import Manifest, ObjectKey, copy
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
 from shared.bus.port import CaughtUp
 from shared.bus.topology import ENDPOINTS, EVENTS, WORK
 from shared.events import subjects
@@ -24,11 +24,18 @@ from shared.events.service_facts import ServiceFact, decode_service_fact, type_o
 from shared.events.services import ServicesOverview
 from shared.events.subjects import encode_token
 from shared.events.work import is_end
+from shared.memberapi.http import open_member
+from shared.memberapi.port import ResourceType
 from tests.traffic_ground import AP, EU, US, TrafficGround, traffic_ground, trafficking
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALL = (EU, US, AP)
+DEFINITIONS = ResourceType(
+    GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+    "customresourcedefinitions",
+    namespaced=False,
+)
 PROFILE = ObjectKey("multicluster.x-k8s.io", "clusterprofiles", "hanse-system", EU)
 
 
@@ -273,6 +280,33 @@ async def test_who_leaves_is_forgotten_and_its_endpoints_go(alone: TrafficGround
     await alone.until(lambda: alone.store.mirror.get(PROFILE) is None)
 
 
+async def test_who_prepares_to_leave_gives_back_what_came_from_others_and_keeps_the_rest(
+    alone: TrafficGround,
+) -> None:
+    await exported_everywhere(alone)
+    await alone.leave(EU, "Keep")
+
+    async def forgotten() -> bool:
+        return not any(
+            subject.startswith(f"hanse.work.{EU}.") for subject in await left_over(alone)
+        )
+
+    await alone.until(forgotten)
+    assert not alone.imported(EU)
+    assert not alone.derived(EU)
+    assert not alone.slices(EU)
+    store = alone.members[EU].store.mirror
+    assert store.get(ObjectKey("", "services", "shop", alone.name)), "its own"
+    assert store.get(_definition("serviceexports")), "users may have exports of their own there"
+    about = ObjectKey("about.k8s.io", "clusterproperties", "", "cluster.clusterset.k8s.io")
+    assert store.get(about) is None, "true of members only"
+    # For as long as it is one, others go on reaching it.
+    assert alone.reached(AP) == {"10.1.0.1", "10.2.0.1", "10.3.0.1"}
+    # And it may change its mind.
+    await alone.leave(EU, "")
+    await alone.until(lambda: alone.reached(EU) == {"10.1.0.1", "10.2.0.1", "10.3.0.1"})
+
+
 async def test_members_are_published(ground: TrafficGround) -> None:
     profile = await ground.until(lambda: ground.store.mirror.get(PROFILE))
     assert profile.manifest["spec"] == {"displayName": EU, "clusterManager": {"name": "hanse"}}
@@ -299,6 +333,23 @@ async def test_members_get_the_standards_kinds_with_the_first_export(tmp_path: P
         key = ObjectKey("about.k8s.io", "clusterproperties", "", "cluster.clusterset.k8s.io")
         found = await ground.until(lambda: ground.members[US].store.mirror.get(key), 30)
         assert found.manifest["spec"] == {"value": US}
+        # Who installs another version of the standard keeps that; our mark shows that we looked.
+        newer: Manifest = {"spec": {"names": {"shortNames": ["newer"]}}}
+        marked = {"metadata": {"annotations": {"hanse.dev/template-uid": "theirs"}}}
+        key = _definition("serviceimports")
+        async with open_member(ground.members[US].credentials(), name="somebody") as api:
+            assert await api.merge(
+                DEFINITIONS, "", key.name, {**newer, **marked}, manager="kubectl"
+            )
+
+        def looked_at() -> Manifest:
+            found = ground.members[US].store.mirror.get(key)
+            assert found is not None
+            mark = found.manifest["metadata"]["annotations"]["hanse.dev/template-uid"]
+            return found.manifest if mark != "theirs" else {}
+
+        told = await ground.until(looked_at)
+        assert told["spec"]["names"]["shortNames"] == ["newer"]
         # What it was given once it keeps, for there may be exports of its own.
         await ground.delete(export_key("shop", ground.name))
         await ground.until(lambda: not ground.imported(US))

@@ -5,7 +5,6 @@ cannot be understood of it is left out rather than guessed.
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from shared.events.exports import (
     ServiceFace,
     ServiceReport,
     SliceReport,
+    family_of,
 )
 
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -97,7 +97,7 @@ def addresses_of(derived: ServiceObject) -> tuple[str, ...]:
     """The addresses a derived Service was given; none yet, or none ever for a headless one."""
     spec = _mapping(derived.spec)
     given = spec.get("clusterIPs") or [spec.get("clusterIP")]
-    return tuple(one for one in map(str, _list(given)) if _family(one))
+    return tuple(one for one in map(str, _list(given)) if family_of(one))
 
 
 def _export(export: ServiceObject) -> ExportReport:
@@ -175,17 +175,9 @@ def _endpoints(endpoints: Any, address_type: str) -> Iterable[EndpointReport]:
 
 
 def _is_address(text: str, address_type: str) -> bool:
-    """Old servers take `10.0.0.010`, of which each reader makes another address: it is none."""
     if address_type == "FQDN":
         return bool(text)
-    return _family(text) == address_type
-
-
-def _family(text: str) -> str:
-    try:
-        return f"IPv{ip_address(text).version}"
-    except ValueError:
-        return ""
+    return family_of(text) == address_type
 
 
 def _ports(ports: Any) -> tuple[PortReport, ...]:

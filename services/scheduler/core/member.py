@@ -58,7 +58,8 @@ class Member:
             taints=cluster.taints + own_taints,
             joined=conditions.get(JOINED) == "True",
             ready=conditions.get(READY) == "True",
-            leaving=cluster.metadata.deletion_timestamp is not None or bool(cluster.spec.leaving),
+            leaving=cluster.metadata.deletion_timestamp is not None
+            or cluster.spec.leaving in ("Move", "Remove"),
             emptied=cluster.spec.leaving == "Remove",
             serves=frozenset(
                 (served.group_version, resource.kind)

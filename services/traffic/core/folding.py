@@ -4,7 +4,7 @@ What a member reported stands until it reports otherwise, or leaves: neither sil
 takes an endpoint away. Whether anybody is sent there is the verdict of health (`Place.reachable`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from services.traffic.core.catalogue import (
@@ -25,7 +25,13 @@ from services.traffic.core.exports import (
 )
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster, ClusterNetwork
 from shared.api.multicluster import OLD_SERVICES_API, SERVICES_API
-from shared.events.exports import EndpointReport, PortReport, ServiceReport, SliceReport
+from shared.events.exports import (
+    EndpointReport,
+    PortReport,
+    ServiceReport,
+    SliceReport,
+    family_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class Place:
     network: ClusterNetwork | None = None
     services_api: str = SERVICES_API
     """In which version imports and exports are written there."""
+    leaving: bool = False
+    """It is to import nothing any more: nobody would renew what it has of others."""
 
 
 def place_of(cluster: Cluster) -> Place:
@@ -51,6 +59,7 @@ def place_of(cluster: Cluster) -> Place:
         reachable=not lost,
         network=cluster.spec.network,
         services_api=OLD_SERVICES_API if is_old else SERVICES_API,
+        leaving=bool(cluster.spec.leaving),
     )
 
 
@@ -113,9 +122,24 @@ def fold(
         labels=dict(winner.labels),
         annotations=dict(winner.annotations),
         exporters=exporters,
-        ips_by_cluster={cluster: one.ips for cluster, one in sorted(known.items()) if one.ips},
+        ips_by_cluster=dict(_ips_by_cluster(known, face.ip_families)),
     )
     return Folded(name=name, service=service, settled=settled, validity=validity, slices=slices)
+
+
+def _ips_by_cluster(
+    reports: Mapping[str, ServiceReport], families: Collection[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Addresses in a family of the service: behind the others is no endpoint.
+
+    All of a member's where none is, so that it can be said that none is.
+    """
+    for cluster, report in sorted(reports.items()):
+        if report.ips:
+            yield (
+                cluster,
+                tuple(ip for ip in report.ips if family_of(ip) in families) or report.ips,
+            )
 
 
 def _ingress(report: ServiceReport) -> tuple[str, ...]:

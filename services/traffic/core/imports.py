@@ -7,7 +7,6 @@ member it is for, but the addresses in its import, and the names of nodes, which
 """
 
 import hashlib
-from ipaddress import ip_address
 from typing import Any
 
 from services.traffic.core.catalogue import ImportedService, ServiceName, ServicePort
@@ -20,7 +19,7 @@ from shared.api.multicluster import (
     derived_service_name,
 )
 from shared.apimachinery.manifest import Manifest
-from shared.events.exports import EndpointReport, PortReport, SliceReport
+from shared.events.exports import EndpointReport, PortReport, SliceReport, family_of
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "traffic.hanse.dev"
@@ -51,7 +50,7 @@ def service_import(
     }
     if service.type == "ClusterSetIP" and ips:
         spec["ips"] = list(ips)
-        spec["ipFamilies"] = [f"IPv{ip_address(one).version}" for one in ips]
+        spec["ipFamilies"] = [family_of(one) for one in ips]
     elif service.type == "Headless" and service.ip_families:
         spec["ipFamilies"] = list(service.ip_families)
     spec |= _behaviour(service)
@@ -79,6 +78,9 @@ def derived_service(service: ImportedService) -> Manifest:
     if service.type == "Headless":
         spec["clusterIP"] = "None"
         spec.pop("internalTrafficPolicy", None)
+    else:
+        # An address of each family that the member has; the import tells those that lead somewhere.
+        spec["ipFamilyPolicy"] = "PreferDualStack"
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -13,6 +13,7 @@ import msgspec
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded, Place
 from services.traffic.core.imports import derived_service, endpoint_slice, service_import
+from shared.api.ownership import OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
 from shared.events.orders import Encoded, order_on, stamp
 from shared.events.work import BY_TRAFFIC, WorkOrder
@@ -134,9 +135,16 @@ class _SliceOrders:
 
 
 def make_order(
-    manifest: Manifest, owner: str, *, preserve: bool = False
+    manifest: Manifest,
+    owner: str,
+    *,
+    preserve: bool = False,
+    terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET,
 ) -> tuple[ObjectKey, Encoded]:
-    """The order to hold *manifest*; what the member had before under its name stays its own."""
+    """The order to hold *manifest*; what the member had before under its name stays its own.
+
+    *terms*: what of it others in the member may change.
+    """
     gvk = GroupVersionKind.of(manifest)
     namespace = str(manifest["metadata"].get("namespace") or "")
     key = ObjectKey(gvk.group, _RESOURCES[gvk.kind], namespace, name_of(manifest))
@@ -148,6 +156,7 @@ def make_order(
         template_uid=owner,
         template_generation=0,
         preserve_on_deletion=preserve,
+        terms=terms,
         ordered_by="traffic",
     )
 

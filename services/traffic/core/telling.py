@@ -144,6 +144,10 @@ def _conflict(settled: Settled) -> Condition:
 def _status(
     before: Sequence[Condition], conditions: Sequence[Condition], generation: int, now: str
 ) -> dict[str, Any]:
+    """*generation* 0: which one the object has is not known, and so nothing is said of it.
+
+    `kubectl wait` takes an observed generation below the object's for news that are still to come.
+    """
     told: tuple[Condition, ...] = ()
     for one in conditions:
         old = find_condition(before, one.type)
@@ -155,4 +159,8 @@ def _status(
             observed_generation=generation,
         )
         told = with_condition(told if old is None else (*told, old), observed, now=now)
-    return {"conditions": section(told)}
+    found = section(told)
+    if not generation:
+        for one in found:
+            one.pop("observedGeneration", None)
+    return {"conditions": found}

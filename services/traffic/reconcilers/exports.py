@@ -61,9 +61,9 @@ class ExportTable:
         )
 
     def members_with(self, namespace: str) -> set[str]:
-        """Members that have *namespace*, as they said, or as an export of theirs shows."""
+        """Members that have *namespace*, as they said, and are not about to leave."""
         found = {one for one, names in self.namespaces.items() if namespace in names}
-        return found & self.fleet.keys()
+        return {one for one in found if one in self.fleet and not self.fleet[one].leaving}
 
     def undecided(self) -> set[str]:
         """Members of which it is not known which namespaces they have."""
@@ -209,7 +209,7 @@ class ExportFollower:
             self._table.fleet.pop(cluster, None)
         else:
             self._table.fleet[cluster] = after
-        if before is None or after is None or before.services_api != after.services_api:
+        if before is None or after is None or _imports(before) != _imports(after):
             self._concern_all(lambda _name: True)
         elif before != after:
             for name in self._table.services_of(cluster):
@@ -232,6 +232,11 @@ class ExportFollower:
         pressing = before is None or after is None or before.exporters != after.exporters
         for listener in tuple(self._listeners):
             listener(name, pressing)
+
+
+def _imports(place: Place) -> tuple[str, bool]:
+    """What of a member decides which imports it gets, of services that it never spoke of, too."""
+    return place.services_api, place.leaving
 
 
 def _place(manifest: Manifest) -> Place:

@@ -17,15 +17,19 @@ from services.traffic.reconcilers.publishing import OrderPublisher
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, Condition, read
 from shared.api.multicluster import ABOUT_API, MULTICLUSTER_GROUP, PROFILES
+from shared.api.ownership import DriftPath, DriftPolicy, OwnershipTerms
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT
 from shared.clock import Clock, format_time
-from shared.controller.result import Done, Result
+from shared.controller.result import Again, Done, Result
 from shared.events import subjects
 from shared.store.port import ObjectStore
 
 _COMPARED_SECONDS = 5.0
+_CONFIRMATION = timedelta(seconds=2)
+_TERMS = OwnershipTerms(drift=DriftPolicy(paths=(DriftPath(path="/spec"),)))
+"""Who installs another version of the standard's definitions in a member keeps that."""
 NETWORKS_LOOK = timedelta(seconds=6)
 """How long news of services are gathered before networks are judged anew."""
 
@@ -104,24 +108,26 @@ class MemberReconciler:
             return Done()
         cluster = read(stored.manifest, Cluster)
         await self._publish_profile(key, cluster)
-        orders = self._orders(key, cluster)
-        if orders:
-            owner = owner_of_member(key)
-            held = self._log.of(owner)
-            plan = diff({key: {**orders}}, held, fleet={key})
+        orders, leaving = self._orders(key, cluster), bool(cluster.spec.leaving)
+        if not orders and not leaving:
             # What it has been given once it keeps: others may rely on it.
-            await self._publisher.carry_out(plan, owner)
-        return Done()
+            return Done()
+        owner = owner_of_member(key)
+        plan = diff({} if leaving else {key: orders}, self._log.of(owner), fleet={key})
+        await self._publisher.carry_out(plan, owner)
+        return Done() if await self._publisher.settle(owner) else Again(_CONFIRMATION)
 
     def _orders(self, name: str, cluster: Cluster) -> Orders:
         served = {one.group_version for one in cluster.status.api_enablements}
         owner = owner_of_member(name)
         found = []
         if self._in_use():
-            found += [make_order(one, owner, preserve=True) for one in IN_MEMBERS]
+            # With a definition all exports would go that users of the member have written.
+            found += [make_order(one, owner, preserve=True, terms=_TERMS) for one in IN_MEMBERS]
         if found or ABOUT_API in served:
+            # They are true of a member, and of nobody else (KEP-2149).
             properties = cluster_properties(name, self._clusterset)
-            found += [make_order(one, owner, preserve=True) for one in properties]
+            found += [make_order(one, owner) for one in properties]
         return dict(found)
 
     async def _publish_profile(self, name: str, cluster: Cluster) -> None:

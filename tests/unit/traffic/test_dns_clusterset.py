@@ -80,6 +80,27 @@ def test_2_4_2_each_ready_endpoint_and_port_is_a_server_record() -> None:
     ]
 
 
+def test_the_name_of_a_service_says_each_of_its_ports_once() -> None:
+    """As the conformance suite asks for them; one number may be there for TCP and for UDP."""
+    twice = [ServicePort(name="tcp", port=42), ServicePort(name="udp", protocol="UDP", port=42)]
+    own = {"eu-1": ("10.96.0.7",)}
+    door = door_to(clusterset(service(ports=[*twice, ServicePort(port=80)], own=own)))
+    option = dns.edns.GenericOption(CLUSTER_OPTION, b"eu-1")
+    answer = ask(door, WEB, "SRV", options=[option])
+    assert texts(answer) == [f"0 100 42 {WEB}.", f"0 100 80 {WEB}."]
+    assert [item.to_text() for found in answer.additional for item in found] == ["10.96.0.7"]
+    assert texts(ask(door, WEB, "SRV")) == []
+
+
+def test_the_name_of_a_headless_service_says_where_each_ready_endpoint_listens() -> None:
+    answer = ask(door_to(clusterset(headless(hosts=PETS))), DB, "SRV")
+    assert texts(answer) == [
+        f"0 100 8080 pet-0.eu-1.{DB}.",
+        f"0 100 8080 pet-0.us-1.{DB}.",
+        f"0 100 8080 pet-1.eu-1.{DB}.",
+    ]
+
+
 def test_who_does_not_serve_a_port_is_no_server_of_it() -> None:
     admin = ServicePort(name="admin", port=81)
     door = door_to(clusterset(headless(hosts=PETS, ports=(HTTP, admin))))

@@ -69,6 +69,30 @@ def test_names_of_nodes_stay_at_home_where_they_mean_something() -> None:
     assert elsewhere["zone"] == "eu-a", "that of the member, where the slice says none"
 
 
+def test_a_service_of_one_family_is_reached_by_that_family_alone_where_a_member_has_both() -> None:
+    """Behind an address of another family there is no endpoint, and clients try that one first."""
+    for families, told in {
+        ("IPv4",): ["10.96.0.9"],
+        ("IPv6",): ["fd00::9"],
+        ("IPv4", "IPv6"): ["10.96.0.9", "fd00::9"],
+        (): ["10.96.0.9", "fd00::9"],
+    }.items():
+        both = ServiceReport(ips=("10.96.0.9", "fd00::9"))
+        found = folded(eu=reported("10.1.0.1", ip_families=families), us=both)
+        made = manifests(found, "us")
+        assert made["services"]["spec"]["ipFamilyPolicy"] == "PreferDualStack"
+        assert made["serviceimports"]["spec"]["ips"] == told
+        assert made["serviceimports"]["spec"]["ipFamilies"] == [
+            "IPv6" if ":" in one else "IPv4" for one in told
+        ]
+
+
+def test_an_import_does_not_speak_of_a_generation_that_it_does_not_know() -> None:
+    """`kubectl wait` waits for a later word where the one observed is below the object's."""
+    [one] = import_status(folded(eu=reported("10.1.0.1")), (), at="eu", now=NOW)["conditions"]
+    assert "observedGeneration" not in one
+
+
 def test_each_exporter_has_the_addresses_of_its_own_load_balancer() -> None:
     found = folded(eu=reported("10.1.0.1", ingress=("203.0.113.7",)), us=reported("10.2.0.1"))
     assert found.service is not None

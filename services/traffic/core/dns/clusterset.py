@@ -3,6 +3,9 @@
 A service has one name for the whole set of clusters. Of type ClusterSetIP it says the address that
 the service has in the member that asks; headless, it says every ready endpoint, and each of these
 has a name of its own beside it, with its cluster in it.
+
+Asked for SRV, the name of a service says all of its ports at once, as that of a Service in a member
+does. The specification has only the names of single ports; its conformance suite asks for both.
 """
 
 from collections import defaultdict
@@ -66,14 +69,15 @@ def records_of(service: ImportedService, ttl: int) -> Said:
 def _with_address(service: ImportedService, base: bytes, ttl: int) -> Said:
     names: dict[bytes, Node] = {}
     # Without an address to lead to, a port is no answer (RFC 2782).
+    ports = _servers(((port.port, base) for port in service.ports), ttl)
     views = {
-        cluster: {base: _node(addresses(ips, ttl))}
+        cluster: {base: _node([*addresses(ips, ttl), *ports])}
         for cluster, ips in service.ips_by_cluster.items()
         if ips
     }
     shared = addresses(service.ips, ttl)
     if shared:
-        names[base] = _node(shared)
+        names[base] = _node([*shared, *ports])
     if shared or views:
         for port in service.ports:
             if name := _port_name(port, base):
@@ -101,7 +105,8 @@ def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
     if not every:
         # Nobody is ready: such a name does not exist (2.4.1).
         return NOTHING
-    names[base] = _node(addresses(every, ttl))
+    numbers = sorted({(number, host) for (host, _), number in listening.items()})
+    names[base] = _node([*addresses(every, ttl), *_servers(numbers, ttl)])
     for port in service.ports:
         if name := _port_name(port, base):
             data = [
@@ -112,6 +117,12 @@ def _headless(service: ImportedService, base: bytes, ttl: int) -> Said:
             if data:
                 names[name] = _node([RecordSet(SRV, ttl, tuple(data))])
     return Said(names)
+
+
+def _servers(ports: Iterable[tuple[int, bytes]], ttl: int) -> list[RecordSet]:
+    """One set, each number and host in it once; none where there is no port."""
+    data = tuple(dict.fromkeys(server(number, host) for number, host in ports))
+    return [RecordSet(SRV, ttl, data)] if data else []
 
 
 def _port_name(port: ServicePort, base: bytes) -> bytes | None:
