@@ -25,7 +25,7 @@ from bench.fan_out import Listeners, flood, listeners, steady
 from bench.gateway import Program, Site, run_gateway, until_answers
 from bench.processes import cpu_seconds, memory_mebibytes
 from bench.rates import AT_ONCE, Ask, closed_loop, open_loop
-from hanse.layout import free_port
+from hanse.local.layout import free_port
 from shared.apimachinery.manifest import Manifest, ObjectKey, decode
 from shared.bus.jetstream import connect
 from shared.bus.jetstream.connection import Connection

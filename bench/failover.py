@@ -25,7 +25,7 @@ from bench.observer import DEPLOYMENTS, NAMESPACES
 from bench.processes import cpu_seconds
 from bench.status_writes import status_writes
 from bench.verbs import by_writers
-from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
+from hanse.local.federation import SERVICES, Federation, FederationSettings, start_federation
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.memberapi.port import MemberApi

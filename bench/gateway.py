@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from hanse.layout import free_port
+from hanse.local.layout import free_port
 from shared.bus.settings import NatsSettings
 from shared.memberapi.sealing import ensure_key
 from shared.runtime.certificates import ensure_serving_certificate

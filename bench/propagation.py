@@ -24,9 +24,9 @@ from bench.catch_up import catch_up
 from bench.observer import DEPLOYMENTS, NAMESPACES, Observer, observe
 from bench.processes import memory_mebibytes
 from bench.verbs import VERBS, Ground, throughput
-from hanse.federation import Federation, FederationSettings, start_federation
-from hanse.join import Place
-from hanse.join import join as join_member
+from hanse.local.federation import Federation, FederationSettings, start_federation
+from hanse.membership.join import Place
+from hanse.membership.join import join as join_member
 from shared.apimachinery.manifest import GroupVersionKind, name_of, uid_of
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member

@@ -20,7 +20,7 @@ from bench import load
 from bench.observer import DEPLOYMENTS
 from bench.processes import memory_mebibytes
 from bench.works import restart_with_works
-from hanse.federation import SERVICES, Federation, FederationSettings, start_federation
+from hanse.local.federation import SERVICES, Federation, FederationSettings, start_federation
 
 DEADLINE = 120.0
 WRITERS = 32

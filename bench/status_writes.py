@@ -14,7 +14,7 @@ import msgspec
 
 from bench import load
 from bench.observer import DEPLOYMENTS
-from hanse.federation import Federation
+from hanse.local.federation import Federation
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.memberapi.port import MemberApi, ResourceType

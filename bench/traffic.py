@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from bench.processes import cpu_seconds, memory_mebibytes
-from hanse.federation import Federation, FederationSettings, start_federation
+from hanse.local.federation import Federation, FederationSettings, start_federation
 from shared.api.multicluster import SERVICE_NAME_LABEL
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.memberapi.port import MemberApi, ResourceType

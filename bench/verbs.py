@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from bench import load, plain_client
 from bench.observer import DEPLOYMENTS, NAMESPACES, Observer
 from bench.processes import cpu_seconds, memory_mebibytes
-from hanse.federation import SERVICES, Federation
+from hanse.local.federation import SERVICES, Federation
 from shared.apimachinery.manifest import encode, uid_of
 from shared.errors import RetryableError
 from shared.memberapi.credentials import MemberCredentials

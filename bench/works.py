@@ -11,7 +11,7 @@ from typing import Any
 from bench import load
 from bench.processes import memory_mebibytes
 from bench.verbs import by_writers
-from hanse.federation import SERVICES, Federation
+from hanse.local.federation import SERVICES, Federation
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.errors import RetryableError
 from shared.memberapi.port import MemberApi, ResourceType

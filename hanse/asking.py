@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
@@ -38,6 +38,17 @@ def ask_by(
     except (HanseError, OSError) as err:
         sys.stderr.write(f"{err}\n")
         return None
+
+
+def do(work: Coroutine[Any, Any, str]) -> int:
+    """Print what *work* says, or why it could not be done; returns the exit status."""
+    configure_logs("hanse", "error")
+    try:
+        print(uvloop.run(work))
+    except HanseError as err:
+        sys.stderr.write(f"{err}\n")
+        return 1
+    return 0
 
 
 async def _asked(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from hanse.layout import free_port
+from hanse.local.layout import free_port
 from services.traffic.core.catalogue import (
     Endpoint,
     EndpointPort,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hanse.layout import free_port
+from hanse.local.layout import free_port
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import yaml
 
 from hanse.demo import holdings
 from hanse.demo.screen import Screen
-from hanse.federation import Federation
+from hanse.local.federation import Federation
 from shared.api.cluster import READY, Cluster
 from shared.api.meta import API_VERSION, read
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of

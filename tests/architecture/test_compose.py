@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from hanse.__main__ import build_parser
-from hanse.federation import SERVICES, places
-from hanse.join import Place
+from hanse.local.federation import SERVICES, places
+from hanse.membership.join import Place
 from hanse.setup import Settings as SetupSettings
 from hanse.setup import Volumes
 from shared.runtime.environment import PREFIX, read_settings

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import msgspec
 
-from hanse.federation import Federation
 from hanse.hub import Hub, open_hub
+from hanse.local.federation import Federation
 from shared.memberapi.credentials import read_kubeconfig
 
 LOOK_SECONDS = 0.2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hanse.federation import Federation, FederationSettings, start_federation
+from hanse.local.federation import Federation, FederationSettings, start_federation
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hanse.federation import Federation, FederationSettings, start_federation
 from hanse.hub import Hub
-from hanse.join import Place, register
-from hanse.layout import Layout, Ports
-from hanse.nats_nodes import nats_nodes
+from hanse.local.federation import Federation, FederationSettings, start_federation
+from hanse.local.layout import Layout, Ports
+from hanse.local.nats_nodes import nats_nodes
+from hanse.membership.join import Place, register
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 from shared.memberapi.http import open_member
 from tests.chaos.balancer import open_balanced_hub

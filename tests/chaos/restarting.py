@@ -6,7 +6,7 @@ import signal
 
 import aiohttp
 
-from hanse.federation import Federation
+from hanse.local.federation import Federation
 from shared.bus.jetstream import connect
 from shared.bus.topology import STREAMS
 from shared.errors import RetryableError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hanse.federation import SERVICES, Federation
+from hanse.local.federation import SERVICES, Federation
 from tests.chaos import boutique
 from tests.chaos.insist import insist
 from tests.chaos.wholeness import ordered, remove, until_empty, until_whole

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hanse.demo import holdings
-from hanse.federation import Federation, FederationSettings, start_federation
+from hanse.local.federation import Federation, FederationSettings, start_federation
 from shared.apimachinery.manifest import Manifest
 from shared.errors import RetryableError
 

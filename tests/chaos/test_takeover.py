@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hanse.federation import Federation, FederationSettings, start_federation
 from hanse.hub import Hub
+from hanse.local.federation import Federation, FederationSettings, start_federation
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.bus.jetstream import connect, open_bus
 from shared.bus.port import CaughtUp

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hanse.demo import holdings
-from hanse.federation import Federation
+from hanse.local.federation import Federation
 from shared.api.meta import API_VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
 from shared.errors import RetryableError

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from hanse.client import Fact, HanseClient, connect
-from hanse.federation import Federation, FederationSettings, start_federation
-from hanse.join import Place, join
+from hanse.local.federation import Federation, FederationSettings, start_federation
+from hanse.membership.join import Place, join
 from shared.apimachinery.manifest import (
     GroupVersionKind,
     Manifest,

@@ -23,7 +23,7 @@ from testcontainers.core.config import ConnectionMode, testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 
-from hanse.join import examine
+from hanse.membership.join import examine
 from hanse.setup import Settings, Volumes
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode, uid_of
 from shared.bus.jetstream import connect, ensure_topology

@@ -11,7 +11,7 @@ import pytest
 
 from hanse.__main__ import main
 from hanse.client import HanseClient
-from hanse.explaining_text import as_text
+from hanse.texts.explanation import as_text
 from shared.api.binding import REFERENCES_FOUND
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.port import RequestError

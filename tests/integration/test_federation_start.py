@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hanse import federation
-from hanse.federation import FederationFailed, FederationSettings, start_federation
+from hanse.local import federation
+from hanse.local.federation import FederationFailed, FederationSettings, start_federation
 
 
 async def test_a_child_that_does_not_come_up_has_the_last_word(

@@ -18,8 +18,8 @@ import msgspec
 import pytest
 import yaml
 
-from hanse.federation import Federation, FederationSettings, start_federation
-from hanse.join import Place, join
+from hanse.local.federation import Federation, FederationSettings, start_federation
+from hanse.membership.join import Place, join
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, decode
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member

@@ -11,7 +11,7 @@ import pytest_asyncio
 from msgspec.json import decode as decode_overview
 from msgspec.json import encode as encode_json
 
-from hanse.services import text_of
+from hanse.commands.services import text_of
 from services.traffic.core.catalogue import ServiceName
 from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hanse.layout import Layout, Ports
-from hanse.nats_nodes import nats_nodes, settings_of, take_requests
+from hanse.local.layout import Layout, Ports
+from hanse.local.nats_nodes import nats_nodes, settings_of, take_requests
 from shared.bus.jetstream import connect, ensure_topology
 from shared.bus.jetstream.connection import Connection
 from shared.bus.topology import STREAMS

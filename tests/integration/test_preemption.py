@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.client import HanseClient
-from hanse.planning_text import as_text
+from hanse.texts.plan import as_text
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.events.planning import PlanRequest, SupposedTemplate
 from tests.federation import Federation, deployment_key, eventually

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from hanse.demo import holdings
-from hanse.join import JoinRefused, Place, join
-from hanse.leave import leave
+from hanse.membership.join import JoinRefused, Place, join
+from hanse.membership.leave import leave
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member

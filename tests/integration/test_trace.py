@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from hanse.federation import FederationSettings, start_federation
+from hanse.local.federation import FederationSettings, start_federation
 from shared.apimachinery.manifest import Manifest, encode
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig
 

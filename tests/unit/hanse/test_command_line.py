@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hanse.__main__ import main
-from hanse.layout import free_port, is_free
+from hanse.local.layout import free_port, is_free
 
 
 @pytest.mark.parametrize("name", ["", "Eu_1", "a.b", "../x", "a" * 64, "-a"])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
-from hanse.layout import Ports
-from hanse.lock import DirectoryInUse, hold
+from hanse.local.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
+from hanse.local.layout import Ports
+from hanse.local.lock import DirectoryInUse, hold
 
 
 def test_a_directory_is_held_by_one_at_a_time_and_free_again_afterwards(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from hanse.drain import as_text
-from hanse.draining import Drained, DrainTerms, drain, undo
+from hanse.commands.drain import as_text
+from hanse.membership.drain import Drained, DrainTerms, drain, undo
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.patch import merge_patch
 from shared.errors import InvalidObject

@@ -1,6 +1,6 @@
 """What `hanse health` shows."""
 
-from hanse.health import text_of
+from hanse.commands.health import text_of
 from shared.events.cluster import Reach
 from shared.events.fleet_health import ClusterHealth, FleetHealth, SeenBy
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from hanse.join import JoinRefused, Place, examine, join, register
-from hanse.leave import Departure, leave
+from hanse.membership.join import JoinRefused, Place, examine, join, register
+from hanse.membership.leave import Departure, leave
 from shared.apimachinery.manifest import Manifest, decode
 from shared.errors import MemberRefused, MemberUnreachable
 from shared.memberapi.credentials import MemberCredentials

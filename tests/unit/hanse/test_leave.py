@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from hanse.leave import Departure, Objects, leave
+from hanse.membership.leave import Departure, Objects, leave
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.patch import merge_patch
 from shared.memberapi.port import MemberApi, MemberListing, ResourceType

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hanse import probe
-from hanse.layout import free_port
+from hanse.local.layout import free_port
 from services.simulator.service import open_cluster
 from services.simulator.settings import Settings
 from shared.runtime.nats_server import NatsServer

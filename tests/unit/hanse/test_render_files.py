@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hanse.render import read_files
+from hanse.files import read_files
 from shared.errors import InvalidObject
 
 

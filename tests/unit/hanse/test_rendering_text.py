@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from hanse.rendering_text import as_changes, as_manifests
+from hanse.texts.rendering import as_changes, as_manifests
 from shared.events.rendering import ClusterRendering, FieldChange, Rendering, RuleEffect
 
 TEXT = "region: eu\nhosts:\n- a\n"

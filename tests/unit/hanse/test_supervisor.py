@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hanse.supervisor import Child, Command, Supervisor
+from hanse.local.supervisor import Child, Command, Supervisor
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from hanse.explaining_text import as_text
+from hanse.texts.explanation import as_text
 from services.scheduler.core.decision import Rejection, RejectionCode, Scheduled
 from services.scheduler.core.explaining import explanation_of
 from services.scheduler.core.reasons import rejected_groups, trigger_of

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hanse.planning_text import as_text
+from hanse.texts.plan import as_text
 from services.scheduler.core.decision import Scheduled, Unschedulable
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member

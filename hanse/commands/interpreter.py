@@ -6,7 +6,6 @@ in any order.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import msgspec
 import uvloop
 import yaml
 
+from hanse.commands.options import Subcommands, add_files, add_hub, add_json
 from hanse.hub import Hub, open_hub
 from shared.api.binding import ResourceBinding, binding_key, is_built_in
 from shared.api.interpreter import ResourceInterpreter
@@ -55,18 +55,11 @@ class Read:
     objects: list[Case] = field(default_factory=list)
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("interpreter", help="try what Hanse is told of a kind")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     test = verbs.add_parser("test", help="show what it says of objects, and run its tests")
-    test.add_argument(
-        "-f",
-        "--filename",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="interpreters, objects and tests; - is standard input; may be repeated",
-    )
+    add_files(test, "interpreters, objects and tests")
     test.add_argument(
         "object", nargs="?", default="", metavar="KIND/NAME", help="an object of the hub"
     )
@@ -79,10 +72,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(OPERATIONS)} (default all); may be repeated",
     )
     test.add_argument("--replicas", type=int, metavar="N", help="a share, for replicaRevision")
-    test.add_argument("--json", action="store_true", help="print one JSON object")
-    kubeconfig = os.environ.get("KUBECONFIG", "~/.kube/config")
-    test.add_argument("--kubeconfig", type=Path, default=Path(kubeconfig), metavar="FILE")
-    test.add_argument("--context", default="", help="the hub's context in that file")
+    add_json(test)
+    add_hub(test)
     test.set_defaults(run=run)
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
-from hanse.join import CLUSTERS
+from hanse.membership.join import CLUSTERS
 from shared.api.cluster import READY
 from shared.api.meta import GROUP, VERSION
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, uid_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from hanse.layout import Layout, Ports
+from hanse.local.layout import Layout, Ports
 from shared.bus.jetstream import connect
 from shared.bus.jetstream.connection import ApiError
 from shared.bus.settings import NatsSettings

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from hanse.hub import Hub, open_hub
-from hanse.join import Place, register
-from hanse.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
-from hanse.layout import Layout, Ports, is_free
-from hanse.lock import DirectoryInUse, hold
-from hanse.nats_nodes import nats_nodes, settings_of, take_requests
-from hanse.supervisor import Command, Supervisor
+from hanse.local.kubeconfig import CONTEXT, holds_something_else, write_kubeconfig
+from hanse.local.layout import Layout, Ports, is_free
+from hanse.local.lock import DirectoryInUse, hold
+from hanse.local.nats_nodes import nats_nodes, settings_of, take_requests
+from hanse.local.supervisor import Command, Supervisor
+from hanse.membership.join import Place, register
 from shared.bus.settings import NatsSettings
 from shared.errors import RetryableError, TerminalError
 from shared.memberapi.credentials import MemberCredentials, read_kubeconfig

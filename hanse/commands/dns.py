@@ -2,21 +2,22 @@
 
 import argparse
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from hanse.commands.options import Subcommands, add_json, member_name
 from shared.api.multicluster import CLUSTER_OPTION, CLUSTERSET_DOMAIN
 
 _CACHE_SECONDS = 5
 
 
-def add_commands(parser: argparse.ArgumentParser, name: Callable[[str], str]) -> None:
-    """*name* reads the name of a member."""
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("dns", help="have members ask for the names of all")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     stub = verbs.add_parser("stub", help="print what a member's Corefile needs")
     stub.add_argument(
-        "name", type=name, metavar="CLUSTER", help="the member's name in the federation"
+        "name", type=member_name, metavar="CLUSTER", help="the member's name in the federation"
     )
     stub.add_argument(
         "--server",
@@ -26,7 +27,7 @@ def add_commands(parser: argparse.ArgumentParser, name: Callable[[str], str]) ->
         metavar="ADDRESS[:PORT]",
         help="a process of traffic that answers for names; may be repeated (default port 53)",
     )
-    stub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_json(stub)
     stub.set_defaults(run=run)
 
 

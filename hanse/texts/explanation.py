@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from hanse.traffic_text import traffic_lines
+from hanse.texts.traffic import traffic_lines
 from shared.events.explaining import ClusterVerdict, EarlierDecision, Explanation
 from shared.events.placement import ScorePart
 

@@ -3,26 +3,18 @@
 import argparse
 import sys
 import typing
-from collections.abc import Callable
 
 import msgspec
 import yaml
 
 from hanse.asking import ask_hub
-from shared.api.meta import API_VERSION
-from shared.apimachinery.manifest import GroupVersionKind
+from hanse.commands.options import Subcommands, add_hub
+from hanse.questions import TRAFFIC_RENDERINGS
 from shared.events.traffic import Form, TrafficRendering, TrafficRenderRequest
-from shared.memberapi.port import ResourceType
-
-_RENDERINGS = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "TrafficRendering"), "trafficrenderings", namespaced=False
-)
 
 
-def add_commands(
-    parser: argparse.ArgumentParser, add_hub: Callable[[argparse.ArgumentParser], None]
-) -> None:
-    """*add_hub* adds what every command that asks the hub takes."""
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("traffic", help="show what carries the traffic of a service")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     render = verbs.add_parser("render", help="show a policy's plan in the words of what carries it")
     render.add_argument("policy", metavar="POLICY", help="the name of a TrafficPolicy")
@@ -51,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         region=options.region,
         gateway=options.gateway,
     )
-    found = ask_hub(options, _RENDERINGS, asked, TrafficRendering)
+    found = ask_hub(options, TRAFFIC_RENDERINGS, asked, TrafficRendering)
     if found is None:
         return 1
     if options.output == "json":

@@ -6,8 +6,8 @@ import sys
 import msgspec
 
 from hanse.asking import ask_hub, table_lines
-from shared.api.meta import API_VERSION
-from shared.apimachinery.manifest import GroupVersionKind
+from hanse.commands.options import Subcommands, add_hub, add_json
+from hanse.questions import DEAD_LETTERS, RETRIES
 from shared.events.dead_letters import (
     DeadLetter,
     DeadLetterList,
@@ -15,19 +15,35 @@ from shared.events.dead_letters import (
     RetriedDeadLetters,
     RetryDeadLetters,
 )
-from shared.memberapi.port import ResourceType
 
-_LISTS = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "DeadLetterList"), "deadletters", namespaced=False
-)
-_RETRIES = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "DeadLetterRetry"), "deadletterretries", namespaced=False
-)
+
+def add(subcommands: Subcommands) -> None:
+    _add_dead(subcommands)
+    _add_retry(subcommands)
+
+
+def _add_dead(subcommands: Subcommands) -> None:
+    dead = subcommands.add_parser("dead", help="see what could not be processed, and why")
+    verbs = dead.add_subparsers(required=True, metavar="VERB")
+    parser = verbs.add_parser("list", help="list the dead letters, or show one whole")
+    parser.add_argument("id", nargs="?", metavar="ID", help="show that one whole")
+    add_json(parser)
+    add_hub(parser)
+    parser.set_defaults(run=list_letters)
+
+
+def _add_retry(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("retry", help="have it tried again")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="dead letters, as `hanse dead list`")
+    parser.add_argument("--all", action="store_true", help="all there are")
+    add_json(parser)
+    add_hub(parser)
+    parser.set_defaults(run=retry)
 
 
 def list_letters(options: argparse.Namespace) -> int:
     """Show all letters, or with an id that one whole."""
-    found = ask_hub(options, _LISTS, ListDeadLetters(id=options.id or ""), DeadLetterList)
+    found = ask_hub(options, DEAD_LETTERS, ListDeadLetters(id=options.id or ""), DeadLetterList)
     if found is None:
         return 1
     if options.id and not found.letters:
@@ -48,7 +64,7 @@ def retry(options: argparse.Namespace) -> int:
         sys.stderr.write("name the letters to try again, or say --all\n")
         return 2
     asked = RetryDeadLetters(ids=tuple(options.ids), all=options.all)
-    found = ask_hub(options, _RETRIES, asked, RetriedDeadLetters)
+    found = ask_hub(options, RETRIES, asked, RetriedDeadLetters)
     if found is None:
         return 1
     if options.json:

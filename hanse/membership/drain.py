@@ -14,8 +14,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 from hanse.asking import answered
-from hanse.join import CLUSTERS
-from hanse.plan import PLANS
+from hanse.membership.join import CLUSTERS
+from hanse.questions import PLANS
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import DRAINING_TAINT, Cluster, Taint
 from shared.api.global_zone import GlobalZone

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hanse.explaining_text import shortage
+from hanse.texts.explanation import shortage
 from shared.events.plan_words import change_words, cost_words, displacement_words, sum_words
 from shared.events.planning import Plan
 

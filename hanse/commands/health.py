@@ -6,22 +6,28 @@ from collections.abc import Iterator
 import msgspec
 
 from hanse.asking import ask_hub, table_lines
-from shared.api.meta import API_VERSION
-from shared.apimachinery.manifest import GroupVersionKind
+from hanse.commands.options import Subcommands, add_hub, add_json, member_name
+from hanse.questions import FLEET_HEALTH
 from shared.events.cluster import Reach
 from shared.events.fleet_health import ClusterHealth, FleetHealth, HealthRequest, SeenBy
-from shared.memberapi.port import ResourceType
 
-_HEALTH = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "FleetHealth"), "fleethealth", namespaced=False
-)
 _HEADING = ("CLUSTER", "VERDICT", "OBSERVER", "REGION", "SEES", "AGE", "LATENCY", "MESSAGE")
+
+
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("health", help="show members as each observer sees them")
+    parser.add_argument(
+        "clusters", nargs="*", type=member_name, metavar="CLUSTER", help="those alone"
+    )
+    add_json(parser)
+    add_hub(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Return 0 only where every cluster asked for is reachable and nothing is amiss with it."""
     asked = HealthRequest(clusters=tuple(dict.fromkeys(options.clusters)))
-    found = ask_hub(options, _HEALTH, asked, FleetHealth)
+    found = ask_hub(options, FLEET_HEALTH, asked, FleetHealth)
     if found is None:
         return 2
     if options.json:

@@ -5,14 +5,15 @@ something had not left in time, 1 where it could not be done.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import msgspec
 
 from hanse.asking import ask_by, show
-from hanse.draining import Drained, DrainTerms, Outcome, drain, undo
-from hanse.explaining_text import shortage, some_names
+from hanse.commands.options import Subcommands, add_json, add_member, number
+from hanse.membership.drain import Drained, DrainTerms, Outcome, drain, undo
+from hanse.texts.explanation import shortage, some_names
 from shared.memberapi.port import MemberApi
 
 _STATUSES: dict[Outcome, int] = {"Drained": 0, "TrafficMoved": 0, "Refused": 3, "Remaining": 4}
@@ -27,39 +28,37 @@ class Uncordoned(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     changed: bool
 
 
-def add_commands(
-    draining: argparse.ArgumentParser,
-    uncordoning: argparse.ArgumentParser,
-    add_member: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    """*add_member* adds what every command about a member takes."""
-    add_member(draining)
-    draining.add_argument("--undo", action="store_true", help="as `hanse uncordon`")
-    draining.add_argument(
+def add(subcommands: Subcommands) -> None:
+    draining = subcommands.add_parser("drain", help="empty a member: traffic first, then replicas")
+    _add_drain(draining)
+    uncordoning = subcommands.add_parser("uncordon", help="let a drained member be filled again")
+    uncordoning.set_defaults(run=uncordon)
+    for parser in (draining, uncordoning):
+        add_member(parser)
+        add_json(parser)
+
+
+def _add_drain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--undo", action="store_true", help="as `hanse uncordon`")
+    parser.add_argument(
         "--force", action="store_true", help="although the rest lacks room: what has none stays"
     )
-    draining.add_argument("--traffic-only", action="store_true", help="let what runs there run on")
-    draining.add_argument(
+    parser.add_argument("--traffic-only", action="store_true", help="let what runs there run on")
+    parser.add_argument(
         "--grace",
-        type=_seconds,
+        type=number(0, _DAY),
         metavar="S",
         help="how long to wait between traffic and replicas (default: as long as names of the"
         " global zones are remembered, 5 at least)",
     )
-    draining.add_argument(
+    parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=number(0, _DAY),
         default=600,
         metavar="S",
         help="how long all of it may take (default 600); what is left then goes on leaving",
     )
-    draining.set_defaults(run=run)
-    add_member(uncordoning)
-    uncordoning.set_defaults(run=uncordon)
-    for parser in (draining, uncordoning):
-        parser.add_argument(
-            "--json", action="store_true", help="print one JSON object and nothing else"
-        )
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -133,9 +132,3 @@ def _lacking(found: Drained) -> Iterator[str]:
         yield f"  nobody else answers for traffic policy {service}"
     if plan is not None and plan.examined < plan.templates:
         yield f"  only {plan.examined} of {plan.templates} objects could be looked at in time"
-
-
-def _seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > _DAY:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to {_DAY}")
-    return int(text)

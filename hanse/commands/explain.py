@@ -5,25 +5,26 @@ import argparse
 import msgspec
 
 from hanse.asking import answered, ask_by, show
-from hanse.explaining_text import as_text
+from hanse.commands.options import Subcommands, add_json, add_object
 from hanse.kind_names import find_kind
-from shared.api.meta import API_VERSION
-from shared.apimachinery.manifest import GroupVersionKind
+from hanse.questions import EXPLANATIONS, TRAFFIC_EXPLANATIONS
+from hanse.texts.explanation import as_text
 from shared.errors import MemberRefused, RetryableError
 from shared.events.explaining import ExplainRequest, Explanation
 from shared.events.traffic import TrafficExplanations, TrafficRequest
-from shared.memberapi.port import MemberApi, ResourceType
+from shared.memberapi.port import MemberApi
 
-_EXPLANATIONS = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "Explanation"), "explanations", namespaced=False
-)
-
-_TRAFFIC = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "TrafficExplanations"),
-    "trafficexplanations",
-    namespaced=False,
-)
 _NOT_FOUND = 404
+
+
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("explain", help="show why something is where it is")
+    add_object(parser)
+    parser.add_argument(
+        "--at", default="", metavar="TIME", help="the decision that stood then, RFC 3339"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +48,7 @@ async def _explain(hub: MemberApi, options: argparse.Namespace) -> Explanation:
         at=options.at,
     )
     if (kind.gvk.group, kind.gvk.kind) != ("", "Service") or options.at:
-        return await answered(hub, _EXPLANATIONS, asked, Explanation)
+        return await answered(hub, EXPLANATIONS, asked, Explanation)
     return await _explain_service(hub, asked)
 
 
@@ -55,12 +56,12 @@ async def _explain_service(hub: MemberApi, asked: ExplainRequest) -> Explanation
     """How its traffic is shared, too; also of a Service that members have by themselves."""
     wanted = TrafficRequest(namespace=asked.namespace, service=asked.name)
     try:
-        shared = await answered(hub, _TRAFFIC, wanted, TrafficExplanations)
+        shared = await answered(hub, TRAFFIC_EXPLANATIONS, wanted, TrafficExplanations)
     except RetryableError:
         # Where nobody shares traffic there is nothing to say of it.
         shared = TrafficExplanations()
     try:
-        found = await answered(hub, _EXPLANATIONS, asked, Explanation)
+        found = await answered(hub, EXPLANATIONS, asked, Explanation)
     except MemberRefused as err:
         if err.status != _NOT_FOUND or not shared.policies:
             raise

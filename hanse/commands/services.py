@@ -4,21 +4,28 @@ import argparse
 from collections.abc import Iterator
 
 from hanse.asking import ask_hub, show, table_lines
-from shared.api.meta import API_VERSION
-from shared.apimachinery.manifest import GroupVersionKind
+from hanse.commands.options import Subcommands, add_hub, add_json
+from hanse.questions import SERVICES
 from shared.events.services import ExporterView, ServicesOverview, ServicesRequest, ServiceView
-from shared.memberapi.port import ResourceType
 
-_SERVICES = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "ServicesOverview"), "serviceoverviews", namespaced=False
-)
 _HEADING = ("SERVICE", "TYPE", "PORTS", "CLUSTER", "READY", "NOW", "POLICY", "MESSAGE")
+
+
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser(
+        "services", help="show what members export, and to whom it goes"
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="that one alone")
+    parser.add_argument("--namespace", "-n", metavar="NAMESPACE", help="of that namespace alone")
+    add_json(parser)
+    add_hub(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Return 1 where the service that was asked for is not exported."""
     asked = ServicesRequest(namespace=options.namespace or "", name=options.name or "")
-    found = ask_hub(options, _SERVICES, asked, ServicesOverview)
+    found = ask_hub(options, SERVICES, asked, ServicesOverview)
     if found is None:
         return 2
     show(found, options, lambda one: "\n".join(text_of(one)) + "\n")

@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import uvloop
 
+from hanse.commands.options import Subcommands, add_json, add_object
 from hanse.hub import open_hub
-from hanse.rollouts import saying, text
+from hanse.rollouts import saying
 from hanse.rollouts.subject import Subject
 from hanse.rollouts.undoing import Undone, undo
+from hanse.texts.rollout import as_history, as_revision, as_status
 from shared.api.rollout import ResourceRollout
 from shared.clock import SystemClock
 from shared.errors import HanseError, InvalidObject
@@ -26,16 +28,14 @@ _ENDED = {"Complete": 0, "Failed": 1, "RolledBack": 1}
 Command = Callable[[Subject, argparse.Namespace], Awaitable[int]]
 
 
-def add_commands(
-    parser: argparse.ArgumentParser, add_object: Callable[[argparse.ArgumentParser], None]
-) -> None:
-    """*add_object* adds what every command about a template of the hub takes."""
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("rollout", help="follow a change from cluster to cluster")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, help_text: str, command: Command) -> argparse.ArgumentParser:
         found = verbs.add_parser(name, help=help_text)
         add_object(found)
-        found.add_argument("--json", action="store_true", help="print one JSON object")
+        add_json(found)
         found.set_defaults(run=run, command=command)
         return found
 
@@ -103,7 +103,7 @@ def _show_status(
     elif brief:
         print(f"{rollout.status.phase}: {rollout.status.message}", flush=True)
     else:
-        print(text.as_status(str(subject), rollout, SystemClock().now()), end="", flush=True)
+        print(as_status(str(subject), rollout, SystemClock().now()), end="", flush=True)
 
 
 async def _history(subject: Subject, options: argparse.Namespace) -> int:
@@ -115,11 +115,11 @@ async def _history(subject: Subject, options: argparse.Namespace) -> int:
         if options.json:
             _print_json(revision)
         else:
-            print(text.as_revision(revision), end="")
+            print(as_revision(revision), end="")
     elif options.json:
         _print_json({"items": list(revisions.values())})
     else:
-        print(text.as_history(revisions, rollout.status, SystemClock().now()), end="")
+        print(as_history(revisions, rollout.status, SystemClock().now()), end="")
     return 0
 
 

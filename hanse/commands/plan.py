@@ -8,14 +8,24 @@ with `--cost-max` 4 where all that and more would cost more in an hour.
 
 import argparse
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hanse.asking import answered, ask_by, show
+from hanse.commands.options import (
+    Subcommands,
+    add_files,
+    add_hub,
+    add_json,
+    member_name,
+    object_name,
+)
+from hanse.files import read_files
 from hanse.kind_names import find_kind
-from hanse.planning_text import as_text
-from hanse.render import read_files
-from shared.api.meta import API_VERSION, GROUP
+from hanse.questions import PLANS
+from hanse.texts.plan import as_text
+from shared.api.meta import GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, namespace_of
 from shared.apimachinery.quantity import parse_quantity
 from shared.errors import InvalidObject
@@ -29,7 +39,6 @@ from shared.events.planning import (
 from shared.memberapi.port import MemberApi, ResourceType
 
 CHANGES, UNPLACED, DEAR = 2, 3, 4
-PLANS = ResourceType(GroupVersionKind.parse(API_VERSION, "Plan"), "plans", namespaced=False)
 _KINDS = (
     "Cluster",
     "ClusterGroup",
@@ -40,6 +49,70 @@ _KINDS = (
 """Of the own kinds those that have a part in where things run; others may stand beside them."""
 _OF_A_CLUSTER = ("Cluster", "ClusterGroup")
 _NAMESPACED = ("PropagationPolicy", "FederatedResourceQuota")
+
+
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("plan", help="show what would move if")
+    add_files(parser, "policies, clusters, groups, quotas and templates as they would be")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        type=object_name,
+        metavar="KIND/NAME",
+        help="a policy, a group, a quota or a template that is deleted; may be repeated",
+    )
+    parser.add_argument(
+        "--lose",
+        action="append",
+        default=[],
+        type=member_name,
+        metavar="CLUSTER",
+        help="gone, with all that runs there; may be repeated",
+    )
+    parser.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a Cluster that joins, ready, with the room that its status tells; what else the file"
+        " holds is passed over",
+    )
+    _add_costs(parser)
+    parser.add_argument(
+        "-n", "--namespace", default="", metavar="NS", help="look at this one only (default: all)"
+    )
+    add_hub(parser)
+    parser.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="exit status 2 where something moves and everything has its place",
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_costs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        type=_price,
+        metavar="CLUSTER=cpu:P,memory:P,gpu:P",
+        help="what an hour of a core, a GiB, a GPU would cost there; may be repeated",
+    )
+    parser.add_argument(
+        "--optimise",
+        action="store_true",
+        help="place together what policies would have placed together (spec.placement.optimise)",
+    )
+    parser.add_argument(
+        "--cost-max",
+        type=_cost,
+        metavar="COST",
+        help="exit status 4 where all would cost more than that in an hour",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -141,3 +214,21 @@ async def _templates(
         within = (namespace_of(manifest) or namespace) if kind.namespaced else ""
         found.append(SupposedTemplate(resource=kind.resource, namespace=within, manifest=manifest))
     return tuple(found)
+
+
+def _price(text: str) -> tuple[str, SupposedPrice]:
+    try:
+        return read_price(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(str(err)) from err
+
+
+def _cost(text: str) -> float:
+    try:
+        cost = float(text)
+    except ValueError:
+        cost = math.nan
+    # Nothing is above what is no number: such a bound would let everything pass.
+    if not 0 <= cost < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no cost: a number of at least 0")
+    return cost

@@ -7,29 +7,44 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import uvloop
-import yaml
 
+from hanse.commands.options import Subcommands, add_files, add_json, add_object, member_name
+from hanse.files import read_files
 from hanse.hub import open_hub
 from hanse.kind_names import find_kind
-from hanse.rendering_text import as_changes, as_manifests
-from shared.api.meta import API_VERSION, GROUP
+from hanse.questions import RENDERINGS
+from hanse.texts.rendering import as_changes, as_manifests
+from shared.api.meta import GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of
-from shared.apiserver.requests.bodies import KubernetesLoader
-from shared.errors import HanseError, InvalidObject
+from shared.errors import HanseError
 from shared.events.rendering import Rendering, RenderRequest
 from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
-_RENDERINGS = ResourceType(
-    GroupVersionKind.parse(API_VERSION, "Rendering"), "renderings", namespaced=False
-)
 _BESIDE = ("OverridePolicy", "ClusterOverridePolicy", "Cluster")
+
+
+def add(subcommands: Subcommands) -> None:
+    parser = subcommands.add_parser("render", help="show what members would hold")
+    add_object(parser)
+    parser.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        type=member_name,
+        metavar="C",
+        help="may be repeated, and need not be in the decision (default: those that are)",
+    )
+    add_files(parser, "override policies, clusters and the template as they would be")
+    parser.add_argument(
+        "--diff", action="store_true", help="show what each rule changes, not the manifests"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +90,7 @@ async def _ask(
         clusters=tuple(dict.fromkeys(options.cluster)),
         objects=tuple(one for one in objects if _has_part(one, kind.gvk, name)),
     )
-    answer = await hub.create(_RENDERINGS, "", msgspec.to_builtins(asked))
+    answer = await hub.create(RENDERINGS, "", msgspec.to_builtins(asked))
     return msgspec.convert(answer, Rendering)
 
 
@@ -85,36 +100,6 @@ def _has_part(manifest: Manifest, gvk: GroupVersionKind, name: str) -> bool:
     if found.group == GROUP:
         return found.kind in _BESIDE
     return (found.group, found.kind, name_of(manifest)) == (gvk.group, gvk.kind, name)
-
-
-def read_files(paths: Sequence[Path]) -> list[Manifest]:
-    """Return the objects of YAML and JSON files, `-` being the standard input; lists are opened.
-
-    Raises `InvalidObject` that names the file, and OSError.
-    """
-    found: list[Manifest] = []
-    for path in paths:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
-        try:
-            documents = list(yaml.load_all(text, Loader=KubernetesLoader))
-        except (yaml.YAMLError, ValueError, RecursionError) as err:
-            raise InvalidObject(f"{path} is not YAML: {' '.join(str(err).split())}") from err
-        for document in documents:
-            found += _opened(document, path)
-    return found
-
-
-def _opened(document: Any, path: Path) -> Iterator[Manifest]:
-    if document is None:
-        return
-    if not isinstance(document, dict):
-        raise InvalidObject(f"{path} holds something that is no object")
-    items = document.get("items")
-    if str(document.get("kind", "")).endswith("List") and isinstance(items, list):
-        for item in items:
-            yield from _opened(item, path)
-    else:
-        yield document
 
 
 def _remarks(found: Rendering, *, failures: bool) -> Iterator[str]:

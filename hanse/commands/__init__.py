@@ -1,0 +1,1 @@
+"""One module per subcommand: its options, what it does, its exit status."""

@@ -1,0 +1,1 @@
+"""A federation on this machine: its processes, its folder, its ports."""
