@@ -124,7 +124,7 @@ def assemble(
         tokens,
         server,
         extensions=Extensions(
-            admission=hanse_admission(),
+            admission=hanse_admission(clock),
             everything=AdmitByAll(
                 DeletionProtection(store.mirror),
                 TemplateWords(),

@@ -116,7 +116,7 @@ def open_door(store: ObjectStore, clock: Clock, stack: AsyncExitStack) -> Door:
     kinds = Registry(builtin_kinds(), hanse_kinds())
     stack.callback(follow_definitions(kinds, store.mirror))
     admission = AdmitByResource(
-        {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission()},
+        {DEFINITIONS: DefinitionAdmission(kinds, clock), **hanse_admission(clock)},
         AdmitByAll(DeletionProtection(store.mirror), TemplateWords()),
     )
     serving = Serving(store=store, kinds=kinds, admission=admission, clock=clock)

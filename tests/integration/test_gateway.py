@@ -188,6 +188,17 @@ def cluster(name: str) -> Manifest:
     return {"apiVersion": "hanse.dev/v1alpha1", "kind": "Cluster", "metadata": {"name": name}}
 
 
+async def test_a_taint_that_has_things_leave_keeps_the_time_when_it_came(client):
+    taint = {"key": "upkeep", "effect": "NoExecute"}
+    made = (await client.post(CLUSTERS, {**cluster("eu-1"), "spec": {"taints": [taint]}})).body
+    (found,) = made["spec"]["taints"]
+    assert found == {**taint, "timeAdded": found["timeAdded"]}
+    # Whoever writes the same file again says no time.
+    spec = {"taints": [taint], "region": "eu"}
+    again = await client.put(f"{CLUSTERS}/eu-1", {**made, "spec": spec})
+    assert again.body["spec"]["taints"] == [found]
+
+
 async def test_credentials_go_in_sealed_and_never_come_out(client, bus):
     path = f"{CLUSTERS}/eu-1/credentials"
     body = {"server": "https://127.0.0.1:6443", "token": "the-members-token"}

@@ -12,6 +12,7 @@ from hanse.__main__ import main
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.assembly import Extensions
 from shared.apiserver.rules.admission import hanse_admission
+from shared.clock import SystemClock
 from tests.federation import (
     Federation,
     TestMember,
@@ -139,7 +140,7 @@ async def test_a_new_interpreter_judges_what_is_there_anew(federation: Federatio
 
 
 async def test_the_gateway_refuses_what_does_not_compile() -> None:
-    extensions = Extensions(admission=hanse_admission())
+    extensions = Extensions(admission=hanse_admission(SystemClock()))
     async with served_api(extensions=extensions) as served:
         bad = an_interpreter(healthInterpretation={"healthy": "object.status.("})
         answer = await served.client.post(PATH, bad)

@@ -69,6 +69,7 @@ class Sight:
                 tracked.seen = None
                 self.wake(tracked)
             else:
+                self._reports.finished(tracked, live)
                 self.doubt(tracked)
 
     def look_again(self, kinds: frozenset[KindName]) -> None:

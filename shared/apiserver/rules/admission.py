@@ -19,7 +19,7 @@ from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.apimachinery.manifest import GroupResource, name_of
 from shared.apimachinery.parts import section
 from shared.apiserver.admission import Admission, Write
-from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.clusters import check_cluster, with_times
 from shared.apiserver.rules.global_zones import check_global_zone
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.interpreters import check_interpreter
@@ -30,6 +30,7 @@ from shared.apiserver.rules.rebalancers import check_rebalancer
 from shared.apiserver.rules.rollouts import check_rollout, never_staged
 from shared.apiserver.rules.traffic import check_traffic_policy
 from shared.apiserver.status_errors import forbidden
+from shared.clock import Clock, format_time
 from shared.errors import FieldError, InvalidObject
 
 _NOT_RUN_HERE = (
@@ -76,6 +77,27 @@ class ServicesWord:
         raise forbidden(write.kind.group_resource, name_of(write.judged), self._why)
 
 
+class ClusterAdmission(KindAdmission[Cluster]):
+    """Notes since when taints have things leave, for terms count from there."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(Cluster, check_cluster)
+        self._clock = clock
+
+    def admit(self, write: Write) -> Sequence[str]:
+        """Date what is new; a taint that stays keeps its time, whoever writes it without one."""
+        warnings = super().admit(write)
+        if write.new is not None and write.judged is not None:
+            spec = section(write.new, "spec")
+            before = section(write.old, "spec").get("taints") if write.old is not None else None
+            dated = with_times(
+                spec.get("taints") or (), before or (), format_time(self._clock.now())
+            )
+            if dated:
+                write.new["spec"] = {**spec, "taints": dated}
+        return warnings
+
+
 class PolicyAdmission(KindAdmission[PropagationPolicy]):
     """Says too which of a policy's objects its stages do not hold for."""
 
@@ -115,11 +137,11 @@ class DebugAdmission:
         return () if before == after else (_NOT_RUN_HERE.format(kind=write.kind.gvk.kind),)
 
 
-def hanse_admission() -> Mapping[GroupResource, Admission]:
+def hanse_admission(clock: Clock) -> Mapping[GroupResource, Admission]:
     """Return the rules by resource."""
     policies: Admission = PolicyAdmission(PropagationPolicy, check_policy)
     overrides: Admission = KindAdmission(OverridePolicy, check_override)
-    clusters: Admission = KindAdmission(Cluster, check_cluster)
+    clusters: Admission = ClusterAdmission(clock)
     groups: Admission = KindAdmission(ClusterGroup, check_group)
     interpreters: Admission = KindAdmission(ResourceInterpreter, check_interpreter)
     quotas: Admission = KindAdmission(FederatedResourceQuota, check_quota)

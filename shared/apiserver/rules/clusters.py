@@ -1,11 +1,13 @@
 """Rules for Cluster beyond its schema. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
 from shared.api.cluster import Cluster, ClusterNetwork, MaintenanceWindow, Price, Taint
+from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.quantity import parse_quantity
 from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
@@ -44,6 +46,24 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
     for index, window in enumerate(spec.maintenance_windows):
         faults += _check_window(window, f"spec.maintenanceWindows[{index}]")
     return faults
+
+
+def with_times(taints: Sequence[Manifest], before: Sequence[Manifest], now: str) -> list[Manifest]:
+    """Return *taints* with a `timeAdded` on each that has things leave (NoExecute).
+
+    One that was there *before* keeps its time.
+    """
+    known = {_identity(one): one.get("timeAdded") for one in before}
+    return [
+        {**one, "timeAdded": known.get(_identity(one)) or now}
+        if one.get("effect") == "NoExecute" and not one.get("timeAdded")
+        else one
+        for one in taints
+    ]
+
+
+def _identity(taint: Manifest) -> tuple[Any, ...]:
+    return taint.get("key"), taint.get("value") or "", taint.get("effect")
 
 
 def _check_network(network: ClusterNetwork) -> Iterable[FieldError]:

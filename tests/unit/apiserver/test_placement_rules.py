@@ -6,7 +6,7 @@ from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
-from shared.apiserver.rules.clusters import check_cluster
+from shared.apiserver.rules.clusters import check_cluster, with_times
 from shared.apiserver.rules.groups import check_group
 from shared.apiserver.rules.policies import check_policy
 
@@ -274,3 +274,23 @@ def test_dispatch_is_suspended_everywhere_or_in_some_clusters():
     policy = read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
     (fault,) = check_policy(policy)
     assert fault.path == "spec.suspension.dispatchingOnClusters.clusterNames"
+
+
+NOW = "2026-01-02T00:00:00Z"
+
+
+def test_taints_that_have_things_leave_say_since_when():
+    old = {"key": "a", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
+    taints = [
+        {"key": "a", "effect": "NoExecute"},
+        {"key": "b", "value": "x", "effect": "NoExecute"},
+        {"key": "c", "effect": "NoSchedule"},
+        {"key": "d", "effect": "NoExecute", "timeAdded": "2025-01-01T00:00:00Z"},
+    ]
+    dated = with_times(taints, [old, {"key": "b", "value": "y", "effect": "NoExecute"}], NOW)
+    assert [one.get("timeAdded") for one in dated] == [
+        "2026-01-01T00:00:00Z",
+        NOW,
+        None,
+        "2025-01-01T00:00:00Z",
+    ]

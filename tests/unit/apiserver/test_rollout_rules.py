@@ -12,6 +12,7 @@ from shared.apiserver.kinds import ResourceKind
 from shared.apiserver.rules.admission import hanse_admission
 from shared.apiserver.rules.policies import check_policy
 from shared.apiserver.status_errors import ApiFault
+from shared.clock import SystemClock
 from shared.errors import InvalidObject
 
 SELECTED = [{"apiVersion": "apps/v1", "kind": "Deployment"}]
@@ -74,7 +75,7 @@ def admit(kind: str, resource: str, old: Manifest | None, new: Manifest | None) 
         singular=kind.lower(),
         namespaced=True,
     )
-    rule = hanse_admission()[GroupResource(GROUP, resource)]
+    rule = hanse_admission(SystemClock())[GroupResource(GROUP, resource)]
     return list(rule.admit(Write(served, old, new)))
 
 

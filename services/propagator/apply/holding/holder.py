@@ -10,10 +10,17 @@ from services.propagator.apply.reporting.drift_reports import DriftReports
 from services.propagator.apply.reporting.outcomes import Outcomes
 from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.fencing import of_version, stopped
+from services.propagator.core.finished import is_over
 from services.propagator.core.marks import fill_generation
 from services.propagator.core.observed import LiveObject, read_live
 from services.propagator.core.ownership import Claim, ReplicaClaim, claim
-from shared.apimachinery.manifest import Manifest, decode, encode, metadata_of
+from shared.apimachinery.manifest import (
+    GroupVersionKind,
+    Manifest,
+    decode,
+    encode,
+    metadata_of,
+)
 from shared.controller.result import Result
 from shared.errors import MemberRefused, StaleRevision
 from shared.events.work import WorkOrder
@@ -50,6 +57,10 @@ class Holder:
         live: Manifest | None = None
         if tracked.doubted or (tracked.seen is None and _was_there(tracked)):
             live = await self._confirm(tracked)
+            if live is None and is_over(_gvk_of(tracked), tracked.reported, order):
+                tracked.drift = ""
+                self._reports.over(tracked)
+                return await self._outcomes.obeyed(tracked)
         delegated = await self._autoscalers.decide(tracked, order.ownership)
         if tracked.drift == "" and tracked.applied == tracked.sequence:
             if tracked.drifted or tracked.outrun:
@@ -234,6 +245,11 @@ class Holder:
         if live is None and tracked.applied == tracked.sequence:
             tracked.drift = "Deleted"
         return live
+
+
+def _gvk_of(tracked: TrackedObject) -> GroupVersionKind:
+    assert tracked.kind is not None
+    return tracked.kind.gvk
 
 
 def _was_there(tracked: TrackedObject) -> bool:

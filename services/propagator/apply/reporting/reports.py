@@ -7,10 +7,11 @@ import msgspec
 
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporting.reporter import Reporter
+from services.propagator.core.finished import is_finished, may_finish
 from services.propagator.core.observed import LiveObject, Observed
 from services.propagator.core.removing import going_away
 from shared.api.binding import Health
-from shared.apimachinery.manifest import Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
 from shared.events.work import FENCED, REMOVING, WorkReport
@@ -100,6 +101,33 @@ class Reports:
             status=interpreter.reflect(manifest),
             observed=seen_at,
         )
+
+    def finished(self, tracked: TrackedObject, live: LiveObject) -> None:
+        """The last that was seen of what somebody deleted, where it had run to its end."""
+        assert tracked.kind is not None
+        gvk = tracked.kind.gvk
+        if not may_finish(gvk) or tracked.deleted or tracked.applied != tracked.sequence:
+            return
+        manifest = live.manifest_for_status(gvk)
+        status = self._interpreters.of(manifest).reflect(manifest)
+        if not is_finished(gvk, status):
+            return
+        # Whatever was seen before says less.
+        self._reporter.look(tracked.key, lambda: None)
+        self._ended(tracked, gvk, status)
+
+    def over(self, tracked: TrackedObject) -> None:
+        """It ran to its end and is gone: the last word on it stands, for the order there is now."""
+        before = tracked.reported
+        assert before is not None, "known to have finished by that"
+        assert tracked.kind is not None
+        self._ended(tracked, tracked.kind.gvk, before.status)
+
+    def _ended(self, tracked: TrackedObject, gvk: GroupVersionKind, status: dict[str, Any]) -> None:
+        """How it did in the end, though it is being deleted, or was."""
+        manifest = {"apiVersion": gvk.api_version, "kind": gvk.kind, "status": status}
+        health, _ = _judge(self._interpreters.of(manifest), manifest)
+        self._report(tracked, applied=True, present=True, health=health, status=status)
 
     def stopped(self, tracked: TrackedObject, live: LiveObject) -> None:
         """It has no replicas now, whatever the order says: the member may be given up."""

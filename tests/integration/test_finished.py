@@ -1,0 +1,106 @@
+"""What ran to its end in a member and was cleaned away there is not run again.
+
+The member's own API server, or a real one, carries out what a controller would.
+"""
+
+from typing import Any
+
+from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.events.work import WorkReport
+from shared.memberapi.http import open_member
+from shared.memberapi.port import ResourceType
+from tests.federation import SOON, Federation, eventually
+from tests.integration.either_member import MEMBER, NAMESPACE, NOW, Ground
+
+JOBS = ResourceType(GroupVersionKind("batch", "v1", "Job"), "jobs", namespaced=True)
+LATER = "2026-01-01T00:01:00Z"
+_PATH = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/known"
+
+
+def a_job(name: str, *, image: str = "busybox:1", **annotations: str) -> Manifest:
+    container = {"name": "main", "image": image}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {
+            "ttlSecondsAfterFinished": 0,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+        },
+    }
+
+
+async def progress(ground: Ground, name: str, status: dict[str, Any]) -> None:
+    """Play the member's controller."""
+    patch = {"status": {"startTime": NOW, **status}}
+    assert await ground.api.merge(
+        JOBS, NAMESPACE, name, patch, manager="kube-controller-manager", subresource="status"
+    )
+
+
+async def complete(ground: Ground, name: str) -> None:
+    conditions = [
+        {"type": one, "status": "True", "lastTransitionTime": LATER, "lastProbeTime": LATER}
+        for one in ("SuccessCriteriaMet", "Complete")
+    ]
+    done = {"succeeded": 1, "uncountedTerminatedPods": {}, "completionTime": LATER}
+    await progress(ground, name, {**done, "conditions": conditions})
+
+
+async def told(ground: Ground, name: str, after: int = 0) -> WorkReport:
+    """The report that it is well, for an order after that one."""
+    return await ground.reported(
+        JOBS, name, lambda it: it.applied and it.health == "Healthy" and it.generation > after
+    )
+
+
+async def test_a_job_that_its_member_cleans_away_is_done(ground: Ground) -> None:
+    binding = await ground.order(JOBS, a_job("once"))
+    await ground.applied(JOBS, "once")
+    # Both in one breath, as with a term of nothing.
+    await complete(ground, "once")
+    await ground.remove(JOBS, "once")
+    await ground.until_gone(JOBS, "once")
+    report = await told(ground, "once")
+    # Nor for an order that is new for another reason than the template's.
+    await ground.order(JOBS, a_job("once", note="new"))
+    report = await told(ground, "once", report.generation)
+    assert report.status["succeeded"] == 1
+    assert await ground.live(JOBS, "once") == {}
+    # Another template is another run.
+    await ground.take_back(binding)
+    await ground.order(JOBS, a_job("once", image="busybox:2"), generation=2)
+    await ground.until_live(JOBS, "once")
+
+
+async def test_a_job_that_somebody_deletes_while_it_runs_is_made_again(ground: Ground) -> None:
+    await ground.order(JOBS, a_job("running"))
+    await ground.applied(JOBS, "running")
+    before = (await ground.live(JOBS, "running"))["metadata"]["uid"]
+    await progress(ground, "running", {"active": 1, "uncountedTerminatedPods": {}})
+    await ground.remove(JOBS, "running")
+    await ground.until_live(JOBS, "running", lambda live: live["metadata"]["uid"] != before)
+
+
+async def test_whoever_works_for_the_member_next_knows_that_it_is_done() -> None:
+    federation = Federation([MEMBER])
+    async with (
+        federation.serving(),
+        federation.dispatching(),
+        open_member(federation.members[MEMBER].credentials(), name="somebody") as api,
+    ):
+        ground = Ground(federation, api)
+        async with federation.applying(retries=SOON):
+            await ground.order(JOBS, a_job("known"))
+            await ground.applied(JOBS, "known")
+            await complete(ground, "known")
+            await told(ground, "known")
+        await ground.remove(JOBS, "known")
+        async with federation.applying(retries=SOON):
+            await ground.order(JOBS, a_job("after"))
+            await ground.applied(JOBS, "after")
+            # It is asked after, and found to be gone.
+            await eventually(lambda: ("GET", _PATH) in federation.members[MEMBER].requests)
+            await ground.order(JOBS, a_job("later"))
+            await ground.applied(JOBS, "later")
+            assert await ground.live(JOBS, "known") == {}
