@@ -266,11 +266,15 @@ class TrafficGround(Federation):
 
 @asynccontextmanager
 async def traffic_ground(
-    folder: Path, *members: str, installed: bool = True, working: bool = True
+    folder: Path,
+    *members: str,
+    installed: bool = True,
+    applying: bool = True,
+    working: bool = True,
 ) -> AsyncIterator[TrafficGround]:
     """Members *members* at work, with the standard's kinds if they are *installed*.
 
-    Without *working* there is no process of traffic yet.
+    Without *applying* there is no process with workers yet, without *working* none of traffic.
     """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(folder / "nats"))
@@ -283,7 +287,8 @@ async def traffic_ground(
             for name in members:
                 await found.install(name)
         stack.callback(found.giving_addresses())
-        found.workers = await stack.enter_async_context(found.applying())
+        if applying:
+            found.workers = await stack.enter_async_context(found.applying())
         if working:
             found.traffic = await stack.enter_async_context(trafficking(found))
         yield found

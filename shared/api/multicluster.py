@@ -32,6 +32,11 @@ SOURCE_CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster"
 DERIVED_SERVICE = "multicluster.kubernetes.io/derived-service"
 """Annotation of a ServiceImport: the Service by which its member's clients reach it."""
 
+MANAGER = "traffic.hanse.dev"
+"""Who keeps what is made of imports in members, as these labels of theirs say."""
+SLICE_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+SERVICE_MANAGED_BY = "app.kubernetes.io/managed-by"
+
 CLUSTERSET_DOMAIN = "clusterset.local"
 """Multicluster DNS 1.0.0 has it no other way."""
 CLUSTER_OPTION = 0xFEED
@@ -56,6 +61,11 @@ def derived_service_name(namespace: str, name: str) -> str:
     """The name of the Service derived from an import, the same in every member."""
     digest = hashlib.blake2b(f"{namespace}/{name}".encode(), digest_size=5)
     return f"derived-{digest.hexdigest()}"
+
+
+def service_key(namespace: str, name: str) -> ObjectKey:
+    """That of the Service derived from an import."""
+    return ObjectKey("", "services", namespace, derived_service_name(namespace, name))
 
 
 def import_key(namespace: str, name: str) -> ObjectKey:

@@ -73,6 +73,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     fence: int | msgspec.UnsetType = msgspec.UNSET
     # Whose it is; unset is dispatch's. Nothing but its report tells what became of another's.
     ordered_by: Literal["traffic"] | msgspec.UnsetType = msgspec.UNSET
+    # Its name was coined with a digest for this object: nobody has another of that name.
+    coined: bool | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ownership(self) -> OwnershipTerms:

@@ -102,7 +102,7 @@ def forget_tombstones_early(patch: pytest.MonkeyPatch) -> None:
         for cluster in waiting:
             held = self._log.of(key).get(cluster)
             if held is not None and held.deleted:
-                await self._end(key, cluster, "removed")
+                await self._end(key, cluster)
         return True
 
     patch.setattr(publisher.WorkPublisher, "settle", settle)

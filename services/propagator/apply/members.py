@@ -250,10 +250,7 @@ class MemberWorkers:
                     )
                     self.workers[cluster] = running
                     log.info("worker.started", cluster=cluster)
-                    observer = ExportObserver(
-                        cluster, api, self._bus, self._interest, within=self._beside is not None
-                    )
-                    self._observers[cluster] = observer
+                    observer = self._observer(cluster, api, running)
                     async with asyncio.TaskGroup() as group:
                         observing = group.create_task(observer.keep(), name=f"exports-{cluster}")
                         await running.run()
@@ -275,6 +272,19 @@ class MemberWorkers:
                 failures = 0
             failures += 1
             await self._clock.sleep(min(RESTART_FIRST * 2 ** min(failures, 10), RESTART_MAX))
+
+    def _observer(self, cluster: str, api: MemberApi, running: MemberWorker) -> ExportObserver:
+        """Make what looks after the exports of a member beside its worker."""
+        observer = self._observers[cluster] = ExportObserver(
+            cluster,
+            api,
+            self._bus,
+            self._interest,
+            imported=running.shown,
+            within=self._beside is not None,
+        )
+        running.obeyed = observer.look_at
+        return observer
 
 
 def _is_pulled(cluster: Manifest) -> bool:

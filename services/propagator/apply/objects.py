@@ -94,6 +94,8 @@ class TrackedObject:
     """That of the order, where it asks about a share on the move."""
     quiet: bool = False
     """Another than dispatch ordered it: that it was carried out is in its report, and no fact."""
+    coined: bool = False
+    """Its name is nobody else's."""
 
     async def take_arrived(self) -> None:
         """Make the delivery that arrived the one in hand; acknowledge what it supersedes."""
@@ -155,7 +157,7 @@ class TrackedObject:
         self.urgent = order.is_urgent
         self.terms = order.ownership
         self.fenced, self.since = order.fence is not msgspec.UNSET, order.since
-        self.quiet = not order.is_dispatched
+        self.quiet, self.coined = not order.is_dispatched, order.coined is True
         if self.deleted:
             self.standing, self.delegated = None, False
         self.template_uid = order.template_uid

@@ -14,6 +14,7 @@ from datetime import timedelta
 import structlog
 
 from services.propagator.apply.assembly import build_reconciler
+from services.propagator.apply.exports.notes import Shown
 from services.propagator.apply.fence import Fence
 from services.propagator.apply.gate import MemberGate
 from services.propagator.apply.holding.autoscalers import Autoscalers
@@ -107,6 +108,21 @@ class MemberWorker:
         )
         self._presence = Presence(bus, clock)
         self._controller: Controller[ObjectKey] | None = None
+        self.obeyed: Callable[[ObjectKey], None] = lambda _key: None
+        """Called with each object that the member holds, or has removed, as ordered."""
+
+    def shown(self, key: ObjectKey) -> Shown | None:
+        """Tell what was seen last of an object that is there by an order of traffic."""
+        tracked = self._objects.get(key)
+        if tracked is None or tracked.deleted or not tracked.quiet:
+            return None
+        seen = tracked.seen
+        if seen is None or not seen.ours:
+            return None
+        told = tracked.reported
+        is_now = told is not None and told.resource_version == seen.resource_version
+        status = told.status if told is not None and is_now else None
+        return Shown(seen.uid, status, is_reflected=True)
 
     @property
     def idle(self) -> bool:
@@ -157,7 +173,7 @@ class MemberWorker:
             retries=self._settings.retries,
             gate=gate,
             presence=self._presence,
-            settled=self._foundations.on_settled,
+            settled=self._on_settled,
             fence=self._fence,
             membership=self._membership,
         )
@@ -227,6 +243,11 @@ class MemberWorker:
                 if self._waiting() > BODIES_MAX:
                     delivery.forget_body()
                 self._foundations.hand_over(key)
+
+    def _on_settled(self, key: ObjectKey, obeyed: bool) -> None:  # noqa: FBT001 - a callback.
+        self._foundations.on_settled(key, obeyed)
+        if obeyed:
+            self.obeyed(key)
 
     def _look_after_end(self, key: ObjectKey) -> None:
         """All is done; an object that is known nevertheless may have missed how."""

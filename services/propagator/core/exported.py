@@ -79,11 +79,12 @@ def report_of(
     *,
     exported: bool,
 ) -> ServiceReport | None:
-    """What to report of a service; None where nobody exports it nor imports it here.
+    """What to report of a service; None where it is neither exported here nor imported.
 
-    *exported* says so also where the hub exports it, and the member has no *export* of its own.
+    *exported* says so also where the hub exports it, and the member has no *export* of its own;
+    then a member without the Service has nothing to say.
     """
-    if not exported:
+    if not exported or (export is None and service is None):
         return ServiceReport(ips=ips) if ips else None
     return ServiceReport(
         export=_export(export) if export is not None else None,

@@ -1,7 +1,6 @@
 """Carrying out a plan on WORK: orders, tombstones and ends, all of one object in one batch.
 
-A removal takes two messages: the tombstone, and once the member has done it, the end, which all who
-follow WORK see and which expires. Members confirm by a fact; should it be lost, by their report.
+Members confirm a removal by a fact; should it be lost, by their report.
 """
 
 import asyncio
@@ -9,17 +8,12 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from services.propagator.core.farewell import PLAIN_FAREWELL, Farewell
-from services.propagator.core.works import Plan, held_by, make_tombstone
-from services.propagator.dispatch.reminders import Reminders
+from services.propagator.core.works import Plan, make_tombstone
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
-from shared.bus.port import Bus, Message
-from shared.bus.topology import ENDS_KEPT, STATUS, WORK
-from shared.errors import StaleRevision
-from shared.events import subjects
-from shared.events.orders import Encoded, order_headers
-from shared.events.work import ENDED, REMOVED, URGENT, decode_order, decode_report
-from shared.telemetry.propagation import TRACEPARENT
+from shared.bus.port import Bus
+from shared.events.orders import Encoded
+from shared.orders.writer import OrderWriter
 
 POLL_FIRST = timedelta(seconds=1)
 """Facts tell of removals sooner."""
@@ -27,12 +21,11 @@ POLL_MAX = timedelta(seconds=10)
 
 
 class WorkPublisher:
-    """Writes WORK by compare-and-set, and the log with what was acknowledged."""
+    """Has written what changes of one object, by what the log knows."""
 
     def __init__(self, bus: Bus, log: WorkLog) -> None:
-        self._bus = bus
         self._log = log
-        self._reminders = Reminders()
+        self._writer = OrderWriter(bus, log, source="propagator")
 
     async def carry_out(
         self,
@@ -64,73 +57,32 @@ class WorkPublisher:
         """
         held = self._log.of(key)
         open_ones = [one for one in waiting if one in held and not held[one].confirmed]
-        await _all(self._ask(key, one) for one in open_ones if ask)
+        await _all(self._ask(key, one, held[one].sequence) for one in open_ones if ask)
         held = self._log.of(key)
         left = [one for one in waiting if one in held and held[one].deleted]
-        ends = [self._end(key, one, REMOVED) for one in left if held[one].confirmed]
+        ends = [self._end(key, one) for one in left if held[one].confirmed]
         await _all(ends)
         return len(ends) == len(left)
 
-    async def _ask(self, key: ObjectKey, cluster: str) -> None:
-        message = await self._bus.last(STATUS, subjects.status(cluster, key))
-        report = decode_report(message.body) if message is not None and message.body else None
-        if report is not None:
-            if report.is_removed:
-                self._log.confirm(key, cluster, report.generation)
-            return
-        if self._reminders.is_due(key, cluster):
-            # It may have been done with, and the report of that have expired.
-            await self._order_again(key, cluster)
+    async def _ask(self, key: ObjectKey, cluster: str, sequence: int) -> None:
+        if await self._writer.is_removed(key, cluster, sequence):
+            self._log.confirm(key, cluster, sequence)
 
     async def _publish(
         self, key: ObjectKey, cluster: str, encoded: Encoded, trace: str | None
     ) -> None:
-        expected = self._log.last_of(key, cluster)
-        headers = _headers(encoded, expected, trace)
-        message = Message(subjects.work(cluster, key), encoded.body, headers)
-        sequence = await self._write(key, cluster, message, expected=expected)
-        self._log.record(key, cluster, held_by(encoded.order, sequence))
-
-    async def _order_again(self, key: ObjectKey, cluster: str) -> None:
-        subject = subjects.work(cluster, key)
-        held, last = self._log.of(key).get(cluster), await self._bus.last(WORK, subject)
-        if held is None or last is None or last.sequence != held.sequence:
-            return
-        tombstone = Encoded(decode_order(last.body), last.body)
-        await self._publish(key, cluster, tombstone, None)
+        urgent = "move" if encoded.order.since else ""
+        await self._writer.publish(key, cluster, encoded, urgent=urgent, trace=trace)
 
     async def _forget(self, key: ObjectKey, cluster: str) -> None:
-        """The member has left: nobody is there to obey, or to report."""
-        status = Message(subjects.status(cluster, key), b"")
-        await self._bus.publish(status, ttl=ENDS_KEPT)
-        await self._end(key, cluster, "left")
-
-    async def _end(self, key: ObjectKey, cluster: str, why: str) -> None:
-        """Tell whoever follows that there is nothing to hold or remove; that expires by itself."""
         held = self._log.of(key).get(cluster)
-        if held is None:
-            return
-        end = make_tombstone(key, held)
-        headers = {**_headers(end, held.sequence, None), ENDED: why}
-        message = Message(subjects.work(cluster, key), end.body, headers)
-        sequence = await self._write(key, cluster, message, expected=held.sequence, ttl=ENDS_KEPT)
-        self._log.end(key, cluster, sequence)
-        self._reminders.forget(key, cluster)
+        if held is not None:
+            await self._writer.forget(key, cluster, make_tombstone(key, held), held.sequence)
 
-    async def _write(
-        self,
-        key: ObjectKey,
-        cluster: str,
-        message: Message,
-        *,
-        expected: int,
-        ttl: timedelta | None = None,
-    ) -> int:
-        try:
-            return await self._bus.publish(message, expected=expected, ttl=ttl)
-        except StaleRevision:
-            await self._log.refresh(key, cluster)
-            raise
+    async def _end(self, key: ObjectKey, cluster: str) -> None:
+        held = self._log.of(key).get(cluster)
+        if held is not None:
+            await self._writer.end(key, cluster, make_tombstone(key, held), held.sequence)
 
 
 async def _all(writes: Iterable[Awaitable[None]]) -> None:
@@ -138,12 +90,3 @@ async def _all(writes: Iterable[Awaitable[None]]) -> None:
     for outcome in await asyncio.gather(*writes, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-
-
-def _headers(encoded: Encoded, expected: int, trace: str | None) -> dict[str, str]:
-    headers = order_headers(encoded, expected, source="propagator")
-    if encoded.order.is_urgent:
-        headers[URGENT] = "removal" if encoded.order.is_tombstone else "move"
-    if trace:
-        headers[TRACEPARENT] = trace
-    return headers

@@ -17,7 +17,7 @@ from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDS_KEPT, WORK
 from shared.events import subjects
-from shared.events.work import decode_order, is_end
+from shared.events.work import WorkOrder, decode_order, is_end
 
 log = structlog.get_logger("hanse.propagator")
 
@@ -99,10 +99,10 @@ class WorkLog:
             # Somebody else's object; whoever decides wins over it.
             self.end(key, cluster, message.sequence)
 
-    def record(self, key: ObjectKey, cluster: str, held: Held) -> None:
+    def record(self, key: ObjectKey, cluster: str, order: WorkOrder, sequence: int) -> None:
         """Remember a write of our own that was acknowledged."""
-        if self.last_of(key, cluster) <= held.sequence:
-            self._put(key, cluster, replace(held, ours=True))
+        if self.last_of(key, cluster) <= sequence:
+            self._put(key, cluster, replace(held_by(order, sequence), ours=True))
 
     def end(self, key: ObjectKey, cluster: str, sequence: int) -> None:
         """Remember that the subject ended with message *sequence*, which expires by itself."""

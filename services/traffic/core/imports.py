@@ -13,16 +13,17 @@ from services.traffic.core.catalogue import ImportedService, ServiceName, Servic
 from shared.api.multicluster import (
     DERIVED_SERVICE,
     IMPORT,
+    MANAGER,
+    SERVICE_MANAGED_BY,
     SERVICE_NAME_LABEL,
     SERVICES_API,
+    SLICE_MANAGED_BY,
     SOURCE_CLUSTER_LABEL,
     derived_service_name,
 )
 from shared.apimachinery.manifest import Manifest
 from shared.events.exports import EndpointReport, PortReport, SliceReport, family_of
 
-MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
-MANAGER = "traffic.hanse.dev"
 KUBE_SERVICE = "kubernetes.io/service-name"
 _CLOSE = frozenset({"PreferClose", "PreferSameZone", "PreferSameNode"})
 _NAME_MAX = 63
@@ -87,7 +88,10 @@ def derived_service(service: ImportedService) -> Manifest:
         "metadata": {
             "name": derived_name(service.service),
             "namespace": service.service.namespace,
-            "labels": {SERVICE_NAME_LABEL: service.service.name},
+            "labels": {
+                SERVICE_NAME_LABEL: service.service.name,
+                SERVICE_MANAGED_BY: MANAGER,
+            },
         },
         "spec": spec,
     }
@@ -106,7 +110,7 @@ def endpoint_slice(
             KUBE_SERVICE: derived_name(service.service),
             SERVICE_NAME_LABEL: service.service.name,
             SOURCE_CLUSTER_LABEL: cluster,
-            MANAGED_BY: MANAGER,
+            SLICE_MANAGED_BY: MANAGER,
         },
     }
     if service.type == "Headless":

@@ -98,7 +98,7 @@ def import_orders(
     if service is None:
         return {}
     owner = owner_of(folded.name)
-    derived = dict([make_order(derived_service(service), owner)])
+    derived = dict([make_order(derived_service(service), owner, coined=True)])
     slices = _SliceOrders(folded, owner)
     found: dict[str, Orders] = {}
     for member in members:
@@ -130,7 +130,7 @@ class _SliceOrders:
                 place = (cluster, source.name, at_home)
                 if place not in self._made:
                     made = endpoint_slice(service, cluster, source, at_home=at_home)
-                    self._made[place] = make_order(made, f"{self._owner}@{cluster}")
+                    self._made[place] = make_order(made, f"{self._owner}@{cluster}", coined=True)
                 yield self._made[place]
 
 
@@ -139,11 +139,13 @@ def make_order(
     owner: str,
     *,
     preserve: bool = False,
+    coined: bool = False,
     terms: OwnershipTerms | msgspec.UnsetType = msgspec.UNSET,
 ) -> tuple[ObjectKey, Encoded]:
     """The order to hold *manifest*; what the member had before under its name stays its own.
 
-    *terms*: what of it others in the member may change.
+    *coined*: that can be nothing, for the name was made up with a digest. *terms*: what of it
+    others in the member may change.
     """
     gvk = GroupVersionKind.of(manifest)
     namespace = str(manifest["metadata"].get("namespace") or "")
@@ -158,6 +160,7 @@ def make_order(
         preserve_on_deletion=preserve,
         terms=terms,
         ordered_by="traffic",
+        coined=True if coined else msgspec.UNSET,
     )
 
 

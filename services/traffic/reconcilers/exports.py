@@ -45,9 +45,20 @@ class ExportTable:
         self.reach: dict[str, Mapping[str, str]] = {}
         """By members that try: why endpoints of each other one cannot be reached from there."""
         self.fleet: dict[str, Place] = {}
+        self._folded: dict[ServiceName, Folded] = {}
 
     def fold(self, name: ServiceName) -> Folded:
-        return fold(name, self.reports.get(name, {}), self.hub_export(name), self.fleet)
+        """What the fleet has of it; made once for all who ask until something is touched."""
+        found = self._folded.get(name)
+        if found is None:
+            found = fold(name, self.reports.get(name, {}), self.hub_export(name), self.fleet)
+            if found.service is not None:
+                self._folded[name] = found
+        return found
+
+    def touch(self, name: ServiceName) -> None:
+        """Something that *name* rests on is another now."""
+        self._folded.pop(name, None)
 
     def hub_export(self, name: ServiceName) -> HubExport | None:
         stored = self._mirror.get(export_key(*name))
@@ -221,6 +232,7 @@ class ExportFollower:
                 self._concern(name)
 
     def _concern(self, name: ServiceName) -> None:
+        self._table.touch(name)
         if not self._catalogue.synced.is_set():
             return
         before = self._catalogue.get(name)

@@ -17,7 +17,7 @@ from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.events import subjects
-from shared.events.work import WorkReport, decode_order, decode_report, is_end
+from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 
 log = structlog.get_logger("hanse.traffic")
 
@@ -53,7 +53,7 @@ class OrderLog:
         self.troubles: dict[Place, str] = {}
         """What members say of orders that they did not carry out."""
         self.held: set[Place] = set()
-        """Of what routes refer to: what members say that they hold."""
+        """Of Services and routes: what members say that they hold."""
         self._listeners: list[Callable[[str], None]] = []
         self._read_streams: set[str] = set()
         self.caught_up = asyncio.Event()
@@ -65,8 +65,11 @@ class OrderLog:
     def owners(self) -> list[str]:
         return list(self._by_owner)
 
-    def last_of(self, place: Place) -> int:
+    def last_of(self, key: ObjectKey, cluster: str) -> int:
         """The sequence that the next write must expect; 0 where the subject is empty."""
+        return self._last_of((cluster, key))
+
+    def _last_of(self, place: Place) -> int:
         held = self.of(self._owner.get(place, "")).get(place)
         return held.sequence if held is not None else self._other.get(place, 0)
 
@@ -82,20 +85,20 @@ class OrderLog:
             group.create_task(self._follow(WORK, subjects.WORK, self._take_order))
             group.create_task(self._follow(STATUS, subjects.STATUS, self._take_report))
 
-    def record(self, place: Place, held: Held) -> None:
+    def record(self, key: ObjectKey, cluster: str, order: WorkOrder, sequence: int) -> None:
         """Remember a write of our own that was acknowledged."""
-        if self.last_of(place) <= held.sequence:
-            self._put(place, held)
+        if self.last_of(key, cluster) <= sequence:
+            self._put((cluster, key), held_of(order, sequence))
 
-    def end(self, place: Place, sequence: int) -> None:
+    def end(self, key: ObjectKey, cluster: str, sequence: int) -> None:
         """Nothing of ours lies there any more; the last message is *sequence*."""
-        self._drop(place)
-        self.held.discard(place)
-        self._other[place] = sequence
+        self._drop((cluster, key))
+        self.held.discard((cluster, key))
+        self._other[cluster, key] = sequence
 
-    async def refresh(self, place: Place) -> None:
+    async def refresh(self, key: ObjectKey, cluster: str) -> None:
         """Read the subject again: it is not as it was known."""
-        cluster, key = place
+        place = (cluster, key)
         message = await self._bus.last(WORK, subjects.work(cluster, key))
         if message is None:
             self._other.pop(place, None)
@@ -122,7 +125,7 @@ class OrderLog:
                     log.warning("order.unreadable", subject=message.subject, error=str(err))
 
     def _take_order(self, place: Place, message: Message) -> None:
-        if self.last_of(place) >= message.sequence:
+        if self._last_of(place) >= message.sequence:
             return
         before = self._owner.get(place)
         waited = place in self.foreign
@@ -164,8 +167,8 @@ class OrderLog:
             self._tell(owner)
 
     def _note_held(self, place: Place, report: WorkReport) -> bool:
-        """Whether it is news that a member holds what a route may refer to."""
-        if not report.template_uid.startswith(ROUTE):
+        """Whether it is news that a member holds what something else waits for."""
+        if place[1].resource != "services" and not report.template_uid.startswith(ROUTE):
             return False
         before = len(self.held)
         if report.is_removed:

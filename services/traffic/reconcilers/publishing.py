@@ -1,30 +1,21 @@
-"""Putting traffic's orders into WORK, and taking them back, by compare-and-set.
-
-A removal takes two messages, as dispatch's do: the tombstone, and once the member reported that it
-was carried out, the end, which expires.
-"""
+"""Putting traffic's orders into WORK, and taking them back."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from datetime import timedelta
 
-from services.traffic.core.orders import Held, Plan, held_of, make_tombstone
+from services.traffic.core.orders import Held, Plan, make_tombstone
 from services.traffic.reconcilers.order_log import OrderLog, Place
-from shared.bus.port import Bus, Message
-from shared.bus.topology import ENDS_KEPT, STATUS
-from shared.errors import StaleRevision
-from shared.events import subjects
-from shared.events.orders import Encoded, order_headers
-from shared.events.work import ENDED, REMOVED, URGENT, decode_report
+from shared.bus.port import Bus
+from shared.events.orders import Encoded
+from shared.orders.writer import OrderWriter
 
 _BATCH = 512
-SOURCE = "traffic"
 
 
 class OrderPublisher:
     def __init__(self, bus: Bus, log: OrderLog) -> None:
-        self._bus = bus
         self._log = log
+        self._writer = OrderWriter(bus, log, source="traffic")
 
     async def carry_out(self, plan: Plan, owner: str) -> None:
         """Publish, revoke and forget; raises `StaleRevision` where somebody else wrote.
@@ -37,8 +28,13 @@ class OrderPublisher:
             for place, encoded in plan.publish.items()
             if place not in self._log.foreign
         ]
-        writes += [self._revoke(place, held[place]) for place in plan.revoke]
-        writes += [self._forget(place, held[place]) for place in plan.forget]
+        for cluster, key in plan.revoke:
+            tombstone = make_tombstone(key, held[cluster, key])
+            writes.append(self._writer.publish(key, cluster, tombstone))
+        for cluster, key in plan.forget:
+            known = held[cluster, key]
+            tombstone = make_tombstone(key, known)
+            writes.append(self._writer.forget(key, cluster, tombstone, known.sequence))
         await _all(writes)
 
     async def settle(self, owner: str) -> bool:
@@ -49,50 +45,16 @@ class OrderPublisher:
 
     async def _confirm(self, place: Place, held: Held) -> bool:
         cluster, key = place
-        message = await self._bus.last(STATUS, subjects.status(cluster, key))
-        if message is None or not message.body:
+        if not await self._writer.is_removed(key, cluster, held.sequence):
             return False
-        report = decode_report(message.body)
-        if report.is_removed and report.generation == held.sequence:
-            await self._end(place, held, REMOVED)
-            return True
-        return False
+        await self._writer.end(key, cluster, make_tombstone(key, held), held.sequence)
+        return True
 
     async def _publish(self, place: Place, encoded: Encoded, *, changed: bool) -> None:
-        headers = order_headers(encoded, self._log.last_of(place), source=SOURCE)
-        if changed and encoded.order.kind == "EndpointSlice":
-            # Clients go where it says now: it does not wait behind what is rolled out.
-            headers[URGENT] = "endpoints"
-        sequence = await self._write(place, encoded, headers)
-        self._log.record(place, held_of(encoded.order, sequence))
-
-    async def _revoke(self, place: Place, held: Held) -> None:
-        tombstone = make_tombstone(place[1], held)
-        headers = {**order_headers(tombstone, held.sequence, source=SOURCE), URGENT: "removal"}
-        sequence = await self._write(place, tombstone, headers)
-        self._log.record(place, held_of(tombstone.order, sequence))
-
-    async def _forget(self, place: Place, held: Held) -> None:
-        """The member has left: nobody is there to obey, or to report."""
-        await self._bus.publish(Message(subjects.status(*place), b""), ttl=ENDS_KEPT)
-        await self._end(place, held, "left")
-
-    async def _end(self, place: Place, held: Held, why: str) -> None:
-        tombstone = make_tombstone(place[1], held)
-        headers = {**order_headers(tombstone, held.sequence, source=SOURCE), ENDED: why}
-        sequence = await self._write(place, tombstone, headers, ttl=ENDS_KEPT)
-        self._log.end(place, sequence)
-
-    async def _write(
-        self, place: Place, encoded: Encoded, headers: dict[str, str], ttl: timedelta | None = None
-    ) -> int:
-        message = Message(subjects.work(*place), encoded.body, headers)
-        try:
-            expected = self._log.last_of(place)
-            return await self._bus.publish(message, expected=expected, ttl=ttl)
-        except StaleRevision:
-            await self._log.refresh(place)
-            raise
+        cluster, key = place
+        # Clients go where it says now: it does not wait behind what is rolled out.
+        urgent = "endpoints" if changed and encoded.order.kind == "EndpointSlice" else ""
+        await self._writer.publish(key, cluster, encoded, urgent=urgent)
 
 
 async def _all(writes: Iterable[Awaitable[None]]) -> None:

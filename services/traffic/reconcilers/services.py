@@ -5,6 +5,7 @@ log began, what came from it stays (`ExportTable.undecided`).
 """
 
 import asyncio
+import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
@@ -32,6 +33,7 @@ from shared.api.multicluster import (
     IMPORTS,
     export_key,
     import_key,
+    service_key,
 )
 from shared.apimachinery.manifest import generation_of, metadata_of
 from shared.clock import Clock, format_time
@@ -39,7 +41,8 @@ from shared.controller.result import Again, Done, Result
 from shared.events.exports import StatusNote
 from shared.store.port import ObjectStore
 
-_CONFIRMATION = timedelta(seconds=2)
+_CONFIRMATION = timedelta(seconds=10)
+"""How often members are asked after removals, should their reports have been lost."""
 _SPEECH = timedelta(seconds=5)
 _ADDRESS_SECONDS = 2.0
 
@@ -65,7 +68,7 @@ class ServiceReconciler:
         self._hub = hub
         self._facts = facts
         self._clock = clock
-        # Since when an address is awaited, by service and member.
+        # Until when an address is awaited, by service and member that has the derived Service.
         self._asked: dict[ServiceName, dict[str, float]] = {}
 
     async def reconcile(self, name: ServiceName) -> Result:
@@ -80,7 +83,7 @@ class ServiceReconciler:
         # 1. The hub's own import: by it members know of which namespaces they are to tell.
         await self._keep_import(folded)
         # 2. What each member is to hold.
-        awaited = self._awaited(folded, members, held)
+        awaited, look_again = self._awaited(folded, members, held)
         desired = import_orders(folded, members, awaited, self._table.fleet)
         fleet = await confirmed_fleet(self._store, self._table.fleet, {one for one, _ in held})
         plan = diff(desired, held, fleet=fleet, undecided=silent)
@@ -91,28 +94,43 @@ class ServiceReconciler:
             folded, {one: orders for one, orders in desired.items() if one not in awaited}
         )
         await self._tell_hub_export(folded, members)
-        settled = await self._publisher.settle(owner)
-        return Done() if settled and not awaited else Again(_CONFIRMATION)
+        # What was revoked just now nobody can have done; its report wakes us.
+        if not plan.revoke and await self._publisher.settle(owner):
+            return Done() if look_again is None else Again(look_again)
+        return Again(_CONFIRMATION)
 
     def _awaited(
         self, folded: Folded, members: Collection[str], held: Collection[Place]
-    ) -> set[str]:
-        """Members whose address for the service comes in a moment: one order instead of two."""
+    ) -> tuple[set[str], timedelta | None]:
+        """Members that get the import with their address for it: one order instead of two.
+
+        That comes a moment after the derived Service, which it may take a busy member long to come
+        to. Returns also when to look again for one that gives none.
+        """
         service = folded.service
         if service is None or service.type != "ClusterSetIP":
             self._asked.pop(folded.name, None)
-            return set()
+            return set(), None
         key, now = import_key(*folded.name), self._clock.monotonic()
+        derived = service_key(*folded.name)
         without = {
-            one for one in members if one not in service.ips_by_cluster and (one, key) not in held
+            one
+            for one in members
+            if one not in service.ips_by_cluster
+            and (one, key) not in held
+            and (one, derived) not in self._log.troubles
         }
         asked = self._asked.setdefault(folded.name, {})
         for one in asked.keys() - without:
             del asked[one]
-        found = {one for one in without if now - asked.setdefault(one, now) < _ADDRESS_SECONDS}
+        for one in without:
+            if (one, derived) in self._log.held:
+                asked.setdefault(one, now + _ADDRESS_SECONDS)
+        found = {one for one in without if asked.get(one, math.inf) > now}
+        due = [asked[one] - now for one in found & asked.keys()]
         if not asked:
             del self._asked[folded.name]
-        return found
+        return found, timedelta(seconds=min(due)) if due else None
 
     async def _keep_import(self, folded: Folded) -> None:
         key = import_key(*folded.name)

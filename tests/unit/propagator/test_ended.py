@@ -11,7 +11,6 @@ from services.propagator.apply.orders.newest import NewestOrders
 from services.propagator.apply.orders.standing import StandingOrders
 from services.propagator.apply.reporting.status_log import StatusLog
 from services.propagator.core.observed import Observed
-from services.propagator.core.works import held_by
 from services.propagator.dispatch.confirmations import Confirmations
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
@@ -67,7 +66,7 @@ async def test_dispatch_is_woken_once_by_facts_when_the_last_member_has_removed_
     log = WorkLog(bus)
     for cluster, sequence in (("m1", 4), ("m2", 5), ("m3", 6)):
         live = msgspec.structs.replace(ORDER, manifest=msgspec.Raw(b"{}"))
-        log.record(KEY, cluster, held_by(live if cluster == "m3" else ORDER, sequence))
+        log.record(KEY, cluster, live if cluster == "m3" else ORDER, sequence)
     woken: list[ObjectKey] = []
     following = asyncio.create_task(Confirmations(bus, log, woken.append).run())
     # An old removal, one of what is to be there, one of another order, and the same one twice.

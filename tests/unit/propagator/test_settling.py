@@ -9,7 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from services.propagator.core.works import Plan, held_by
+from services.propagator.core.works import Plan
 from services.propagator.dispatch.publisher import WorkPublisher
 from services.propagator.dispatch.work_log import WorkLog
 from shared.apimachinery.manifest import ObjectKey
@@ -65,7 +65,7 @@ class SilentBus(MemoryBus):
 
 async def order(bus: MemoryBus, log: WorkLog) -> int:
     sequence = await bus.publish(Message(SUBJECT, encode_order(ORDER)))
-    log.record(KEY, "m1", held_by(ORDER, sequence))
+    log.record(KEY, "m1", ORDER, sequence)
     return sequence
 
 
@@ -174,7 +174,7 @@ async def test_an_end_that_another_dispatcher_wrote_is_heard_of(
     log.on_change(woken.append)
     woken.clear()
     other = WorkLog(bus)
-    other.record(KEY, "m1", held_by(ORDER, sequence))
+    other.record(KEY, "m1", ORDER, sequence)
     other.confirm(KEY, "m1", sequence)
     await WorkPublisher(bus, other).settle(KEY, ["m1"])
     async with asyncio.timeout(5):

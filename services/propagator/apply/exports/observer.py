@@ -7,16 +7,19 @@ and whatever was reported stands.
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 import structlog
 
 from services.propagator.apply.exports.interest import Interest
 from services.propagator.apply.exports.names import NamesLook
-from services.propagator.apply.exports.notes import StatusNotes
+from services.propagator.apply.exports.notes import Find, Shown, StatusNotes
 from services.propagator.apply.exports.reach import ReachLook
 from services.propagator.apply.exports.view import Place
 from services.propagator.apply.exports.watching import ExportWatches
 from services.propagator.core.exported import report_of
+from shared.api.multicluster import EXPORTS, export_key
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS, ENDS_KEPT
 from shared.errors import RetryableError
@@ -37,9 +40,20 @@ class ExportObserver:
     """Of one member; `keep` until cancelled."""
 
     def __init__(
-        self, cluster: str, api: MemberApi, bus: Bus, interest: Interest, *, within: bool = False
+        self,
+        cluster: str,
+        api: MemberApi,
+        bus: Bus,
+        interest: Interest,
+        *,
+        imported: Find,
+        within: bool = False,
     ) -> None:
-        """*within*: this process runs in the network of the member."""
+        """*imported* tells of the imports that the member's worker put there.
+
+        *within*: this process runs in the network of the member.
+        """
+        self._imported = imported
         self._within = within
         self._cluster = cluster
         self._api = api
@@ -53,6 +67,7 @@ class ExportObserver:
         self._news = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._watches: ExportWatches | None = None
+        self._notes: StatusNotes | None = None
         self._names = NamesLook(api, self._on_namespaces)
         self._reach = ReachLook(cluster, api, self._on_namespaces)
 
@@ -80,7 +95,8 @@ class ExportObserver:
                     exports_changed=self._on_exports,
                     namespaces_changed=self._on_namespaces,
                 )
-                notes = StatusNotes(self._cluster, self._api, self._bus)
+                notes = StatusNotes(self._cluster, self._api, self._bus, self._find)
+                self._notes = notes
                 group.create_task(self._follow(), name=f"said-{self._cluster}")
                 group.create_task(notes.run(), name=f"notes-{self._cluster}")
                 group.create_task(self._watches.run(), name=f"watch-exports-{self._cluster}")
@@ -97,6 +113,18 @@ class ExportObserver:
         if self._watches is not None:
             self._watches.look_soon()
 
+    def look_at(self, key: ObjectKey) -> None:
+        """The member's worker has just put the object there."""
+        if self._notes is not None:
+            self._notes.look(key)
+
+    def _find(self, key: ObjectKey) -> Shown | None:
+        if key.resource != EXPORTS:
+            return self._imported(key)
+        watches = self._watches
+        found = watches.exports.get((key.namespace, key.name)) if watches is not None else None
+        return Shown(found.metadata.uid, found.status) if found is not None else None
+
     def _on_interest(self, place: Place | None) -> None:
         if place is None:
             self._namespaces_dirty = True
@@ -109,9 +137,11 @@ class ExportObserver:
         self._dirty.add(place)
         self._news.set()
 
-    def _on_exports(self) -> None:
+    def _on_exports(self, places: Iterable[Place] = ()) -> None:
         self._exports_dirty = True
         self._news.set()
+        for place in places:
+            self.look_at(export_key(*place))
 
     def _on_namespaces(self) -> None:
         self._namespaces_dirty = True

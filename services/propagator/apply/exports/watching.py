@@ -6,7 +6,7 @@ imported anywhere.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from services.propagator.apply.exports.view import (
     SERVICES,
@@ -22,9 +22,12 @@ from services.propagator.core.exported import ServiceObject, addresses_of, read_
 from shared.api.multicluster import (
     EXPORT,
     EXPORTS,
+    MANAGER,
     MULTICLUSTER_GROUP,
+    SERVICE_MANAGED_BY,
     SERVICE_NAME_LABEL,
     SERVICES_VERSION,
+    SLICE_MANAGED_BY,
     derived_service_name,
 )
 from shared.apimachinery.manifest import GroupVersionKind
@@ -35,6 +38,9 @@ NAMESPACES_MAX = 8
 
 _ALL = ""
 _LOOK_SECONDS = 0.5
+# What was imported is no export; without that each change of it would be sent twice.
+_OWN_SERVICES = f"{SERVICE_MANAGED_BY}!={MANAGER}"
+_OWN_SLICES = f"{SLICE_MANAGED_BY}!={MANAGER}"
 _NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
 _EXPORTS = tuple(
     ResourceType(GroupVersionKind(MULTICLUSTER_GROUP, version, EXPORT), EXPORTS, namespaced=True)
@@ -54,7 +60,7 @@ class ExportWatches:
         group: asyncio.TaskGroup,
         *,
         changed: Callable[[Place], None],
-        exports_changed: Callable[[], None],
+        exports_changed: Callable[[Iterable[Place]], None],
         namespaces_changed: Callable[[], None],
     ) -> None:
         self._cluster = cluster
@@ -82,7 +88,7 @@ class ExportWatches:
         if not newest.synced:
             self._group.create_task(older.run(), name=f"old-exports-{self._cluster}")
             await older.answered.wait()
-            self._exports_changed()
+            self._exports_changed(())
         await asyncio.Event().wait()
 
     @property
@@ -115,8 +121,12 @@ class ExportWatches:
         wanted = {_ALL} if many else set(namespaces)
         for namespace in wanted - self._scopes.keys():
             watches = (
-                self._watch(SERVICES, NamespaceSink(self.services, namespace), "", namespace),
-                self._watch(SLICES, NamespaceSink(self.slices.table, namespace), "", namespace),
+                self._watch(
+                    SERVICES, NamespaceSink(self.services, namespace), _OWN_SERVICES, namespace
+                ),
+                self._watch(
+                    SLICES, NamespaceSink(self.slices.table, namespace), _OWN_SLICES, namespace
+                ),
             )
             name = f"exported-{self._cluster}-{namespace}"
             tasks = [self._group.create_task(one.run(), name=name) for one in watches]
@@ -162,18 +172,18 @@ class ExportWatches:
             self._changed(imported)
 
     def _on_export(self, live: ServiceObject) -> None:
-        self._exports_changed()
+        self._exports_changed((live.place,))
         self._changed(live.place)
 
 
 class _ExportSink(NamespaceSink):
-    def __init__(self, table: Table, changed: Callable[[], None]) -> None:
+    def __init__(self, table: Table, changed: Callable[[Iterable[Place]], None]) -> None:
         super().__init__(table)
         self._listed = changed
 
     def on_listing(self, kind: ResourceType, listing: MemberListing) -> None:
         super().on_listing(kind, listing)
-        self._listed()
+        self._listed(())
 
 
 def _imported(derived: ServiceObject) -> Place:

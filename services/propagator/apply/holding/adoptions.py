@@ -44,7 +44,8 @@ class Adoptions:
 
         False where none is there. Raises `MemberRefused`, AlreadyExists, where it must be left.
         """
-        live = await self._foreign.find(tracked)
+        # What is there under a name that was coined, the apply itself will notice.
+        live = None if tracked.coined else await self._foreign.find(tracked)
         if live is None:
             return False
         if await self._orphans.take_back(tracked, live):

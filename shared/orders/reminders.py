@@ -1,7 +1,7 @@
 """Removals of which no report lies in STATUS: asked for again, ever more seldom.
 
-Mostly the member has not come to it. But a report of what was removed expires, and dispatch may
-have been away for longer than that.
+Mostly the member has not come to it. But a report of what was removed expires, and whoever ordered
+it may have been away for longer than that.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""How orders get into WORK and out again, whoever gives them."""
