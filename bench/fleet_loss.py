@@ -39,7 +39,7 @@ from shared.clock import SystemClock, format_time
 from shared.interpreter.registry import BUILT_IN
 from shared.store.body import decode_stored, encode_body
 from shared.store.mirror import ObjectMirror
-from shared.store.port import Revision, StoreLimits
+from shared.store.port import UNWATCHED, Revision
 
 _GRACE = Grace(unreachable=timedelta(seconds=1), not_ready=timedelta(seconds=30))
 _COUNTS = ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas")
@@ -78,7 +78,7 @@ class _World:
     """A mirror with a fleet, policies, templates and their bindings; and who follows it."""
 
     def __init__(self, clusters: int, bindings: int) -> None:
-        self._mirror = ObjectMirror(StoreLimits())
+        self._mirror = ObjectMirror(UNWATCHED)
         chance = random.Random(SEED)  # noqa: S311
         self.clusters = [cluster(number, chance) for number in range(clusters)]
         for one in self.clusters:

@@ -100,5 +100,9 @@ def template(number: int, chance: random.Random) -> tuple[ObjectKey, Manifest]:
         "cpu": chance.choice(["50m", "100m", "250m", "500m", "1", "2"]),
         "memory": chance.choice(["64Mi", "128Mi", "256Mi", "1Gi", "4Gi"]),
     }
+    # What no other has: that much of a real one cannot be packed.
+    own = random.Random(number)  # noqa: S311
+    container["image"] += f"@sha256:{own.randbytes(32).hex()}"
+    manifest["metadata"]["annotations"]["example.com/commit"] = own.randbytes(20).hex()
     name = str(manifest["metadata"]["name"])
     return ObjectKey("apps", "deployments", namespace, name), manifest

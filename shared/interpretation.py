@@ -86,7 +86,7 @@ def objects_of(mirror: Mirror, kinds: Iterable[KindName]) -> list[ObjectKey]:
     found = []
     for group in {group for group, _ in wanted}:
         for stored in mirror.items(Scope(group=group)):
-            gvk = GroupVersionKind.of(stored.manifest)
+            gvk = GroupVersionKind.of(stored.glance())
             if (gvk.group, gvk.kind) in wanted:
                 found.append(stored.key)
     return found

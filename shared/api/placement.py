@@ -176,6 +176,12 @@ class Placement(Struct, frozen=True, kw_only=True):
     optimise: Optimise | None = None
 
     @property
+    def is_divided(self) -> bool:
+        """Whether of what has replicas each cluster gets a share; else each gets the whole."""
+        rules = self.replica_scheduling
+        return rules is not None and rules.replica_scheduling_type == "Divided"
+
+    @property
     def affinities(self) -> tuple[PlacementAffinity, ...]:
         """Every affinity that decides who may take part; none is every cluster."""
         if not self.cluster_affinities:

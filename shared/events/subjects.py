@@ -7,6 +7,7 @@ most names. The empty string (core group, no namespace) is `_`, which no Kuberne
 
 import re
 from functools import lru_cache
+from sys import intern
 
 from shared.apimachinery.manifest import ObjectKey
 from shared.apimachinery.short_cache import cached_when_short
@@ -56,7 +57,8 @@ def encode_key(key: ObjectKey) -> str:
 def decode_key(tokens: str) -> ObjectKey:
     """Raises ValueError unless there are four tokens."""
     group, resource, namespace, name = (decode_token(token) for token in tokens.split("."))
-    return ObjectKey(group, resource, namespace, name)
+    # Many objects have these in common.
+    return ObjectKey(intern(group), intern(resource), intern(namespace), name)
 
 
 def work(cluster: str, key: ObjectKey) -> str:

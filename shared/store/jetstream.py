@@ -243,6 +243,7 @@ class JetStreamStore:
                 self._mirror.advance(entry.sequence)
             return
         if self._snapshot is not None:
+            self._mirror.settle(stored)
             self._snapshot[key] = stored
         elif deleted:
             self._mirror.remove(stored)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 
 from shared.apimachinery.manifest import GroupResource, ObjectKey
 from shared.errors import RevisionExpired
+from shared.store.packing import Rest
 from shared.store.port import (
     EVERYTHING,
     Change,
@@ -39,6 +40,7 @@ class ObjectMirror:
         # Every change after this revision is in the log.
         self._forgotten = Revision(0)
         self._objects: dict[GroupResource, dict[str, dict[str, Stored]]] = {}
+        self._rest = None if limits.unpacked_max is None else Rest(limits.unpacked_max)
         self._log: deque[Change] = deque()
         self._log_bytes = 0
         self._listeners: dict[int, Listener] = {}
@@ -154,6 +156,8 @@ class ObjectMirror:
         )
         previous = names.get(stored.key.name)
         names[stored.key.name] = stored
+        if self._rest is not None:
+            self._rest.note(stored)
         kind = ChangeType.ADDED if previous is None else ChangeType.MODIFIED
         self._record(Change(kind, stored, previous))
 
@@ -177,6 +181,14 @@ class ObjectMirror:
             stored.key.namespace, {}
         )
         names[stored.key.name] = stored
+
+    def settle(self, stored: Stored) -> None:
+        """Have an object of the first snapshot at rest, before it is loaded: memory is short then.
+
+        Whatever comes later settles by itself.
+        """
+        if self._rest is not None:
+            self._rest.settle(stored)
 
     def start_at(self, revision: int) -> None:
         """End the first snapshot: complete up to *revision*, with no history before it."""
@@ -213,6 +225,8 @@ class ObjectMirror:
         if namespaces is None or names is None:
             return None
         found = names.pop(key.name, None)
+        if self._rest is not None:
+            self._rest.forget(key)
         if not names:
             del namespaces[key.namespace]
             if not namespaces:

@@ -380,7 +380,7 @@ async def test_the_writers_trace_comes_with_the_object(stores: Stores) -> None:
 
 @pytest.fixture(params=["memory", "jetstream"])
 async def small_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
-    limits = StoreLimits(history=10, watch_backlog=5)
+    limits = StoreLimits(history=10, watch_backlog=5, unpacked_max=1)
     if request.param == "memory":
         yield MemoryStore(limits)
         return

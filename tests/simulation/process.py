@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.propagator.apply.fence import Fence
@@ -34,6 +34,8 @@ FENCE = FenceSettings(
 NATS_DEADLINE = 10.0
 MEMBER_DEADLINE = 15.0
 RESTART_SECONDS = (0.2, 4.0)
+# As services have it, but that what is packed is read even in a small federation.
+_FOLLOWED = replace(UNWATCHED, unpacked_max=4)
 FAIL_FAST = LoopSettings(fail_fast=True)
 
 
@@ -78,7 +80,7 @@ class Process:
         chance: random.Random,
         *,
         scopes: Sequence[Scope] = (EVERYTHING,),
-        limits: StoreLimits = UNWATCHED,
+        limits: StoreLimits = _FOLLOWED,
         beside: str = "",
     ) -> None:
         """*beside*: the member beside which it runs; its way there is short and dry."""

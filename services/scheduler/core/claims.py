@@ -118,7 +118,7 @@ def asking(workload: Workload) -> str:
 def by_room(placement: Placement) -> bool:
     """Whether clusters count for the room they have: but for static weights all divisions do."""
     rules = placement.replica_scheduling
-    if rules is None or rules.replica_scheduling_type != "Divided":
+    if rules is None or not placement.is_divided:
         return False
     preference = rules.weight_preference
     dynamic = preference is not None and preference.dynamic_weight != ""

@@ -128,6 +128,10 @@ class Reserved:
             del self._clusters[binding]
             self._asks.pop(binding, None)
 
+    def holds(self, binding: ObjectKey) -> bool:
+        """Whether anything of *binding* is under way."""
+        return binding in self._clusters
+
     def takes_of(self, cluster: str) -> bool:
         return bool(self._under_way.get(cluster))
 

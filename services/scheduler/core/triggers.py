@@ -9,7 +9,7 @@ from services.scheduler.core.claims import by_room
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import policy_key
-from shared.api.binding import SCHEDULED, BindingSpec, ResourceBinding
+from shared.api.binding import SCHEDULED, ResourceBinding
 from shared.api.conditions import find_condition
 from shared.api.placement import Placement
 from shared.api.policy import PropagationPolicy
@@ -66,24 +66,17 @@ def _lasting(described: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def concerns(
-    spec: BindingSpec, name: str, before: Fleet, after: Fleet, *, waiting: bool = False
+def may_draw(
+    placement: Placement, name: str, before: Fleet, after: Fleet, *, waiting: bool = False
 ) -> bool:
-    """Whether a change of member *name* may move it: it is there, or may go there.
+    """Whether a change of member *name* may move what is not there and may go there.
 
     *before* and *after* are fleets of that member alone. *waiting*: it has no place for all of it.
     """
-    if any(target.name == name for target in spec.clusters):
-        return True
-    if any(eviction.cluster == name for eviction in spec.evictions):
-        return True
-    if not spec.policy.name:
-        # It follows others, wherever they go.
-        return False
-    affinities = spec.placement.affinities or (None,)
+    affinities = placement.affinities or (None,)
     could = name in before.covered_by_any(affinities)
     can = name in after.covered_by_any(affinities)
-    if could and can and not waiting and not _weighs_all(spec.placement):
+    if could and can and not waiting and not _weighs_all(placement):
         was, is_now = before.members[name], after.members[name]
         return not takes_less(was, is_now)
     return could or can

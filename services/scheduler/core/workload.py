@@ -112,12 +112,7 @@ class Workload:
     @property
     def divided(self) -> bool:
         """Whether each member gets a share of the replicas; else each gets the whole."""
-        rules = self.placement.replica_scheduling
-        return (
-            self.demand is not None
-            and rules is not None
-            and rules.replica_scheduling_type == "Divided"
-        )
+        return self.demand is not None and self.placement.is_divided
 
     def order(self, names: Sequence[str]) -> list[str]:
         """An order of members that is this workload's own, so that ties spread over the fleet."""

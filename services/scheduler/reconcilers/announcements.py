@@ -11,8 +11,8 @@ from services.scheduler.core.decision import Decision
 from services.scheduler.core.reasons import Basis
 from shared.api.binding import SCHEDULED, ResourceBinding
 from shared.api.conditions import find_condition
-from shared.api.meta import read
-from shared.apimachinery.manifest import ObjectKey, annotations_of
+from shared.api.meta import read_json
+from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Message, Publisher
 from shared.clock import Clock, format_micro_time, parse_time
 from shared.events import subjects
@@ -40,7 +40,8 @@ class Announcements:
 
     async def tell(self, stored: Stored, decision: Decision, basis: Basis) -> None:
         """Publish the decision that the binding carries, unless that has been done."""
-        binding = read(stored.manifest, ResourceBinding)
+        # Read anew: a manifest that is asked for would be kept.
+        binding = read_json(stored.encoded, ResourceBinding)
         condition = find_condition(binding.status.conditions, SCHEDULED)
         assert condition is not None, "the scheduler writes it with every decision"
         metadata = binding.metadata
@@ -48,7 +49,7 @@ class Announcements:
         told = self._told.get(stored.key)
         if told == identity:
             return
-        decided_at = annotations_of(stored.manifest).get(DECIDED_AT, "")
+        decided_at = metadata.annotations.get(DECIDED_AT, "")
         if told is not None or self._is_recent(decided_at):
             now = self._clock.now()
             at = _latest(decided_at, condition.last_transition_time) or format_micro_time(now)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from services.scheduler.core.company import concerns_company
 from services.scheduler.reconcilers.placed import PlacedTemplates
-from shared.apimachinery.manifest import ObjectKey, labels_of
+from shared.apimachinery.manifest import ObjectKey
 from shared.store.port import Change, ChangeType, Mirror
 
 
@@ -16,14 +16,12 @@ def companions(
     for template in templates:
         mine = mirror.get(template)
         for key in placed.choosy_within(template.namespace):
-            bound, other = placed.of(key), mirror.get(key)
-            rules = bound.binding.spec.placement.workload_affinity if bound else None
+            entry, other = placed.entry(key), mirror.get(key)
+            rules = entry.placement.workload_affinity if entry is not None else None
             if rules is None or other is None or key == template:
                 continue
             # Of one that is gone nobody knows the labels.
-            if mine is None or concerns_company(
-                rules, labels_of(other.manifest), labels_of(mine.manifest)
-            ):
+            if mine is None or concerns_company(rules, other.labels, mine.labels):
                 found.add(key)
     return found
 
@@ -37,16 +35,16 @@ def relabelled(mirror: Mirror, placed: PlacedTemplates, change: Change) -> set[O
     choosy = placed.choosy_within(key.namespace)
     if not choosy or before is None or change.type is not ChangeType.MODIFIED:
         return set()
-    old, new = labels_of(before.manifest), labels_of(change.stored.manifest)
-    if old == new or placed.of(key) is None:
+    old, new = before.labels, change.stored.labels
+    if old == new or placed.entry(key) is None:
         return set()
     found = set()
     for other in choosy:
-        bound, stored = placed.of(other), mirror.get(other)
-        rules = bound.binding.spec.placement.workload_affinity if bound is not None else None
+        entry, stored = placed.entry(other), mirror.get(other)
+        rules = entry.placement.workload_affinity if entry is not None else None
         if rules is None or stored is None or other == key:
             continue
-        labels = labels_of(stored.manifest)
+        labels = stored.labels
         if concerns_company(rules, labels, old) or concerns_company(rules, labels, new):
             found.add(other)
     return found

@@ -15,8 +15,8 @@ from services.scheduler.core.company import Peer
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.triggers import (
-    concerns,
     differ_in_room_only,
+    may_draw,
     needs_a_look,
     placed_elsewhere,
     policies_changed,
@@ -77,7 +77,7 @@ class Federation:
         self._wake_policy = wake_policy
         self.policies = PolicyBook(mirror)
         self._members = Members(mirror, self._arriving, clock)
-        self._placed_templates = PlacedTemplates()
+        self._placed_templates = PlacedTemplates(mirror)
         self._own_writes = OwnWrites()
         self.reservations = Reservations(
             mirror,
@@ -112,9 +112,9 @@ class Federation:
         for resource in (GROUPS, CLUSTERS, QUOTAS, *POLICIES, *BINDINGS):
             for stored in self._mirror.items(Scope(GROUP, resource)):
                 self._apply(Change(ChangeType.ADDED, stored), quietly=True)
-        for bound in self._placed_templates.all():
+        for entry in self._placed_templates.all():
             # Its template may have gone while nobody looked.
-            self._wake_template(bound.binding.spec.resource.key)
+            self._wake_template(entry.template)
         for key in self.policies:
             self._wake_policy(key)
         return self._mirror.on_change(self._apply)
@@ -159,15 +159,14 @@ class Federation:
         """What is placed in a namespace, and where."""
         for key in self._placed_templates.within(namespace):
             stored = self._mirror.get(key)
-            bound = self.bound(key)
-            if stored is not None and bound is not None:
-                clusters = frozenset(one.name for one in bound.binding.spec.clusters)
-                yield Peer(key, stored.labels, clusters)
+            entry = self._placed_templates.entry(key)
+            if stored is not None and entry is not None:
+                yield Peer(key, stored.labels, frozenset(entry.clusters))
 
-    def bound_within(self, namespace: str) -> Iterable[Bound]:
-        """What is bound in a namespace; "" for what has none."""
+    def bound_as(self, namespace: str, name: str) -> Iterable[Bound]:
+        """What is bound of that name in a namespace; "" for what has none."""
         for key in self._placed_templates.within(namespace):
-            bound = self.bound(key)
+            bound = self.bound(key) if key.name == name else None
             if bound is not None:
                 yield bound
 
@@ -212,10 +211,10 @@ class Federation:
         found = {}
         for template in self._placed_templates.binding_of:
             if (template.group, template.resource) == _DEFINITIONS:
-                kind, bound = kind_defined(self._mirror.get(template)), self.bound(template)
-                if kind is not None and bound is not None:
-                    clusters = bound.binding.spec.clusters
-                    found[kind] = frozenset(target.name for target in clusters)
+                kind = kind_defined(self._mirror.get(template))
+                entry = self._placed_templates.entry(template)
+                if kind is not None and entry is not None:
+                    found[kind] = frozenset(entry.clusters)
         return found
 
     # Following.
@@ -297,12 +296,22 @@ class Federation:
         earlier = Fleet([before] if before is not None else [])
         later = Fleet([after] if after is not None else [])
         waiting = self._placed_templates.waiting
+        # There are many bindings and few placements.
+        known: dict[tuple[int, bool], bool] = {}
         found = []
-        for bound in self._placed_templates.all():
-            spec = bound.binding.spec
-            key = spec.resource.key
-            if concerns(spec, name, earlier, later, waiting=key in waiting):
-                found.append(key)
+        for entry in self._placed_templates.all():
+            there = name in entry.clusters or name in entry.leaving
+            # What no policy selects follows others, wherever they go.
+            if not there and entry.selected:
+                waits = entry.template in waiting
+                question = id(entry.placement), waits
+                if (answer := known.get(question)) is None:
+                    answer = known[question] = may_draw(
+                        entry.placement, name, earlier, later, waiting=waits
+                    )
+                there = answer
+            if there:
+                found.append(entry.template)
         return found
 
     def _apply_policy(self, change: Change, *, quietly: bool) -> Iterable[ObjectKey]:
@@ -354,5 +363,5 @@ class Federation:
         """Return the placed objects of a kind that a definition brings or takes away."""
         self._members.forget_snapshot()
         kind = kind_defined(self._mirror.get(definition))
-        resources = (bound.binding.spec.resource for bound in self._placed_templates.all())
+        resources = (bound.binding.spec.resource for bound in self._placed_templates.bounds())
         return {one.key for one in resources if kind == (one.key.group, one.kind)}

@@ -3,6 +3,7 @@
 A template that is not in the mirror keeps its edges: not seeing is not the same as gone.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -111,7 +112,7 @@ class Following:
         It goes on counting so until the written binding comes back, unless writing fails.
         """
         user = identity_of(template)
-        version = str(template["metadata"].get("resourceVersion", ""))
+        version = int(template["metadata"].get("resourceVersion") or 0)
         self._edges.draw(user, version, lambda: template, self._held.of(spec.resource.key))
         if not self._edges.needs(user):
             yield []
@@ -204,8 +205,10 @@ class Following:
         if self._placed(key) is None and user not in self._pending:
             changed = self._edges.erase(user)
         elif (stored := self._mirror.get(key)) is not None:
-            version = str(stored.revision)
-            changed = self._edges.draw(user, version, stored.glance, self._held.of(key))
+            held = self._held.of(key)
+            changed = self._edges.draw(
+                _lean(user, stored.key), stored.revision, stored.glance, held
+            )
         else:
             return
         self._wake_all(changed)
@@ -264,3 +267,8 @@ class Following:
 def _identity(spec: BindingSpec) -> Identity:
     key = spec.resource.key
     return key.group, spec.resource.kind, key.namespace, key.name
+
+
+def _lean(user: Identity, key: ObjectKey) -> Identity:
+    """Return *user* in the words of *key*, which are in memory anyway: there are many to keep."""
+    return key.group, sys.intern(user[1]), key.namespace, key.name

@@ -16,7 +16,7 @@ from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.maintenance import maintenance_at
 from shared.api.matching import groups_of
-from shared.api.meta import GROUP, read
+from shared.api.meta import GROUP, read_json
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 from shared.errors import InvalidObject
@@ -129,7 +129,7 @@ class Members:
 
     def _read(self, stored: Stored) -> Member:
         try:
-            cluster = read(stored.manifest, Cluster)
+            cluster = read_json(stored.encoded, Cluster)
             maintenance = maintenance_at(cluster.spec.maintenance_windows, self._clock.now())
             if maintenance.changes_at is not None:
                 self._turns[stored.key.name] = maintenance.changes_at

@@ -1,21 +1,62 @@
-"""The bindings there are, and which of them belong to a template, a policy, a namespace."""
+"""The bindings there are, and which of them belong to a template, a policy, a namespace.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+Of the tens of thousands that rest only what is looked at in all of them is kept; a binding is read
+again where the whole of it is asked for, in some microseconds.
+"""
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from services.scheduler.core.policies import policy_key
 from services.scheduler.core.preemption.yielding import has_given_way
 from services.scheduler.core.restraint import is_moving
 from services.scheduler.core.triggers import waits_for_room
 from services.scheduler.reconcilers.reading import Bound
-from shared.api.binding import BindingSpec, Preempting
+from shared.api.binding import BindingSpec, Preempting, ResourceBinding
+from shared.api.meta import read_json
+from shared.api.placement import Placement
 from shared.apimachinery.manifest import ObjectKey
+from shared.store.port import Mirror, Stored
+
+_encode = msgspec.json.Encoder().encode
+
+_READ_MAX = 256
+_PLACEMENTS_MAX = 4_096
+
+
+# Neither can be part of a cycle, and there are tens of thousands.
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is kept of a binding beside its JSON.
+
+    `clusters` are those of its targets, `leaving` those of its evictions; `selected`: a policy
+    speaks for it. Bindings with the same placement have it together.
+    """
+
+    stored: Stored
+    template: ObjectKey
+    clusters: tuple[str, ...]
+    leaving: tuple[str, ...]
+    placement: Placement
+    selected: bool
+    priority: int
+    is_leaving: bool
+
+    def read(self) -> Bound:
+        """Read the whole of it again: it could be read when it came, and says the same now."""
+        return Bound(self.stored, read_json(self.stored.encoded, ResourceBinding))
 
 
 class PlacedTemplates:
-    """Parsed once. Templates are named by their keys."""
+    """Templates are named by their keys."""
 
-    def __init__(self) -> None:
-        self._bound: dict[ObjectKey, Bound] = {}
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._entries: dict[ObjectKey, Entry] = {}
+        # The last ones that were read, since one decision asks for the same several times.
+        self._read: dict[ObjectKey, Bound] = {}
+        self._placements: dict[bytes, Placement] = {}
         self.binding_of: dict[ObjectKey, ObjectKey] = {}
         """Template -> its binding."""
         self._under: dict[ObjectKey, set[ObjectKey]] = {}
@@ -28,15 +69,33 @@ class PlacedTemplates:
         # Of those, the ones whose policy names others that they are to be with or away from.
         self._choosy_in: dict[str, set[ObjectKey]] = {}
 
-    def all(self) -> Collection[Bound]:
-        return self._bound.values()
+    def all(self) -> Collection[Entry]:
+        return self._entries.values()
+
+    def bounds(self) -> Iterator[Bound]:
+        """Yield all of them, each read for that."""
+        for entry in tuple(self._entries.values()):
+            yield entry.read()
+
+    def entry(self, template: ObjectKey) -> Entry | None:
+        key = self.binding_of.get(template)
+        return self._entries.get(key) if key is not None else None
 
     def at(self, binding: ObjectKey) -> Bound | None:
-        return self._bound.get(binding)
+        found = self._read.get(binding)
+        if found is None and (entry := self._entries.get(binding)) is not None:
+            found = entry.read()
+            self._remember(binding, found)
+        return found
 
     def of(self, template: ObjectKey) -> Bound | None:
         key = self.binding_of.get(template)
-        return self._bound.get(key) if key is not None else None
+        return self.at(key) if key is not None else None
+
+    def _remember(self, binding: ObjectKey, bound: Bound) -> None:
+        if len(self._read) >= _READ_MAX:
+            self._read.clear()
+        self._read[binding] = bound
 
     def under(self, policy: ObjectKey) -> Collection[ObjectKey]:
         return self._under.get(policy, ())
@@ -65,31 +124,61 @@ class PlacedTemplates:
 
     def put(self, key: ObjectKey, after: Bound | None) -> Bound | None:
         """Have the binding at *key* be *after*; returns what it was."""
-        before = self._bound.get(key)
+        before = self.at(key)
         if before is not None:
-            spec = before.binding.spec
-            self._drop_demotions(spec)
-            self._bound.pop(key, None)
-            self.binding_of.pop(spec.resource.key, None)
-            self.waiting.discard(spec.resource.key)
-            self.moving.discard(spec.resource.key)
-            self._under.get(policy_key(spec.policy), set()).discard(spec.resource.key)
-            for templates_in in (self._in, self._choosy_in):
-                templates_in.get(spec.resource.namespace, set()).discard(spec.resource.key)
+            self._drop(key, before)
         if after is not None:
-            spec = after.binding.spec
-            self._bound[key] = after
-            for one in spec.preempting:
-                waiting = self._demoted.setdefault(one.resource.key, {})
-                waiting.setdefault(spec.resource.key, []).append(one)
-            self.binding_of[spec.resource.key] = key
-            if waits_for_room(after.binding) or has_given_way(spec):
-                self.waiting.add(spec.resource.key)
-            if is_moving(spec) and not after.is_leaving:
-                self.moving.add(spec.resource.key)
-            if not after.is_leaving:
-                self._under.setdefault(policy_key(spec.policy), set()).add(spec.resource.key)
-            self._in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)
-            if spec.placement.workload_affinity is not None:
-                self._choosy_in.setdefault(spec.resource.namespace, set()).add(spec.resource.key)
+            self._add(key, after)
         return before
+
+    def _drop(self, key: ObjectKey, before: Bound) -> None:
+        spec, template = before.binding.spec, self._entries.pop(key).template
+        self._read.pop(key, None)
+        self._drop_demotions(spec)
+        self.binding_of.pop(template, None)
+        self.waiting.discard(template)
+        self.moving.discard(template)
+        self._under.get(policy_key(spec.policy), set()).discard(template)
+        for templates_in in (self._in, self._choosy_in):
+            templates_in.get(template.namespace, set()).discard(template)
+
+    def _add(self, key: ObjectKey, after: Bound) -> None:
+        spec = after.binding.spec
+        entry = self._entries[key] = self._entry(after)
+        self._remember(key, after)
+        template = entry.template
+        for one in spec.preempting:
+            waiting = self._demoted.setdefault(one.resource.key, {})
+            waiting.setdefault(template, []).append(one)
+        self.binding_of[template] = key
+        if waits_for_room(after.binding) or has_given_way(spec):
+            self.waiting.add(template)
+        if is_moving(spec) and not after.is_leaving:
+            self.moving.add(template)
+        if not after.is_leaving:
+            self._under.setdefault(policy_key(spec.policy), set()).add(template)
+        self._in.setdefault(template.namespace, set()).add(template)
+        if spec.placement.workload_affinity is not None:
+            self._choosy_in.setdefault(template.namespace, set()).add(template)
+
+    def _entry(self, bound: Bound) -> Entry:
+        spec = bound.binding.spec
+        template = spec.resource.key
+        known = self._mirror.get(template)
+        return Entry(
+            stored=bound.stored,
+            # The same tuple that the mirror has.
+            template=known.key if known is not None else template,
+            clusters=tuple(sys.intern(one.name) for one in spec.clusters),
+            leaving=tuple(sys.intern(one.cluster) for one in spec.evictions),
+            placement=self._shared(spec.placement),
+            selected=bool(spec.policy.name),
+            priority=spec.priority,
+            is_leaving=bound.is_leaving,
+        )
+
+    def _shared(self, placement: Placement) -> Placement:
+        """Return the first one that says the same: there are few, for they come from policies."""
+        if len(self._placements) >= _PLACEMENTS_MAX:
+            self._placements.clear()
+        return self._placements.setdefault(_encode(placement), placement)

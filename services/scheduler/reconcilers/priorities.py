@@ -1,6 +1,6 @@
 """PriorityClasses, and who may give way to whom, as the store has it."""
 
-import heapq
+import itertools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -85,11 +85,10 @@ class Priorities:
             self._ranks.drop(name)
         else:
             self._ranks.put(change.stored.manifest)
-        for bound in self._placed.all():
-            spec = bound.binding.spec
-            stored = self._mirror.get(spec.resource.key)
-            if stored is not None and (default or class_of(stored.manifest) == name):
-                yield spec.resource.key
+        for entry in self._placed.all():
+            stored = self._mirror.get(entry.template)
+            if stored is not None and (default or class_of(stored.glance()) == name):
+                yield entry.template
 
     def rank(self, template: Manifest, policy: PropagationPolicy) -> Rank:
         return self._ranks.of(template, policy.spec.schedule_priority)
@@ -195,17 +194,18 @@ class Priorities:
     def _tenants(self, workload: Workload, below: int) -> Iterator[Tenant]:
         """Yield those of the lowest priority: of many a thousand, for each has to be read."""
         now = self._clock.now()
-        found = (
-            (spec.priority, str(spec.resource.key), spec)
-            for bound in self._placed.all()
-            if (spec := bound.binding.spec).priority < below
-            and not bound.is_leaving
-            and spec.resource.key != workload.key
-            and _may_give_way(spec)
-            and is_rested(spec.ceilings, now)
-            and not self._placed.demoted(spec.resource.key)
+        likely = sorted(
+            (entry.priority, str(entry.template), entry.template)
+            for entry in self._placed.all()
+            if entry.priority < below
+            and not entry.is_leaving
+            and entry.placement.is_divided
+            and entry.template != workload.key
+            and not self._placed.demoted(entry.template)
         )
-        for _, _, spec in heapq.nsmallest(_TENANTS_MAX, found, key=lambda one: one[:2]):
+        found = (bound.binding.spec for _, _, key in likely if (bound := self._placed.of(key)))
+        able = (spec for spec in found if _may_give_way(spec) and is_rested(spec.ceilings, now))
+        for spec in itertools.islice(able, _TENANTS_MAX):
             tenant = self._tenant(spec)
             if tenant is not None:
                 yield tenant
@@ -216,7 +216,8 @@ class Priorities:
         if stored is None:
             return None
         try:
-            demand = self._interpreters.of(stored.manifest).demand(stored.manifest)
+            template = stored.glance()
+            demand = self._interpreters.of(template).demand(template)
             if demand is None:
                 return None
             ask = ask_of(demand)
@@ -228,8 +229,7 @@ class Priorities:
 
 def _may_give_way(spec: BindingSpec) -> bool:
     """Whether single replicas of it can be taken away, and nothing of it is on its way."""
-    rules = spec.placement.replica_scheduling
-    if rules is None or rules.replica_scheduling_type != "Divided" or not spec.replicas:
+    if not spec.placement.is_divided or not spec.replicas:
         return False
     group, _, _ = spec.resource.api_version.rpartition("/")
     if is_built_in(group) and not can_be_stopped(group, spec.resource.kind):
@@ -243,7 +243,7 @@ def by_priority(placed: PlacedTemplates, templates: Iterable[ObjectKey]) -> list
     """Put the templates of a higher priority first."""
 
     def priority(template: ObjectKey) -> int:
-        bound = placed.of(template)
-        return bound.binding.spec.priority if bound is not None else 0
+        entry = placed.entry(template)
+        return entry.priority if entry is not None else 0
 
     return sorted(templates, key=priority, reverse=True)

@@ -113,7 +113,7 @@ class QuotaBook:
             self._ledger = None
         elif self._ledger is None:
             self._ledger = Ledger()
-            for bound in self._placed.all():
+            for bound in self._placed.bounds():
                 self.note(bound.stored.key, bound)
 
     # What is decided.
@@ -161,7 +161,8 @@ class QuotaBook:
         if stored is None:
             return None
         try:
-            demand = self._interpreters.of(stored.manifest).demand(stored.manifest)
+            template = stored.glance()
+            demand = self._interpreters.of(template).demand(template)
             each = asks_of(demand) if demand is not None else {}
         except (InvalidObject, ValueError):
             return None
@@ -232,10 +233,10 @@ class QuotaBook:
         if self._ledger is not None:
             return self._ledger.copy()
         found = Ledger()
-        for bound in self._placed.all():
-            namespace = bound.binding.spec.resource.namespace
-            if not bound.is_leaving and any(one.speaks_of(namespace) for one in limits):
-                found.note(bound.stored.key, self._entry(bound.binding.spec))
+        for entry in self._placed.all():
+            namespace = entry.template.namespace
+            if not entry.is_leaving and any(one.speaks_of(namespace) for one in limits):
+                found.note(entry.stored.key, self._entry(entry.read().binding.spec))
         return found
 
     @property

@@ -85,7 +85,7 @@ class RebalancerReconciler:
         return Done()
 
     def _find(self, workload: WorkloadReference) -> ResourceBinding | None:
-        for bound in self._federation.bound_within(workload.namespace):
+        for bound in self._federation.bound_as(workload.namespace, workload.name):
             if not bound.is_leaving and names(workload, bound.binding):
                 return bound.binding
         return None

@@ -1,6 +1,6 @@
 """The fleet less what decisions under way have taken of it, for those that ask for room."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from services.scheduler.core.reserving import TERM, Reserved
 from services.scheduler.core.room import ask_of
 from services.scheduler.reconcilers.placed import PlacedTemplates
 from services.scheduler.reconcilers.reading import Bound
-from shared.api.binding import BindingSpec
+from shared.api.binding import BindingSpec, ClusterReport
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock, parse_time
 from shared.errors import InvalidObject
@@ -42,7 +42,7 @@ class Reservations:
         self._given_back = given_back
         self._reserved = Reserved()
         self._asked_for = False
-        # Of bindings that are being written, or were: where their templates are.
+        # Of bindings with something under way: where their templates are.
         self._templates: dict[ObjectKey, ObjectKey] = {}
         self._base: Fleet | None = None
         self._left: Fleet | None = None
@@ -51,7 +51,7 @@ class Reservations:
         """Return *base* with the room that is left; the same one while nothing changes."""
         if not self._asked_for:
             self._asked_for = True
-            for bound in self._placed.all():
+            for bound in self._placed.bounds():
                 self.note(bound.stored.key, None, bound)
         self._expire(self._clock.now())
         left, before, stale = self._left, self._base, self._reserved.changed
@@ -85,12 +85,10 @@ class Reservations:
             yield
             return
         now = self._clock.now()
-        self._templates[binding] = spec.resource.key
         known = self._placed.at(binding)
         reports = known.binding.status.aggregated_status if known is not None else ()
         before = known.binding.spec if known is not None else None
-        if self._reserved.note(binding, before, spec, reports, now):
-            self._given_back()
+        self._note(binding, before, spec, reports, now)
         try:
             yield
         except BaseException:
@@ -108,12 +106,23 @@ class Reservations:
         if after is not None and before is None and not _is_fresh(after, now):
             # What was decided long ago is in the rooms, or will never be.
             earlier = spec
-        if spec is not None:
-            self._templates[key] = spec.resource.key
-        else:
-            self._templates.pop(key, None)
         reports = after.binding.status.aggregated_status if after is not None else ()
-        if self._reserved.note(key, earlier, spec, reports, now):
+        self._note(key, earlier, spec, reports, now)
+
+    def _note(
+        self,
+        binding: ObjectKey,
+        before: BindingSpec | None,
+        after: BindingSpec | None,
+        reports: Iterable[ClusterReport],
+        now: datetime,
+    ) -> None:
+        given_back = self._reserved.note(binding, before, after, reports, now)
+        if after is not None and self._reserved.holds(binding):
+            self._templates[binding] = after.resource.key
+        else:
+            self._templates.pop(binding, None)
+        if given_back:
             self._given_back()
 
     def note_room(self, name: str) -> None:

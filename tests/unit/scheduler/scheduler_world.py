@@ -22,6 +22,7 @@ from shared.errors import RetryableError
 from shared.events.placement import decode_placement
 from shared.interpreter.registry import BUILT_IN
 from shared.store.memory import MemoryStore
+from shared.store.port import StoreLimits
 from tests.unit.scheduler.placement_worlds import GRACE
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -183,7 +184,7 @@ class SchedulerWorld:
     """The scheduler's shell, run key by key until nothing is left to do."""
 
     def __init__(self, store=None, interpreters=BUILT_IN, restraint=NO_RESTRAINT) -> None:
-        self.store = store or MemoryStore()
+        self.store = store or MemoryStore(StoreLimits(unpacked_max=2))
         self.interpreters = interpreters
         self.restraint = restraint
         self.clock = FixedClock()

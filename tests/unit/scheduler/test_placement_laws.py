@@ -12,8 +12,7 @@ from services.scheduler.core.decision import Scheduled, verdicts_of
 from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.schedule import schedule
-from services.scheduler.core.triggers import concerns
-from shared.api.binding import BindingSpec, ObjectReference, PolicyReference
+from services.scheduler.core.triggers import may_draw
 from shared.api.cluster import Taint
 from tests.unit.scheduler.placement_worlds import NOW, a_world, after
 
@@ -159,14 +158,9 @@ def test_whom_a_member_that_takes_less_does_not_concern_it_does_not_move(world, 
         "leaving": {"leaving": True},
     }
     worse = replace(member, **changes[how])
-    spec = BindingSpec(
-        resource=ObjectReference(api_version="apps/v1", kind="x", resource="x", name="x"),
-        policy=PolicyReference(name="p"),
-        placement=workload.placement,
-        clusters=first.clusters,
-        evictions=first.evictions,
-    )
-    if concerns(spec, name, Fleet([member]), Fleet([worse])):
+    if name in {one.name for one in first.clusters} | {one.cluster for one in first.evictions}:
+        return
+    if may_draw(workload.placement, name, Fleet([member]), Fleet([worse])):
         return
     others = [one for one in fleet.members.values() if one is not member]
     again = schedule(after(workload, first), Fleet([*others, worse]), NOW)

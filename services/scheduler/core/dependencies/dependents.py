@@ -79,7 +79,8 @@ def use_of(namespace: str, name: str, spec: BindingSpec) -> Use:
     )
 
 
-_NOTHING: frozenset[Identity] = frozenset()
+NONE: frozenset[Identity] = frozenset()
+"""The same one for the many that need nothing."""
 
 
 class Users:
@@ -91,9 +92,9 @@ class Users:
 
     def put(self, user: Identity, needs: Iterable[Identity]) -> frozenset[Identity]:
         """Note what *user* needs now; returns what it has come to need, or needs no more."""
-        before, after = self._needs.get(user, _NOTHING), frozenset(needs) - {user}
+        before, after = self._needs.get(user, NONE), frozenset(needs) - {user}
         if before == after:
-            return _NOTHING
+            return NONE
         for gone in before - after:
             self._users[gone].discard(user)
             if not self._users[gone]:
@@ -110,7 +111,7 @@ class Users:
         return sorted(self._needs)
 
     def needs(self, user: Identity) -> frozenset[Identity]:
-        return self._needs.get(user, frozenset())
+        return self._needs.get(user, NONE)
 
     def of(self, needed: Identity) -> frozenset[Identity]:
         return frozenset(self._users.get(needed, ()))

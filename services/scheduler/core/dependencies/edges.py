@@ -7,7 +7,13 @@ pods, and from Services to the Ingresses that lead to them.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from services.scheduler.core.dependencies.dependents import Identity, Users, identity_of, referred
+from services.scheduler.core.dependencies.dependents import (
+    NONE,
+    Identity,
+    Users,
+    identity_of,
+    referred,
+)
 from services.scheduler.core.dependencies.pointing import Labels, Services, Workloads
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.parts import section
@@ -16,13 +22,14 @@ from shared.interpreter.dependencies import without_optional
 from shared.interpreter.registry import InterpreterSource
 
 SERVICE = ("", "Service")
+_NONE_READ = -1
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What was read of a template in one version; `trouble`: why its needs could not be."""
 
-    version: str
+    version: int
     held: tuple[Manifest, ...]
     needs: frozenset[Identity]
     labels: tuple[Labels, ...]
@@ -72,7 +79,7 @@ class Edges:
     def draw(
         self,
         user: Identity,
-        version: str,
+        version: int,
         words: Callable[[], Manifest],
         held: tuple[Manifest, ...] = (),
     ) -> frozenset[Identity]:
@@ -101,7 +108,7 @@ class Edges:
     def read_again(self, user: Identity) -> None:
         """Another interpreter speaks for *user*: what was read of it holds no more."""
         if (reading := self._read.get(user)) is not None:
-            self._read[user] = replace(reading, version="")
+            self._read[user] = replace(reading, version=_NONE_READ)
 
     # Noting: each returns the users whose edges have to be drawn anew.
 
@@ -120,16 +127,17 @@ class Edges:
         return self._leading.put(identity_of(manifest), services)
 
     def _reading(
-        self, user: Identity, version: str, manifest: Manifest, held: tuple[Manifest, ...]
+        self, user: Identity, version: int, manifest: Manifest, held: tuple[Manifest, ...]
     ) -> _Reading:
         interpreter = self._interpreters.of(manifest)
         needs, labels, trouble = self._users.needs(user), list[Labels](), ""
         try:
-            needs = frozenset(
+            found = [
                 referred(one)
                 for words in (manifest, *held)
                 for one in interpreter.dependencies(words)
-            )
+            ]
+            needs = frozenset(found) if found else NONE
         except InvalidObject as err:
             trouble = str(err)
         for words in (manifest, *held):

@@ -1,6 +1,6 @@
 """Objects that name no other and are meant for some all the same: Services, by pods' labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from services.scheduler.core.dependencies.dependents import Identity
@@ -14,7 +14,8 @@ class Workloads:
 
     def __init__(self) -> None:
         self._labels: dict[Identity, tuple[Labels, ...]] = {}
-        self._by_pair: dict[_Pair, set[Identity]] = {}
+        # Most pairs, as of an application's name, are those of one workload: no set is made for it.
+        self._by_pair: dict[_Pair, Identity | set[Identity]] = {}
 
     def put(self, workload: Identity, labels: tuple[Labels, ...]) -> None:
         """Note the labels of each of its kinds of pods; none forgets it."""
@@ -22,21 +23,30 @@ class Workloads:
             return
         for pair in _pairs(workload, self._labels.pop(workload, ())):
             found = self._by_pair[pair]
-            found.discard(workload)
-            if not found:
+            if isinstance(found, set):
+                found.discard(workload)
+            if not isinstance(found, set) or not found:
                 del self._by_pair[pair]
         if labels:
             self._labels[workload] = labels
         for pair in _pairs(workload, labels):
-            self._by_pair.setdefault(pair, set()).add(workload)
+            there = self._by_pair.setdefault(pair, workload)
+            if isinstance(there, set):
+                there.add(workload)
+            elif there != workload:
+                self._by_pair[pair] = {there, workload}
 
     def selected(self, service: Identity, selector: Labels) -> set[Identity]:
         """Return the workloads of the namespace that *selector* means; an empty one means none."""
         pairs = _pairs(service, (selector,))
-        likely = min((self._by_pair.get(pair, set()) for pair in pairs), key=len, default=set())
+        likely = min((self._bearing(pair) for pair in pairs), key=len, default=())
         return {
             one for one in likely if any(_selects(selector, each) for each in self._labels[one])
         }
+
+    def _bearing(self, pair: _Pair) -> Collection[Identity]:
+        found = self._by_pair.get(pair, set())
+        return found if isinstance(found, set) else (found,)
 
 
 class Services:
