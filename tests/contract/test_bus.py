@@ -1,8 +1,7 @@
 """What every bus must do: one suite over memory and a real nats-server."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.dead_letters import ATTEMPTS, REASON, SEQUENCE, SUBJECT
 from shared.bus.jetstream import connect, ensure_topology, open_bus
-from shared.bus.port import BoardEntry, Bus, CaughtUp, Delivery, Message, RequestError
+from shared.bus.port import BoardEntry, Bus, CaughtUp, Delivery, Message
 from shared.bus.settings import NatsSettings
 from shared.bus.topology import DEAD, EVENTS, STREAMS, WORK, Stream, commands, worker
 from shared.errors import InvalidObject, OutcomeUnknown, StaleRevision, StoreUnavailable
@@ -382,95 +381,7 @@ async def test_a_value_on_a_board_expires_unless_it_is_renewed(buses: Buses) -> 
     assert await board.get("us.hub") == b"up"
 
 
-# Requests.
-
-
-async def test_a_request_is_answered_in_the_callers_trace(buses: Buses) -> None:
-    one, other = buses
-    seen: list[int] = []
-
-    async def double(body: bytes, _headers: Mapping[str, str]) -> bytes:
-        seen.append(trace.get_current_span().get_span_context().trace_id)
-        return body * 2
-
-    async with one.serve("hanse", "0.1.0", {"hanse.api.double": double}):
-        with TracerProvider().get_tracer("test").start_as_current_span("caller") as span:
-            answer = await other.request("hanse.api.double", b"ab", deadline=SOON)
-    assert answer == b"abab"
-    assert seen == [span.get_span_context().trace_id]
-
-
-async def test_errors_are_answered_as_meant_and_bugs_tell_nothing(buses: Buses) -> None:
-    one, other = buses
-
-    async def refuse(_body: bytes, _headers: Mapping[str, str]) -> bytes:
-        raise RequestError(404, "no such object", b"{}")
-
-    async def stumble(_body: bytes, _headers: Mapping[str, str]) -> bytes:
-        raise ValueError("the password is 1234")
-
-    endpoints = {"hanse.api.refuse": refuse, "hanse.api.stumble": stumble}
-    async with one.serve("hanse", "0.1.0", endpoints):
-        with pytest.raises(RequestError, match="no such object") as refused:
-            await other.request("hanse.api.refuse", b"", deadline=SOON)
-        assert (refused.value.code, refused.value.body) == (404, b"{}")
-        with pytest.raises(RequestError) as failed:
-            await other.request("hanse.api.stumble", b"", deadline=SOON)
-        assert (failed.value.code, str(failed.value)) == (500, "internal error")
-
-
-async def test_a_request_nobody_answers_fails_in_time(buses: Buses) -> None:
-    one, other = buses
-
-    async def sleep(_body: bytes, _headers: Mapping[str, str]) -> bytes:
-        await asyncio.Event().wait()
-        return b""
-
-    with pytest.raises(StoreUnavailable):
-        await other.request("hanse.api.absent", b"", deadline=SOON)
-    async with AsyncExitStack() as stack:
-        serving = asyncio.create_task(
-            stack.enter_async_context(one.serve("s", "0.1.0", {"a.b": sleep}))
-        )
-        await serving
-        with pytest.raises(StoreUnavailable):
-            await other.request("a.b", b"", deadline=timedelta(milliseconds=100))
-
-
-async def test_requests_are_answered_side_by_side(buses: Buses) -> None:
-    one, other = buses
-    together = asyncio.Barrier(10)
-
-    async def meet(_body: bytes, _headers: Mapping[str, str]) -> bytes:
-        await together.wait()
-        return b"met"
-
-    async with one.serve("hanse", "0.1.0", {"hanse.api.meet": meet}):
-        answers = await asyncio.gather(
-            *(other.request("hanse.api.meet", b"", deadline=SOON) for _ in range(10))
-        )
-    assert answers == [b"met"] * 10
-
-
 # What only a bus behind a network can do.
-
-
-async def test_other_tools_discover_the_service(nats_settings: NatsSettings) -> None:
-    async def echo(body: bytes, _headers: Mapping[str, str]) -> bytes:
-        return body
-
-    async with connect(nats_settings, "one") as connection:
-        bus = open_bus(connection, "test")
-        async with bus.serve("hanse", "1.2.3", {"hanse.api.echo": echo}):
-            await bus.request("hanse.api.echo", b"", deadline=SOON)
-            found = {
-                verb: json.loads(await bus.request(f"$SRV.{verb}.hanse", b"", deadline=SOON))
-                for verb in ("PING", "INFO", "STATS")
-            }
-    assert found["PING"]["type"] == "io.nats.micro.v1.ping_response"
-    assert found["INFO"]["version"] == "1.2.3"
-    assert [e["subject"] for e in found["INFO"]["endpoints"]] == ["hanse.api.echo"]
-    assert found["STATS"]["endpoints"][0]["num_requests"] == 1
 
 
 async def test_another_worker_takes_over_from_one_that_died(nats_server: NatsServer) -> None:

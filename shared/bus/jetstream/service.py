@@ -115,9 +115,12 @@ class MicroService:
                 self._subscriptions.append(found)
         # Known to the server when this returns: a request sent now finds the service. Not
         # flush(): its ping overtakes the subscriptions that are still buffered.
-        await self._client.request(
-            f"$SRV.PING.{self._identity['name']}.{self._identity['id']}", timeout=_START_SECONDS
-        )
+        ping = f"$SRV.PING.{self._identity['name']}.{self._identity['id']}"
+        try:
+            await self._client.request(ping, timeout=_START_SECONDS)
+        except nats.errors.TimeoutError:
+            # The server has much to do: it hears of us before whatever is asked of it later.
+            log.warning("service.unconfirmed", service=self._identity["name"])
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             # The client waits with wait_for, which before 3.12 may swallow a cancellation.
