@@ -18,7 +18,16 @@ CARBON = "carbon"
 LATENCY = "latency"
 """Milliseconds that the cluster takes to answer, as health's observers measure it."""
 
-MEASURED = (PRICE, LATENCY)
+FREE_CPU = "free-cpu"
+"""Cores that are free on a member's nodes, what is decided and under way taken off."""
+FREE_MEMORY = "free-memory"
+"""GiB of memory, likewise."""
+NODES = "nodes"
+"""Nodes that take pods."""
+ROOM = (FREE_CPU, FREE_MEMORY, NODES)
+"""What a member's room says."""
+
+MEASURED = (PRICE, LATENCY, *ROOM)
 """What nobody can publish: it is worked out, or measured."""
 
 Better = Literal["", "Lowest", "Highest"]
@@ -35,7 +44,10 @@ class Score(Struct, frozen=True, kw_only=True):
 
     name: Annotated[
         str,
-        Meta(description="price, carbon, latency, or the name of a score that is published."),
+        Meta(
+            description="price, carbon, latency, free-cpu, free-memory, nodes, or the name of a"
+            " score that is published."
+        ),
     ]
     weight: Annotated[int, Meta(description="Between 1 and 100.")] = 1
     prefer: Annotated[

@@ -74,6 +74,14 @@ class Room:
         quota = self.quotas.get(namespace)
         return None if quota is None else _within(quota, ask.requests)
 
+    @property
+    def nodes_count(self) -> int:
+        return sum(one.count for one in self.nodes)
+
+    def free(self, resource: str) -> int:
+        """How much of *resource* all nodes together have left, in nano-units."""
+        return sum(one.count * one.free.get(resource, 0) for one in self.nodes)
+
     def without(self, taken: Iterable["Taken"]) -> "Room":
         """Return what is left when *taken* replicas have found their places."""
         nodes, quotas = list(self.nodes), dict(self.quotas)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from shared.api.placement import Placement
 from shared.api.priority import SchedulePriority
 from shared.api.rescheduling import AutoMigration, ReschedulePolicy
+from shared.api.scoring import ROOM
 from shared.apimachinery.durations import parse_duration
 from shared.apiserver.rules.selection import forbidden, required, wrong
 from shared.errors import FieldError
@@ -24,6 +25,9 @@ def check_reschedule(
     if not placement.scores:
         yield forbidden(where, "the placement has no scores to follow")
     for index, one in enumerate(placement.scores):
+        if one.name in ROOM:
+            why = "what moves would change it: it is not to be followed"
+            yield forbidden(f"{placement_path}.scores[{index}].name", why)
         if not one.has_scale:
             # Between the best and the worst of the moment a trifle would move everything.
             why = "a scale of best and worst, where scores are followed"

@@ -79,3 +79,14 @@ def test_a_class_is_named_where_it_counts(priority, words):
         assert words in found["spec.schedulePriority.priorityClassName"]
     else:
         assert found == {}
+
+
+def test_what_moves_would_change_by_itself_is_not_followed():
+    spec = {
+        "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+        "placement": {"scores": [{"name": "free-cpu", "best": 100, "worst": 0}]},
+        "reschedulePolicy": {"rescheduleWhen": {"scoreGain": 10}},
+    }
+    policy = read({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}, PropagationPolicy)
+    (fault,) = check_policy(policy)
+    assert fault.path == "spec.placement.scores[0].name"

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.signals.pricing import amounts_of
+from services.scheduler.core.signals.rooms import room_values
 from services.scheduler.core.signals.weighing import region_of, signal_of
 from services.scheduler.core.workload import Workload
-from shared.api.scoring import LATENCY, PRICE, Score
+from shared.api.scoring import LATENCY, PRICE, ROOM, Score
 
 POINTS_MAX = 100
 NEUTRAL = 50
@@ -79,11 +80,14 @@ class _Column(NamedTuple):
         return Part(self.name, NEUTRAL if points is None else points, self.weight, value, gone)
 
 
-def _columns(workload: Workload, among: Iterable[str]) -> Iterator[_Column]:
+def _columns(workload: Workload, fleet: Fleet, among: Iterable[str]) -> Iterator[_Column]:
     for score in workload.placement.scores:
-        values = workload.signals.values(
-            score.name, among, demand=workload.demand, from_region=score.from_region
-        )
+        if score.name in ROOM:
+            values = room_values(score.name, fleet, among)
+        else:
+            values = workload.signals.values(
+                score.name, among, demand=workload.demand, from_region=score.from_region
+            )
         points = points_of(values, lowest_is_best=score.lowest_is_best, scale=_scale_of(score))
         name = f"{LATENCY} from {score.from_region}" if score.from_region else score.name
         yield _Column(name, score.name, score.weight, values, points)
@@ -123,7 +127,7 @@ def parts_of(
     The signal that shares are weighed by is there too, with no weight.
     """
     among = sorted(_among(workload, fleet))
-    columns = [*_columns(workload, among), *_plugins(workload), *_weighing(workload, among)]
+    columns = [*_columns(workload, fleet, among), *_plugins(workload), *_weighing(workload, among)]
     expired = workload.signals.expired
     return {name: tuple(one.part(name, expired) for one in columns) for name in names}
 
@@ -134,9 +138,15 @@ def added_scores(workload: Workload, fleet: Fleet) -> Mapping[str, int]:
     asks = workload.demand.requests if workload.demand is not None else {}
     priced = any(one.name == PRICE for one in scores)
     key = (scores, among, amounts_of(asks) if priced else None)
-    by_signals = workload.signals.remember(
-        key, fleet.lineage, lambda: _added(fleet, _columns(workload, sorted(among)))
-    )
+
+    def added() -> Mapping[str, int]:
+        return _added(fleet, _columns(workload, fleet, sorted(among)))
+
+    if any(one.name in ROOM for one in scores):
+        # A lineage of fleets shares everything but room.
+        by_signals = added()
+    else:
+        by_signals = workload.signals.remember(key, fleet.lineage, added)
     plugins = list(_plugins(workload))
     if not plugins:
         return by_signals
