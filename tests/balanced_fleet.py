@@ -28,6 +28,7 @@ from services.traffic.core.catalogue import (
 from services.traffic.front.balancing import Balancing
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.feed import FeedDoor
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.settings import FrontSettings, Settings
@@ -254,6 +255,7 @@ class Fleet:
             standings=RouteStandings(),
             clock=SystemClock(),
             settings=settings,
+            guard=Guard(fail_fast=True),
         )
         feed = FeedDoor(self.bus, self.store.mirror, self.catalogue)
         async with running(feed.run, *sharing.tasks.values()):

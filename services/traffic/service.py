@@ -13,6 +13,7 @@ from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.exports import CLUSTERS, HUB_EXPORTS
 from services.traffic.reconcilers.feed import FeedDoor
 from services.traffic.reconcilers.fleet import GROUPS
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.overview import OverviewDoor
 from services.traffic.reconcilers.routes import RouteStandings
@@ -90,15 +91,17 @@ class Traffic:
         self._settings = settings
         self.lease = Lease("traffic", bus, clock, settings.lease)
         self.catalogue = LiveCatalogue()
+        self._guard = Guard(fail_fast=settings.loop.fail_fast)
         self.dns = Dns(
             store.mirror,
             bus,
             self.catalogue,
             clock=clock,
             settings=settings.dns,
+            guard=self._guard,
         )
         self._feed = FeedDoor(bus, store.mirror, self.catalogue)
-        self.known = Knowledge(bus, store.mirror, self.catalogue)
+        self.known = Knowledge(bus, store.mirror, self.catalogue, self._guard)
         self._overview = OverviewDoor(bus, store.mirror, self.known)
 
     @property
@@ -125,6 +128,7 @@ class Traffic:
             standings=standings,
             clock=self._clock,
             settings=self._settings,
+            guard=self._guard,
         )
         routing = Routing(
             self._store,

@@ -11,7 +11,7 @@ A subject ends with a message that has no body, and expires.
 """
 
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -21,6 +21,10 @@ AddressType = Literal["IPv4", "IPv6", "FQDN"]
 Protocol = Literal["TCP", "UDP", "SCTP"]
 
 
+NUMBERS = range(1, 65_536)
+"""Of ports."""
+
+
 class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
@@ -28,7 +32,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PortReport(_Value, frozen=True, kw_only=True):
     """Of a Service the port clients ask for, of a slice the one endpoints listen on."""
 
-    port: int
+    port: Annotated[int, msgspec.Meta(ge=NUMBERS.start, lt=NUMBERS.stop)]
     name: str = ""
     protocol: Protocol = "TCP"
     app_protocol: str = ""
@@ -95,13 +99,14 @@ class ServiceReport(
     """`service` is None where there is no such Service.
 
     `ips` are those by which the member's own clients reach the imported service; the member
-    itself gave them.
+    itself gave them. `left_out`: in words, what of it was too much, or could not be understood.
     """
 
     export: ExportReport | None = None
     service: ServiceFace | None = None
     slices: tuple[SliceReport, ...] = ()
     ips: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class NamespacesReport(

@@ -29,6 +29,9 @@ DRIFT_CORRECTED = Counter("hanse_drift_corrected_total", "Drift corrected", ["cl
 PROBES = Counter("hanse_probes_total", "Probes of members", ["cluster", "outcome"])
 LEASE_HELD = Gauge("hanse_lease_held", "Whether this process carries out a duty now", ["lease"])
 LEASES_TAKEN = Counter("hanse_leases_taken_total", "How often this process took it over", ["lease"])
+PASSED_OVER = Counter(
+    "hanse_passed_over_total", "Objects of others that could not be taken in", ["task"]
+)
 DNS_QUERIES = Counter("hanse_dns_queries_total", "Packets of DNS received", ["transport"])
 DNS_TRANSFERS = Counter("hanse_dns_transfers_total", "Zones asked for whole", ["outcome"])
 DNS_STALE_SECONDS = Gauge(

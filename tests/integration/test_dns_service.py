@@ -17,6 +17,7 @@ import pytest
 from services.traffic.core.dns.networks import packed
 from services.traffic.dns.serving import Dns
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.service import SCOPES, assemble
 from services.traffic.settings import DnsSettings, Settings
 from shared.api.meta import API_VERSION
@@ -106,6 +107,7 @@ async def running(server: NatsServer, settings: DnsSettings) -> AsyncIterator[Gr
             catalogue,
             clock=SystemClock(),
             settings=settings,
+            guard=Guard(fail_fast=True),
         )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         running = [tasks.create_task(task()) for task in found.tasks.values()]
@@ -252,4 +254,5 @@ async def test_settings_that_cannot_be_are_refused_at_the_start(settings: DnsSet
             LiveCatalogue(),
             clock=SystemClock(),
             settings=settings,
+            guard=Guard(fail_fast=True),
         )

@@ -12,6 +12,7 @@ from services.traffic.core.dns.endpoints import DEFINITION
 from services.traffic.dns.serving import Dns
 from services.traffic.dns.upkeep import ZoneUpkeep
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.settings import DnsSettings
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
@@ -48,7 +49,14 @@ async def upkeep(folder: Path, bus: Bus | None = None) -> AsyncIterator[ObjectSt
     (folder / "keys").write_text(KEY_TEXT)
     store, clock = MemoryStore(), SystemClock()
     settings = DnsSettings(keys_file=folder / "keys")
-    names = Dns(store.mirror, bus, LiveCatalogue(), clock=clock, settings=settings)
+    names = Dns(
+        store.mirror,
+        bus,
+        LiveCatalogue(),
+        clock=clock,
+        settings=settings,
+        guard=Guard(fail_fast=True),
+    )
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(run())

@@ -16,6 +16,7 @@ from hanse.__main__ import main
 from services.traffic.core.catalogue import Endpoint, Exporter, ImportedService, ServiceName
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.feed import FeedDoor
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.sharing import Sharing
 from services.traffic.settings import Settings
@@ -111,7 +112,13 @@ def _traffic(federation: Federation) -> list[Callable[[], Any]]:
     catalogue.synced.set()
     store, bus = federation.store, federation.bus
     sharing = Sharing(
-        store, bus, catalogue, standings=RouteStandings(), clock=clock, settings=Settings()
+        store,
+        bus,
+        catalogue,
+        standings=RouteStandings(),
+        clock=clock,
+        settings=Settings(),
+        guard=Guard(fail_fast=True),
     )
     return [*sharing.tasks.values(), FeedDoor(bus, store.mirror, catalogue).run]
 

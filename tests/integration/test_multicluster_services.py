@@ -16,11 +16,16 @@ from services.traffic.core.catalogue import ServiceName
 from shared.api.meta import GROUP
 from shared.api.multicluster import export_key, import_key
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, copy
-from shared.bus.port import CaughtUp
+from shared.bus.port import CaughtUp, Message
 from shared.bus.topology import ENDPOINTS, EVENTS, WORK
 from shared.events import subjects
 from shared.events.requests import API_SERVICES
-from shared.events.service_facts import ServiceFact, decode_service_fact, type_of
+from shared.events.service_facts import (
+    ServiceExportRefused,
+    ServiceFact,
+    decode_service_fact,
+    type_of,
+)
 from shared.events.services import ServicesOverview
 from shared.events.subjects import encode_token
 from shared.events.work import is_end
@@ -160,6 +165,33 @@ async def test_what_becomes_of_exports_is_told_as_facts(ground: TrafficGround) -
         return (await told()).keys() == expected
 
     await ground.until(complete)
+
+
+async def test_a_word_that_cannot_be_read_is_told_and_everything_else_flows(
+    ground: TrafficGround,
+) -> None:
+    await exported_everywhere(ground)
+    subject = subjects.endpoints(EU, "shop", ground.name)
+    for body in (b'{"type":"service.reported.v1","service":{"ports":[{"port":70000}]}}', b"<html>"):
+        await ground.bus.publish(Message(subject, body))
+
+    async def told() -> bool:
+        facts = await ground.facts("service", "export-refused")
+        found = [decode_service_fact(one) for one in facts]
+        mine = [one for one in found if one.name == ground.name]
+        return any(
+            isinstance(one, ServiceExportRefused)
+            and (one.cluster, one.reason) == (EU, "Unreadable")
+            for one in mine
+        )
+
+    await ground.until(told)
+    # What was known of it stands, others go on, and its next word counts.
+    assert ground.reached(AP) == {"10.1.0.1", "10.2.0.1", "10.3.0.1"}
+    await ground.endpoints(US, "10.2.0.2")
+    await ground.until(lambda: ground.reached(AP) == {"10.1.0.1", "10.2.0.2", "10.3.0.1"})
+    await ground.endpoints(EU, "10.1.0.2")
+    await ground.until(lambda: ground.reached(AP) == {"10.1.0.2", "10.2.0.2", "10.3.0.1"})
 
 
 async def test_endpoints_follow_their_source(ground: TrafficGround) -> None:

@@ -9,24 +9,17 @@ from typing import Any
 
 import msgspec
 
+from services.propagator.core.export_intake import Intake
 from services.propagator.core.observed import reader_of
 from shared.api.multicluster import SERVICE_NAME_LABEL, SOURCE_CLUSTER_LABEL
 from shared.apimachinery.manifest import Manifest
-from shared.events.exports import (
-    EndpointReport,
-    ExportReport,
-    PortReport,
-    ServiceFace,
-    ServiceReport,
-    SliceReport,
-    family_of,
-)
+from shared.events.exports import ExportReport, ServiceFace, ServiceReport, family_of
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 _FAMILIES = ("IPv4", "IPv6")
-_PROTOCOLS = ("TCP", "UDP", "SCTP")
-_NUMBERS = range(1, 65_536)
+_AFFINITY_SECONDS = range(1, 86_401)
+"""What Kubernetes takes; it fills in three hours itself."""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -86,11 +79,15 @@ def report_of(
     """
     if not exported or (export is None and service is None):
         return ServiceReport(ips=ips) if ips else None
+    intake = Intake()
+    face = _face(service, intake) if service is not None else None
+    taken = intake.slices(_parts(slices)) if service is not None else ()
     return ServiceReport(
         export=_export(export) if export is not None else None,
-        service=_face(service) if service is not None else None,
-        slices=_slices(slices) if service is not None else (),
+        service=face,
+        slices=taken,
         ips=ips,
+        left_out=intake.left_out,
     )
 
 
@@ -112,7 +109,7 @@ def _export(export: ServiceObject) -> ExportReport:
     )
 
 
-def _face(service: ServiceObject) -> ServiceFace:
+def _face(service: ServiceObject, intake: Intake) -> ServiceFace:
     spec = _mapping(service.spec)
     affinity = "ClientIP" if spec.get("sessionAffinity") == "ClientIP" else "None"
     client = _mapping(_mapping(spec.get("sessionAffinityConfig")).get("clientIP"))
@@ -121,82 +118,27 @@ def _face(service: ServiceObject) -> ServiceFace:
         type=str(spec.get("type") or "ClusterIP"),
         headless=spec.get("clusterIP") == "None",
         since=service.metadata.creation_timestamp,
-        ports=_ports(spec.get("ports")),
+        ports=intake.ports(spec.get("ports")),
         session_affinity=affinity,  # type: ignore[arg-type]
-        session_affinity_seconds=seconds if type(seconds) is int else None,
+        session_affinity_seconds=seconds
+        if type(seconds) is int and seconds in _AFFINITY_SECONDS
+        else None,
         ip_families=tuple(one for one in _list(spec.get("ipFamilies")) if one in _FAMILIES),
         internal_traffic_policy=str(spec.get("internalTrafficPolicy") or ""),
         traffic_distribution=str(spec.get("trafficDistribution") or ""),
-        ingress=_ingress(_mapping(service.status)),
+        ingress=intake.hosts(_ingress(_mapping(service.status))),
     )
 
 
-def _ingress(status: dict[str, Any]) -> tuple[str, ...]:
+def _ingress(status: dict[str, Any]) -> Iterable[Any]:
     given = [_mapping(one) for one in _list(_mapping(status.get("loadBalancer")).get("ingress"))]
-    found = (one.get("ip") or one.get("hostname") for one in given)
-    return tuple(one for one in found if isinstance(one, str) and one)
+    return (one.get("ip") or one.get("hostname") for one in given)
 
 
-def _slices(slices: Iterable[ServiceObject]) -> tuple[SliceReport, ...]:
-    found = [
-        SliceReport(
-            name=one.metadata.name,
-            address_type=one.address_type,  # type: ignore[arg-type]
-            ports=_ports(one.ports),
-            endpoints=tuple(_endpoints(one.endpoints, one.address_type)),
-        )
-        for one in slices
-        if one.address_type in (*_FAMILIES, "FQDN") and one.metadata.deletion_timestamp is None
-    ]
-    return tuple(sorted(found, key=lambda one: one.name))
-
-
-def _endpoints(endpoints: Any, address_type: str) -> Iterable[EndpointReport]:
-    for one in _list(endpoints):
-        endpoint = _mapping(one)
-        conditions = _mapping(endpoint.get("conditions"))
-        given = (str(each) for each in _list(endpoint.get("addresses")))
-        addresses = tuple(each for each in given if _is_address(each, address_type))
-        if not addresses:
-            continue
-        # Unknown counts as ready, and whoever is ready serves (discovery.k8s.io/v1).
-        ready = conditions.get("ready") is not False
-        serving = conditions.get("serving")
-        zones = _list(_mapping(endpoint.get("hints")).get("forZones"))
-        yield EndpointReport(
-            addresses=addresses,
-            ready=ready,
-            serving=ready if serving is None else bool(serving),
-            terminating=conditions.get("terminating") is True,
-            hostname=str(endpoint.get("hostname") or ""),
-            node_name=str(endpoint.get("nodeName") or ""),
-            zone=str(endpoint.get("zone") or ""),
-            for_zones=tuple(str(_mapping(each).get("name") or "") for each in zones),
-        )
-
-
-def _is_address(text: str, address_type: str) -> bool:
-    if address_type == "FQDN":
-        return bool(text)
-    return family_of(text) == address_type
-
-
-def _ports(ports: Any) -> tuple[PortReport, ...]:
-    found = []
-    for one in _list(ports):
-        port = _mapping(one)
-        protocol = str(port.get("protocol") or "TCP")
-        number = port.get("port")
-        if type(number) is int and number in _NUMBERS and protocol in _PROTOCOLS:
-            found.append(
-                PortReport(
-                    port=number,
-                    name=str(port.get("name") or ""),
-                    protocol=protocol,  # type: ignore[arg-type]
-                    app_protocol=str(port.get("appProtocol") or ""),
-                )
-            )
-    return tuple(found)
+def _parts(slices: Iterable[ServiceObject]) -> Iterable[tuple[str, str, Any, Any]]:
+    for one in slices:
+        if one.metadata.deletion_timestamp is None:
+            yield one.metadata.name, one.address_type, one.ports, one.endpoints
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.traffic.core.catalogue import ImportType, ServicePort
+from services.traffic.core.catalogue import ImportType, Protocol, ServicePort
 from services.traffic.core.exported_marks import (
     exported_annotations,
     exported_labels,
@@ -22,6 +22,7 @@ from shared.events.exports import ExportReport, PortReport, ServiceFace, Service
 # As Kubernetes fills it in.
 _AFFINITY_SECONDS = 10_800
 _NAMED_MAX = 5
+_TOLD_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,10 @@ def judge_export(report: ServiceReport, hub: HubExport | None) -> Validity:
     if face.type == "ExternalName":
         message = "a Service of type ExternalName has no endpoints that could be exported"
         return Validity(INVALID_SERVICE_TYPE, message)
-    return Validity(VALID, f"the Service can be exported{_without(report.export or hub)}")
+    without = _without(report.export or hub)
+    if report.left_out:
+        without += f", without {', '.join(report.left_out)}"
+    return Validity(VALID, f"the Service can be exported{without}")
 
 
 def _without(source: ExportReport | HubExport | None) -> str:
@@ -151,39 +155,37 @@ def _merge_ports(
     exports: Sequence[Export],
 ) -> tuple[tuple[ServicePort, ...], dict[str, tuple[ServicePort, ...]], list[Conflict]]:
     union: list[ServicePort] = []
-    whose: dict[ServicePort, str] = {}
+    # The place in the union of what has a name, or a number.
+    places: dict[str | tuple[int, Protocol], int] = {}
+    whose: list[str] = []
     accepted: dict[str, tuple[ServicePort, ...]] = {}
-    messages = []
+    messages: list[str] = []
     for export in exports:
         own = []
         for port in export.ports:
-            rival = next((one for one in union if _clash(one, port)), None)
+            marks = port.name, (port.port, port.protocol)
+            found = sorted({places[mark] for mark in marks if mark in places})
+            rival = next((place for place in found if union[place] != port), None)
             if rival is None:
-                if port not in whose:
+                if not found:
+                    places.update(dict.fromkeys(marks, len(union)))
                     union.append(port)
-                    whose[port] = export.cluster
+                    whose.append(export.cluster)
                 own.append(port)
-            else:
+            elif len(messages) < _TOLD_MAX:
                 messages.append(
                     f"{export.cluster} has {_said(port)}, which {whose[rival]}, the older export,"
-                    f" has as {_said(rival)}"
+                    f" has as {_said(union[rival])}"
                 )
         accepted[export.cluster] = tuple(own)
     for export in exports:
-        missing = [port for port in union if port not in export.ports]
+        having = set(export.ports)
+        missing = [port for port in union if port not in having]
         if missing and not messages:
-            names = ", ".join(_said(port) for port in missing)
+            names = ", ".join(_said(port) for port in missing[:_TOLD_MAX])
             messages.append(f"{export.cluster} does not have {names}")
     conflicts = [Conflict(reason="PortConflict", message="; ".join(messages))] if messages else []
     return tuple(union), accepted, conflicts
-
-
-def _clash(one: ServicePort, other: ServicePort) -> bool:
-    """Whether a Service could not have both, as they are not the same port."""
-    if one == other:
-        return False
-    same_number = (one.port, one.protocol) == (other.port, other.protocol)
-    return one.name == other.name or same_number
 
 
 _Property = tuple[str, str, Callable[[Export], Any]]

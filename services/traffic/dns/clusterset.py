@@ -8,6 +8,7 @@ from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.dns.clusterset import clusterset_zone, records_of, source_of
 from services.traffic.core.dns.zone import NOTHING, Said, Zone
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from shared.clock import Clock
 
 _GATHER_SECONDS = 0.01
@@ -24,6 +25,7 @@ class ClustersetZone:
         addresses: tuple[str, ...],
         ttl: timedelta,
         changed: Callable[[Zone], None],
+        guard: Guard,
     ) -> None:
         """*addresses*: where the zone is served."""
         seconds = max(1, round(ttl.total_seconds()))
@@ -32,6 +34,7 @@ class ClustersetZone:
         self._catalogue = catalogue
         self._clock = clock
         self._changed = changed
+        self._guard = guard
         self._due: set[ServiceName] = set()
         self._wake = asyncio.Event()
 
@@ -58,7 +61,12 @@ class ClustersetZone:
     def _take_in(self) -> None:
         self._wake.clear()
         due, self._due = self._due, set()
-        if self.zone.put({source_of(one): self._said(one) for one in due}, self._serial()):
+        said: dict[str, Said] = {}
+        for one in due:
+            # What it said before it goes on saying, where this cannot be put into records.
+            with self._guard.taking("dns services", one):
+                said[source_of(one)] = self._said(one)
+        if self.zone.put(said, self._serial()):
             self._changed(self.zone)
 
     def _said(self, name: ServiceName) -> Said:

@@ -19,6 +19,7 @@ from services.traffic.dns.notifying import Notifier
 from services.traffic.dns.requests import Requests
 from services.traffic.dns.worldwide import GlobalZones
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.settings import DnsSettings
 from shared.api.global_zone import GlobalZone
 from shared.bus.port import Bus
@@ -48,6 +49,7 @@ class Dns:
         *,
         clock: Clock,
         settings: DnsSettings,
+        guard: Guard,
     ) -> None:
         """Raise `BadSetting`."""
         self._bus = bus
@@ -70,6 +72,7 @@ class Dns:
             clock=clock,
             changed=self._global_changed,
             looked_at=self._global_looked_at,
+            guard=guard,
         )
         self._clusterset = ClustersetZone(
             catalogue,
@@ -77,6 +80,7 @@ class Dns:
             addresses=tuple(one for one in settings.hosts if one not in _UNBOUND),
             ttl=settings.ttl,
             changed=self._clusterset_changed,
+            guard=guard,
         )
         self._serve_clusterset()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, MutableMapping
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from services.traffic.core.dns.networks import Networks
 from services.traffic.core.dns.pacing import Pacing
 from services.traffic.core.dns.zone import Zone
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster
 from shared.api.global_zone import GLOBAL_ZONES, GlobalZone, GlobalZoneSpec
 from shared.api.meta import GROUP, Kind, read
@@ -31,6 +33,7 @@ ZONES = Scope.of(GroupResource(GROUP, GLOBAL_ZONES))
 POLICIES = Scope.of(GroupResource(GROUP, TRAFFIC_POLICIES))
 CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 _GATHER_SECONDS = 0.01
+_TASK = "dns zones"
 
 
 class GlobalZones:
@@ -45,6 +48,7 @@ class GlobalZones:
         clock: Clock,
         changed: Callable[[GlobalZone, Zone], None],
         looked_at: Callable[[str], None],
+        guard: Guard,
     ) -> None:
         """*changed*: a zone says something else; *looked_at*: it, or what is amiss in it, may."""
         self._mirror = mirror
@@ -53,6 +57,7 @@ class GlobalZones:
         self._clock = clock
         self._changed = changed
         self._looked_at = looked_at
+        self._guard = guard
         self._names = GlobalNames()
         self._policies_due: set[PolicyName] = set()
         self._services_due: set[ServiceName] = set()
@@ -122,16 +127,23 @@ class GlobalZones:
             self._names.set_lost(_lost(self._mirror.items(CLUSTERS)))
         services, self._services_due = self._services_due, set()
         for service in services:
-            found = self._catalogue.get(service)
-            exporters = found.exporters.values() if found is not None else ()
-            ingress = {one.cluster: one.ingress for one in exporters if one.ingress}
-            self._names.put_ingress(service, ingress)
+            with self._guard.taking(_TASK, service):
+                found = self._catalogue.get(service)
+                exporters = found.exporters.values() if found is not None else ()
+                ingress = {one.cluster: one.ingress for one in exporters if one.ingress}
+                self._names.put_ingress(service, ingress)
         due, self._policies_due = self._policies_due, set()
         for name in due:
-            self._take_policy(name)
+            with self._guard.taking(_TASK, name):
+                self._take_policy(name)
         if self._zones_due:
             self._zones_due = False
             self._take_zones()
+        with self._guard.taking(_TASK, "names"):
+            self._say()
+
+    def _say(self) -> None:
+        """Have the zones say what the names say now."""
         serial = self._serial()
         for domain, said in self._names.collect().items():
             if self.zones[domain].put(said, serial):
@@ -156,14 +168,14 @@ class GlobalZones:
         for domain, zone in tuple(accepted.items()):
             if domain in before and before[domain].spec == zone.spec:
                 continue
-            try:
+            # Admission takes no zone that is none, but what is stored may be older than its rules.
+            with self._guard.taking(_TASK, zone.metadata.name, partial(self._refuse, domain, zone)):
                 self._begin(zone, self.zones.get(domain))
-            except ValueError as err:
-                # Admission takes no such zone, but what is stored may be older than its rules.
-                self._end(domain)
-                del accepted[domain]
-                self.refused[zone.metadata.name] = ("IllegalName", str(err))
-                log.warning("dns.zone-unusable", zone=zone.metadata.name, error=str(err))
+
+    def _refuse(self, domain: str, zone: GlobalZone, why: str) -> None:
+        self._end(domain)
+        del self.objects[domain]
+        self.refused[zone.metadata.name] = ("IllegalName", why)
 
     def _end(self, domain: str) -> None:
         self._names.remove_zone(domain)

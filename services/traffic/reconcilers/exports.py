@@ -4,27 +4,27 @@ Every process of traffic does so, wherever it runs; it needs ENDPOINTS, and of t
 and the exports of the hub. Nothing is concluded before all that was reported has been read.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
-
-import structlog
+from functools import partial
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.exports import HubExport
 from services.traffic.core.folding import Folded, Place, fold, place_of
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
 from shared.api.multicluster import SERVICE_EXPORTS, export_key
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS
-from shared.errors import InvalidObject, MalformedEvent
+from shared.errors import InvalidObject
 from shared.events import subjects
 from shared.events.exports import ServiceReport, decode_namespaces, decode_service
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope
 
-log = structlog.get_logger("hanse.traffic")
-
+_TASK = "exports"
 CLUSTERS = Scope.of(GroupResource(GROUP, "clusters"))
 HUB_EXPORTS = Scope.of(SERVICE_EXPORTS)
 
@@ -46,6 +46,11 @@ class ExportTable:
         """By members that try: why endpoints of each other one cannot be reached from there."""
         self.fleet: dict[str, Place] = {}
         self._folded: dict[ServiceName, Folded] = {}
+        self.unread: dict[ServiceName, dict[str, str]] = {}
+        """Why something that was said of a service last, by cluster, could not be taken in.
+
+        The cluster is empty where it is not known whose word it was. Whoever tells of it forgets.
+        """
 
     def fold(self, name: ServiceName) -> Folded:
         """What the fleet has of it; made once for all who ask until something is touched."""
@@ -114,8 +119,14 @@ class ExportFollower:
     """Keeps the table and the catalogue, and tells of every service that is concerned."""
 
     def __init__(
-        self, bus: Bus, mirror: Mirror, table: ExportTable, catalogue: LiveCatalogue
+        self,
+        bus: Bus,
+        mirror: Mirror,
+        table: ExportTable,
+        catalogue: LiveCatalogue,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._bus = bus
         self._mirror = mirror
         self._table = table
@@ -140,12 +151,15 @@ class ExportFollower:
         stop = self._mirror.on_change(self._on_change)
         try:
             for stored in list(self._mirror.items(CLUSTERS)):
-                self._note_cluster(stored.key.name, stored.manifest)
+                with self._guard.taking(_TASK, stored.key):
+                    self._note_cluster(stored.key.name, stored.manifest)
             async with self._bus.follow(ENDPOINTS, [f"{subjects.ENDPOINTS}.>"]) as messages:
                 async for message in messages:
                     if isinstance(message, CaughtUp):
                         self._catch_up(message)
-                    else:
+                        continue
+                    subject = message.subject
+                    with self._guard.taking(_TASK, subject, partial(self._told_of, subject)):
                         self._take(message)
         finally:
             stop()
@@ -163,20 +177,28 @@ class ExportFollower:
                 self._concern(name)
 
     def _take(self, message: Message) -> None:
-        try:
-            cluster, place = subjects.parse_endpoints(message.subject)
-            if place is None:
-                self._take_namespaces(cluster, message.body)
-                return
-            name = ServiceName(*place)
-            if message.body:
-                report = decode_service(message.body)
-                self._table.reports.setdefault(name, {})[cluster] = report
-                self._concern(name)
-            else:
-                self._drop(name, cluster)
-        except (ValueError, MalformedEvent) as err:
-            log.warning("export.unreadable", subject=message.subject, error=str(err))
+        cluster, place = subjects.parse_endpoints(message.subject)
+        if place is None:
+            self._take_namespaces(cluster, message.body)
+            return
+        name = ServiceName(*place)
+        if message.body:
+            report = decode_service(message.body)
+            self._table.reports.setdefault(name, {})[cluster] = report
+            self._concern(name)
+        else:
+            self._drop(name, cluster)
+
+    def _told_of(self, subject: str, why: str) -> None:
+        """What was known before stands; whoever writes tells of it."""
+        with contextlib.suppress(ValueError):
+            cluster, place = subjects.parse_endpoints(subject)
+            if place is not None:
+                self._note_unread(ServiceName(*place), cluster, why)
+                self._wake(ServiceName(*place), pressing=False)
+
+    def _note_unread(self, name: ServiceName, cluster: str, why: str) -> None:
+        self._table.unread.setdefault(name, {})[cluster] = why
 
     def _take_namespaces(self, cluster: str, body: bytes) -> None:
         before = self._table.namespaces.get(cluster)
@@ -207,11 +229,12 @@ class ExportFollower:
 
     def _on_change(self, change: Change) -> None:
         key = change.stored.key
-        if HUB_EXPORTS.covers(key):
-            self._concern(ServiceName(key.namespace, key.name))
-        elif CLUSTERS.covers(key):
-            gone = change.type is ChangeType.DELETED
-            self._note_cluster(key.name, None if gone else change.stored.manifest)
+        with self._guard.taking(_TASK, key):
+            if HUB_EXPORTS.covers(key):
+                self._concern(ServiceName(key.namespace, key.name))
+            elif CLUSTERS.covers(key):
+                gone = change.type is ChangeType.DELETED
+                self._note_cluster(key.name, None if gone else change.stored.manifest)
 
     def _note_cluster(self, cluster: str, manifest: Manifest | None) -> None:
         before = self._table.fleet.get(cluster)
@@ -236,12 +259,17 @@ class ExportFollower:
         if not self._catalogue.synced.is_set():
             return
         before = self._catalogue.get(name)
-        after = self._table.fold(name).service
-        if after is None:
-            self._catalogue.remove(name)
-        else:
-            self._catalogue.put(after)
-        pressing = before is None or after is None or before.exporters != after.exporters
+        pressing = False
+        with self._guard.taking(_TASK, name, partial(self._note_unread, name, "")):
+            after = self._table.fold(name).service
+            if after is None:
+                self._catalogue.remove(name)
+            else:
+                self._catalogue.put(after)
+            pressing = before is None or after is None or before.exporters != after.exporters
+        self._wake(name, pressing=pressing)
+
+    def _wake(self, name: ServiceName, *, pressing: bool) -> None:
         for listener in tuple(self._listeners):
             listener(name, pressing)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.exports import ExportFollower, ExportTable
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.notes import NoteLog
 from services.traffic.reconcilers.order_log import OrderLog
 from shared.bus.port import Bus
@@ -19,6 +20,7 @@ class Knowledge:
     bus: Bus
     mirror: Mirror
     catalogue: LiveCatalogue
+    guard: Guard
     table: ExportTable = field(init=False)
     exports: ExportFollower = field(init=False)
     orders: OrderLog = field(init=False)
@@ -26,9 +28,9 @@ class Knowledge:
 
     def __post_init__(self) -> None:
         self.table = ExportTable(self.mirror)
-        self.exports = ExportFollower(self.bus, self.mirror, self.table, self.catalogue)
-        self.orders = OrderLog(self.bus)
-        self.notes = NoteLog(self.bus)
+        self.exports = ExportFollower(self.bus, self.mirror, self.table, self.catalogue, self.guard)
+        self.orders = OrderLog(self.bus, self.guard)
+        self.notes = NoteLog(self.bus, self.guard)
 
     @property
     def tasks(self) -> Mapping[str, Runnable]:

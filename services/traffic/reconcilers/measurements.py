@@ -5,14 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import structlog
-
 from services.traffic.core.deciding import Told
+from services.traffic.reconcilers.guarding import Guard
 from shared.bus.port import BoardEntry, Bus, CaughtUp
-from shared.errors import MalformedEvent
 from shared.events.traffic import BOARD, TrafficWord, decode_word, parse_word_key
-
-log = structlog.get_logger("hanse.traffic")
 
 _MESSAGE_MAX = 300
 
@@ -34,8 +30,9 @@ class _Account:
 class MeasurementTable:
     """Follows the board TRAFFIC; *wake* is called with each policy of which there is news."""
 
-    def __init__(self, bus: Bus, wake: Callable[[PolicyName], None]) -> None:
+    def __init__(self, bus: Bus, wake: Callable[[PolicyName], None], guard: Guard) -> None:
         self._bus = bus
+        self._guard = guard
         self._wake = wake
         self._accounts: dict[PolicyName, _Account] = {}
         self.known = asyncio.Event()
@@ -85,12 +82,12 @@ class MeasurementTable:
         return {region: round(rate) for region, rate in found.items()}
 
     def take(self, entry: BoardEntry) -> None:
-        try:
-            namespace, name, front = parse_word_key(entry.key)
-            word = decode_word(entry.value) if entry.value is not None else None
-        except (ValueError, MalformedEvent) as err:
-            log.warning("word.refused", key=entry.key, error=str(err))
-            return
+        with self._guard.taking("measurements", entry.key):
+            self._take(entry)
+
+    def _take(self, entry: BoardEntry) -> None:
+        namespace, name, front = parse_word_key(entry.key)
+        word = decode_word(entry.value) if entry.value is not None else None
         policy = PolicyName(namespace, name)
         account = self._accounts.setdefault(policy, _Account())
         if word is None:

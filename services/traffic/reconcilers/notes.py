@@ -2,10 +2,9 @@
 
 import asyncio
 
-import structlog
-
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.telling import conditions_in
+from services.traffic.reconcilers.guarding import Guard
 from shared.api.meta import Condition
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
@@ -14,16 +13,15 @@ from shared.errors import MalformedEvent
 from shared.events import subjects
 from shared.events.exports import StatusNote, decode_note, encode_export
 
-log = structlog.get_logger("hanse.traffic")
-
 Place = tuple[str, ObjectKey]
 
 
 class NoteLog:
     """What was noted last; `run` keeps it."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, guard: Guard) -> None:
         self._bus = bus
+        self._guard = guard
         self._notes: dict[ServiceName, dict[Place, bytes]] = {}
         self.caught_up = asyncio.Event()
 
@@ -34,12 +32,8 @@ class NoteLog:
                     self._forget_beside(message)
                     self.caught_up.set()
                     continue
-                try:
-                    place = subjects.parse_member_subject(message.subject)
-                except ValueError:
-                    log.warning("note.unreadable", subject=message.subject)
-                    continue
-                self._put(place, message.body)
+                with self._guard.taking("notes", message.subject):
+                    self._put(subjects.parse_member_subject(message.subject), message.body)
 
     def places(self, name: ServiceName) -> set[Place]:
         return set(self._notes.get(name, ()))

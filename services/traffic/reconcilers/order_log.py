@@ -7,19 +7,15 @@ decides by a policy wins, and we wait until it is over.
 import asyncio
 from collections.abc import Callable, Mapping
 
-import msgspec
-import structlog
-
 from services.traffic.core.orders import ROUTE, Held, held_of
 from services.traffic.core.renderers.gateway_api import ROUTES_GROUP
+from services.traffic.reconcilers.guarding import Guard
 from shared.api.multicluster import ABOUT_GROUP, MULTICLUSTER_GROUP
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
-
-log = structlog.get_logger("hanse.traffic")
 
 _KINDS = (
     ("discovery.k8s.io", "endpointslices"),
@@ -42,8 +38,9 @@ def _filters(prefix: str) -> list[str]:
 class OrderLog:
     """The mirror of traffic's part of WORK and STATUS; `run` keeps it."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, guard: Guard) -> None:
         self._bus = bus
+        self._guard = guard
         self._by_owner: dict[str, dict[Place, Held]] = {}
         self._owner: dict[Place, str] = {}
         # Subjects that do not hold an order of ours, where that is known: their last sequence.
@@ -119,10 +116,8 @@ class OrderLog:
                     if self._read_streams == {WORK.name, STATUS.name}:
                         self.caught_up.set()
                     continue
-                try:
+                with self._guard.taking("orders", message.subject):
                     take(subjects.parse_member_subject(message.subject), message)
-                except (ValueError, msgspec.DecodeError) as err:
-                    log.warning("order.unreadable", subject=message.subject, error=str(err))
 
     def _take_order(self, place: Place, message: Message) -> None:
         if self._last_of(place) >= message.sequence:

@@ -1,6 +1,6 @@
 """Telling other systems what became of exports, once what they show was written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded
@@ -20,6 +20,9 @@ from shared.events.service_facts import (
     subject_of,
     type_of,
 )
+
+_UNREADABLE = "Unreadable"
+_MESSAGE_MAX = 1_000
 
 Told = tuple[str, Sequence[Condition], Sequence[Condition]]
 """The cluster of an export, "" for the hub's; its conditions before and after."""
@@ -47,6 +50,20 @@ class ServiceFacts:
                     occurred_at=at,
                     import_type=folded.service.type,
                     clusters=clusters,
+                )
+            )
+
+    async def unread(self, name: ServiceName, reasons: Mapping[str, str]) -> None:
+        """By cluster, why something that was said of the service could not be taken in."""
+        for cluster, why in reasons.items():
+            await self._publish(
+                ServiceExportRefused(
+                    namespace=name.namespace,
+                    name=name.name,
+                    occurred_at=format_micro_time(self._clock.now()),
+                    cluster=cluster,
+                    reason=_UNREADABLE,
+                    message=why[:_MESSAGE_MAX],
                 )
             )
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded
-from services.traffic.core.imports import service_import
+from services.traffic.core.imports import derived_name, service_import
 from services.traffic.core.orders import Orders, diff, import_orders, owner_of
 from services.traffic.core.telling import (
     conditions_in,
@@ -35,7 +35,7 @@ from shared.api.multicluster import (
     import_key,
     service_key,
 )
-from shared.apimachinery.manifest import generation_of, metadata_of
+from shared.apimachinery.manifest import ObjectKey, generation_of, metadata_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Again, Done, Result
 from shared.events.exports import StatusNote
@@ -72,6 +72,7 @@ class ServiceReconciler:
         self._asked: dict[ServiceName, dict[str, float]] = {}
 
     async def reconcile(self, name: ServiceName) -> Result:
+        await self._facts.unread(name, self._table.unread.pop(name, {}))
         folded = self._table.fold(name)
         owner = owner_of(name)
         held = dict(self._log.of(owner))
@@ -220,8 +221,10 @@ class ServiceReconciler:
         await self._facts.exports(folded, told)
 
     def _refusals(self, name: ServiceName, importers: Collection[str]) -> dict[str, str]:
-        key, troubles = import_key(*name), self._log.troubles
-        return {one: troubles[one, key] for one in importers if (one, key) in troubles}
+        keys = import_key(*name), ObjectKey("", "services", name.namespace, derived_name(name))
+        troubles = self._log.troubles
+        places = ((one, key) for key in keys for one in importers)
+        return {place[0]: troubles[place] for place in places if place in troubles}
 
     def _now(self) -> str:
         return format_time(self._clock.now())

@@ -6,6 +6,7 @@ from typing import Any
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.fleet import CLUSTERS, GROUPS, FleetView
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
 from services.traffic.reconcilers.routes import RouteStandings
 from services.traffic.reconcilers.splits import POLICIES, SplitReconciler, policy_key
@@ -29,11 +30,12 @@ class Sharing:
         standings: RouteStandings,
         clock: Clock,
         settings: Settings,
+        guard: Guard,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._fleet = FleetView(store.mirror)
-        self._measurements = MeasurementTable(bus, self._on_word)
+        self._measurements = MeasurementTable(bus, self._on_word, guard)
         self._reconciler = SplitReconciler(
             store,
             bus,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.propagator.core.exported import addresses_of, read_service_object, report_of
+from shared.bus.topology import MESSAGE_BYTES_MAX
 from shared.errors import MemberUnreachable
 from shared.events.exports import (
     EndpointReport,
@@ -62,6 +63,50 @@ def test_a_port_that_is_none_is_left_out(number: Any) -> None:
     assert found is not None
     assert found.service is not None
     assert [one.name for one in found.service.ports] == ["b"]
+
+
+def test_what_is_no_port_and_no_address_is_told() -> None:
+    ports = [{"port": 70_000}, {"port": 80, "name": "Not A Label"}, {"port": 80, "name": "b"}]
+    service = seen(spec={"clusterIP": "10.96.0.1", "ports": ports})
+    bad = seen(addressType="IPv4", endpoints=[{"addresses": ["web-1"]}])
+    odd = seen(addressType="Pigeon", endpoints=[{"addresses": ["coo"]}])
+    found = report_of(None, service, [bad, odd], (), exported=True)
+    assert found is not None
+    assert found.left_out == (
+        "addresses that are none of IPv4 (1)",
+        "ports that are none (2)",
+        "slices with addresses of an unknown type (1)",
+    )
+
+
+def test_a_member_says_no_more_of_a_service_than_others_can_bear() -> None:
+    """A report has to fit into a message, and what it says into every other member."""
+    ports = [{"port": 1 + number, "name": f"p{number}"} for number in range(3_000)]
+    service = seen(spec={"clusterIP": "10.96.0.1", "ports": ports})
+    long = {"addresses": ["h" * 250 + ".x"] * 300, "hostname": "h" * 10_000, "zone": "z" * 9_999}
+    each = [
+        seen(
+            metadata={"name": f"web-{number}"},
+            addressType="FQDN",
+            ports=ports,
+            endpoints=[long] * 20,
+        )
+        for number in range(30)
+    ]
+    found = report_of(None, service, each, (), exported=True)
+    assert found is not None
+    assert found.service is not None
+    assert len(found.service.ports) == 1_000
+    assert 0 < sum(len(one.endpoints) for one in found.slices) < 600
+    assert len(encode_export(found)) < MESSAGE_BYTES_MAX
+    assert decode_service(encode_export(found)) == found
+    assert [one.partition(" (")[0] for one in found.left_out] == [
+        "addresses beyond the first 100 of an endpoint",
+        "endpoints beyond what is taken in of a service",
+        "ports beyond the first 1,000",
+        "texts of more than 253 letters",
+        "texts of more than 63 letters",
+    ]
 
 
 def test_where_a_load_balancer_answers_is_told() -> None:

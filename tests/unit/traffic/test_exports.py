@@ -164,6 +164,24 @@ def test_without_a_service_or_with_one_of_another_kind_an_export_is_not_valid() 
     assert judge_export(ServiceReport(export=OWN, service=FACE), None).is_valid
 
 
+def test_what_was_left_out_of_a_report_is_said_of_the_export() -> None:
+    said = ServiceReport(service=ServiceFace(ports=(HTTP,)), left_out=("ports that are none (2)",))
+    found = judge_export(said, None)
+    assert found.is_valid
+    assert found.message == "the Service can be exported, without ports that are none (2)"
+
+
+def test_a_thousand_ports_of_many_exports_are_settled_by_their_names_and_numbers() -> None:
+    """Each is compared with its rivals alone, of which there are two at most."""
+    ports = tuple(PortReport(name=f"p{number}", port=1 + number) for number in range(1_000))
+    moved = tuple(PortReport(name=f"p{number}", port=2 + number) for number in range(1_000))
+    found = settled(export("a", ports=ports), export("b", ports=moved), export("c", ports=ports))
+    assert len(found.ports) == 1_000
+    assert [len(found.accepted[name]) for name in "abc"] == [1_000, 0, 1_000]
+    [conflict] = found.conflicts
+    assert conflict.message.count("the older export") == 20
+
+
 def test_what_no_object_may_bear_is_left_out_of_imports_and_named() -> None:
     hub = HubExport(
         since=HUB.since,

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.traffic.core.renderers.haproxy import Layout, lay_out
 from services.traffic.front.tally import Tally
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
 from shared.bus.memory import MemoryBus
 from shared.bus.port import BoardEntry
@@ -27,7 +28,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.woken: list[PolicyName] = []
-        self.table = MeasurementTable(MemoryBus(), self.woken.append)
+        self.table = MeasurementTable(MemoryBus(), self.woken.append, Guard(fail_fast=True))
 
     def hear(self, requests: int, errors: int = 0, **fields: Any) -> None:
         count = ClusterCount(cluster="eu-1", requests=requests, errors=errors)

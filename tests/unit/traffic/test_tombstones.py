@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.orders import Plan, make_order, owner_of
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.order_log import OrderLog
 from services.traffic.reconcilers.publishing import OrderPublisher
 from shared.apimachinery.manifest import Manifest
@@ -60,7 +61,7 @@ class Member:
 @asynccontextmanager
 async def trafficking(bus: MemoryBus) -> AsyncIterator[tuple[OrderLog, OrderPublisher]]:
     """A process of traffic, as far as its orders go."""
-    log = OrderLog(bus)
+    log = OrderLog(bus, Guard(fail_fast=True))
     async with running(log.run):
         await log.caught_up.wait()
         yield log, OrderPublisher(bus, log)

@@ -244,12 +244,16 @@ class ExportObserver:
         outcomes = await asyncio.gather(
             *(self._say(place) for place in places), return_exceptions=True
         )
+        failed: list[BaseException] = []
         for place, outcome in zip(places, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, Exception) and not isinstance(outcome, RetryableError):
+                # What was said of it stands; the rest of the member is not to wait for it.
+                log.error("export.bug", cluster=self._cluster, place=place, exc_info=outcome)
+            elif isinstance(outcome, BaseException):
                 self._dirty.add(place)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+                failed.append(outcome)
+        if failed:
+            raise failed[0]
 
     async def _say(self, place: Place) -> None:
         subject = subjects.endpoints(self._cluster, *place)
