@@ -41,6 +41,7 @@ from shared.events.requests import (
     API_LIST,
     API_PLAN,
     API_RENDER,
+    API_SCORES,
     API_TRAFFIC,
     API_TRAFFIC_REPORT,
     ApplyRequest,
@@ -48,6 +49,7 @@ from shared.events.requests import (
     GetRequest,
     ListRequest,
 )
+from shared.events.score_list import ListScores, ScoreList
 from shared.events.scores import PublishScores
 from shared.events.traffic import (
     TrafficFeed,
@@ -62,6 +64,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_answer = msgspec.json.Decoder(CommandCompleted | CommandRefused).decode
 
 DEADLINE = timedelta(seconds=10)
+_EVERY_SCORE = ListScores()
 
 
 class HubRefused(Exception):
@@ -171,6 +174,10 @@ class HanseClient:
         """Return what would move, and what would have no place; nothing is written by asking."""
         answer = await self._ask(API_PLAN, asked)
         return msgspec.convert(answer, Plan)
+
+    async def scores(self, asked: ListScores = _EVERY_SCORE) -> ScoreList:
+        """Return what is said of clusters, and has not expired."""
+        return msgspec.convert(await self._ask(API_SCORES, asked), ScoreList)
 
     async def traffic(self, asked: TrafficRequest) -> TrafficFeed:
         """Return how traffic is shared, and where each cluster takes its share."""

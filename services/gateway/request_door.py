@@ -2,9 +2,9 @@
 
 Body and answer are those of the request: what members would hold (`hanse.api.render`), how each
 observer sees them (`hanse.api.health`), why something is where it is (`hanse.api.explain`), what
-would happen if (`hanse.api.plan`), how traffic is shared and what became of it
-(`hanse.api.traffic`, `.report`), who exports what (`hanse.api.services`), and what could not be
-processed (`hanse.api.deadletters.*`).
+would happen if (`hanse.api.plan`), what is said of clusters (`hanse.api.scores`), how traffic is
+shared and what became of it (`hanse.api.traffic`, `.report`), who exports what
+(`hanse.api.services`), and what could not be processed (`hanse.api.deadletters.*`).
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from shared.events.requests import (
     API_HEALTH,
     API_PLAN,
     API_RENDER,
+    API_SCORES,
     API_SERVICES,
     API_TRAFFIC,
     API_TRAFFIC_EXPLAIN,
@@ -37,6 +38,7 @@ REQUESTS = {
     f"/apis/{API_VERSION}/fleethealth": (API_HEALTH, "health"),
     f"/apis/{API_VERSION}/explanations": (API_EXPLAIN, "scheduler"),
     f"/apis/{API_VERSION}/plans": (API_PLAN, "scheduler"),
+    f"/apis/{API_VERSION}/scorelists": (API_SCORES, "registry"),
     f"/apis/{API_VERSION}/serviceoverviews": (API_SERVICES, "traffic"),
     f"/apis/{API_VERSION}/trafficfeeds": (API_TRAFFIC, "traffic"),
     f"/apis/{API_VERSION}/trafficexplanations": (API_TRAFFIC_EXPLAIN, "traffic"),

@@ -3,5 +3,5 @@
 owns: WORK, failed overrides, revisions, status of rollouts (dispatch); members and STATUS (apply)
 reads: bindings, rollouts, templates, override policies, `Cluster`; sealed credentials
 consumes: the watch of the store; WORK; STATUS and facts of removals; the request `hanse.api.render`
-publishes: HEARTBEATS; ENDPOINTS; facts: works, drift and its end, override failed, rollouts
+publishes: HEARTBEATS; ENDPOINTS; LATENCIES; facts: works, drift, override failed, rollouts
 """

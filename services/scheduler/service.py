@@ -1,5 +1,6 @@
 """The composition root of the scheduler."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -23,7 +24,11 @@ from services.scheduler.reconcilers.rebalances import (
 )
 from services.scheduler.reconcilers.references import ReferenceReconciler
 from services.scheduler.reconcilers.score_watch import ScoreWatch
-from services.scheduler.reconcilers.signal_book import ScoreFollower
+from services.scheduler.reconcilers.signal_book import (
+    SignalFollower,
+    note_round_trip,
+    note_score,
+)
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
 from services.scheduler.settings import Settings
@@ -34,6 +39,8 @@ from shared.bus.topology import STREAMS
 from shared.clock import Clock, SystemClock
 from shared.controller.loop import Controller
 from shared.controller.result import Reconciler
+from shared.events.round_trips import BOARD as LATENCIES
+from shared.events.scores import BOARD as SCORES
 from shared.interpretation import INTERPRETERS, LiveInterpreters, objects_of
 from shared.interpreter.registry import KindName
 from shared.lease.duty import held
@@ -126,7 +133,7 @@ class Scheduler:
         )
         self._gathering = reconciler.gathering
         self.templates: Controller[ObjectKey] = Controller("template", reconciler, settings.loop)
-        self._scores = ScoreFollower(bus, self._federation.signals)
+        self._scores, self._round_trips = self._follow_signals(bus)
         self._explain, self._plan = self._doors(bus, clock, grace, plugins)
         self.policies = _controller(
             settings, "policy", PolicyReconciler(store, self._federation, clock)
@@ -146,6 +153,11 @@ class Scheduler:
         self._federation.following.refers = self._wake_reference
         references = ReferenceReconciler(self._store, self._federation, bus, self._clock)
         return _controller(self._settings, "reference", references)
+
+    def _follow_signals(self, bus: Bus) -> tuple[SignalFollower, SignalFollower]:
+        book = self._federation.signals
+        scores = SignalFollower(bus.board(SCORES), book, note_score)
+        return scores, SignalFollower(bus.board(LATENCIES), book, note_round_trip)
 
     def _doors(
         self, bus: Bus, clock: Clock, grace: Grace, plugins: Plugins
@@ -171,6 +183,7 @@ class Scheduler:
             "gathering": self._gathering.run,
             "time": self._pass_time,
             "scores": self._scores.run,
+            "round-trips": self._round_trips.run,
             "followed": ScoreWatch(
                 self._federation, self._clock, self._settings.signal_delay, self._wake_template
             ).run,
@@ -226,7 +239,7 @@ class Scheduler:
 
     async def _decide(self) -> None:
         # First what decisions rest on, then what is to be decided.
-        await self._scores.caught_up()
+        await asyncio.gather(self._scores.caught_up(), self._round_trips.caught_up())
         stop = self._federation.follow()
         try:
             self.templates.watch(self._store.mirror, EVERYTHING, template_keys)

@@ -82,6 +82,14 @@ class Price(Struct, frozen=True, kw_only=True):
     gpu: Annotated[str, Meta(description="Of a GPU of any sort.")] = "0"
 
 
+class DeclaredLatency(Struct, frozen=True, kw_only=True):
+    """How long a round trip takes to a cluster, or to a region, where nobody measures it."""
+
+    cluster: str = ""
+    region: str = ""
+    milliseconds: int
+
+
 class ClusterSpec(Struct, frozen=True, kw_only=True):
     """What an administrator declares."""
 
@@ -107,6 +115,13 @@ class ClusterSpec(Struct, frozen=True, kw_only=True):
             " publishes the score carbon."
         ),
     ] = None
+    latencies: Annotated[
+        tuple[DeclaredLatency, ...],
+        Meta(
+            description="Round trips to other clusters and regions, and back from there, where no"
+            " propagator beside a member measures them."
+        ),
+    ] = ()
     leaving: Annotated[
         Literal["", "Keep", "Move", "Remove"],
         Meta(

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shared.api.meta import Struct
-from shared.api.scoring import Plugin, Score
+from shared.api.scoring import MeasuredFrom, Plugin, Score
 from shared.api.selection import ClusterAffinity
 
 
@@ -88,7 +88,7 @@ class StaticWeight(Struct, frozen=True, kw_only=True):
     weight: int
 
 
-class WeightPreference(Struct, frozen=True, kw_only=True):
+class WeightPreference(MeasuredFrom, frozen=True, kw_only=True):
     """Static weights, or `dynamicWeight`, which takes precedence.
 
     AvailableReplicas: in proportion to the room there is. Price, Latency: the less a replica costs
@@ -98,9 +98,6 @@ class WeightPreference(Struct, frozen=True, kw_only=True):
 
     static_weight_list: tuple[StaticWeight, ...] = ()
     dynamic_weight: Literal["", "AvailableReplicas", "Price", "Latency"] = ""
-    from_region: Annotated[
-        str, Meta(description="Of Latency: as in scores, where it is measured from.")
-    ] = ""
 
 
 class ReplicaLimit(Struct, frozen=True, kw_only=True):

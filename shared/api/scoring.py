@@ -16,7 +16,7 @@ PRICE = "price"
 CARBON = "carbon"
 """Grams of CO2 equivalent for a kilowatt-hour: `spec.carbonIntensity`, or what is published."""
 LATENCY = "latency"
-"""Milliseconds that the cluster takes to answer, as health's observers measure it."""
+"""Milliseconds: to health's observers, or from a region, a cluster or a workload."""
 
 FREE_CPU = "free-cpu"
 """Cores that are free on a member's nodes, what is decided and under way taken off."""
@@ -33,7 +33,43 @@ MEASURED = (PRICE, LATENCY, *ROOM)
 Better = Literal["", "Lowest", "Highest"]
 
 
-class Score(Struct, frozen=True, kw_only=True):
+class WorkloadName(Struct, frozen=True, kw_only=True):
+    """A workload of the same namespace."""
+
+    api_version: str = "apps/v1"
+    kind: str = "Deployment"
+    name: str
+
+
+class MeasuredFrom(Struct, frozen=True, kw_only=True):
+    """Of latency: from where; at most one of them. None: the least that any observer measures.
+
+    Between clusters that is what propagators beside members measure, else what Clusters declare.
+    """
+
+    from_region: Annotated[
+        str,
+        Meta(
+            description="Of latency: as measured from this region, by an observer that runs there,"
+            " else from the nearest of its clusters."
+        ),
+    ] = ""
+    from_cluster: Annotated[str, Meta(description="Of latency: from this cluster.")] = ""
+    from_workload: Annotated[
+        WorkloadName | None,
+        Meta(
+            description="Of latency: from the nearest of the clusters in which that workload, of"
+            " the same namespace, runs."
+        ),
+    ] = None
+
+    @property
+    def origins(self) -> int:
+        """How many of them are given."""
+        return bool(self.from_region) + bool(self.from_cluster) + (self.from_workload is not None)
+
+
+class Score(MeasuredFrom, frozen=True, kw_only=True):
     """One signal, and how much it counts.
 
     The best of the clusters that the placement's affinity covers gets 100 points, the worst 0,
@@ -63,13 +99,6 @@ class Score(Struct, frozen=True, kw_only=True):
     worst: Annotated[
         float | None, Meta(description="What is worth none, and all that is worse.")
     ] = None
-    from_region: Annotated[
-        str,
-        Meta(
-            description="Of latency: as measured from this region, by an observer that runs there."
-            " Left out: the least that any observer measures."
-        ),
-    ] = ""
 
     @property
     def has_scale(self) -> bool:

@@ -81,6 +81,14 @@ SCORES = Stream(
     message_ttl=True,
     expiry_markers=True,
 )
+LATENCIES = Stream(
+    name="KV_LATENCIES",
+    subjects=("$KV.LATENCIES.>",),
+    per_subject_max=1,
+    bytes_max=64 * MEBIBYTE,
+    message_ttl=True,
+    expiry_markers=True,
+)
 TRAFFIC = Stream(
     name="KV_TRAFFIC",
     subjects=("$KV.TRAFFIC.>",),
@@ -127,6 +135,7 @@ STREAMS = (
     SECRETS,
     HEALTH,
     SCORES,
+    LATENCIES,
     TRAFFIC,
     LEASES,
     WORK,

@@ -26,6 +26,8 @@ API_EXPLAIN = "hanse.api.explain"
 """Answered by an `Explanation` (`shared/events/explaining.py`)."""
 API_PLAN = "hanse.api.plan"
 """Answered by a `Plan` (`shared/events/planning.py`)."""
+API_SCORES = "hanse.api.scores"
+"""Answered by a `ScoreList` (`shared/events/score_list.py`)."""
 
 API_TRAFFIC = "hanse.api.traffic"
 """Answered by a `TrafficFeed` (`shared/events/traffic.py`)."""

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from hanse.client import HanseClient, HubRefused
+from services.propagator.apply.exports.round_trips import RoundTrips
 from services.registry.reconcilers.commands import CommandDoor
+from services.registry.reconcilers.requests import RequestDoor
 from services.registry.service import open_door
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.bus.port import CaughtUp, Message
@@ -52,6 +54,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[tuple[Federation, HanseClient]
         commands = CommandDoor(found.bus, door, SystemClock(), attempts_max=2)
         running = asyncio.create_task(commands.run())
         stack.callback(running.cancel)
+        await stack.enter_async_context(RequestDoor(found.bus, door).serving())
         await apply(found, POLICY, a_policy())
         yield found, HanseClient(found.bus, "ops/fitness")
 
@@ -132,6 +135,35 @@ async def test_what_is_wrong_is_refused_with_a_reason(
     with pytest.raises(HubRefused) as refused:
         await client.carry_out(client.scoring("Fit ness", {"eu-1": 1.0}, ttl=timedelta(0)))
     assert "ttlSeconds" in str(refused.value)
+
+
+async def test_near_to_a_workload_by_what_members_measure(
+    ground: tuple[Federation, HanseClient],
+) -> None:
+    federation, client = ground
+    await client.carry_out(client.scoring("fitness", {"us-1": 7.0, "eu-1": 1.0}, ttl=MINUTE))
+    async for where, _ in newcomers(federation, client, "us-1"):
+        if where == ["us-1"]:
+            break
+    await apply(federation, deployment_key("db"), deployment("db", 1))
+    await eventually(lambda: placed(federation, "db"))
+    trips = RoundTrips("us-1", federation.bus, SystemClock())
+    await trips.take({"eu-1": 30.0})
+    # It is told again when it has moved.
+    await trips.take({"eu-1": 29.0})
+    await trips.take({"eu-1": 4.0})
+    listed = (await client.scores()).scores
+    assert [(one.name, one.from_cluster, one.cluster, one.value) for one in listed] == [
+        ("fitness", "", "eu-1", 1.0),
+        ("fitness", "", "us-1", 7.0),
+        ("latency", "us-1", "eu-1", 4.0),
+    ]
+    near = [{"name": "latency", "fromWorkload": {"name": "db"}, "prefer": "Highest"}]
+    await apply(federation, POLICY, a_policy(scores=near))
+    async for _, part in newcomers(federation, client, "eu-1"):
+        if part.name == "latency from Deployment db" and part.value == 4.0:
+            assert part.points == 100
+            break
 
 
 async def test_what_is_no_number_is_set_aside(ground: tuple[Federation, HanseClient]) -> None:

@@ -28,6 +28,7 @@ from shared.api.cluster_group import ClusterGroup
 from shared.api.matching import groups_of
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
+from shared.api.scoring import WorkloadName
 from shared.apimachinery.manifest import ObjectKey
 from shared.interpreter.registry import BUILT_IN
 from shared.interpreter.replicas import ReplicaDemand
@@ -69,6 +70,7 @@ def cluster(name, stated):
     spec = {field: stated.get(field, "") for field in ("provider", "region", "zone")}
     spec |= {"price": stated["price"]} if "price" in stated else {}
     spec |= {"carbonIntensity": stated["carbon"]} if "carbon" in stated else {}
+    spec["latencies"] = stated.get("declared", [])
     if "latency" in stated:
         status["latencyMilliseconds"] = stated["latency"]
     status["latencies"] = [
@@ -197,7 +199,7 @@ def workload_in(scenario):
     labels = scenario["workload"].get("labels", {})
     clusters = [cluster(name, stated) for name, stated in scenario["clusters"].items()]
     expired = frozenset(tuple(pair) for pair in scenario.get("expired", ()))
-    return workload_of(
+    workload = workload_of(
         key,
         manifest,
         BUILT_IN.of(manifest).demand(manifest),
@@ -210,10 +212,22 @@ def workload_in(scenario):
             key, labels, spoken.spec.placement.workload_affinity, peers(scenario.get("peers", {}))
         ),
         signals=replace(
-            Signals.of(clusters), published=scenario.get("published", {}), expired=expired
+            Signals.of(clusters),
+            published=scenario.get("published", {}),
+            expired=expired,
+            measured={
+                (origin, target): milliseconds
+                for origin, found in scenario.get("roundTrips", {}).items()
+                for target, milliseconds in found.items()
+            },
         ),
         opinions=Opinions(**scenario["plugins"]) if "plugins" in scenario else NOBODY_ASKED,
     )
+    origins = {
+        WorkloadName(name=name): frozenset(where)
+        for name, where in scenario.get("origins", {}).items()
+    }
+    return replace(workload, origins=origins)
 
 
 def allowance(stated):

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from services.health.core.brake import Held
-from services.health.core.latencies import has_moved, latencies_after
+from services.health.core.latencies import latencies_after
 from services.health.core.panel import NOBODY, Panel
 from services.health.core.returning import outages_with, settling_of
 from services.health.core.room_news import room_to_tell
@@ -30,6 +30,7 @@ from shared.api.conditions import find_condition, with_condition, without_condit
 from shared.api.meta import Condition, section
 from shared.clock import format_time, parse_time
 from shared.events.cluster import Observation, Reach
+from shared.events.round_trips import has_moved
 
 FAILOVER_HELD = "FailoverHeld"
 

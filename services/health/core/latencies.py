@@ -4,17 +4,7 @@ from collections.abc import Sequence
 
 from shared.api.cluster import RegionLatency
 from shared.events.cluster import Observation, Reach
-
-# A latency is told when it has at least doubled or halved, and by more than this.
-_STEP_MILLISECONDS = 10
-
-
-def has_moved(old: int | None, new: int | None) -> bool:
-    """Whether *new* milliseconds are so different from *old* ones that it matters."""
-    if old is None or new is None:
-        return old != new
-    low, high = sorted((old, new))
-    return high - low > _STEP_MILLISECONDS and high >= 2 * low
+from shared.events.round_trips import has_moved
 
 
 def latencies_after(

@@ -280,6 +280,7 @@ class MemberWorkers:
             api,
             self._bus,
             self._interest,
+            self._clock,
             imported=running.shown,
             within=self._beside is not None,
         )

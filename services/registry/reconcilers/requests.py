@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 from services.registry.reconcilers.dead_letters import DeadLetterDesk
 from services.registry.reconcilers.door import Door
+from services.registry.reconcilers.score_list import ScoreListing
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
 from shared.apiserver.answers.requests import answering, read_request
 from shared.apiserver.requests.list_options import ListOptions
@@ -39,6 +40,7 @@ class RequestDoor:
         self._bus = bus
         self._door = door
         self._desk = DeadLetterDesk(bus)
+        self._scores = ScoreListing(bus)
 
     def serving(self) -> AbstractAsyncContextManager[None]:
         """Offer the service for as long as this is entered."""
@@ -48,6 +50,7 @@ class RequestDoor:
             API_APPLY: answering(self._apply),
             API_DELETE: answering(self._delete),
             **self._desk.endpoints(),
+            **self._scores.endpoints(),
         }
         return self._bus.serve(SERVICE, VERSION, endpoints)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.scheduler.core.caps import NO_CAPS, Caps, tighter
 from services.scheduler.core.circumstances import Circumstances
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
+from services.scheduler.core.signals.origins import Origins
 from services.scheduler.core.signals.values import NO_SIGNALS, Signals
 from shared.api.binding import (
     ApplicationFailure,
@@ -50,9 +51,9 @@ class Workload:
     `current`, `evictions`, `previous_replicas` and `affinity_name` are what the last decision
     said, as do `failures`; `reports` is what the members have said since. `company` is where
     others are. `failing`: the clusters it leaves now since it is not healthy there, and why.
-    `suspended`: nothing is to be decided now. `signals` and `opinions` are there where the
-    placement speaks of any, `circumstances` where anything bears on it beside its policy and the
-    fleet.
+    `suspended`: nothing is to be decided now. `signals`, `origins` and `opinions` are there where
+    the placement speaks of any, `circumstances` where anything bears on it beside its policy and
+    the fleet.
     """
 
     key: ObjectKey
@@ -71,6 +72,7 @@ class Workload:
     company: Company = NOBODY
     suspended: bool = False
     signals: Signals = NO_SIGNALS
+    origins: Origins = field(default_factory=dict)
     opinions: Opinions = NOBODY_ASKED
     circumstances: Circumstances | None = None
 

@@ -14,6 +14,7 @@ from services.scheduler.core.preemption.choosing import Preemption, displacing
 from services.scheduler.core.preemption.rank import Rank
 from services.scheduler.core.quota.allowed import Allowance
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.signals.origins import workloads_named
 from services.scheduler.core.signals.values import NO_SIGNALS
 from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.workload import Grace, Workload
@@ -167,6 +168,9 @@ class Deciding:
                 else self._together.goal_of(key, policy, bound)
             ),
         )
+        if heeded and (named := tuple(workloads_named(policy.spec.placement))):
+            origins = {one: self._federation.clusters_of(key.namespace, one) for one in named}
+            workload = replace(workload, origins=origins)
         return workload, refused
 
     def demand(self, template: Manifest) -> tuple[ReplicaDemand | None, str]:

@@ -37,7 +37,8 @@ from services.scheduler.reconcilers.signal_book import SignalBook
 from shared.api.binding import BindingSpec, ResourceBinding
 from shared.api.meta import GROUP
 from shared.api.placement import Placement
-from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.api.scoring import WorkloadName
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
 from shared.clock import Clock
 from shared.interpreter.registry import InterpreterSource
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
@@ -169,6 +170,17 @@ class Federation:
             bound = self.bound(key) if key.name == name else None
             if bound is not None:
                 yield bound
+
+    def clusters_of(self, namespace: str, workload: WorkloadName) -> frozenset[str]:
+        """Name the clusters that a workload of *namespace* is placed in."""
+        wanted = GroupVersionKind.parse(workload.api_version, workload.kind)
+        for bound in self.bound_as(namespace, workload.name):
+            resource = bound.binding.spec.resource
+            own = GroupVersionKind.parse(resource.api_version, resource.kind)
+            if (own.group, own.kind) == (wanted.group, wanted.kind):
+                targets = bound.binding.spec.clusters
+                return frozenset(one.name for one in targets if one.replicas != 0)
+        return frozenset()
 
     def moving_beside(self, template: ObjectKey) -> int:
         """How many other templates have a share on its way."""

@@ -1,14 +1,16 @@
-"""What is known of clusters by signals, kept as the store and the board SCORES tell it."""
+"""What is known of clusters by signals, kept as the store and two boards tell it."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
 from services.scheduler.core.signals.values import ClusterSignals, Signals
-from shared.bus.port import BoardEntry, Bus, CaughtUp
+from shared.bus.port import Board, BoardEntry, CaughtUp
 from shared.errors import MalformedEvent
-from shared.events.scores import BOARD, decode_score, parse_score_key
+from shared.events.round_trips import decode_round_trip, parse_round_trip_key
+from shared.events.scores import decode_score, parse_score_key
 
 log = structlog.get_logger("hanse.scheduler")
 
@@ -24,6 +26,7 @@ class SignalBook:
         self._clusters: dict[str, ClusterSignals] = {}
         self._published: dict[str, dict[str, float]] = {}
         self._expired: dict[tuple[str, str], None] = {}
+        self._measured: dict[tuple[str, str], float] = {}
         self._snapshot: Signals | None = None
 
     @property
@@ -34,6 +37,7 @@ class SignalBook:
                 clusters=dict(self._clusters),
                 published={name: dict(values) for name, values in self._published.items()},
                 expired=frozenset(self._expired),
+                measured=dict(self._measured),
             )
         return self._snapshot
 
@@ -62,13 +66,27 @@ class SignalBook:
         if len(self._expired) > _EXPIRED_MAX:
             del self._expired[next(iter(self._expired))]
 
+    def note_round_trip(self, origin: str, target: str, milliseconds: float | None) -> None:
+        """Take in what was measured; None: it has expired."""
+        if self._measured.get((origin, target)) == milliseconds:
+            return
+        self._snapshot = None
+        if milliseconds is None:
+            del self._measured[origin, target]
+        else:
+            self._measured[origin, target] = milliseconds
 
-class ScoreFollower:
-    """Keeps a book as the board has it."""
 
-    def __init__(self, bus: Bus, book: SignalBook) -> None:
-        self._board = bus.board(BOARD)
+Note = Callable[[SignalBook, BoardEntry], None]
+
+
+class SignalFollower:
+    """Keeps a book as a board has it, by *note*."""
+
+    def __init__(self, board: Board, book: SignalBook, note: Note) -> None:
+        self._board = board
         self._book = book
+        self._note = note
         self._caught_up = asyncio.Event()
 
     async def run(self) -> None:
@@ -78,7 +96,7 @@ class ScoreFollower:
                 if isinstance(entry, CaughtUp):
                     self._caught_up.set()
                 else:
-                    _note(self._book, entry)
+                    self._note(self._book, entry)
 
     async def caught_up(self) -> None:
         """Return once what lay on the board is known, and soon in any case."""
@@ -87,7 +105,8 @@ class ScoreFollower:
                 await self._caught_up.wait()
 
 
-def _note(book: SignalBook, entry: BoardEntry) -> None:
+def note_score(book: SignalBook, entry: BoardEntry) -> None:
+    """Take in an entry of the board SCORES."""
     try:
         name, cluster = parse_score_key(entry.key)
         value = decode_score(entry.value).value if entry.value is not None else None
@@ -96,3 +115,14 @@ def _note(book: SignalBook, entry: BoardEntry) -> None:
         log.warning("score.unreadable", key=entry.key, error=str(err))
         return
     book.note_score(name, cluster, value)
+
+
+def note_round_trip(book: SignalBook, entry: BoardEntry) -> None:
+    """Take in an entry of the board LATENCIES."""
+    try:
+        origin, target = parse_round_trip_key(entry.key)
+        found = decode_round_trip(entry.value).milliseconds if entry.value is not None else None
+    except (ValueError, MalformedEvent) as err:
+        log.warning("round-trip.unreadable", key=entry.key, error=str(err))
+        return
+    book.note_round_trip(origin, target, found)

@@ -18,6 +18,7 @@ from shared.errors import FieldError
 NAME_LENGTH_MAX = 48
 """A cluster's name is part of the names of works, consumers and members' objects."""
 
+_MILLISECONDS_MAX = 60_000
 _PERIODS = {"Daily": timedelta(days=1), "Weekly": timedelta(weeks=1)}
 
 
@@ -43,6 +44,7 @@ def check_cluster(cluster: Cluster) -> list[FieldError]:
         faults += _check_price(spec.price)
     if spec.carbon_intensity is not None and spec.carbon_intensity < 0:
         faults.append(wrong("spec.carbonIntensity", spec.carbon_intensity, "must be 0 or more"))
+    faults += _check_latencies(cluster)
     for index, window in enumerate(spec.maintenance_windows):
         faults += _check_window(window, f"spec.maintenanceWindows[{index}]")
     return faults
@@ -92,6 +94,21 @@ def _check_price(price: Price) -> Iterable[FieldError]:
             continue
         if negative:
             yield wrong(f"spec.price.{name}", text, "must be 0 or more")
+
+
+def _check_latencies(cluster: Cluster) -> Iterable[FieldError]:
+    seen: set[tuple[str, str]] = set()
+    for index, one in enumerate(cluster.spec.latencies):
+        path = f"spec.latencies[{index}]"
+        if bool(one.cluster) == bool(one.region):
+            yield required(f"{path}.cluster", "one of cluster and region")
+        elif (one.cluster, one.region) in seen:
+            name = one.cluster or one.region
+            yield FieldError(path, f'Duplicate value: "{name}"', "FieldValueDuplicate")
+        if not 0 <= one.milliseconds <= _MILLISECONDS_MAX:
+            why = f"must be between 0 and {_MILLISECONDS_MAX}"
+            yield wrong(f"{path}.milliseconds", one.milliseconds, why)
+        seen.add((one.cluster, one.region))
 
 
 def _check_window(window: MaintenanceWindow, path: str) -> Iterable[FieldError]:

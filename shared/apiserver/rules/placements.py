@@ -15,7 +15,7 @@ from shared.api.placement import (
 from shared.apimachinery.cel.expression import Expression, ExpressionFailed
 from shared.apimachinery.selectors import check_label_key
 from shared.apiserver.names import check_label
-from shared.apiserver.rules.scores import check_plugins, check_scores
+from shared.apiserver.rules.scores import check_origin, check_plugins, check_scores
 from shared.apiserver.rules.selection import check_affinity, forbidden, required, wrong
 from shared.errors import FieldError
 
@@ -221,8 +221,8 @@ def _check_weights(preference: WeightPreference, path: str) -> Iterable[FieldErr
         if one.weight < 0:
             yield wrong(f"{where}.weight", one.weight, "must be 0 or more")
         yield from check_placement_affinity(one.target_cluster, f"{where}.targetCluster")
-    if preference.from_region and preference.dynamic_weight != "Latency":
-        yield forbidden(f"{path}.fromRegion", "it is of dynamicWeight Latency only")
+    is_latency = preference.dynamic_weight == "Latency"
+    yield from check_origin(preference, path, allowed=is_latency, of="dynamicWeight Latency")
     if preference.dynamic_weight:
         return
     if not weights:

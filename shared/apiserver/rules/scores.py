@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from shared.api.scoring import LATENCY, Plugin, Score
+from shared.api.scoring import LATENCY, MeasuredFrom, Plugin, Score
 from shared.apiserver.names import check_label
 from shared.apiserver.rules.selection import forbidden, required, wrong
 from shared.errors import FieldError
@@ -17,18 +17,38 @@ _MILLISECONDS_MAX = 5_000
 def check_scores(scores: Sequence[Score], path: str) -> Iterable[FieldError]:
     if len(scores) > _SCORES_MAX:
         yield FieldError(path, f"Too many: {len(scores)}: must have at most {_SCORES_MAX} items")
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[object, ...]] = set()
     for index, one in enumerate(scores):
         where = f"{path}[{index}]"
         yield from _check_name(one.name, where)
         if not 1 <= one.weight <= _WEIGHT_MAX:
             yield wrong(f"{where}.weight", one.weight, f"must be between 1 and {_WEIGHT_MAX}")
         yield from _check_scale(one, where)
-        if one.from_region and one.name != LATENCY:
-            yield forbidden(f"{where}.fromRegion", "it is of the score latency only")
-        if (one.name, one.from_region) in seen:
+        yield from check_origin(one, where, allowed=one.name == LATENCY, of="the score latency")
+        what = (one.name, one.from_region, one.from_cluster, one.from_workload)
+        if what in seen:
             yield _duplicate(where, one.name)
-        seen.add((one.name, one.from_region))
+        seen.add(what)
+
+
+def check_origin(
+    stated: MeasuredFrom, path: str, *, allowed: bool, of: str
+) -> Iterable[FieldError]:
+    """Judge from where latency is counted, which is *allowed* only *of* latency."""
+    given = {
+        "fromRegion": bool(stated.from_region),
+        "fromCluster": bool(stated.from_cluster),
+        "fromWorkload": stated.from_workload is not None,
+    }
+    named = [name for name, is_given in given.items() if is_given]
+    if named and not allowed:
+        yield forbidden(f"{path}.{named[0]}", f"it is of {of} only")
+    elif len(named) > 1:
+        yield forbidden(f"{path}.{named[1]}", f"{named[0]} is given as well")
+    if stated.from_cluster and (why := check_label(stated.from_cluster)):
+        yield wrong(f"{path}.fromCluster", stated.from_cluster, why)
+    if stated.from_workload is not None and not stated.from_workload.name:
+        yield required(f"{path}.fromWorkload.name", "of the same namespace")
 
 
 def _check_scale(one: Score, path: str) -> Iterable[FieldError]:

@@ -104,6 +104,26 @@ def faults(placement):
             "say which value",
         ),
         (
+            {"scores": [{"name": "latency", "fromRegion": "eu", "fromCluster": "a"}]},
+            "scores[0].fromCluster",
+            "fromRegion is given as well",
+        ),
+        (
+            {"scores": [{"name": "latency", "fromCluster": "A b"}]},
+            "scores[0].fromCluster",
+            "RFC 1123",
+        ),
+        (
+            {"scores": [{"name": "price", "fromWorkload": {"name": "db"}}]},
+            "scores[0].fromWorkload",
+            "latency only",
+        ),
+        (
+            {"scores": [{"name": "latency", "fromWorkload": {"name": ""}}]},
+            "scores[0].fromWorkload.name",
+            "same namespace",
+        ),
+        (
             {"scores": [{"name": "price", "fromRegion": "eu"}]},
             "scores[0].fromRegion",
             "of the score latency only",
@@ -258,6 +278,16 @@ def test_a_group_names_namespaces_and_clusters():
         ({"price": {"cpu": "cheap"}}, "spec.price.cpu"),
         ({"price": {"memory": "-1"}}, "spec.price.memory"),
         ({"carbonIntensity": -1}, "spec.carbonIntensity"),
+        ({"latencies": [{"milliseconds": 5}]}, "spec.latencies[0].cluster"),
+        (
+            {"latencies": [{"cluster": "a", "region": "b", "milliseconds": 5}]},
+            "spec.latencies[0].cluster",
+        ),
+        (
+            {"latencies": [{"region": "b", "milliseconds": 5}, {"region": "b", "milliseconds": 6}]},
+            "spec.latencies[1]",
+        ),
+        ({"latencies": [{"region": "b", "milliseconds": -5}]}, "spec.latencies[0].milliseconds"),
         ({"price": {"cpu": "31m", "memory": "0.004", "gpu": "2.48"}, "carbonIntensity": 40}, ""),
     ],
 )

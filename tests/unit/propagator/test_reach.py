@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from services.propagator.apply.exports.reach import ReachLook, targets_of
@@ -50,7 +51,12 @@ async def test_who_listens_or_refuses_was_reached_and_who_is_silent_was_not() ->
             a_slice("me", "127.0.0.1", closed),
         )
         told: list[int] = []
-        look = ReachLook("me", member, lambda: told.append(1), patience=0.1)  # type: ignore[arg-type]
+        measured: dict[str, float] = {}
+
+        async def take(found: Mapping[str, float]) -> None:
+            measured.update(found)
+
+        look = ReachLook("me", member, lambda: told.append(1), take, patience=0.1)  # type: ignore[arg-type]
         await look.look()
         await look.look()
         server.close()
@@ -61,6 +67,9 @@ async def test_who_listens_or_refuses_was_reached_and_who_is_silent_was_not() ->
     assert (look.found["eu"], look.found["us"]) == ("", "")
     assert look.found["ap"].endswith("does not answer")
     assert told == [1]
+    # Who refused answered as well.
+    assert measured.keys() == {"eu", "us"}
+    assert all(0 < took < 100 for took in measured.values())
 
 
 def test_only_what_is_ready_and_speaks_tcp_is_tried() -> None:

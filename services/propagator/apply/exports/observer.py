@@ -15,6 +15,7 @@ from services.propagator.apply.exports.interest import Interest
 from services.propagator.apply.exports.names import NamesLook
 from services.propagator.apply.exports.notes import Find, Shown, StatusNotes
 from services.propagator.apply.exports.reach import ReachLook
+from services.propagator.apply.exports.round_trips import RoundTrips
 from services.propagator.apply.exports.view import Place
 from services.propagator.apply.exports.watching import ExportWatches
 from services.propagator.core.exported import report_of
@@ -22,6 +23,7 @@ from shared.api.multicluster import EXPORTS, export_key
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS, ENDS_KEPT
+from shared.clock import Clock
 from shared.errors import RetryableError
 from shared.events import subjects
 from shared.events.exports import NamespacesReport, ServiceReport, encode_export
@@ -45,6 +47,7 @@ class ExportObserver:
         api: MemberApi,
         bus: Bus,
         interest: Interest,
+        clock: Clock,
         *,
         imported: Find,
         within: bool = False,
@@ -69,7 +72,8 @@ class ExportObserver:
         self._watches: ExportWatches | None = None
         self._notes: StatusNotes | None = None
         self._names = NamesLook(api, self._on_namespaces)
-        self._reach = ReachLook(cluster, api, self._on_namespaces)
+        round_trips = RoundTrips(cluster, bus, clock)
+        self._reach = ReachLook(cluster, api, self._on_namespaces, round_trips.take)
 
     async def keep(self) -> None:
         """Run, again and again: whatever fails here must not stop the works of the member."""

@@ -5,8 +5,8 @@ tried now and then; who refuses the connection was reached.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from services.propagator.apply.exports.view import SLICES
 from shared.api.multicluster import SOURCE_CLUSTER_LABEL
@@ -21,19 +21,24 @@ Target = tuple[str, int]
 
 
 class ReachLook:
-    """From one member; *changed* is called when the outcome is another one."""
+    """From one member; *changed* is called when the outcome is another one.
+
+    *measured* is given how many milliseconds each connection took, each time.
+    """
 
     def __init__(
         self,
         cluster: str,
         api: MemberApi,
         changed: Callable[[], None],
+        measured: Callable[[Mapping[str, float]], Awaitable[None]],
         *,
         patience: float = _PATIENCE,
     ) -> None:
         self._cluster = cluster
         self._api = api
         self._changed = changed
+        self._measured = measured
         self._patience = patience
         self.found: dict[str, str] = {}
         """By member, why an endpoint of it cannot be reached; empty where it can."""
@@ -52,23 +57,34 @@ class ReachLook:
         targets = targets_of(listing.items)
         targets.pop(self._cluster, None)
         outcomes = await asyncio.gather(*(self._try(*one) for one in targets.values()))
-        found = dict(zip(targets, outcomes, strict=True))
+        found = {name: one.why_not for name, one in zip(targets, outcomes, strict=True)}
+        times = zip(targets, (one.milliseconds for one in outcomes), strict=True)
+        await self._measured({name: took for name, took in times if took is not None})
         if found != self.found:
             self.found = found
             self._changed()
 
-    async def _try(self, address: str, port: int) -> str:
+    async def _try(self, address: str, port: int) -> "_Outcome":
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with asyncio.timeout(self._patience):
                 _, writer = await asyncio.open_connection(address, port)
         except ConnectionRefusedError:
-            return ""
+            return _Outcome("", (loop.time() - began) * 1000)
         except TimeoutError:
-            return f"{address}:{port} does not answer"
+            return _Outcome(f"{address}:{port} does not answer")
         except OSError as err:
-            return f"{address}:{port}: {err.strerror or err}"
+            return _Outcome(f"{address}:{port}: {err.strerror or err}")
         writer.close()
-        return ""
+        return _Outcome("", (loop.time() - began) * 1000)
+
+
+class _Outcome(NamedTuple):
+    """Of one connection: one round trip, where there was an answer."""
+
+    why_not: str
+    milliseconds: float | None = None
 
 
 def targets_of(slices: Iterable[Manifest]) -> dict[str, Target]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.signals.origins import origin_of, origin_words
 from services.scheduler.core.signals.pricing import amounts_of
 from services.scheduler.core.signals.rooms import room_values
-from services.scheduler.core.signals.weighing import region_of, signal_of
+from services.scheduler.core.signals.weighing import signal_of, weighing_origin
 from services.scheduler.core.workload import Workload
-from shared.api.scoring import LATENCY, PRICE, ROOM, Score
+from shared.api.scoring import PRICE, ROOM, MeasuredFrom, Score
 
 POINTS_MAX = 100
 NEUTRAL = 50
@@ -85,12 +86,17 @@ def _columns(workload: Workload, fleet: Fleet, among: Iterable[str]) -> Iterator
         if score.name in ROOM:
             values = room_values(score.name, fleet, among)
         else:
+            origin = origin_of(score, workload.origins)
             values = workload.signals.values(
-                score.name, among, demand=workload.demand, from_region=score.from_region
+                score.name, among, demand=workload.demand, origin=origin
             )
         points = points_of(values, lowest_is_best=score.lowest_is_best, scale=_scale_of(score))
-        name = f"{LATENCY} from {score.from_region}" if score.from_region else score.name
-        yield _Column(name, score.name, score.weight, values, points)
+        yield _Column(_told(score.name, score), score.name, score.weight, values, points)
+
+
+def _told(name: str, stated: MeasuredFrom) -> str:
+    origin = origin_words(stated)
+    return f"{name} from {origin}" if origin else name
 
 
 def _plugins(workload: Workload) -> Iterator[_Column]:
@@ -106,9 +112,12 @@ def _weighing(workload: Workload, among: Iterable[str]) -> Iterator[_Column]:
     if not name or any(one.name == name for one in workload.placement.scores):
         return
     values = workload.signals.values(
-        name, among, demand=workload.demand, from_region=region_of(workload.placement)
+        name, among, demand=workload.demand, origin=weighing_origin(workload)
     )
-    yield _Column(name, name, 0, values, points_of(values, lowest_is_best=True))
+    rules = workload.placement.replica_scheduling
+    preference = rules.weight_preference if rules is not None else None
+    told = _told(name, preference) if preference is not None else name
+    yield _Column(told, name, 0, values, points_of(values, lowest_is_best=True))
 
 
 def _among(workload: Workload, fleet: Fleet) -> frozenset[str]:
@@ -137,7 +146,8 @@ def added_scores(workload: Workload, fleet: Fleet) -> Mapping[str, int]:
     scores, among = workload.placement.scores, _among(workload, fleet)
     asks = workload.demand.requests if workload.demand is not None else {}
     priced = any(one.name == PRICE for one in scores)
-    key = (scores, among, amounts_of(asks) if priced else None)
+    origins = tuple(origin_of(one, workload.origins) for one in scores if one.origins)
+    key = (scores, among, amounts_of(asks) if priced else None, origins)
 
     def added() -> Mapping[str, int]:
         return _added(fleet, _columns(workload, fleet, sorted(among)))

@@ -1,9 +1,16 @@
 """What is known of every cluster at one moment, in units of its own: an immutable snapshot."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from services.scheduler.core.signals.distances import (
+    NOTHING_DECLARED,
+    Declared,
+    Measured,
+    round_trips,
+)
+from services.scheduler.core.signals.origins import OBSERVERS, Origin
 from services.scheduler.core.signals.pricing import (
     ONE_OF_EACH,
     Amounts,
@@ -29,6 +36,7 @@ class ClusterSignals:
     carbon: float | None = None
     latency: float | None = None
     latencies: Mapping[str, float] = field(default_factory=dict)
+    declared: Declared = NOTHING_DECLARED
 
     @classmethod
     def of(cls, cluster: Cluster) -> "ClusterSignals":
@@ -38,7 +46,13 @@ class ClusterSignals:
             carbon=spec.carbon_intensity,
             latency=status.latency_milliseconds,
             latencies={one.region: one.milliseconds for one in status.latencies},
+            declared=Declared.of(spec),
         )
+
+    def measured_otherwise_than(self, other: "ClusterSignals") -> bool:
+        """Whether any latency differs."""
+        own = (self.latency, self.latencies, self.declared)
+        return own != (other.latency, other.latencies, other.declared)
 
     def latency_from(self, region: str) -> float | None:
         return self.latencies.get(region) if region else self.latency
@@ -48,12 +62,14 @@ class ClusterSignals:
 class Signals:
     """`published` are scores of other systems, by their names and then by cluster.
 
-    `expired` names those (score, cluster) that were known and are not any more.
+    `expired` names those (score, cluster) that were known and are not any more. `measured` are
+    round trips between clusters.
     """
 
     clusters: Mapping[str, ClusterSignals] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     expired: frozenset[tuple[str, str]] = frozenset()
+    measured: Measured = field(default_factory=dict)
     _remembered: dict[Hashable, Any] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -83,11 +99,11 @@ class Signals:
         clusters: Iterable[str],
         *,
         demand: ReplicaDemand | None = None,
-        from_region: str = "",
+        origin: Origin = OBSERVERS,
     ) -> dict[str, float]:
         """Return signal *name* of those of *clusters* of which it is known.
 
-        *demand*: a price is that of one of its replicas.
+        *demand*: a price is that of one of its replicas. *origin*: where latency is counted from.
         """
         if name == PRICE:
             amounts = amounts_of(demand.requests) if demand is not None else Amounts()
@@ -95,7 +111,7 @@ class Signals:
                 amounts = ONE_OF_EACH
             found = ((one, self.price_of(amounts, one)) for one in clusters)
         elif name == LATENCY:
-            found = ((one, self._of(one).latency_from(from_region)) for one in clusters)
+            return self._latencies(tuple(clusters), origin)
         else:
             stated = self.published.get(name, {})
             own = name == CARBON
@@ -103,6 +119,18 @@ class Signals:
                 (one, stated.get(one, self._of(one).carbon if own else None)) for one in clusters
             )
         return {one: value for one, value in found if value is not None}
+
+    def _latencies(self, clusters: Sequence[str], origin: Origin) -> dict[str, float]:
+        """Return what observers measure, from a region else what its clusters do or declare."""
+        declared = {name: one.declared for name, one in self.clusters.items()}
+        if origin.clusters is not None:
+            return round_trips(origin.clusters, clusters, self.measured, declared)
+        seen = {one: self._of(one).latency_from(origin.region) for one in clusters}
+        found = {name: value for name, value in seen.items() if value is not None}
+        if not origin.region or len(found) == len(clusters):
+            return found
+        there = {name for name, one in declared.items() if one.region == origin.region}
+        return {**round_trips(there, clusters, self.measured, declared), **found}
 
     def price_of(self, amounts: Amounts, cluster: str) -> float | None:
         """Return what so much costs there in an hour."""
@@ -128,8 +156,10 @@ def changed_signals(before: Signals, after: Signals) -> frozenset[str]:
             found.add(PRICE)
         if old.carbon != new.carbon:
             found.add(CARBON)
-        if (old.latency, old.latencies) != (new.latency, new.latencies):
+        if old.measured_otherwise_than(new):
             found.add(LATENCY)
+    if before.measured != after.measured:
+        found.add(LATENCY)
     return frozenset(found)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
+from services.scheduler.core.signals.origins import OBSERVERS, Origin, origin_of
 from services.scheduler.core.workload import Workload
 from shared.api.placement import Placement
 from shared.api.scoring import LATENCY, PRICE
@@ -20,11 +21,11 @@ def signal_of(placement: Placement) -> str:
     return _SIGNALS.get(preference.dynamic_weight, "") if preference is not None else ""
 
 
-def region_of(placement: Placement) -> str:
-    """Name the region that latency is measured from where shares are weighed by it."""
-    rules = placement.replica_scheduling
+def weighing_origin(workload: Workload) -> Origin:
+    """Return from where latency is counted where shares are weighed by it."""
+    rules = workload.placement.replica_scheduling
     preference = rules.weight_preference if rules is not None else None
-    return preference.from_region if preference is not None else ""
+    return origin_of(preference, workload.origins) if preference is not None else OBSERVERS
 
 
 def heeds_signals(placement: Placement) -> bool:
@@ -41,7 +42,7 @@ def signal_weights(workload: Workload, names: Sequence[str]) -> dict[str, int]:
         signal_of(workload.placement),
         names,
         demand=workload.demand,
-        from_region=region_of(workload.placement),
+        origin=weighing_origin(workload),
     )
     greatest = max(values.values(), default=0.0)
     if greatest <= 0:
