@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,25 @@ async def test_a_member_that_lists_nonsense_harms_nobody_else() -> None:
         await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
         members["eu-1"].nodes = (NODE,)
         await until(lambda: "capacity" in cluster(store, "eu-1").get("status", {}))
+
+
+async def test_a_quota_is_known_before_room_is_reckoned_the_next_time() -> None:
+    store, bus, member = MemoryStore(), MemoryBus(), WatchedMember()
+    await register(store, bus, "eu-1", **JOINED)
+    seldom = replace(QUICK, capacity_interval=timedelta(hours=1))
+
+    def left() -> list[dict[str, Any]]:
+        return cluster(store, "eu-1").get("status", {}).get("capacity", {}).get("quotas", [])
+
+    async with running(store, bus, Members(eu_1=member), seldom):
+        await until(lambda: "capacity" in cluster(store, "eu-1").get("status", {}))
+        quota = {"metadata": {"name": "q", "namespace": "shop"}, "spec": {"hard": {"pods": "3"}}}
+        member.quotas = (quota,)
+        member.change("ADDED", quota)
+        await until(lambda: left() == [{"namespace": "shop", "free": {"pods": "3"}}])
+        member.quotas = ()
+        member.change("DELETED", quota)
+        await until(lambda: left() == [])
 
 
 async def test_a_silent_member_is_tainted_and_the_taint_goes_when_it_is_back(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode
 from shared.bus.jetstream import connect, ensure_topology, open_bus
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
@@ -13,7 +13,7 @@ from shared.bus.topology import STREAMS
 from shared.errors import MemberRefused, MemberUnreachable, MemberUntrusted
 from shared.events import subjects
 from shared.memberapi.credentials import MemberCredentials
-from shared.memberapi.port import MemberApi, MemberListing, ResourceType
+from shared.memberapi.port import MemberApi, MemberEvent, MemberListing, ResourceType
 from shared.memberapi.sealing import EnvelopeKey, seal
 from shared.runtime.nats_server import NatsServer
 from shared.store.jetstream import open_store
@@ -45,6 +45,8 @@ class WatchedMember:
         self.kinds = list(KINDS)
         self.allowed = True
         self.nodes: tuple[Manifest, ...] = (NODE,)
+        self.quotas: tuple[Manifest, ...] = ()
+        self._news: set[asyncio.Queue[MemberEvent]] = set()
 
     def _stand(self) -> None:
         if self.state == "silent":
@@ -71,7 +73,31 @@ class WatchedMember:
 
     async def list(self, kind: ResourceType, **_options: str) -> MemberListing:
         self._stand()
-        return MemberListing(self.nodes if kind.resource == "nodes" else (), "1")
+        shown = {"nodes": self.nodes, "resourcequotas": self.quotas}
+        return MemberListing(shown.get(kind.resource, ()), "1")
+
+    def change(self, event: str, quota: Manifest) -> None:
+        """Have those who watch quotas told."""
+        for watching in self._news:
+            watching.put_nowait(MemberEvent(event, encode(quota)))
+
+    @asynccontextmanager
+    async def watch(
+        self, kind: ResourceType, **_options: str
+    ) -> AsyncIterator[AsyncIterator[MemberEvent]]:
+        self._stand()
+        assert kind.resource == "resourcequotas"
+        queue: asyncio.Queue[MemberEvent] = asyncio.Queue()
+
+        async def events() -> AsyncIterator[MemberEvent]:
+            while True:
+                yield await queue.get()
+
+        self._news.add(queue)
+        try:
+            yield events()
+        finally:
+            self._news.discard(queue)
 
     async def create(self, kind: ResourceType, _namespace: str, manifest: Manifest) -> Manifest:
         self._stand()

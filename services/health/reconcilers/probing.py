@@ -15,6 +15,7 @@ import structlog
 from services.health.core.capacity import capacity_of
 from services.health.core.cluster_status import reach_of
 from services.health.core.detector import Detector, Outcome, Thresholds, resumed
+from services.health.reconcilers.quota_watch import QUOTAS, QuotaWatch
 from services.health.settings import Settings
 from shared.api.cluster import Capacity, Cluster
 from shared.api.meta import GROUP, read
@@ -49,9 +50,6 @@ HEALTH = "HEALTH"
 _FAREWELL_SECONDS = 2.0
 _NODES = ResourceType(GroupVersionKind("", "v1", "Node"), "nodes", namespaced=False)
 _PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
-_QUOTAS = ResourceType(
-    GroupVersionKind("", "v1", "ResourceQuota"), "resourcequotas", namespaced=True
-)
 # The newest health endpoint first; /version is there even for those who may read nothing else.
 _PATHS = ("/readyz", "/livez", "/version")
 
@@ -156,6 +154,7 @@ class Probing:
             async with self._connect(name, credentials) as member, asyncio.TaskGroup() as tasks:
                 tasks.create_task(observer.keep_probing(member), name=f"reach-{name}")
                 tasks.create_task(observer.keep_reckoning(member), name=f"room-{name}")
+                tasks.create_task(observer.quotas.follow(member), name=f"quotas-{name}")
         except UnusableCredentials as err:
             log.warning("member.credentials_unusable", cluster=name, error=str(err))
             await observer.keep_saying(Reach.CREDENTIALS_REFUSED, str(err))
@@ -181,6 +180,7 @@ class _Observer:
         self._settings = settings
         self._name = name
         self._detector = detector
+        self.quotas = QuotaWatch(clock)
         self._capacity: Capacity | None = None
         self._refusal = ""
         self.credentials_expire = ""
@@ -256,9 +256,13 @@ class _Observer:
         interval = self._settings.capacity_interval.total_seconds()
         while True:
             if self._detector.reach in (Reach.REACHABLE, Reach.SUSPECT):
+                urgent = self.quotas.news.is_set() or self._capacity is None
+                self.quotas.news.clear()
                 await self._reckon(member)
-                await self._say_room()
-                await self._clock.sleep(interval)
+                if urgent and self._capacity is not None:
+                    # Until it is known nothing is placed by room, or too much.
+                    await self._say(self._detector.reach, self._seen)
+                await self._until_due(interval)
             else:
                 # Look soon once the member answers: its room decides what may go there.
                 await self._clock.sleep(min(interval, 0.25))
@@ -267,7 +271,7 @@ class _Observer:
         try:
             nodes = (await member.list(_NODES)).items
             pods = (await member.list(_PODS)).items
-            quotas = await self._quotas(member)
+            quotas = await self._list_quotas(member)
             # Ten thousand pods take a second to add up: not on the event loop.
             self._capacity = await asyncio.to_thread(capacity_of, nodes, pods, quotas)
             self._refusal = ""
@@ -281,15 +285,22 @@ class _Observer:
             # What one member lists may make no sense: no reason to lose sight of the others.
             log.exception("member.room_senseless", cluster=self._name)
 
-    async def _say_room(self) -> None:
-        """Tell the first that is known at once: until then nothing is placed by room."""
-        if self._said is not None and self._said.capacity is None and self._capacity is not None:
-            await self._say(self._detector.reach, self._seen)
+    async def _until_due(self, seconds: float) -> None:
+        """Wait for the next reckoning, or for news of quotas."""
+        waits = [
+            asyncio.ensure_future(one)
+            for one in (self._clock.sleep(seconds), self.quotas.news.wait())
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
 
-    async def _quotas(self, member: MemberApi) -> Sequence[Manifest]:
+    async def _list_quotas(self, member: MemberApi) -> Sequence[Manifest]:
         """List the member's quotas; none where it does not let us, or does not know the kind."""
         try:
-            return (await member.list(_QUOTAS)).items
+            return (await member.list(QUOTAS)).items
         except MemberRefused:
             return ()
 
