@@ -19,6 +19,7 @@ from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, 
 from shared.bus.port import CaughtUp, Message
 from shared.bus.topology import ENDPOINTS, EVENTS, WORK
 from shared.events import subjects
+from shared.events.exports import decode_namespaces
 from shared.events.requests import API_SERVICES
 from shared.events.service_facts import (
     ServiceExportRefused,
@@ -235,6 +236,38 @@ async def test_a_member_without_the_namespace_imports_nothing_until_it_has_it(
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "n"}}
     await alone.put(AP, place, manifest)
     await alone.until(lambda: alone.reached(AP) == {"10.1.0.1"})
+
+
+async def told_namespaces(ground: TrafficGround, member: str) -> tuple[str, ...]:
+    last = await ground.bus.last(ENDPOINTS, subjects.namespaces(member))
+    return decode_namespaces(last.body).namespaces if last is not None else ()
+
+
+async def test_a_namespace_is_told_of_for_as_long_as_something_is_imported_there(
+    tmp_path: Path,
+) -> None:
+    async with traffic_ground(tmp_path, *ALL, working=False) as ground:
+        async with trafficking(ground):
+            await exported_everywhere(ground)
+        # Nobody is there to bring back what somebody deletes at the hub: members keep it.
+        await ground.delete(import_key("shop", ground.name))
+        await ground.endpoints(US, "10.2.0.2")
+
+        async def heard() -> bool:
+            last = await ground.bus.last(ENDPOINTS, subjects.endpoints(US, "shop", ground.name))
+            return last is not None and b"10.2.0.2" in last.body
+
+        await ground.until(heard)
+        assert await told_namespaces(ground, US) == ("shop",)
+        async with trafficking(ground):
+            await ground.until(lambda: "10.2.0.2" in ground.reached(AP))
+            await ground.delete(export_key("shop", ground.name))
+
+            async def forgotten() -> bool:
+                return await told_namespaces(ground, US) == ()
+
+            await ground.until(forgotten)
+        assert not ground.derived(US)
 
 
 async def test_what_a_member_has_of_its_own_is_left_alone(ground: TrafficGround) -> None:

@@ -13,19 +13,22 @@ def named(key: ObjectKey, kind: str) -> dict[str, Any]:
     return {"apiVersion": SERVICES_API, "kind": kind, "metadata": metadata}
 
 
-async def test_a_namespace_stays_of_interest_when_its_import_is_deleted() -> None:
+async def test_a_namespace_is_of_interest_for_as_long_as_something_of_it_is_imported() -> None:
     store = MemoryStore()
     interest = Interest(store.mirror)
     told: list[tuple[str, str] | None] = []
     interest.listen(told.append)
-    imported, exported = import_key("shop", "web"), export_key("shop", "web")
-
+    exported = export_key("shop", "web")
     export = await store.create(exported, named(exported, "ServiceExport"))
-    made = await store.create(imported, named(imported, "ServiceImport"))
-    assert (interest.exports, interest.imported) == ({("shop", "web")}, {"shop"})
+    assert interest.exports == {("shop", "web")}
+    imports = [import_key("shop", "web"), import_key("shop", "db")]
+    made = [await store.create(one, named(one, "ServiceImport")) for one in imports]
+    assert set(interest.imported) == {"shop"}
     assert told == [("shop", "web"), None]
 
-    await store.delete(imported, made.manifest, expected=made.revision)
+    await store.delete(imports[0], made[0].manifest, expected=made[0].revision)
+    assert set(interest.imported) == {"shop"}
+    await store.delete(imports[1], made[1].manifest, expected=made[1].revision)
     await store.delete(exported, export.manifest, expected=export.revision)
-    assert (interest.exports, interest.imported) == (set(), {"shop"})
-    assert told == [("shop", "web"), None, ("shop", "web")]
+    assert (interest.exports, set(interest.imported)) == (set(), set())
+    assert told == [("shop", "web"), None, None, ("shop", "web")]

@@ -1,6 +1,6 @@
 """What the hub exports by itself, and which services are imported at all: it concerns members."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from shared.api.multicluster import SERVICE_EXPORTS, SERVICE_IMPORTS
 from shared.apimachinery.manifest import ObjectKey
@@ -17,17 +17,17 @@ class Interest:
 
     def __init__(self, mirror: Mirror) -> None:
         self.exports: set[tuple[str, str]] = set()
-        self.imported: set[str] = set()
-        """Namespaces of which a service is, or was, imported.
-
-        An import that somebody deletes at the hub comes back: were its namespace forgotten until
-        then, every member would give up what it imports, and the addresses with it.
-        """
+        self._imports: dict[str, set[str]] = {}
         self._listeners: list[Callable[[tuple[str, str] | None], None]] = []
         for scope in SCOPES:
             for stored in list(mirror.items(scope)):
                 self._note(stored.key, gone=False, news=True)
         self._stop = mirror.on_change(self._on_change)
+
+    @property
+    def imported(self) -> Collection[str]:
+        """Namespaces of which a service is imported now."""
+        return self._imports.keys()
 
     def close(self) -> None:
         self._stop()
@@ -54,8 +54,12 @@ class Interest:
             (self.exports.discard if gone else self.exports.add)(place)
             self._tell(place)
             return
-        if not gone and key.namespace not in self.imported:
-            self.imported.add(key.namespace)
+        names = self._imports.setdefault(key.namespace, set())
+        before = bool(names)
+        (names.discard if gone else names.add)(key.name)
+        if not names:
+            del self._imports[key.namespace]
+        if before != bool(names):
             self._tell(None)
 
     def _tell(self, place: tuple[str, str] | None) -> None:

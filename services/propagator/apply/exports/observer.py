@@ -202,7 +202,7 @@ class ExportObserver:
         """Say what can be said now; whether something has to wait."""
         watches = self._watches
         assert watches is not None
-        if self._interest.imported:
+        if self._imports:
             watches.watch_imports()
             self._names.begin()
         if self._exports_dirty and watches.exports_known:
@@ -222,7 +222,12 @@ class ExportObserver:
         if self._namespaces_dirty and watches.imports_known:
             self._namespaces_dirty = False
             await self._say_namespaces()
-        return waiting or (self._namespaces_dirty and bool(self._interest.imported))
+        return waiting or (self._namespaces_dirty and self._imports)
+
+    @property
+    def _imports(self) -> bool:
+        """Whether anything is imported, or once was: then there may be something left of it."""
+        return bool(self._interest.imported) or subjects.namespaces(self._cluster) in self._said
 
     def _exported(self) -> set[Place]:
         assert self._watches is not None
@@ -240,7 +245,7 @@ class ExportObserver:
         """Whether everything that its report rests on was seen."""
         watches = self._watches
         assert watches is not None
-        if self._interest.imported and not watches.imports_known:
+        if self._imports and not watches.imports_known:
             return False
         return not self._is_exported(place) or watches.is_known(place[0])
 
@@ -280,11 +285,16 @@ class ExportObserver:
         )
 
     async def _say_namespaces(self) -> None:
+        """Also those of which the hub imports nothing any more, until nothing is left here.
+
+        An import that somebody deletes at the hub comes back: were its namespace forgotten until
+        then, every member would give up what it imports, and the addresses with it.
+        """
         watches = self._watches
         assert watches is not None
         there = [
             name
-            for name in sorted(self._interest.imported)
+            for name in sorted({*self._interest.imported, *watches.importing})
             if (found := watches.namespaces.get(("", name))) is not None
             and found.metadata.deletion_timestamp is None
         ]

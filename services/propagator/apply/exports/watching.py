@@ -72,6 +72,7 @@ class ExportWatches:
         self.slices = SlicesByService(changed)
         self.derived = Table(self._on_derived)
         self.namespaces = Table(lambda _live: namespaces_changed())
+        self._namespaces_changed = namespaces_changed
         self._changed = changed
         sink = _ExportSink(self.exports, exports_changed)
         self._own = [self._watch(kind, sink) for kind in _EXPORTS]
@@ -165,11 +166,23 @@ class ExportWatches:
         derived = self.derived.get((namespace, derived_service_name(namespace, name)))
         return addresses_of(derived) if derived is not None else ()
 
+    @property
+    def importing(self) -> set[str]:
+        """Namespaces with something imported, whatever the hub has of it now."""
+        found = ((place, self.derived.get(place)) for place in self.derived)
+        return {
+            place[0]
+            for place, live in found
+            if live is not None and place[1] == derived_service_name(*_imported(live))
+        }
+
     def _on_derived(self, live: ServiceObject) -> None:
         # Others label Services of their own as derived, too: by the name it is known to be ours.
         imported = _imported(live)
         if live.metadata.name == derived_service_name(*imported):
             self._changed(imported)
+            if self.derived.get(live.place) is None:
+                self._namespaces_changed()
 
     def _on_export(self, live: ServiceObject) -> None:
         self._exports_changed((live.place,))
