@@ -19,6 +19,8 @@ def _lines(found: Plan) -> Iterator[str]:
         yield from (f"  {words}" for words in displacement_words(one))
         if not one.fits:
             yield f"  {'has' if not one.fitted else 'would have'} no place: {shortage(one.message)}"
+        else:
+            yield from (f"  {note}" for note in one.notes if note not in found.message)
         if one.interrupted:
             yield f"  {_stopping(one.interrupted)} before others run"
     if len(found.changes) > _SHOWN_MAX:

@@ -91,6 +91,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     passed_over: dict[str, str] = {}
     unheard: dict[str, str] = {}
     """Plugins that gave no good answer, and why."""
+    notes: tuple[str, ...] = ()
+    """What else there is to say of the decision, in clauses."""
     needed_by: tuple[str, ...] = ()
     """For whose sake it is there, as `Deployment shop/web`."""
     missing: tuple[str, ...] = ()

@@ -99,6 +99,8 @@ class PlacementDecided(
     revision: int = 0
     score_parts: dict[str, tuple[ScorePart, ...]] = {}
     unheard: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    """What else there is to say of it, in clauses."""
 
 
 TYPE = "placement.decided.v1"

@@ -104,6 +104,8 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cost_after: float = 0.0
     priority: int = 0
     displaces: tuple[PlannedDisplacement, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else there is to say of it, in clauses."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

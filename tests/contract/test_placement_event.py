@@ -54,6 +54,7 @@ DECIDED = PlacementDecided(
         )
     },
     unheard={"gravity": "no answer within 500 ms"},
+    notes=("at most 4 in us-1: quota shop/team leaves no room for more",),
 )
 
 

@@ -330,6 +330,7 @@ def fact_of(
         scores=dict(basis.scores),
         score_parts=dict(basis.parts),
         unheard=dict(basis.unheard),
+        notes=decision.notes,
         revision=basis.revision,
     )
 

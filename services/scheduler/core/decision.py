@@ -126,14 +126,14 @@ def explain(decision: Decision) -> str:
     else:
         parts, why = [f"placed in {_targets(decision.clusters)}{_group(decision)}"], "not in "
         if decision.needed_by:
-            parts.append(f"needed by {_some(decision.needed_by)}")
+            parts.append(f"needed by {some(decision.needed_by)}")
     parts += decision.notes
     if decision.evictions:
         leaving = (f"{one.cluster} ({one.reason})" for one in decision.evictions)
-        parts.append(f"leaving {_some(leaving)}")
+        parts.append(f"leaving {some(leaving)}")
     if decision.waiting:
         waiting = (f"{name}: {what}" for name, what in decision.waiting.items())
-        parts.append(f"waits for {_some(waiting)}")
+        parts.append(f"waits for {some(waiting)}")
     if decision.rejections:
         parts.append(why + describe_rejections(decision.rejections))
     text = "; ".join(parts)
@@ -169,14 +169,15 @@ def describe_rejections(rejections: Rejections) -> str:
 
 def _targets(clusters: Iterable[TargetCluster]) -> str:
     return (
-        _some(
+        some(
             one.name if one.replicas is None else f"{one.name} ({one.replicas})" for one in clusters
         )
         or "no cluster"
     )
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """Name the first of *names*, and say how many more there are."""
     found = list(names)
     return _named(found[:_NAMED_MAX], len(found))
 

@@ -37,6 +37,7 @@ def explanation_of(
         affinity=fact.affinity,
         passed_over=fact.passed_over,
         unheard=fact.unheard,
+        notes=tuple(one for one in fact.notes if one not in fact.trigger_message),
         clusters=verdicts,
         now=_differing(verdicts, now),
         earlier=tuple(

@@ -65,9 +65,13 @@ class Room:
         quota = self.quotas.get(namespace)
         return fitting if quota is None else min(fitting, _within(quota, ask.requests))
 
+    def open_to(self, ask: Ask) -> Sequence[NodeRoom]:
+        """Return the nodes that such a replica may be bound to, full or not."""
+        return _open_to(ask, self.nodes, self.unknown_labels)
+
     def nodes_for(self, ask: Ask) -> int:
-        """How many nodes such a replica may be bound to, full or not."""
-        return sum(one.count for one in _open_to(ask, self.nodes, self.unknown_labels))
+        """How many these are."""
+        return sum(one.count for one in self.open_to(ask))
 
     def left_by_quota(self, ask: Ask, namespace: str) -> int | None:
         """How many the namespace's quota allows; None where there is none."""

@@ -36,7 +36,7 @@ def never_asked(_template: ObjectKey, _binding: ResourceBinding | None) -> str:
     return ""
 
 
-def nobody_waits(_template: ObjectKey) -> None:
+def _nobody_waits(_template: ObjectKey) -> None:
     """Wake nobody: whoever only looks holds nothing back."""
 
 
@@ -62,12 +62,14 @@ class Deciding:
         interpreters: InterpreterSource,
         plugins: Plugins,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
-        wake: Callable[[ObjectKey], None] = nobody_waits,
+        wake: Callable[[ObjectKey], None] | None = None,
     ) -> None:
         """*asked* says when somebody asked to have a template placed anew, "" where nobody did.
 
-        *wake* is called with those that were held back, while `gathering` runs.
+        *wake* is called with those that were held back, while `gathering` runs; None: what is
+        decided is only shown, and neither holds anything back nor takes anybody's turn.
         """
+        self._acts = wake is not None
         self._federation = federation
         self._clock = clock
         self._grace = grace
@@ -75,7 +77,7 @@ class Deciding:
         self._asked = asked
         self._plugins = plugins
         self._together = TogetherPlacing(federation, clock, asked, self._resting)
-        self.gathering = Gathering(federation, clock, self._resting, wake)
+        self.gathering = Gathering(federation, clock, self._resting, wake or _nobody_waits)
 
     async def heard(
         self,
@@ -120,7 +122,9 @@ class Deciding:
         self, workload: Workload, rank: Rank, fleet: Fleet, decision: Unschedulable
     ) -> Decision:
         """Have others of a lower priority give way, where that lets it in."""
-        found = self._federation.priorities.search(workload, rank, fleet)
+        priorities = self._federation.priorities
+        ask = priorities.search if self._acts else priorities.look
+        found = ask(workload, rank, fleet)
         if isinstance(found, Preemption):
             return displacing(found, rank, self._clock.now())
         after = [one for one in (found.after, decision.wake_after) if one is not None]

@@ -143,6 +143,7 @@ class ExplainDoor:
             replicas=demand.count if demand is not None else None,
             affinity=now.decision.affinity_name,
             unheard=dict(now.workload.opinions.failed),
+            notes=now.decision.notes,
             clusters=tuple(now.verdicts),
         )
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from services.scheduler.core.bindings import condition_of
-from services.scheduler.core.decision import Scheduled
+from services.scheduler.core.decision import Decision, Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.planning import Rehearsal, counted, interrupted, moved, placed
 from services.scheduler.core.workload import Workload
 from services.scheduler.reconcilers.reading import Bound
-from shared.api.binding import PolicyReference
+from shared.api.binding import SCHEDULED, PolicyReference
+from shared.api.conditions import find_condition
 from shared.apimachinery.manifest import Manifest
 from shared.events.planning import Plan, PlannedChange
 
@@ -36,13 +37,20 @@ def change_of(
         message=condition.message,
         moved=moved(before, after),
         interrupted=interrupted(workload, before, found.first, fleet),
+        notes=_news(found.last, bound),
     )
 
 
 def _is_scheduled(bound: Bound) -> bool:
-    return any(
-        one.type == "Scheduled" and one.status == "True" for one in bound.binding.status.conditions
-    )
+    found = find_condition(bound.binding.status.conditions, SCHEDULED)
+    return found is not None and found.status == "True"
+
+
+def _news(decision: Decision, bound: Bound | None) -> tuple[str, ...]:
+    """Return what is to be said of it that its condition does not say today."""
+    conditions = bound.binding.status.conditions if bound is not None else ()
+    found = find_condition(conditions, SCHEDULED)
+    return tuple(one for one in decision.notes if found is None or one not in found.message)
 
 
 def removal_of(kind: str, bound: Bound, *, deleted: bool) -> PlannedChange:

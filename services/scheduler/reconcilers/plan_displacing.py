@@ -87,4 +87,8 @@ class PlannedDisplacing:
     def told(self, key: ObjectKey, rank: Rank, change: PlannedChange) -> PlannedChange:
         """Return *change* with who gives way to it."""
         displaced = self._displaced.get(key, ())
-        return msgspec.structs.replace(change, priority=rank.priority, displaces=displaced)
+        # Who gives way is named by itself.
+        notes = () if displaced else change.notes
+        return msgspec.structs.replace(
+            change, priority=rank.priority, displaces=displaced, notes=notes
+        )

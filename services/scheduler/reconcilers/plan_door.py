@@ -231,7 +231,7 @@ class PlanDoor:
         change = run.displacing.told(key, rank, change)
         left = after_growth(fleet, workload, before, after)
         same = change.before == change.after and change.fits == change.fitted
-        return (None if same and not change.interrupted else change), left
+        return (None if same and not (change.interrupted or change.notes) else change), left
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,20 @@ class Priorities:
 
     # Searching.
 
+    def look(self, workload: Workload, rank: Rank, fleet: Fleet) -> "Preemption | NotNow":
+        """Find out what `search` would, if its turn came now, without taking that turn."""
+        about = workload.circumstances
+        if not may_preempt(workload, rank) or (about is not None and about.preempting):
+            return NotNow()
+        if self._placed.giving_way >= self._giving_way_max:
+            return self._too_many()
+        return self.find(workload, rank, fleet) or NotNow()
+
+    def _too_many(self) -> NotNow:
+        giving_way = self._placed.giving_way
+        note = f"{giving_way} workloads give way to others already: it waits for its turn"
+        return NotNow(note, _TURN)
+
     def search(self, workload: Workload, rank: Rank, fleet: Fleet) -> "Preemption | NotNow":
         """Find out who gives way to *workload*, which has no place, or why nobody does.
 
@@ -164,10 +178,8 @@ class Priorities:
         now = self._clock.monotonic()
         if self._in_vain.get(workload.key, 0.0) > now:
             return NotNow()
-        giving_way = self._placed.giving_way
-        if giving_way >= self._giving_way_max:
-            note = f"{giving_way} workloads give way to others already: it waits for its turn"
-            return NotNow(note, _TURN)
+        if self._placed.giving_way >= self._giving_way_max:
+            return self._too_many()
         if now < self._next_search:
             return NotNow(after=_TURN)
         found = self.find(workload, rank, fleet)

@@ -26,7 +26,7 @@ from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
-from services.scheduler.reconcilers.deciding import Deciding, never_asked, nobody_waits
+from services.scheduler.reconcilers.deciding import Deciding, never_asked
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
@@ -78,7 +78,7 @@ class TemplateReconciler:
         plugins: Plugins,
         restraint: Restraint = NO_RESTRAINT,
         asked: Callable[[ObjectKey, ResourceBinding | None], str] = never_asked,
-        wake: Callable[[ObjectKey], None] = nobody_waits,
+        wake: Callable[[ObjectKey], None],
     ) -> None:
         """*wake* is called with those that wait for others, while `gathering` runs."""
         self._store = store

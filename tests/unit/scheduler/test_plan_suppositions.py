@@ -115,6 +115,22 @@ async def test_a_template_alone_is_looked_at_and_nothing_else():
     assert plan.cost_before == 6.0
 
 
+async def test_a_device_that_no_node_has_is_told_though_nothing_moves():
+    world = await a_world(WEB)
+    asking = a_deployment(replicas=4, cpu="1", generation=2)
+    container = asking["spec"]["template"]["spec"]["containers"][0]
+    container["resources"]["requests"]["nvidia.com/gpu"] = "1"
+    (change,) = (await planned(world, templates=new(asking))).changes
+    note = "no node of eu-1, us-1 has nvidia.com/gpu: its pods start nowhere there"
+    assert (change.before, change.notes) == (change.after, (note,))
+    await world.put(asking)
+    await world.settle()
+    assert note in world.condition(WEB).message
+    assert world.outbox.facts[-1].notes == (note,)
+    # What is said already is no news.
+    assert not (await planned(world)).changes
+
+
 async def test_a_daemonset_costs_a_pod_for_each_node():
     agent = {**a_deployment("agent", cpu="500m"), "kind": "DaemonSet"}
     del agent["spec"]["replicas"]

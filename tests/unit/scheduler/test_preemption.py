@@ -1,15 +1,25 @@
 """Who gives way to whom where room is short: recorded, answered, bounded and not undone."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.scheduler.core.preemption.rank import Rank, Ranks
+from services.scheduler.reconcilers.deciding import Deciding
+from services.scheduler.reconcilers.plugins import Plugins
+from shared.api.meta import read
+from shared.api.policy import PropagationPolicy
 from shared.api.priority import SchedulePriority
+from shared.bus.memory import MemoryBus
+from shared.interpreter.registry import BUILT_IN
+from tests.unit.scheduler.placement_worlds import GRACE
 from tests.unit.scheduler.scheduler_world import (
     SchedulerWorld,
     a_cluster,
     a_deployment,
     a_policy,
     divided,
+    key_of,
 )
 
 
@@ -121,6 +131,20 @@ async def test_nobody_gives_way_to_them(mine, classes):
     assert world.shares(web) == {}
     assert world.condition(web).reason == "Unschedulable"
     assert world.shares(LOW) == {"eu": 4}
+
+
+async def test_who_only_looks_takes_nobodys_turn():
+    world = await a_world()
+    web = a_workload("web", 2, "high")
+    await world.put(web)
+    plugins = Plugins(MemoryBus(), world.clock, timedelta(seconds=5), world.woken.append)
+    shown = Deciding(world.federation, world.clock, GRACE, interpreters=BUILT_IN, plugins=plugins)
+    policy = read(a_policy(replicaScheduling=divided(dynamic=True)), PropagationPolicy)
+    for _ in range(2):
+        _, decision = shown.decide(key_of(web), web, policy, None)
+        assert [one.replicas for one in decision.preempting] == [2]
+    await world.settle()
+    assert world.shares(web) == {"eu": 2}
 
 
 async def test_nobody_gives_way_where_that_is_not_enough():
