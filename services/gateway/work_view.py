@@ -55,7 +55,7 @@ class _ShownWork(Stored):
         self.revision = revision
         self.trace = None
         self.face = None
-        self._manifest = self._encoded = None
+        self._manifest = self._encoded = self._packing = None
         self._cluster = cluster
         self._held = held
         self._report = report

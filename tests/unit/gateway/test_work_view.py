@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.gateway.work_view import WorkView
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.manifest import ObjectKey, decode
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
 from shared.clock import SystemClock
@@ -63,7 +63,9 @@ async def test_nothing_is_followed_until_somebody_looks_and_then_all_is_there():
     async with kept(bus) as view:
         await asyncio.sleep(0.01)
         assert not view.following
-        assert len((await view.list(WORKS)).items) == 50
+        shown = (await view.list(WORKS)).items
+        assert len(shown) == 50
+        assert {decode(one.encoded)["spec"]["cluster"] for one in shown} == {"eu-1"}
 
 
 async def test_what_came_while_nobody_looked_is_in_the_next_list():
