@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.scheduler.core.affinity import Reach
+from services.scheduler.core.by_reason import ByReason
 from services.scheduler.core.caps import capped
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.replicas import UNBOUNDED, Bounds
+from services.scheduler.core.roll import Roll
 from services.scheduler.core.room import ask_of
 from services.scheduler.core.signals.weighing import signal_of, signal_weights
+from services.scheduler.core.stated import stated_weights, weights_among
 from services.scheduler.core.workload import Workload
-from shared.api.placement import Placement, ReplicaLimit, WeightPreference
+from shared.api.placement import Placement, ReplicaLimit
 
 _encode = msgspec.json.Encoder().encode
 
-_NO_WEIGHT = Rejection(RejectionCode.NO_WEIGHT, "the policy gives it no weight")
 LIMIT = Rejection(RejectionCode.REPLICA_LIMIT, "the policy's limits allow it no replica")
 _LEAST = Rejection(RejectionCode.NO_ROOM, "no room for the policy's minReplicas")
 _UNKNOWN = Rejection(RejectionCode.CAPACITY_UNKNOWN, "its free capacity is not known yet")
@@ -30,10 +32,19 @@ _UNKNOWN = Rejection(RejectionCode.CAPACITY_UNKNOWN, "its free capacity is not k
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """`feasible` may take more; `staying` have a share already, of so many replicas."""
+    """`feasible` may take more; `staying` have a share already, of so many replicas.
+
+    `able` is the set of the feasible by number, where that is known.
+    """
 
     feasible: Sequence[str]
     staying: Mapping[str, int | None]
+    able: int | None = None
+
+    def mask(self, roll: Roll) -> int:
+        """Return all of them by number."""
+        able = roll.mask(self.feasible) if self.able is None else self.able
+        return able | roll.mask(self.staying)
 
     @property
     def names(self) -> Sequence[str]:
@@ -159,10 +170,10 @@ def claims_of(workload: Workload, fleet: Fleet, reach: Reach, candidates: Candid
     signal = signal_of(workload.placement)
     if signal or not by_room(workload.placement):
         bounds = _with_frozen(bounds, fleet, now, demand.count)
-        stated = None if signal else _all_weights(fleet, rules.weight_preference)
+        stated = None if signal else stated_weights(fleet, rules.weight_preference)
         if stated is None:
             stated = signal_weights(workload, candidates.names)
-        weights, rejections = _static_weights(stated, bounds, candidates.names)
+        weights, rejections = weights_among(stated, bounds, candidates.names)
         # Only in order, or as far as there is room, does it matter when a cluster is full.
         ordered = tiers or reach.name or signal
         most = _most(_free(workload, fleet, candidates), now, weights) if ordered else None
@@ -280,6 +291,34 @@ def bounds_of(workload: Workload, fleet: Fleet) -> Mapping[str, Bounds]:
     return capped(bounds, caps) if (caps := workload.caps) else bounds
 
 
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """By number, whom limits give a least share; and whom they leave nothing, and why."""
+
+    least: int
+    closed: ByReason[Rejection]
+
+
+def limited(workload: Workload, fleet: Fleet) -> Limited:
+    """Return whom the bounds of a workload concern."""
+
+    def work_out() -> Limited:
+        bounds = bounds_of(workload, fleet)
+        closed = {
+            name: why_limited(workload, name) for name, bound in bounds.items() if bound.most == 0
+        }
+        least = fleet.roll.mask(name for name, bound in bounds.items() if bound.least)
+        # A cap may be on a member that has left.
+        there = {name: why for name, why in closed.items() if name in fleet.members}
+        return Limited(least, ByReason.of(fleet.roll, there))
+
+    if workload.caps:
+        return work_out()
+    rules = workload.placement.replica_scheduling
+    limits = rules.replica_limits if rules is not None else ()
+    return fleet.remember(("limited", _encode(limits)), work_out)
+
+
 def _read_limits(
     fleet: Fleet, limits: Sequence[ReplicaLimit]
 ) -> tuple[dict[str, Bounds], dict[str, int]]:
@@ -310,38 +349,6 @@ def _tiers(
     if len(numbers) == 1:
         return {}
     return {name: numbers[place] for name, place in places.items()}
-
-
-def _all_weights(fleet: Fleet, preference: WeightPreference | None) -> Mapping[str, int]:
-    """Weights above zero; the greatest of the entries that cover a member counts."""
-    if preference is None or not preference.static_weight_list:
-        return fleet.remember("equal weights", lambda: dict.fromkeys(fleet.members, 1))
-
-    def read() -> dict[str, int]:
-        found: dict[str, int] = {}
-        for entry in preference.static_weight_list:
-            if entry.weight > 0:
-                for name in fleet.covered_by(entry.target_cluster):
-                    found[name] = max(found.get(name, 0), entry.weight)
-        return found
-
-    return fleet.remember(("weights", _encode(preference)), read)
-
-
-def _static_weights(
-    stated: Mapping[str, int], bounds: Mapping[str, Bounds], names: Sequence[str]
-) -> tuple[dict[str, int], dict[str, Rejection]]:
-    """Leave out who has no weight, unless it is to have a least share all the same."""
-    weights: dict[str, int] = {}
-    rejections: dict[str, Rejection] = {}
-    for name in names:
-        if name in stated:
-            weights[name] = stated[name]
-        elif bounds.get(name, UNBOUNDED).least > 0:
-            weights[name] = 0
-        else:
-            rejections[name] = _NO_WEIGHT
-    return weights, rejections
 
 
 def _most(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
+from services.scheduler.core.by_reason import ByReason
 from shared.api.binding import ApplicationFailure, Eviction, Preempting, TargetCluster
 from shared.api.ceilings import Ceiling
 
@@ -149,6 +150,15 @@ def _group(decision: Scheduled) -> str:
 
 def describe_rejections(rejections: Rejections) -> str:
     """Group clusters by the same reason: `us-1, us-2: it is not ready`."""
+    if isinstance(rejections, ByReason):
+        sets: dict[str, int] = {}
+        for why, mask in rejections.groups:
+            sets[why.message] = sets.get(why.message, 0) | mask
+        first = rejections.roll.first
+        return "; ".join(
+            f"{_named(first(mask, _NAMED_MAX), mask.bit_count())}: {message}"
+            for message, mask in sets.items()
+        )
     # Of thousands only a few are named, so they are counted first and looked for then.
     messages = [rejection.message for rejection in rejections.values()]
     counts = Counter(messages)
@@ -167,13 +177,12 @@ def describe_rejections(rejections: Rejections) -> str:
     )
 
 
-def _targets(clusters: Iterable[TargetCluster]) -> str:
-    return (
-        some(
-            one.name if one.replicas is None else f"{one.name} ({one.replicas})" for one in clusters
-        )
-        or "no cluster"
-    )
+def _targets(clusters: Sequence[TargetCluster]) -> str:
+    shown = [
+        one.name if one.replicas is None else f"{one.name} ({one.replicas})"
+        for one in clusters[:_NAMED_MAX]
+    ]
+    return _named(shown, len(clusters)) or "no cluster"
 
 
 def some(names: Iterable[str]) -> str:

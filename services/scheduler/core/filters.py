@@ -4,11 +4,12 @@ Each takes the workload and the member and answers a `Rejection` or None. A memb
 workload already is judged by `moves.py` instead: to stay is easier than to come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from services.scheduler.core.affinity import Reach
+from services.scheduler.core.by_reason import ByReason
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
@@ -126,14 +127,14 @@ FILTERS: tuple[Filter, ...] = (
 
 def filter_members(
     workload: Workload, fleet: Fleet, reach: Reach
-) -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
+) -> tuple[tuple[str, ...], ByReason[Rejection]]:
     """Part the fleet into who may take the workload and why the others may not.
 
     Depends on the reach, the tolerations, the kind and, where such rules are, the namespace and
     the company only, so that workloads under one policy share the work.
     """
 
-    def part() -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
+    def part() -> tuple[tuple[str, ...], ByReason[Rejection]]:
         feasible, rejections = [], {}
         for name, member in fleet.members.items():
             rejection = first_rejection(workload, member, fleet, reach)
@@ -141,7 +142,7 @@ def filter_members(
                 feasible.append(name)
             else:
                 rejections[name] = rejection
-        return tuple(feasible), rejections
+        return tuple(feasible), ByReason.of(fleet.roll, rejections)
 
     rules = _encode((reach.tiers, workload.tolerations))
     scope = workload.scope if workload.scope in fleet.scopes else ""

@@ -11,10 +11,12 @@ import msgspec
 
 from services.scheduler.core.affinity import covers
 from services.scheduler.core.member import Member
+from services.scheduler.core.roll import Roll
 from services.scheduler.core.room import Ask
 from services.scheduler.core.rooms import Rooms
 from shared.api.cluster import Cluster
 from shared.api.placement import PlacementAffinity
+from shared.apimachinery.taints import NO_EXECUTE
 
 # Far more than a federation has sorts of policies and of requests at a time.
 _REMEMBERED_MAX = 4_096
@@ -46,6 +48,7 @@ class Fleet:
         # What does not depend on free room; shared with snapshots that differ in room only.
         self._remembered: dict[Hashable, Any] = {}
         self._rooms = Rooms(self.members)
+        self._roll: Roll | None = None
 
     def holds(self, name: str) -> bool:
         """Whether what is on the member of that name counts."""
@@ -66,7 +69,7 @@ class Fleet:
         found.members = {**self.members, **after}
         found.arriving, found.scopes = self.arriving, self.scopes
         # Another instance of this class: its parts are ours to share.
-        found._remembered = self._remembered
+        found._remembered, found._roll = self._remembered, self.roll
         found._rooms = self._rooms.after(found.members, after.values())
         return found
 
@@ -85,8 +88,29 @@ class Fleet:
             return cast("Remembered", self._remembered.setdefault(key, work_out()))
 
     @property
+    def roll(self) -> Roll:
+        """All members by number."""
+        if self._roll is None:
+            self._roll = Roll(self.members)
+        return self._roll
+
+    @property
     def names(self) -> frozenset[str]:
         return self.remember("names", lambda: frozenset(self.members))
+
+    @property
+    def quiet(self) -> frozenset[str]:
+        """Name the members that nothing has to leave for what they are."""
+        return self.remember(
+            "quiet",
+            lambda: frozenset(
+                member.name
+                for member in self.members.values()
+                if member.readable
+                and not (member.leaving or member.emptied)
+                and not any(taint.effect == NO_EXECUTE for taint in member.taints)
+            ),
+        )
 
     def covered_by(self, affinity: PlacementAffinity | None) -> frozenset[str]:
         """Names of the members *affinity* covers; raises `InvalidObject`."""

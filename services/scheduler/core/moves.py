@@ -41,10 +41,16 @@ class Standing:
 
 def judge_holders(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Standing:
     """A holder that cannot be judged stays; one that is unready stays while it is tolerated."""
-    standing = Standing()
-    wake: timedelta | None = None
     covered = fleet.covered_by_any(reach.tiers)
     scope = fleet.scopes.get(workload.scope)
+    company = workload.company
+    alone = company.elder_friends is None and not company.elder_foes
+    if alone and scope is None and not workload.failing:
+        shares = {target.name: target.replicas for target in workload.current}
+        if shares.keys() <= fleet.quiet and shares.keys() <= covered:
+            return Standing(staying=shares)
+    standing = Standing()
+    wake: timedelta | None = None
     for target in workload.current:
         member = fleet.members.get(target.name)
         if member is None or member.emptied:
@@ -185,6 +191,8 @@ def step_towards(
     now: datetime,
 ) -> Step:
     """Grow at once; shrink and leave as far as what grew is seen running."""
+    if _is_arrived(workload, standing, desired):
+        return Step(workload.current, ())
     missing, wake = count_missing(workload, desired, now)
     told = carried((*workload.evictions, *standing.going.values()))
     idle = known_idle(workload, now) if missing else set()
@@ -213,6 +221,32 @@ def step_towards(
     wakes = [wake if held or evictions else None, _grace_left(workload, evictions, now)]
     soonest = min((one for one in wakes if one is not None), default=None)
     return Step(clusters, evictions, soonest, waits)
+
+
+def _is_arrived(workload: Workload, standing: Standing, desired: Mapping[str, int | None]) -> bool:
+    """Whether all is where it is to be, and says nothing of a move, so that there is no step."""
+    current = workload.current
+    if workload.evictions or standing.going or len(current) != len(desired):
+        return False
+    names = [one.name for one in current]
+    return (
+        {one.name: one.replicas for one in current} == desired
+        and names == sorted(names)
+        and not any(
+            one.since
+            or one.fence
+            or one.completions is not None
+            or one.ordinals_start is not None
+            or one.required
+            for one in current
+        )
+        and not _has_portions(workload)
+    )
+
+
+def _has_portions(workload: Workload) -> bool:
+    demand = workload.demand
+    return demand is not None and not (demand.completions is None and demand.ordinals_start is None)
 
 
 def _held_back(

@@ -81,6 +81,17 @@ def divide(
     return Division({name: share for name, share in shares.items() if share}, left)
 
 
+def would_stay(shares: Mapping[str, int], weights: Mapping[str, int], heaviest: int) -> bool:
+    """Whether `divide` without bounds, near *shares*, which are above zero, gives them again.
+
+    *heaviest* is the greatest weight of those who have none. It does where the last replica of
+    everybody claimed as much as the next one of anybody: equal claims go where the replica was.
+    """
+    least = min(weights[name] / (2 * share - 1) for name, share in shares.items())
+    most = max(weights[name] / (2 * share + 1) for name, share in shares.items())
+    return least >= max(most, heaviest)
+
+
 def serve_leasts(
     replicas: int,
     bounds: Mapping[str, Bounds],

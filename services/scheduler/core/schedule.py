@@ -14,6 +14,7 @@ from services.scheduler.core.application import (
     kept_away,
     still_known,
 )
+from services.scheduler.core.by_reason import less, overlaid
 from services.scheduler.core.caps import closed_to_copies
 from services.scheduler.core.choice.copies import narrow_copies
 from services.scheduler.core.choice.selection import Chosen, choose
@@ -161,7 +162,8 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
     standing = judge_holders(workload, fleet, reach, now)
 
     # 2. Keep the members that may take it; remember why the others may not.
-    feasible, rejected = filter_members(workload, fleet, reach)
+    feasible, ruled_out = filter_members(workload, fleet, reach)
+    rejected: Mapping[str, Rejection] = ruled_out
     if away := kept_away(workload, now):
         feasible = tuple(name for name in feasible if name not in away)
         rejected = {**away, **rejected}
@@ -171,22 +173,23 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         )
     if workload.caps and not workload.divided:
         feasible, rejected = _under_caps(workload, feasible, rejected)
-    candidates = Candidates(feasible, standing.staying)
+    able = fleet.roll.everyone & ~ruled_out.mask if rejected is ruled_out else None
+    candidates = Candidates(feasible, standing.staying, able)
     if workload.goal and not workload.divided:
         standing, candidates = narrow_to_goal(workload, standing, candidates, now)
     if reach.name and not workload.divided:
         candidates, unfit = narrow_copies(workload, fleet, reach, candidates)
-        rejected = {**rejected, **unfit}
+        rejected = overlaid(rejected, unfit)
         standing = leave_out(workload, standing, unfit, now)
-    if not candidates.names:
+    if not candidates.feasible and not candidates.staying:
         return _unschedulable(workload, fleet, standing, _of_strangers(rejected, standing), "")
 
     # 3. Choose among them and divide the replicas, where all is not well as it is.
-    shares = _shares_known(workload, fleet, candidates) if workload.divided else None
+    shares = _shares_known(workload, fleet, reach, candidates) if workload.divided else None
     if shares is None:
         chosen, shares = _choose_and_divide(workload, fleet, reach, candidates)
         standing = leave_out(workload, standing, chosen.rejections, now)
-    rejections = {**_of_strangers(rejected, standing), **shares.rejections}
+    rejections = overlaid(_of_strangers(rejected, standing), shares.rejections)
     if shares.shortage:
         return _unschedulable(workload, fleet, standing, rejections, shares.shortage)
 
@@ -198,7 +201,7 @@ def _place(workload: Workload, fleet: Fleet, reach: Reach, now: datetime) -> Dec
         clusters=step.clusters,
         desired=shares.shares,
         evictions=step.evictions,
-        rejections={**rejections, **_of_leavers(step.evictions)},
+        rejections=overlaid(rejections, _of_leavers(step.evictions)),
         wake_after=_sooner(standing.wake_after, step.wake_after),
         waiting={**standing.unstopped, **step.awaited},
         stopping=bool(step.awaited),
@@ -210,13 +213,17 @@ def _under_caps(
 ) -> tuple[tuple[str, ...], Mapping[str, Rejection]]:
     whole = workload.demand.count if workload.demand is not None else 0
     closed = closed_to_copies(workload.caps, whole, (one.name for one in workload.current))
+    if not closed:
+        return tuple(feasible), rejected
     return tuple(name for name in feasible if name not in closed), {**closed, **rejected}
 
 
-def _shares_known(workload: Workload, fleet: Fleet, candidates: Candidates) -> Shares | None:
+def _shares_known(
+    workload: Workload, fleet: Fleet, reach: Reach, candidates: Candidates
+) -> Shares | None:
     """Return the shares that need not be worked out: its goal, or those that stay."""
     goal = shares_of_goal(workload, fleet, candidates) if workload.goal else None
-    return goal or shares_that_stay(workload, fleet, candidates)
+    return goal or shares_that_stay(workload, fleet, reach, candidates)
 
 
 def _choose_and_divide(
@@ -245,12 +252,11 @@ def _of_strangers(rejected: Mapping[str, Rejection], standing: Standing) -> Mapp
     """Leave out the reasons why a member that stays could not come, and tell why others go."""
     if not standing.staying and not standing.going:
         return rejected
-    found = dict(rejected)
-    for name in standing.staying:
-        found.pop(name, None)
-    for name, eviction in standing.going.items():
-        found[name] = Rejection(RejectionCode(eviction.reason), eviction.message)
-    return found
+    going = {
+        name: Rejection(RejectionCode(eviction.reason), eviction.message)
+        for name, eviction in standing.going.items()
+    }
+    return overlaid(less(rejected, standing.staying), going)
 
 
 def _of_leavers(evictions: Iterable[Eviction]) -> Mapping[str, Rejection]:
@@ -279,7 +285,7 @@ def _unschedulable(
         affinity_name=workload.affinity_name,
         clusters=tuple(one for one in workload.current if fleet.holds(one.name)),
         evictions=evictions,
-        rejections={**rejections, **_of_leavers(evictions)},
+        rejections=overlaid(rejections, _of_leavers(evictions)),
         wake_after=standing.wake_after,
         waiting=standing.unstopped,
     )

@@ -1,17 +1,19 @@
 """Which of the candidates take part: those that the spread constraints choose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from services.scheduler.core.by_reason import ByReason
 from services.scheduler.core.choice.favourites import Field, choose_favourites
-from services.scheduler.core.choice.grouping import group_of, what_it_spreads_by
+from services.scheduler.core.choice.grouping import group_of, is_by_cluster, what_it_spreads_by
 from services.scheduler.core.choice.measure import FEW, parted
 from services.scheduler.core.choice.spread import Selection, select
 from services.scheduler.core.claims import Candidates, Claims, why_full
 from services.scheduler.core.decision import Rejection, RejectionCode
 from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.roll import Roll
 from services.scheduler.core.scores import scores_of
 from services.scheduler.core.workload import Workload
 from shared.api.placement import SpreadConstraint
@@ -37,12 +39,27 @@ class Chosen:
 class Grouping:
     """The groups of every member: all of them, and those by anything but single clusters.
 
-    `ungrouped` are the members that some constraint knows no group of, and which one that is.
+    `ungrouped` are the members that some constraint knows no group of, and which one that is;
+    `unnamed` says it of them. `sets` are the groups of each constraint by number, None where each
+    member is a group.
     """
 
+    roll: Roll
     groups: Mapping[str, tuple[str, ...]]
     sorts: Mapping[str, tuple[str, ...]]
     ungrouped: Mapping[str, str]
+    unnamed: ByReason[Rejection]
+    sets: Sequence[Mapping[str, int] | None]
+
+    def members_of(self, number: int, groups: Iterable[str]) -> int:
+        """Return who is in one of *groups* of a constraint."""
+        sets = self.sets[number]
+        if sets is None:
+            return self.roll.mask(groups)
+        found = 0
+        for group in groups:
+            found |= sets[group]
+        return found
 
 
 def constraints_of(workload: Workload) -> Sequence[SpreadConstraint]:
@@ -118,17 +135,32 @@ def grouping_of(fleet: Fleet, constraints: Sequence[SpreadConstraint]) -> Groupi
             name: tuple(group_of(one, member) for one in constraints)
             for name, member in fleet.members.items()
         }
+        ungrouped = {
+            name: what_it_spreads_by(constraints[of.index("")])
+            for name, of in groups.items()
+            if "" in of
+        }
+        unnamed = {name: without_group(what) for name, what in ungrouped.items()}
         return Grouping(
-            groups,
-            {name: tuple(of[number] for number in numbers) for name, of in groups.items()},
-            {
-                name: what_it_spreads_by(constraints[of.index("")])
-                for name, of in groups.items()
-                if "" in of
-            },
+            roll=fleet.roll,
+            groups=groups,
+            sorts={name: tuple(of[number] for number in numbers) for name, of in groups.items()},
+            ungrouped=ungrouped,
+            unnamed=ByReason.of(fleet.roll, unnamed),
+            sets=[
+                None if is_by_cluster(one) else _sets(fleet.roll, groups, number)
+                for number, one in enumerate(constraints)
+            ],
         )
 
     return fleet.remember(("groups", _encode(constraints)), work_out)
+
+
+def _sets(roll: Roll, groups: Mapping[str, tuple[str, ...]], number: int) -> Mapping[str, int]:
+    names: dict[str, list[str]] = {}
+    for name, of in groups.items():
+        names.setdefault(of[number], []).append(name)
+    return {group: roll.mask(some) for group, some in names.items()}
 
 
 def _unable(
