@@ -164,7 +164,8 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     `propagateDeps` is what the policy says of what the object itself needs. `rescheduleTriggeredAt`
     is the WorkloadRebalancer's that it was last placed anew for, `rebalancing` where that leads to
     while it is not there yet. `ceilings` keep replicas out of clusters for a while. `preempting` is
-    what gives way to it.
+    what gives way to it. `formerTemplate` is what becomes of what members hold of a deleted
+    template of the same name, where it cannot be made what this one says.
     """
 
     resource: ObjectReference
@@ -193,6 +194,7 @@ class BindingSpec(Struct, frozen=True, kw_only=True):
     reschedule_triggered_at: str = ""
     schedule_priority: BindingPriority | None = None
     preempting: tuple[Preempting, ...] = ()
+    former_template: Literal["", "Delete", "Keep"] = ""
 
     @property
     def priority(self) -> int:

@@ -71,6 +71,8 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     orphaned: bool | msgspec.UnsetType = msgspec.UNSET
     # Where fencing is required: the term of the member's lease under which it may run.
     fence: int | msgspec.UnsetType = msgspec.UNSET
+    # Where what the member holds may be of a deleted template: it goes first if it has to.
+    replaces: bool | msgspec.UnsetType = msgspec.UNSET
     # Whose it is; unset is dispatch's. Nothing but its report tells what became of another's.
     ordered_by: Literal["traffic"] | msgspec.UnsetType = msgspec.UNSET
     # Its name was coined with a digest for this object: nobody has another of that name.

@@ -5,13 +5,25 @@ The member's own API server, or a real one, carries out what a controller would.
 
 from typing import Any
 
-from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.apimachinery.manifest import GroupVersionKind, Manifest, copy
 from shared.events.work import WorkReport
 from shared.memberapi.http import open_member
 from shared.memberapi.port import ResourceType
 from tests.federation import SOON, Federation, eventually
-from tests.integration.either_member import MEMBER, NAMESPACE, NOW, Ground
+from tests.integration.either_member import (
+    CONFIG_MAPS,
+    MEMBER,
+    NAMESPACE,
+    NOW,
+    Ground,
+    a_config_map,
+)
 
+ROLE_BINDINGS = ResourceType(
+    GroupVersionKind("rbac.authorization.k8s.io", "v1", "RoleBinding"),
+    "rolebindings",
+    namespaced=True,
+)
 JOBS = ResourceType(GroupVersionKind("batch", "v1", "Job"), "jobs", namespaced=True)
 LATER = "2026-01-01T00:01:00Z"
 _PATH = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/known"
@@ -104,3 +116,62 @@ async def test_whoever_works_for_the_member_next_knows_that_it_is_done() -> None
             await ground.order(JOBS, a_job("later"))
             await ground.applied(JOBS, "later")
             assert await ground.live(JOBS, "known") == {}
+
+
+async def test_a_job_under_the_name_of_a_deleted_one_is_another_run(ground: Ground) -> None:
+    """As with `kubectl replace --force`: the member never hears of the end in between."""
+    await ground.order(JOBS, a_job("again"))
+    await ground.applied(JOBS, "again")
+    await complete(ground, "again")
+    before = await told(ground, "again")
+    await succeed(ground, JOBS, a_job("again"))
+    await ground.until_live(JOBS, "again", lambda live: live["metadata"]["uid"] != before.uid)
+
+
+async def test_what_cannot_be_changed_makes_way_for_what_follows_its_template(
+    ground: Ground,
+) -> None:
+    await ground.order(ROLE_BINDINGS, a_role_binding("b", role="a"))
+    await ground.applied(ROLE_BINDINGS, "b")
+    await succeed(ground, ROLE_BINDINGS, a_role_binding("b", role="c"))
+    await ground.until_live(ROLE_BINDINGS, "b", lambda live: live["roleRef"]["name"] == "c")
+    # Where the former was to stay it is in the way, and that is told.
+    await succeed(ground, ROLE_BINDINGS, a_role_binding("b", role="d"), former="Keep", count=3)
+    await ground.reported(ROLE_BINDINGS, "b", lambda it: it.reason == "Invalid")
+    assert (await ground.live(ROLE_BINDINGS, "b"))["roleRef"]["name"] == "c"
+
+
+async def test_what_can_be_changed_stays_where_it_is(ground: Ground) -> None:
+    await ground.order(CONFIG_MAPS, a_config_map("c", a="1"))
+    await ground.applied(CONFIG_MAPS, "c")
+    before = (await ground.live(CONFIG_MAPS, "c"))["metadata"]["uid"]
+    await succeed(ground, CONFIG_MAPS, a_config_map("c", a="2"))
+    live = await ground.until_live(CONFIG_MAPS, "c", lambda it: it["data"] == {"a": "2"})
+    assert live["metadata"]["uid"] == before
+
+
+def a_role_binding(name: str, *, role: str) -> Manifest:
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
+    }
+
+
+async def succeed(
+    ground: Ground,
+    kind: ResourceType,
+    manifest: Manifest,
+    *,
+    former: str = "Delete",
+    count: int = 2,
+) -> None:
+    """Put another template in the place of a deleted one before anybody saw the end of that."""
+    key = ground.key(kind, manifest["metadata"]["name"])
+    template = copy(manifest)
+    known = {"namespace": NAMESPACE, "uid": f"uid-{count}", "generation": 1}
+    template["metadata"] |= known
+    await ground.federation.write(key, template)
+    await ground.federation.bind(key, {MEMBER: None}, formerTemplate=former)

@@ -9,6 +9,7 @@ from services.propagator.apply.holding.autoscalers import Autoscalers
 from services.propagator.apply.holding.corrections import Corrections
 from services.propagator.apply.holding.fenced import FencedHolder
 from services.propagator.apply.holding.foreign import ForeignObjects
+from services.propagator.apply.holding.formers import Formers
 from services.propagator.apply.holding.holder import Holder
 from services.propagator.apply.objects import Objects
 from services.propagator.apply.orders.newest import NewestOrders
@@ -100,6 +101,7 @@ def _holder(
         reports=reports,
         drift=drift,
         outcomes=outcomes,
+        formers=Formers(api, reports),
     )
 
 

@@ -97,6 +97,7 @@ def make_order(
         conflict_resolution=spec.conflict_resolution,
         preserve_on_deletion=spec.preserve_resources_on_deletion,
         terms=msgspec.UNSET if (terms := spec.terms) == PLAIN else terms,
+        replaces=True if spec.former_template == "Delete" else msgspec.UNSET,
     )
 
 

@@ -23,6 +23,7 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import is_template, policy_key, select_policy
 from services.scheduler.core.reasons import Basis, basis_of, trigger_of
 from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_move
+from services.scheduler.core.succession import succeeding
 from services.scheduler.core.workload import Grace, Workload
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
@@ -145,6 +146,7 @@ class TemplateReconciler:
             workload, decision = self._deciding.decide(key, template, policy, bound, opinions)
             await self._confirm_departures(workload, fleet)
             spec = spec_of(workload, template, policy, decision, uses)
+        spec = succeeding(spec, bound.binding if bound is not None else None)
         if bound is not None and not differs(bound, spec, decision):
             await self._announcements.tell(bound.stored, decision, Basis())
         elif bound is not None and self._must_wait(key, bound, spec, fleet):

@@ -4,6 +4,7 @@ from services.propagator.apply.holding.adoptions import Adoptions
 from services.propagator.apply.holding.autoscalers import Autoscalers
 from services.propagator.apply.holding.corrections import Corrections
 from services.propagator.apply.holding.foreign import ForeignObjects
+from services.propagator.apply.holding.formers import Formers
 from services.propagator.apply.looking import look_at
 from services.propagator.apply.objects import TrackedObject
 from services.propagator.apply.reporting.drift_reports import DriftReports
@@ -42,7 +43,9 @@ class Holder:
         reports: Reports,
         drift: DriftReports,
         outcomes: Outcomes,
+        formers: Formers,
     ) -> None:
+        self._formers = formers
         self._api = api
         self._foreign = foreign
         self._adoptions = adoptions
@@ -53,6 +56,16 @@ class Holder:
         self._outcomes = outcomes
 
     async def hold(self, tracked: TrackedObject, order: WorkOrder) -> Result:
+        if await self._formers.is_first(tracked, order):
+            return await self._outcomes.underway(tracked)
+        try:
+            return await self._hold(tracked, order)
+        except MemberRefused as err:
+            if not await self._formers.is_in_the_way(tracked, order, err):
+                raise
+            return await self._outcomes.underway(tracked)
+
+    async def _hold(self, tracked: TrackedObject, order: WorkOrder) -> Result:
         suspect, tracked.suspect = tracked.suspect, False
         live: Manifest | None = None
         if tracked.doubted or (tracked.seen is None and _was_there(tracked)):
