@@ -31,6 +31,7 @@ from services.scheduler.reconcilers.deciding import Deciding, never_asked
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
 from services.scheduler.reconcilers.members import CLUSTERS
+from services.scheduler.reconcilers.origins import OriginWait
 from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policy_book import POLICIES
 from services.scheduler.reconcilers.reading import Bound, holder_of
@@ -58,6 +59,7 @@ from shared.telemetry.propagation import TRACEPARENT, extract
 
 log = structlog.get_logger("hanse.scheduler")
 NO_RESTRAINT = Restraint()
+_SOON = timedelta(milliseconds=200)
 _TURN = timedelta(seconds=5)
 """How long a move waits before it asks again whether it is its turn."""
 
@@ -96,6 +98,7 @@ class TemplateReconciler:
             wake=wake,
         )
         self.gathering = self._deciding.gathering
+        self._origins = OriginWait(store.mirror, federation, clock)
         self._writer = BindingWriter(store, federation, clock)
         self._followers = Followers(store, federation)
         # What waits for what it needs to be put there first: two may need each other.
@@ -134,8 +137,8 @@ class TemplateReconciler:
         kept = bound is not None and is_kept(bound.binding)
         if policy is None and not (uses or staying):
             return await self._unbind(bound, preserve=kept)
-        if policy is not None and self.gathering.holds_back(key, policy, bound):
-            return Done()
+        if policy is not None and (held := self._held_back(key, policy, bound)) is not None:
+            return held
         opinions = await self._deciding.heard(key, template, policy, bound)
         fleet = self._federation.fleet()
         if policy is None:
@@ -164,6 +167,14 @@ class TemplateReconciler:
                     written = await self._writer.write(key, spec, decision, bound, fleet)
                 await self._announcements.tell(written, decision, basis)
         return Again(decision.wake_after) if decision.wake_after is not None else Done()
+
+    def _held_back(
+        self, key: ObjectKey, policy: PropagationPolicy, bound: Bound | None
+    ) -> Result | None:
+        """Have it wait for those that it comes with; None where it need not."""
+        if self._origins.holds_back(key, policy, bound):
+            return Again(_SOON)
+        return Done() if self.gathering.holds_back(key, policy, bound) else None
 
     def _is_unreadable(self, policy: PolicyReference) -> bool:
         return self._federation.policies.is_unreadable(policy_key(policy))
