@@ -26,7 +26,9 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"  plugin {name} was not heard: {why}"
     for name, why_not in found.passed_over.items():
         yield f"  not group {name}: {why_not}"
-    yield from (f"  {note}" for note in found.notes)
+    if found.scheduled:
+        # Else the message below says what there is to say.
+        yield from (f"  {note}" for note in found.notes)
     if found.policy and found.needed_by:
         yield f"  needed by {some_names(found.needed_by)} too"
     if found.missing:

@@ -113,6 +113,6 @@ def _changes(plan: Plan) -> Iterator[str]:
     for one in plan.changes[:_CHANGES_SHOWN]:
         yield change_words(one) + ("" if one.fits else "; it would have no place")
         yield from displacement_words(one)
-        yield from (note for note in one.notes if note not in plan.message)
+        yield from (note for note in one.notes if one.fits and note not in plan.message)
     if len(plan.changes) > _CHANGES_SHOWN:
         yield f"and {len(plan.changes) - _CHANGES_SHOWN} more: `hanse plan -f` shows all of them"
