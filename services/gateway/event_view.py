@@ -58,7 +58,7 @@ class _Shown(Stored):
         self.revision = revision
         self.trace = None
         self.face = None
-        self._manifest = self._encoded = None
+        self._manifest = self._encoded = self._packing = None
         self._make = make
 
     @property

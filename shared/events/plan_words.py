@@ -59,7 +59,7 @@ def _how(one: PlannedChange) -> str:
     ]
     if len(parts) > _PARTS_MAX:
         parts[_PARTS_MAX:] = [f"and {len(parts) - _PARTS_MAX} more clusters"]
-    return ", ".join(parts) or "stays where it is"
+    return ", ".join(parts) or ("stays where it is" if before else "goes nowhere")
 
 
 def _shares(shares: Sequence[PlacedShare]) -> Mapping[str, int | None]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.gateway.event_view import EventView
-from shared.apimachinery.manifest import Manifest, ObjectKey
+from shared.apimachinery.manifest import Manifest, ObjectKey, decode
 from shared.apiserver.status_errors import ApiFault
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Message
@@ -61,7 +61,8 @@ async def kept(store: MemoryStore, bus: MemoryBus, idle: float = 0.01) -> AsyncI
 
 
 async def reasons(view: EventView) -> list[str]:
-    return [one.manifest["reason"] for one in (await view.list(EVENTS)).items]
+    # As JSON, which is what clients are sent.
+    return [decode(one.encoded)["reason"] for one in (await view.list(EVENTS)).items]
 
 
 async def test_every_fact_of_the_last_hour_counts_and_not_the_last_of_each_alone() -> None:
