@@ -9,7 +9,8 @@ Values never change; who holds one may keep it. What changed is told by `LiveCat
 (`reconcilers/catalogue.py`), which every process of traffic has, wherever it runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -77,6 +78,14 @@ class Endpoint:
             if port.name == service_port.name and port.protocol == service_port.protocol:
                 return port.port
         return None
+
+
+def backends_of(endpoints: Iterable[Endpoint]) -> int:
+    """How many backends *endpoints* are: one with addresses of two families is in slices of both.
+
+    Those of the family with the most count, since which are the same nobody says.
+    """
+    return max(Counter(one.address_type for one in endpoints).values(), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ rendering (DNS answers, backend weights, a load balancer) goes by that.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.traffic.core.catalogue import ImportedService, ServiceName
+from services.traffic.core.catalogue import ImportedService, ServiceName, backends_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Shares:
 
 def by_endpoints(service: ImportedService) -> Shares:
     """Where no policy says otherwise: each ready endpoint the same."""
-    ready = {cluster: len(one.ready) for cluster, one in service.exporters.items()}
+    ready = {cluster: backends_of(one.ready) for cluster, one in service.exporters.items()}
     total = sum(ready.values())
     parts = {cluster: count / total for cluster, count in ready.items() if count}
     return Shares(service=service.service, by_cluster=parts)

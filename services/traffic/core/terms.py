@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.traffic.core.catalogue import ImportedService
+from services.traffic.core.catalogue import ImportedService, backends_of
 from services.traffic.core.places import Nearness, Place, Terms, Weight
 from services.traffic.core.plans import serving
 from shared.api.cluster import DRAINING_TAINT, UNREACHABLE_TAINT, Cluster
@@ -121,15 +121,15 @@ def places_of(
     found = []
     for name, exporter in sorted(service.exporters.items()):
         # What stands before the pods knows their ports; without it they are asked for this one.
-        ready = len(exporter.ready if name in gateways else serving(spec, service, exporter))
+        taking = exporter.ready if name in gateways else serving(spec, service, exporter)
         cluster = fleet.clusters.get(name)
         draining = _draining(cluster, now) if cluster is not None else "it has left the federation"
-        there = sum(not one.terminating for one in exporter.endpoints)
+        there = backends_of(one for one in exporter.endpoints if not one.terminating)
         found.append(
             Place(
                 cluster=name,
                 region=exporter.region,
-                ready=ready,
+                ready=backends_of(taking),
                 wanted=max(there, wanted.get(name, 0)),
                 reachable=exporter.reachable,
                 drained=bool(draining),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.traffic.core.catalogue import ServiceName
+from services.traffic.core.catalogue import ServiceName, backends_of
 from services.traffic.core.orders import owner_of
 from services.traffic.core.shares import by_endpoints
 from services.traffic.core.telling import conditions_in
@@ -86,8 +86,8 @@ class OverviewDoor:
                     by_hub=report.export is None,
                     since=since,
                     reachable=table.fleet[cluster].reachable,
-                    endpoints=len(own.endpoints) if own is not None else 0,
-                    ready=len(own.ready) if own is not None else 0,
+                    endpoints=backends_of(own.endpoints) if own is not None else 0,
+                    ready=backends_of(own.ready) if own is not None else 0,
                     share=now.get(cluster, 0.0),
                     policy_share=said.get(cluster, 0.0) if policy is not None else None,
                     reason=validity.reason,

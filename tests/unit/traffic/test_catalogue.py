@@ -1,5 +1,7 @@
 """What the catalogue tells of its services, and whom."""
 
+from dataclasses import replace
+
 from services.traffic.core.catalogue import (
     Endpoint,
     EndpointPort,
@@ -57,6 +59,15 @@ def test_a_change_is_told_once_and_what_stays_the_same_is_not() -> None:
     stop()
     catalogue.put(exported(EU))
     assert told == [SHOP] * 3
+
+
+def test_a_backend_with_addresses_of_both_families_counts_once() -> None:
+    one = endpoint("ap", "10.2.0.1")
+    both = Exporter(
+        cluster="ap",
+        endpoints=(one, replace(one, addresses=("fd00::1",), address_type="IPv6")),
+    )
+    assert by_endpoints(exported(EU, both)).by_cluster == {"eu": 0.5, "ap": 0.5}
 
 
 def test_without_a_policy_each_ready_endpoint_takes_the_same() -> None:

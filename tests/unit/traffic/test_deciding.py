@@ -315,3 +315,13 @@ def test_it_looks_again_when_a_maintenance_window_begins_and_ends() -> None:
     # Of one that does not export the service it means nothing.
     alone = decided(policy(), fleet=members, service=service(exporter("us-1", 1)))
     assert alone.wake_after is None
+
+
+def test_replicas_with_addresses_of_both_families_are_neither_ready_nor_wanted_twice() -> None:
+    one = exporter("eu-1", 1, unready=1)
+    six = tuple(replace(each, address_type="IPv6") for each in one.endpoints)
+    both = replace(one, endpoints=one.endpoints + six)
+    found = decided(policy(), service=service(both, exporter("us-1", 1)), wanted={"eu-1": 2})
+    [split] = found.status.splits
+    told = {each.name: (each.share, each.ready, each.wanted) for each in split.clusters}
+    assert told == {"eu-1": (5_000, 1, 2), "us-1": (5_000, 1, 1)}
