@@ -112,13 +112,15 @@ class Intake:
             yield read
 
     def _addresses(self, given: Any, kind: str) -> Iterator[str]:
-        for number, one in enumerate(map(str, _list(given))):
-            if not _is_address(one, kind):
-                self._left[f"addresses that are none of {kind}"] += 1
-            elif number >= ADDRESSES_MAX:
-                self._left[f"addresses beyond the first {ADDRESSES_MAX} of an endpoint"] += 1
-            else:
+        found = [str(one) for one in _list(given)]
+        if len(found) > ADDRESSES_MAX:
+            beyond = f"addresses beyond the first {ADDRESSES_MAX} of an endpoint"
+            self._left[beyond] += len(found) - ADDRESSES_MAX
+        for one in found[:ADDRESSES_MAX]:
+            if _is_address(one, kind):
                 yield one
+            else:
+                self._left[f"addresses that are none of {kind}"] += 1
 
     def _endpoint(self, endpoint: dict[str, Any], addresses: tuple[str, ...]) -> EndpointReport:
         conditions = _mapping(endpoint.get("conditions"))
@@ -138,7 +140,9 @@ class Intake:
         )
 
     def _text(self, value: Any, most: int) -> str:
-        text = str(value or "")
+        if not value:
+            return ""
+        text = str(value)
         if len(text) > most:
             self._left[f"texts of more than {most} letters"] += 1
             return ""
