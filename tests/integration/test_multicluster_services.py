@@ -295,7 +295,7 @@ async def test_a_service_that_others_label_as_derived_is_not_taken_for_ours(
     ground: TrafficGround,
 ) -> None:
     await exported_everywhere(ground)
-    own = ground.derived(US)["spec"]["clusterIP"]
+    own = await ground.until(lambda: ground.derived(US)["spec"].get("clusterIP"))
     await ground.until(lambda: ground.spec(US).get("ips") == [own])
     labels = {"multicluster.kubernetes.io/service-name": ground.name, "hanse.dev/managed": "true"}
     await ground.put(
