@@ -34,6 +34,7 @@ from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
 from services.scheduler.core.opinions import NOBODY_ASKED, without_refused
 from services.scheduler.core.special import decide_specially
+from services.scheduler.core.strangers import told_strangers
 from services.scheduler.core.unfit import told_unfit
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction
@@ -50,8 +51,10 @@ def schedule(workload: Workload, fleet: Fleet, now: datetime) -> Decision:
     if workload.suspended:
         return _suspended(workload, fleet)
     if workload.circumstances is not None:
-        return told_unfit(workload, fleet, decide_specially(workload, fleet, now, _decide))
-    return told_unfit(workload, fleet, _decide(workload, fleet, now))
+        found = decide_specially(workload, fleet, now, _decide)
+    else:
+        found = _decide(workload, fleet, now)
+    return told_strangers(workload, fleet, told_unfit(workload, fleet, found))
 
 
 def _decide(workload: Workload, fleet: Fleet, now: datetime) -> Decision:

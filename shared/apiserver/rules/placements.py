@@ -13,7 +13,7 @@ from shared.api.placement import (
     WorkloadAffinity,
 )
 from shared.apimachinery.cel.expression import Expression, ExpressionFailed
-from shared.apimachinery.selectors import check_label_key
+from shared.apimachinery.selectors import check_label_key, check_label_value
 from shared.apiserver.names import check_label
 from shared.apiserver.rules.scores import check_origin, check_plugins, check_scores
 from shared.apiserver.rules.selection import check_affinity, forbidden, required, wrong
@@ -124,6 +124,12 @@ def _covers_everything(affinity: PlacementAffinity) -> bool:
 
 
 def _check_toleration(toleration: Toleration, path: str) -> Iterable[FieldError]:
+    if toleration.key:
+        yield from _check_key(toleration.key, f"{path}.key")
+    try:
+        check_label_value(toleration.value)
+    except ValueError as err:
+        yield FieldError(f"{path}.value", f"Invalid value: {err}")
     if not toleration.key and toleration.operator != "Exists":
         yield wrong(f"{path}.operator", toleration.operator, "must be Exists when key is empty")
     if toleration.operator == "Exists" and toleration.value:

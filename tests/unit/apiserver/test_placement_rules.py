@@ -55,6 +55,16 @@ def faults(placement):
             "workloadAffinity.antiAffinity.groupByLabelKey",
             "keep away from them",
         ),
+        (
+            {"clusterTolerations": [{"key": "a b", "operator": "Exists"}]},
+            "clusterTolerations[0].key",
+            "letters, digits",
+        ),
+        (
+            {"clusterTolerations": [{"key": "a", "value": "b c"}]},
+            "clusterTolerations[0].value",
+            "letters, digits",
+        ),
         ({"optimise": {}}, "optimise", "static weights"),
         ({"optimise": {}, "replicaScheduling": DIVIDED}, "optimise", "static weights"),
         (
