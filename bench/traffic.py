@@ -1,85 +1,112 @@
-"""How soon members hear of one another's endpoints, and how many services they can share.
+"""How soon members hear of one another's endpoints, how many services they can share, and DNS.
 
-One service of every member is exported and one of its endpoints changes again and again: from the
-change in its member until the last of the others has it. Then many services are exported at once,
-from cold, until every member has all of them. The floor of the first is the same slice written
-straight to every member by a plain client.
+One endpoint of a service changes again and again: from the change in its member until the last of
+the others has it; of a service with one endpoint, and of one with many. Then many services are
+exported at once, from cold, until every member has all of them. The floor is the same objects
+written straight to the members by a plain client. Last come questions of DNS (`bench.dns`).
 """
 
 import argparse
 import asyncio
-import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import Any
 
 import uvloop
 
+from bench import dns
+from bench import shared_services as services
 from bench.processes import cpu_seconds, memory_mebibytes
+from bench.rates import Rate
+from bench.shared_services import NAMESPACE, SLICE_ENDPOINTS, SLICES, address, put
 from hanse.local.federation import Federation, FederationSettings, start_federation
 from shared.api.multicluster import SERVICE_NAME_LABEL
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, encode
+from shared.apimachinery.manifest import Manifest
 from shared.memberapi.port import MemberApi, ResourceType
 
-NAMESPACE = "traffic"
-SERVICES = ResourceType(GroupVersionKind("", "v1", "Service"), "services", namespaced=True)
-SLICES = ResourceType(
-    GroupVersionKind("discovery.k8s.io", "v1", "EndpointSlice"), "endpointslices", namespaced=True
-)
-NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
-EXPORTS = ResourceType(
-    GroupVersionKind("multicluster.x-k8s.io", "v1beta1", "ServiceExport"),
-    "serviceexports",
-    namespaced=True,
-)
 _WRITERS = 16
 _PROCESSES = ("nats", "gateway", "scheduler", "propagator", "health", "traffic")
-_LOOK_SECONDS = 0.5
-DEADLINE = 600.0
+_FLOOR_SERVICES = 100
+_CALM_SECONDS, _REST_SECONDS = 5.0, 5.0
+DEADLINE = 1_200.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clusters", type=int, default=10, help="members")
     parser.add_argument("--changes", type=int, default=40, help="changes of one endpoint")
+    parser.add_argument("--endpoints", type=int, default=1_000, help="of a large service")
     parser.add_argument("--services", type=int, default=1_000, help="services exported at once")
     parser.add_argument("--exporters", type=int, default=2, help="members that export each")
+    dns.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    return uvloop.run(_run(arguments))
+    return uvloop.run(_run(arguments)) | dns.run(arguments)
 
 
 def rows(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    change, floor = figures["change_milliseconds"], figures["floor_milliseconds"]
+    others, objects = figures["clusters"] - 1, figures["objects"]
     return [
-        (
-            f"endpoint change to {figures['clusters'] - 1} members, p50",
-            f"{change['p50']:.0f} ms",
-            f"{floor['p50']:.0f} ms",
-        ),
-        ("the same, p99", f"{change['p99']:.0f} ms", f"{floor['p99']:.0f} ms"),
+        *_change_rows(f"endpoint change to {others} members", figures, "change"),
+        *_change_rows(f"the same, one of {figures['endpoints']} endpoints", figures, "large"),
         (
             f"{figures['services']} services of {figures['exporters']} members each, from cold",
             f"{figures['converged_seconds']:.1f} s",
-            f"{figures['objects']} objects",
+            f"{objects / figures['cold_floor_objects_per_second']:.1f} s",
+        ),
+        (
+            f"objects/s of {objects} in members",
+            f"{objects / figures['converged_seconds']:.0f}",
+            f"{figures['cold_floor_objects_per_second']:.0f}",
+        ),
+        (
+            "  CPU ms per object, hub",
+            f"{figures['hub_cpu_ms_per_object']:.2f}",
+            f"{figures['cold_floor_client_cpu_ms_per_object']:.2f}",
+        ),
+        (
+            "  CPU ms per object, members",
+            f"{figures['member_cpu_ms_per_object']:.2f}",
+            f"{figures['cold_floor_member_cpu_ms_per_object']:.2f}",
         ),
         *(
-            (f"processor time of {name} for that", f"{seconds} s", "-")
+            (f"  CPU seconds of {name}", f"{seconds}", "-")
             for name, seconds in figures["cpu_seconds"].items()
         ),
         *(
-            (f"memory of {name} then", f"{size} MiB", f"{figures['memory_before'][name]} MiB")
+            (f"memory of {name} then", f"{size} MiB", f"{figures['memory_before'][name]} before")
             for name, size in figures["memory_mebibytes"].items()
         ),
+        *dns.rows(dict(figures)),
+    ]
+
+
+def _change_rows(what: str, figures: Mapping[str, Any], name: str) -> list[tuple[str, str, str]]:
+    return [
+        (
+            f"{what}, {quantile}",
+            f"{figures[f'{name}_{quantile}_ms']:.0f} ms",
+            f"{figures[f'{name}_floor_{quantile}_ms']:.0f} ms",
+        )
+        for quantile in ("p50", "p99")
     ]
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="hanse-bench-") as folder:
         settings = FederationSettings(data_dir=Path(folder), clusters=arguments.clusters)
-        async with start_federation(settings) as federation:
+        async with start_federation(settings) as federation, asyncio.timeout(DEADLINE):
             return await _Bench(federation, arguments).measure()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cold:
+    objects: int
+    seconds: float
+    cpu: Mapping[str, float]
 
 
 class _Bench:
@@ -87,105 +114,159 @@ class _Bench:
         self._federation = federation
         self._arguments = arguments
         self._members = list(federation.members.values())
+        self._idle: Mapping[str, float] = {}
 
     async def measure(self) -> dict[str, Any]:
         before = self._each(memory_mebibytes)
-        await self._federation.hub.apply(_object("v1", "Namespace", NAMESPACE, ""))
-        for member in self._members:
-            await _put(member, NAMESPACES, _object("v1", "Namespace", NAMESPACE, ""))
-        floor = await self._floor()
-        change = await self._changes()
-        used = self._each(cpu_seconds)
-        objects, seconds = await self._many()
-        return {
+        await self._make_namespace()
+        figures: dict[str, Any] = {
             "clusters": len(self._members),
-            "change_milliseconds": _quantiles(change),
-            "floor_milliseconds": _quantiles(floor),
+            "endpoints": self._arguments.endpoints,
             "services": self._arguments.services,
             "exporters": self._arguments.exporters,
-            "objects": objects,
-            "converged_seconds": round(seconds, 2),
-            "cpu_seconds": {
-                name: round(now - used[name], 1) for name, now in self._each(cpu_seconds).items()
-            },
+            **await self._changes("one", 1, "change"),
+            **await self._changes("large", self._arguments.endpoints, "large"),
+        }
+        cold = await self._cold()
+        memory = self._each(memory_mebibytes)
+        hub = sum(cold.cpu[name] for name in _PROCESSES)
+        return {
+            **figures,
+            "objects": cold.objects,
+            "converged_seconds": round(cold.seconds, 2),
+            "cpu_seconds": cold.cpu,
+            "hub_cpu_ms_per_object": round(1000 * hub / cold.objects, 3),
+            "member_cpu_ms_per_object": round(1000 * cold.cpu["members"] / cold.objects, 3),
+            **await self._cold_floor(),
             "memory_before": before,
-            "memory_mebibytes": self._each(memory_mebibytes),
+            "memory_mebibytes": memory,
         }
 
-    async def _floor(self) -> list[float]:
-        """The same slice, written to every member but one by a client of their own APIs."""
-        found = []
-        loop = asyncio.get_running_loop()
-        for number in range(self._arguments.changes):
-            body = _slice("floor", _address(0, number))
-            began = loop.time()
-            await asyncio.gather(*(_put(one, SLICES, body) for one in self._members[1:]))
-            found.append(loop.time() - began)
-        return found
+    async def _make_namespace(self) -> None:
+        namespace = services.manifest_of("v1", "Namespace", NAMESPACE, "")
+        await self._federation.hub.apply(namespace)
+        for member in self._members:
+            await put(member, services.NAMESPACES, namespace)
 
-    async def _changes(self) -> list[float]:
+    async def _changes(self, name: str, endpoints: int, figure: str) -> dict[str, float]:
+        """One endpoint of the first slice of service *name* becomes another, again and again."""
         source, others = self._members[0], self._members[1:]
-        await _put(source, SERVICES, _service("one"))
-        await _put(source, SLICES, _slice("one", _address(1, 0)))
-        await self._export("one")
-        await self._until_all(others, "one", _address(1, 0))
-        found = []
-        loop = asyncio.get_running_loop()
+        await put(source, services.SERVICES, services.service_of(name))
+        first, *rest = services.slices_of(name, 1, endpoints)
+        for one in (first, *rest):
+            await put(source, SLICES, one)
+        await self._federation.hub.apply(services.export_of(name))
+        for one in (first, *rest):
+            [wanted] = one["endpoints"][0]["addresses"]
+            await services.until_imported(others, name, wanted)
+        found, floor = [], []
         for number in range(1, self._arguments.changes + 1):
-            async with asyncio.TaskGroup() as group:
-                ready = [asyncio.Event() for _ in others]
-                watching = [
-                    group.create_task(_seen(one, "one", _address(1, number), event))
-                    for one, event in zip(others, ready, strict=True)
-                ]
-                await asyncio.gather(*(event.wait() for event in ready))
-                began = loop.time()
-                await _put(source, SLICES, _slice("one", _address(1, number)))
-                ended = await asyncio.gather(*watching)
-            found.append(max(ended) - began)
-        return found
+            others_of_slice = [address(1, one) for one in range(1, min(endpoints, SLICE_ENDPOINTS))]
+            changed = services.slice_of(name, f"{name}-0", [address(2, number), *others_of_slice])
+            found.append(await self._change(name, address(2, number), changed))
+            straight = services.slice_of("floor", f"floor-{name}", [address(3, number)])
+            straight["endpoints"] += changed["endpoints"][1:]
+            began = perf_counter()
+            await asyncio.gather(*(put(one, SLICES, straight) for one in others))
+            floor.append(perf_counter() - began)
+        return {
+            f"{figure}_{part}": round(one, 1)
+            for label, seconds in (("", found), ("floor_", floor))
+            for part, one in _quantiles(seconds, label).items()
+        }
 
-    async def _many(self) -> tuple[int, float]:
-        """Export all at once; how many objects that made in members, and after how long."""
+    async def _change(self, name: str, wanted: str, changed: Manifest) -> float:
+        source, others = self._members[0], self._members[1:]
+        async with asyncio.TaskGroup() as group:
+            ready = [asyncio.Event() for _ in others]
+            watching = [
+                group.create_task(services.seen(one, name, wanted, event))
+                for one, event in zip(others, ready, strict=True)
+            ]
+            await asyncio.gather(*(event.wait() for event in ready))
+            began = perf_counter()
+            await put(source, SLICES, changed)
+            return max(await asyncio.gather(*watching)) - began
+
+    async def _cold(self) -> _Cold:
+        """Export all at once; what that made in members, and took."""
         count, each = self._arguments.services, self._arguments.exporters
         names = [f"many-{number}" for number in range(count)]
-        members = self._members
+        members, known = self._members, await self._slices_now()
 
-        async def serve(names: list[str]) -> None:
-            for name in names:
-                number = int(name.rpartition("-")[2])
-                for place in range(each):
-                    member = members[(number + place) % len(members)]
-                    await _put(member, SERVICES, _service(name))
-                    await _put(member, SLICES, _slice(name, _address(2 + place, number)))
+        async def serve(name: str) -> None:
+            number = int(name.rpartition("-")[2])
+            for place in range(each):
+                member = members[(number + place) % len(members)]
+                await put(member, services.SERVICES, services.service_of(name))
+                addresses = [address(4 + place, number)]
+                await put(member, SLICES, services.slice_of(name, name, addresses))
 
-        await asyncio.gather(*(serve(names[at::_WRITERS]) for at in range(_WRITERS)))
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        async def export(name: str) -> None:
+            await self._federation.hub.apply(services.export_of(name))
 
-        async def export(names: list[str]) -> None:
-            for name in names:
-                await self._export(name)
-
-        await asyncio.gather(*(export(names[at::_WRITERS]) for at in range(_WRITERS)))
+        await _in_turn(serve, names)
+        self._idle = await self._at_rest()
+        spent, began = self._spending(), perf_counter()
+        await _in_turn(export, names)
         # Each member gets all slices; beside those an import and a Service of each.
-        wanted = count * each + 1
-        async with asyncio.timeout(DEADLINE):
-            for member in members:
-                while await _imported(member) < wanted:
-                    await asyncio.sleep(_LOOK_SECONDS)
-        return len(members) * count * (each + 2), loop.time() - began
+        await services.until_slices(members, known + count * each)
+        return _Cold(len(members) * count * (each + 2), perf_counter() - began, spent())
 
-    async def _export(self, name: str) -> None:
-        await self._federation.hub.apply(
-            _object("multicluster.x-k8s.io/v1beta1", "ServiceExport", name)
-        )
+    async def _slices_now(self) -> int:
+        listing = await self._members[0].list(SLICES, label_selector=SERVICE_NAME_LABEL)
+        return len(listing.items)
 
-    async def _until_all(self, members: list[MemberApi], name: str, address: str) -> None:
-        async with asyncio.timeout(DEADLINE):
-            for member in members:
-                while address not in await _addresses(member, name):
-                    await asyncio.sleep(0.1)
+    async def _cold_floor(self) -> dict[str, float]:
+        """The objects of some of the services, written straight under other names."""
+        copies = [
+            (kind, _renamed(kind, item, number))
+            for kind in (services.SERVICES, services.IMPORTS, SLICES)
+            for number, item in enumerate(await self._some_of(kind))
+        ]
+        spent, began, own = self._spending(), perf_counter(), process_time()
+
+        async def write(member: MemberApi) -> None:
+            async def one(copy: tuple[ResourceType, Manifest]) -> None:
+                await put(member, *copy)
+
+            await _in_turn(one, copies)
+
+        await asyncio.gather(*(write(member) for member in self._members))
+        seconds, count = perf_counter() - began, len(copies) * len(self._members)
+        members = spent()["members"]
+        return {
+            "cold_floor_objects_per_second": round(count / seconds, 1),
+            "cold_floor_client_cpu_ms_per_object": round(1000 * (process_time() - own) / count, 3),
+            "cold_floor_member_cpu_ms_per_object": round(1000 * members / count, 3),
+        }
+
+    async def _some_of(self, kind: ResourceType) -> Sequence[Manifest]:
+        label = "" if kind is services.IMPORTS else SERVICE_NAME_LABEL
+        found = await self._members[0].list(kind, namespace=NAMESPACE, label_selector=label)
+        each = self._arguments.exporters if kind is SLICES else 1
+        return found.items[-min(_FLOOR_SERVICES, self._arguments.services) * each :]
+
+    async def _at_rest(self) -> dict[str, float]:
+        """Processor time in a second of each, while nothing happens."""
+        await asyncio.sleep(_CALM_SECONDS)
+        before = self._each(cpu_seconds)
+        await asyncio.sleep(_REST_SECONDS)
+        after = self._each(cpu_seconds)
+        return {name: (now - before[name]) / _REST_SECONDS for name, now in after.items()}
+
+    def _spending(self) -> Callable[[], dict[str, float]]:
+        """Return what tells the processor time of each since now, but for what rest takes."""
+        used, began = self._each(cpu_seconds), perf_counter()
+
+        def spent() -> dict[str, float]:
+            seconds = perf_counter() - began
+            return {
+                name: round(max(now - used[name] - seconds * self._idle[name], 0.0), 2)
+                for name, now in self._each(cpu_seconds).items()
+            }
+
+        return spent
 
     def _each(self, look: Callable[[int], float]) -> dict[str, float]:
         """What *look* finds of each process of the hub, and of all members together."""
@@ -197,68 +278,26 @@ class _Bench:
         return found
 
 
-async def _seen(member: MemberApi, name: str, address: str, ready: asyncio.Event) -> float:
-    """When *member* shows *address* in an imported slice of *name*; *ready* once it watches."""
-    loop = asyncio.get_running_loop()
-    selector = f"{SERVICE_NAME_LABEL}={name}"
-    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=selector)
-    watch = member.watch(SLICES, resource_version=listing.resource_version, label_selector=selector)
-    wanted = f'"{address}"'.encode()
-    async with asyncio.timeout(DEADLINE), watch as events:
-        ready.set()
-        async for event in events:
-            if wanted in event.body:
-                return loop.time()
-    raise TimeoutError(f"the watch ended before {address} came")
+async def _in_turn(do: Callable[[Any], Any], what: Sequence[Any]) -> None:
+    """Do it to each, so many at a time."""
+
+    async def work(own: Sequence[Any]) -> None:
+        for one in own:
+            await do(one)
+
+    await asyncio.gather(*(work(what[at::_WRITERS]) for at in range(_WRITERS)))
 
 
-async def _addresses(member: MemberApi, name: str) -> set[str]:
-    selector = f"{SERVICE_NAME_LABEL}={name}"
-    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=selector)
-    return {
-        address
-        for one in listing.items
-        for endpoint in one.get("endpoints") or ()
-        for address in endpoint["addresses"]
-    }
+def _renamed(kind: ResourceType, item: Manifest, number: int) -> Manifest:
+    """The same object, as it was applied, under another name and nobody's import."""
+    found = {name: part for name, part in item.items() if name not in ("metadata", "status")}
+    if "spec" in found:
+        given = ("clusterIP", "clusterIPs")
+        found["spec"] = {name: one for name, one in found["spec"].items() if name not in given}
+    gvk = kind.gvk
+    return {**services.manifest_of(gvk.api_version, gvk.kind, f"floor-{number}"), **found}
 
 
-async def _imported(member: MemberApi) -> int:
-    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=SERVICE_NAME_LABEL)
-    return len(listing.items)
-
-
-async def _put(member: MemberApi, kind: ResourceType, manifest: Manifest) -> None:
-    metadata = manifest["metadata"]
-    await member.apply_encoded(
-        kind, metadata.get("namespace", ""), metadata["name"], encode(manifest), manager="bench"
-    )
-
-
-def _object(api_version: str, kind: str, name: str, namespace: str = NAMESPACE) -> Manifest:
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def _service(name: str) -> Manifest:
-    port = {"name": "http", "port": 80, "protocol": "TCP"}
-    return {**_object("v1", "Service", name), "spec": {"ports": [port]}}
-
-
-def _slice(name: str, address: str) -> Manifest:
-    found = _object("discovery.k8s.io/v1", "EndpointSlice", name)
-    found["metadata"]["labels"] = {"kubernetes.io/service-name": name}
-    port = {"name": "http", "port": 8080, "protocol": "TCP"}
-    conditions = {"ready": True}
-    endpoints = [{"addresses": [address], "conditions": conditions}]
-    return {**found, "addressType": "IPv4", "ports": [port], "endpoints": endpoints}
-
-
-def _address(part: int, number: int) -> str:
-    return f"10.{200 + part}.{number // 250}.{number % 250 + 1}"
-
-
-def _quantiles(seconds: list[float]) -> dict[str, float]:
-    ordered = sorted(seconds)
-    last = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]
-    return {"p50": statistics.median(ordered) * 1000, "p99": last * 1000}
+def _quantiles(seconds: Sequence[float], label: str) -> dict[str, float]:
+    rate = Rate.of(seconds, 1.0)
+    return {f"{label}p50_ms": rate.p50_ms, f"{label}p99_ms": rate.p99_ms}
