@@ -1,9 +1,11 @@
 """What members export and import, as their workers report it, and what came of it, on the way back.
 
 Upwards, the last word on `hanse.endpoints.<cluster>.<namespace>.<name>` is a `ServiceReport`, as
-long as the member or the hub exports that service, or the member imports it; and the last word on
-`hanse.endpoints.<cluster>.namespaces` a `NamespacesReport`. Nothing is reported before everything
-that it rests on was listed, so what is missing in a report is missing in the member.
+long as the member exports that service, or the hub does and the member has it, or the member
+imports it; each of its slices is a `SliceReport` on a subject below that, so that a change of one
+endpoint costs no more than its slice. They are written before the service and end after it. The
+last word on `hanse.endpoints.<cluster>.namespaces` is a `NamespacesReport`. Nothing is reported
+before everything that it rests on was listed, so what is missing is missing in the member.
 Downwards, the last word on `hanse.exports.<cluster>.<object>` is a `StatusNote`: the status that
 the member's own ServiceExport or ServiceImport is to show, which nobody but its worker can write.
 
@@ -51,7 +53,9 @@ class EndpointReport(_Value, frozen=True, kw_only=True):
     for_zones: tuple[str, ...] = ()
 
 
-class SliceReport(_Value, frozen=True, kw_only=True):
+class SliceReport(
+    _Value, frozen=True, kw_only=True, tag_field="type", tag="endpoint-slice.reported.v1"
+):
     """One EndpointSlice of a Service; `name` is its own in the member."""
 
     name: str
@@ -98,6 +102,7 @@ class ServiceReport(
 ):
     """`service` is None where there is no such Service.
 
+    `slices` are put together from reports of their own; workers of an older version had them here.
     `ips` are those by which the member's own clients reach the imported service; the member
     itself gave them. `left_out`: in words, what of it was too much, or could not be understood.
     """
@@ -154,10 +159,11 @@ def family_of(text: str) -> Literal["IPv4", "IPv6", ""]:
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_service = msgspec.json.Decoder(ServiceReport).decode
+_decode_slice = msgspec.json.Decoder(SliceReport).decode
 _decode_namespaces = msgspec.json.Decoder(NamespacesReport).decode
 _decode_note = msgspec.json.Decoder(StatusNote).decode
 
-AnyReport = ServiceReport | NamespacesReport | StatusNote
+AnyReport = ServiceReport | SliceReport | NamespacesReport | StatusNote
 
 
 def encode_export(report: AnyReport) -> bytes:
@@ -171,6 +177,13 @@ def decode_service(body: bytes) -> ServiceReport:
         return _decode_service(body)
     except msgspec.DecodeError as err:
         raise MalformedEvent(f"no report of a service: {err}") from err
+
+
+def decode_slice(body: bytes) -> SliceReport:
+    try:
+        return _decode_slice(body)
+    except msgspec.DecodeError as err:
+        raise MalformedEvent(f"no report of a slice: {err}") from err
 
 
 def decode_namespaces(body: bytes) -> NamespacesReport:

@@ -8,6 +8,7 @@ most names. The empty string (core group, no namespace) is `_`, which no Kuberne
 import re
 from functools import lru_cache
 from sys import intern
+from typing import NamedTuple
 
 from shared.apimachinery.manifest import ObjectKey
 from shared.apimachinery.short_cache import cached_when_short
@@ -22,6 +23,7 @@ ENDPOINTS = "hanse.endpoints"
 EXPORTS = "hanse.exports"
 
 _NAMESPACES = "namespaces"
+_SLICE_TOKENS = 3
 
 _UNSAFE = re.compile(r"[^-a-zA-Z0-9]")
 _ESCAPED = re.compile(r"((?:=[0-9A-F]{2})+)")
@@ -90,21 +92,36 @@ def endpoints(cluster: str, namespace: str, name: str) -> str:
     return f"{ENDPOINTS}.{encode_token(cluster)}.{encode_token(namespace)}.{encode_token(name)}"
 
 
+def slice_endpoints(cluster: str, namespace: str, name: str, slice_: str) -> str:
+    """Subject of what *cluster* reports of one EndpointSlice of a service."""
+    return f"{endpoints(cluster, namespace, name)}.{encode_token(slice_)}"
+
+
 def namespaces(cluster: str) -> str:
     """Subject of the namespaces that *cluster* has."""
     return f"{ENDPOINTS}.{encode_token(cluster)}.{_NAMESPACES}"
 
 
-def parse_endpoints(subject: str) -> tuple[str, tuple[str, str] | None]:
-    """Read cluster, and namespace and name of the service; None where it is of namespaces.
+class Reported(NamedTuple):
+    """What a `hanse.endpoints` subject is about.
 
-    Raises ValueError.
+    `service` is namespace and name, None where it is of namespaces; `slice` the name of one of its
+    slices, empty where it is of the service itself.
     """
+
+    cluster: str
+    service: tuple[str, str] | None
+    slice: str = ""
+
+
+def parse_endpoints(subject: str) -> Reported:
+    """Raises ValueError."""
     cluster, *place = subject.removeprefix(f"{ENDPOINTS}.").split(".")
     if place == [_NAMESPACES]:
-        return decode_token(cluster), None
+        return Reported(decode_token(cluster), None)
+    slice_ = decode_token(place.pop()) if len(place) == _SLICE_TOKENS else ""
     namespace, name = place
-    return decode_token(cluster), (decode_token(namespace), decode_token(name))
+    return Reported(decode_token(cluster), (decode_token(namespace), decode_token(name)), slice_)
 
 
 def export(cluster: str, key: ObjectKey) -> str:

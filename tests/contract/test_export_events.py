@@ -21,6 +21,7 @@ from shared.events.exports import (
     decode_namespaces,
     decode_note,
     decode_service,
+    decode_slice,
     encode_export,
 )
 from shared.events.service_facts import (
@@ -49,21 +50,15 @@ SERVICE = ServiceReport(
         internal_traffic_policy="Cluster",
         traffic_distribution="PreferClose",
     ),
-    slices=(
-        SliceReport(
-            name="web-x1",
-            ports=(PortReport(port=8080, name="http"),),
-            endpoints=(
-                EndpointReport(
-                    addresses=("10.1.0.1",), node_name="n1", zone="eu-a", for_zones=("eu-a",)
-                ),
-                EndpointReport(
-                    addresses=("10.1.0.2",), ready=False, serving=False, terminating=True
-                ),
-            ),
-        ),
-    ),
     ips=("10.96.0.9",),
+)
+SLICE = SliceReport(
+    name="web-x1",
+    ports=(PortReport(port=8080, name="http"),),
+    endpoints=(
+        EndpointReport(addresses=("10.1.0.1",), node_name="n1", zone="eu-a", for_zones=("eu-a",)),
+        EndpointReport(addresses=("10.1.0.2",), ready=False, serving=False, terminating=True),
+    ),
 )
 NAMESPACES = NamespacesReport(namespaces=("shop",))
 NOTE = StatusNote(
@@ -103,10 +98,11 @@ EACH = pytest.mark.parametrize(
     ("name", "report", "decode"),
     [
         ("service.reported.v1", SERVICE, decode_service),
+        ("endpoint-slice.reported.v1", SLICE, decode_slice),
         ("namespaces.reported.v1", NAMESPACES, decode_namespaces),
         ("status.noted.v1", NOTE, decode_note),
     ],
-    ids=["service", "namespaces", "note"],
+    ids=["service", "slice", "namespaces", "note"],
 )
 
 
@@ -122,6 +118,14 @@ def test_it_is_written_as_the_golden_says_and_read_back(
         decode(b'{"type":3}')
 
 
+def test_a_report_of_an_older_worker_has_its_slices_within() -> None:
+    golden = json.loads((EVENTS / "service.reported.v1.json").read_text())
+    slice_ = json.loads((EVENTS / "endpoint-slice.reported.v1.json").read_text())
+    del slice_["type"]
+    found = decode_service(json.dumps({**golden, "slices": [slice_]}).encode())
+    assert found.slices == (SLICE,)
+
+
 @pytest.mark.parametrize("fact", FACTS, ids=type_of)
 def test_a_fact_is_written_as_the_golden_says_and_read_back(fact: ServiceFact) -> None:
     golden = json.loads((EVENTS / f"{type_of(fact)}.json").read_text())
@@ -134,9 +138,15 @@ def test_subjects_are_read_back() -> None:
     assert subjects.parse_endpoints(subjects.endpoints("eu.1", "shop", "web")) == (
         "eu.1",
         ("shop", "web"),
+        "",
     )
-    assert subjects.parse_endpoints(subjects.namespaces("eu.1")) == ("eu.1", None)
+    assert subjects.parse_endpoints(subjects.slice_endpoints("eu.1", "shop", "web", "w.1")) == (
+        "eu.1",
+        ("shop", "web"),
+        "w.1",
+    )
+    assert subjects.parse_endpoints(subjects.namespaces("eu.1")) == ("eu.1", None, "")
     key = ObjectKey("multicluster.x-k8s.io", "serviceexports", "shop", "web")
     assert subjects.parse_member_subject(subjects.export("eu.1", key)) == ("eu.1", key)
     with pytest.raises(ValueError, match="values to unpack"):
-        subjects.parse_endpoints("hanse.endpoints.eu.a.b.c")
+        subjects.parse_endpoints("hanse.endpoints.eu.a.b.c.d")

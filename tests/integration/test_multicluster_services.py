@@ -254,7 +254,8 @@ async def test_a_namespace_is_told_of_for_as_long_as_something_is_imported_there
         await ground.endpoints(US, "10.2.0.2")
 
         async def heard() -> bool:
-            last = await ground.bus.last(ENDPOINTS, subjects.endpoints(US, "shop", ground.name))
+            subject = subjects.slice_endpoints(US, "shop", ground.name, f"{ground.name}-x1")
+            last = await ground.bus.last(ENDPOINTS, subject)
             return last is not None and b"10.2.0.2" in last.body
 
         await ground.until(heard)

@@ -8,7 +8,10 @@ controllers make of a service that anybody runs.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.apimachinery import texts
 from shared.events.exports import (
@@ -27,7 +30,7 @@ ENDPOINTS_MAX = 10_000
 ADDRESSES_MAX = 100
 """Of one endpoint, as in Kubernetes, where only the first one counts."""
 TEXTS_MAX = 2 * 1024 * 1024
-"""Letters of all endpoints of a service together: a report has to fit into a message."""
+"""Letters of all endpoints of a service together: one slice of it has to fit into a message."""
 
 _TYPES = ("IPv4", "IPv6", "FQDN")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -35,47 +38,85 @@ _ZONES_MAX = 8
 _LABEL_MAX, _NAME_MAX = 63, 253
 
 
+@dataclass(frozen=True, slots=True)
+class TakenSlice:
+    """One slice, read by itself; `report` None for one with addresses of an unknown type."""
+
+    name: str
+    report: SliceReport | None
+    letters: int
+    left: Counter[str]
+
+
+def take_slice(name: str, kind: str, ports: Any, endpoints: Any) -> TakenSlice:
+    """Read a slice by its name, address type, ports and endpoints."""
+    intake = Intake()
+    if kind not in _TYPES:
+        intake.leave("slices with addresses of an unknown type")
+        return TakenSlice(name, None, 0, intake.left)
+    report = SliceReport(
+        name=name,
+        address_type=kind,  # type: ignore[arg-type]
+        ports=intake.ports(ports),
+        endpoints=tuple(intake.endpoints(endpoints, kind)),
+    )
+    return TakenSlice(name, report, sum(map(_letters, report.endpoints)), intake.left)
+
+
 class Intake:
     """Of one service of one member; *left_out* says what there was beyond."""
 
     def __init__(self) -> None:
-        self._left: Counter[str] = Counter()
+        self.left: Counter[str] = Counter()
         self._endpoints = ENDPOINTS_MAX
         self._letters = TEXTS_MAX
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        return tuple(f"{what} ({count:,})" for what, count in sorted(self._left.items()))
+        return tuple(f"{what} ({count:,})" for what, count in sorted(self.left.items()))
+
+    def leave(self, what: str) -> None:
+        self.left[what] += 1
 
     def ports(self, ports: Any) -> tuple[PortReport, ...]:
         found: list[PortReport] = []
         for one in _list(ports):
             if (port := self._port(_mapping(one))) is None:
-                self._left["ports that are none"] += 1
+                self.leave("ports that are none")
             elif len(found) == PORTS_MAX:
-                self._left[f"ports beyond the first {PORTS_MAX:,}"] += 1
+                self.leave(f"ports beyond the first {PORTS_MAX:,}")
             else:
                 found.append(port)
         return tuple(found)
 
-    def slices(self, slices: Iterable[tuple[str, str, Any, Any]]) -> tuple[SliceReport, ...]:
-        """Take name, address type, ports and endpoints of each; the first by name count first."""
+    def slices(self, slices: Iterable[TakenSlice]) -> tuple[SliceReport, ...]:
+        """Those of one service together; the first by name count first."""
         found: list[SliceReport] = []
-        for name, kind, ports, endpoints in sorted(slices, key=lambda one: one[0]):
-            if kind not in _TYPES:
-                self._left["slices with addresses of an unknown type"] += 1
-            elif len(found) == SLICES_MAX:
-                self._left[f"slices beyond the first {SLICES_MAX:,}"] += 1
-            else:
-                found.append(
-                    SliceReport(
-                        name=name,
-                        address_type=kind,  # type: ignore[arg-type]
-                        ports=self.ports(ports),
-                        endpoints=tuple(self._each_endpoint(endpoints, kind)),
-                    )
-                )
+        for one in sorted(slices, key=lambda one: one.name):
+            if one.report is not None and len(found) == SLICES_MAX:
+                self.leave(f"slices beyond the first {SLICES_MAX:,}")
+                continue
+            self.left += one.left
+            if one.report is not None:
+                found.append(self._bounded(one.report, one.letters))
         return tuple(found)
+
+    def _bounded(self, report: SliceReport, letters: int) -> SliceReport:
+        """As much of it as there is room for: mostly the very same."""
+        if len(report.endpoints) <= self._endpoints and letters <= self._letters:
+            self._endpoints -= len(report.endpoints)
+            self._letters -= letters
+            return report
+        within = tuple(one for one in report.endpoints if self._has_room(one))
+        return msgspec.structs.replace(report, endpoints=within)
+
+    def _has_room(self, endpoint: EndpointReport) -> bool:
+        self._letters -= _letters(endpoint)
+        self._endpoints -= 1
+        if self._endpoints >= 0 and self._letters >= 0:
+            return True
+        self.leave("endpoints beyond what is taken in of a service")
+        return False
 
     def hosts(self, given: Iterable[Any]) -> tuple[str, ...]:
         """Of a load balancer: addresses and host names."""
@@ -96,31 +137,24 @@ class Intake:
             app_protocol=self._text(port.get("appProtocol"), _NAME_MAX),
         )
 
-    def _each_endpoint(self, endpoints: Any, kind: str) -> Iterator[EndpointReport]:
+    def endpoints(self, endpoints: Any, kind: str) -> Iterator[EndpointReport]:
         for one in _list(endpoints):
             endpoint = _mapping(one)
             addresses = tuple(self._addresses(endpoint.get("addresses"), kind))
             if not addresses:
                 continue
-            read = self._endpoint(endpoint, addresses)
-            # Of a name the letters count, and of the rest of an endpoint what its JSON takes.
-            self._letters -= sum(map(len, addresses)) + len(read.hostname) + 100
-            self._endpoints -= 1
-            if self._endpoints < 0 or self._letters < 0:
-                self._left["endpoints beyond what is taken in of a service"] += 1
-                continue
-            yield read
+            yield self._endpoint(endpoint, addresses)
 
     def _addresses(self, given: Any, kind: str) -> Iterator[str]:
         found = [str(one) for one in _list(given)]
         if len(found) > ADDRESSES_MAX:
             beyond = f"addresses beyond the first {ADDRESSES_MAX} of an endpoint"
-            self._left[beyond] += len(found) - ADDRESSES_MAX
+            self.left[beyond] += len(found) - ADDRESSES_MAX
         for one in found[:ADDRESSES_MAX]:
             if _is_address(one, kind):
                 yield one
             else:
-                self._left[f"addresses that are none of {kind}"] += 1
+                self.leave(f"addresses that are none of {kind}")
 
     def _endpoint(self, endpoint: dict[str, Any], addresses: tuple[str, ...]) -> EndpointReport:
         conditions = _mapping(endpoint.get("conditions"))
@@ -144,9 +178,14 @@ class Intake:
             return ""
         text = str(value)
         if len(text) > most:
-            self._left[f"texts of more than {most} letters"] += 1
+            self.leave(f"texts of more than {most} letters")
             return ""
         return text
+
+
+def _letters(endpoint: EndpointReport) -> int:
+    """Of a name the letters count, and of the rest of an endpoint what its JSON takes."""
+    return sum(map(len, endpoint.addresses)) + len(endpoint.hostname) + 100
 
 
 def _is_address(text: str, kind: str) -> bool:

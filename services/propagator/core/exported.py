@@ -4,12 +4,12 @@ Members are other people's clusters: what is no sane object is read as far as it
 cannot be understood of it is left out rather than guessed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from services.propagator.core.export_intake import Intake
+from services.propagator.core.export_intake import Intake, TakenSlice, take_slice
 from services.propagator.core.observed import reader_of
 from shared.api.multicluster import SERVICE_NAME_LABEL, SOURCE_CLUSTER_LABEL
 from shared.apimachinery.manifest import Manifest
@@ -71,24 +71,31 @@ def report_of(
     ips: tuple[str, ...],
     *,
     exported: bool,
+    taken: Callable[[ServiceObject], TakenSlice] | None = None,
 ) -> ServiceReport | None:
     """What to report of a service; None where it is neither exported here nor imported.
 
     *exported* says so also where the hub exports it, and the member has no *export* of its own;
-    then a member without the Service has nothing to say.
+    then a member without the Service has nothing to say. *taken* is `taken_of`, remembered.
     """
     if not exported or (export is None and service is None):
         return ServiceReport(ips=ips) if ips else None
     intake = Intake()
     face = _face(service, intake) if service is not None else None
-    taken = intake.slices(_parts(slices)) if service is not None else ()
+    there = [one for one in slices if one.metadata.deletion_timestamp is None]
+    found = intake.slices(map(taken or taken_of, there)) if service is not None else ()
     return ServiceReport(
         export=_export(export) if export is not None else None,
         service=face,
-        slices=taken,
+        slices=found,
         ips=ips,
         left_out=intake.left_out,
     )
+
+
+def taken_of(slice_: ServiceObject) -> TakenSlice:
+    """What is taken in of a slice, whatever service it is of."""
+    return take_slice(slice_.metadata.name, slice_.address_type, slice_.ports, slice_.endpoints)
 
 
 def addresses_of(derived: ServiceObject) -> tuple[str, ...]:
@@ -133,12 +140,6 @@ def _face(service: ServiceObject, intake: Intake) -> ServiceFace:
 def _ingress(status: dict[str, Any]) -> Iterable[Any]:
     given = [_mapping(one) for one in _list(_mapping(status.get("loadBalancer")).get("ingress"))]
     return (one.get("ip") or one.get("hostname") for one in given)
-
-
-def _parts(slices: Iterable[ServiceObject]) -> Iterable[tuple[str, str, Any, Any]]:
-    for one in slices:
-        if one.metadata.deletion_timestamp is None:
-            yield one.metadata.name, one.address_type, one.ports, one.endpoints
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ takes an endpoint away. Whether anybody is sent there is the verdict of health (
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from services.traffic.core.catalogue import (
     Endpoint,
@@ -68,7 +69,8 @@ class Folded:
     """`service` is None where nothing that could be imported is exported.
 
     `validity`: of each member's export, valid or not. `slices`: by cluster, what its endpoints
-    are imported from, with only the ports that count.
+    are imported from, with only the ports that count. `endpoints`: of each slice, by cluster and
+    name, those made of it.
     """
 
     name: ServiceName
@@ -76,6 +78,7 @@ class Folded:
     settled: Settled | None = None
     validity: Mapping[str, Validity] = field(default_factory=dict)
     slices: Mapping[str, tuple[SliceReport, ...]] = field(default_factory=dict)
+    endpoints: Mapping[tuple[str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
 
 
 def fold(
@@ -83,8 +86,12 @@ def fold(
     reports: Mapping[str, ServiceReport],
     hub: HubExport | None,
     fleet: Mapping[str, Place],
+    before: Folded | None = None,
 ) -> Folded:
-    """*reports* are those of members in the *fleet*, by cluster; others are passed over."""
+    """*reports* are those of members in the *fleet*, by cluster; others are passed over.
+
+    *before* is what came of it last: endpoints of slices that are the same are those of then.
+    """
     known = {cluster: one for cluster, one in reports.items() if cluster in fleet}
     validity = {
         cluster: judge_export(report, hub)
@@ -98,6 +105,11 @@ def fold(
         cluster: tuple(_accepted_slices(known[cluster], settled, cluster))
         for cluster in sorted(settled.accepted)
     }
+    endpoints = {
+        (cluster, one.name): _endpoints(cluster, fleet[cluster], one, before)
+        for cluster, own in slices.items()
+        for one in own
+    }
     exporters = {
         cluster: Exporter(
             cluster=cluster,
@@ -105,12 +117,28 @@ def fold(
             zone=fleet[cluster].zone,
             reachable=fleet[cluster].reachable,
             ingress=_ingress(known[cluster]),
-            endpoints=_endpoints(cluster, fleet[cluster], own),
+            endpoints=tuple(chain.from_iterable(endpoints[cluster, one.name] for one in own)),
         )
         for cluster, own in slices.items()
     }
+    return Folded(
+        name=name,
+        service=_service(name, known, settled, exporters),
+        settled=settled,
+        validity=validity,
+        slices=slices,
+        endpoints=endpoints,
+    )
+
+
+def _service(
+    name: ServiceName,
+    known: Mapping[str, ServiceReport],
+    settled: Settled,
+    exporters: Mapping[str, Exporter],
+) -> ImportedService:
     face, winner = settled.winner.face, settled.winner
-    service = ImportedService(
+    return ImportedService(
         service=name,
         type=winner.type,
         ports=settled.ports,
@@ -124,7 +152,6 @@ def fold(
         exporters=exporters,
         ips_by_cluster=dict(_ips_by_cluster(known, face.ip_families)),
     )
-    return Folded(name=name, service=service, settled=settled, validity=validity, slices=slices)
 
 
 def _ips_by_cluster(
@@ -169,12 +196,18 @@ def _accepted_slices(report: ServiceReport, settled: Settled, cluster: str) -> l
     return found
 
 
-def _endpoints(cluster: str, place: Place, slices: tuple[SliceReport, ...]) -> tuple[Endpoint, ...]:
-    found = []
-    for one in slices:
-        ports = tuple(_port(port) for port in one.ports)
-        found += [_endpoint(cluster, place, one, ports, each) for each in one.endpoints]
-    return tuple(found)
+def _endpoints(
+    cluster: str, place: Place, slice_: SliceReport, before: Folded | None
+) -> tuple[Endpoint, ...]:
+    """Those of one slice; no object is made anew where nothing they rest on is another."""
+    if before is not None and before.service is not None:
+        old = before.service.exporters.get(cluster)
+        if old is not None and (old.region, old.zone) == (place.region, place.zone):
+            for one in before.slices[cluster]:
+                if one is slice_:
+                    return before.endpoints[cluster, one.name]
+    ports = tuple(_port(port) for port in slice_.ports)
+    return tuple(_endpoint(cluster, place, slice_, ports, each) for each in slice_.endpoints)
 
 
 def _endpoint(

@@ -1,18 +1,11 @@
-"""Which orders give members the imports of a service (pure).
+"""Traffic's orders: made from manifests, and which to publish, revoke or forget (pure)."""
 
-A member gets all of them where it has the namespace, and none where it does not. The endpoints of a
-lost member are taken out of all others; in that member itself they stay, for its own clients.
-"""
-
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import msgspec
 
 from services.traffic.core.catalogue import ServiceName
-from services.traffic.core.folding import Folded, Place
-from services.traffic.core.imports import derived_service, endpoint_slice, service_import
 from shared.api.ownership import OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
 from shared.events.orders import Encoded, order_on, stamp
@@ -34,9 +27,16 @@ _RESOURCES = {
     "UDPRoute": "udproutes",
 }
 
-Orders = Mapping[ObjectKey, Encoded]
-NOBODY: Mapping[str, Place] = MappingProxyType({})
-_PLACE = Place()
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """An order of which nothing but the digest is known: mostly the same lies there already."""
+
+    digest: str
+    make: Callable[[], Encoded]
+
+
+Orders = Mapping[ObjectKey, Encoded | Unmade]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,55 +83,8 @@ def held_of(order: WorkOrder, sequence: int) -> Held:
     )
 
 
-def import_orders(
-    folded: Folded,
-    members: Collection[str],
-    awaited: Collection[str] = (),
-    fleet: Mapping[str, Place] = NOBODY,
-) -> dict[str, Orders]:
-    """By member, every object that it is to hold. *members* have the namespace.
-
-    Those *awaited* are about to give the service an address, and get its import then. The *fleet*
-    knows in which version members write imports.
-    """
-    service = folded.service
-    if service is None:
-        return {}
-    owner = owner_of(folded.name)
-    derived = dict([make_order(derived_service(service), owner, coined=True)])
-    slices = _SliceOrders(folded, owner)
-    found: dict[str, Orders] = {}
-    for member in members:
-        ips = service.ips_by_cluster.get(member, ()) if service.type == "ClusterSetIP" else ()
-        own: dict[ObjectKey, Encoded] = {}
-        if member not in awaited:
-            api = fleet.get(member, _PLACE).services_api
-            own = dict([make_order(service_import(service, ips, api), owner)])
-        found[member] = {**own, **derived, **dict(slices.of(member))}
-    return found
-
-
-class _SliceOrders:
-    """Each slice is made once for its own member, and once for all others."""
-
-    def __init__(self, folded: Folded, owner: str) -> None:
-        self._folded = folded
-        self._owner = owner
-        self._made: dict[tuple[str, str, bool], tuple[ObjectKey, Encoded]] = {}
-
-    def of(self, member: str) -> Iterator[tuple[ObjectKey, Encoded]]:
-        service = self._folded.service
-        assert service is not None
-        for cluster, slices in self._folded.slices.items():
-            at_home = cluster == member
-            if not at_home and not service.exporters[cluster].reachable:
-                continue
-            for source in slices:
-                place = (cluster, source.name, at_home)
-                if place not in self._made:
-                    made = endpoint_slice(service, cluster, source, at_home=at_home)
-                    self._made[place] = make_order(made, f"{self._owner}@{cluster}", coined=True)
-                yield self._made[place]
+def digest_of(order: Encoded | Unmade) -> str:
+    return order.digest if isinstance(order, Unmade) else order.order.digest
 
 
 def make_order(
@@ -204,13 +157,13 @@ def diff(
     Publishing the plan and asking again gives an empty one.
     """
     publish = {
-        (cluster, key): encoded
+        (cluster, key): order.make() if isinstance(order, Unmade) else order
         for cluster, orders in desired.items()
         if cluster in fleet and cluster not in undecided
-        for key, encoded in orders.items()
+        for key, order in orders.items()
         if (one := held.get((cluster, key))) is None
         or one.deleted
-        or one.digest != encoded.order.digest
+        or one.digest != digest_of(order)
     }
     revoke = tuple(
         (cluster, key)

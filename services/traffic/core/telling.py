@@ -1,6 +1,7 @@
 """What ServiceExports and ServiceImports say of themselves: conditions of the standard (pure)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -72,7 +73,8 @@ def import_status(
     if at and service.type == "ClusterSetIP":
         ips = service.ips_by_cluster.get(at, ())
         given = {"IPv6" if ":" in ip else "IPv4" for ip in ips}
-        wanted = {one.address_type for one in service.endpoints} - {"FQDN"}
+        slices = chain.from_iterable(folded.slices.values())
+        wanted = {one.address_type for one in slices} - {"FQDN"}
         if not ips:
             message = "the member has not given it an address yet"
             ready = Condition(type=READY, status="False", reason=PENDING, message=message)

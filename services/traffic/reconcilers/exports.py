@@ -5,23 +5,23 @@ and the exports of the hub. Nothing is concluded before all that was reported ha
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 
 from services.traffic.core.catalogue import ServiceName
-from services.traffic.core.exports import HubExport
-from services.traffic.core.folding import Folded, Place, fold, place_of
+from services.traffic.core.folding import Place, place_of
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.export_table import ExportTable
 from services.traffic.reconcilers.guarding import Guard
 from shared.api.cluster import Cluster
 from shared.api.meta import GROUP, read
-from shared.api.multicluster import SERVICE_EXPORTS, export_key
-from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
+from shared.api.multicluster import SERVICE_EXPORTS
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS
 from shared.errors import InvalidObject
 from shared.events import subjects
-from shared.events.exports import ServiceReport, decode_namespaces, decode_service
+from shared.events.exports import decode_namespaces, decode_service, decode_slice
 from shared.store.port import Change, ChangeType, Mirror, ObjectStore, Scope
 
 _TASK = "exports"
@@ -30,75 +30,6 @@ HUB_EXPORTS = Scope.of(SERVICE_EXPORTS)
 
 Wake = Callable[[ServiceName, bool], None]
 """Told whether endpoints changed, for which clients wait."""
-
-
-class ExportTable:
-    """What was reported last, by service and member."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
-        self.reports: dict[ServiceName, dict[str, ServiceReport]] = {}
-        self.namespaces: dict[str, frozenset[str]] = {}
-        """By member, of those that imports may live in; a member that said nothing is not there."""
-        self.names: dict[str, str] = {}
-        """Whether each member's DNS asks others for names of other members."""
-        self.reach: dict[str, Mapping[str, str]] = {}
-        """By members that try: why endpoints of each other one cannot be reached from there."""
-        self.fleet: dict[str, Place] = {}
-        self._folded: dict[ServiceName, Folded] = {}
-        self.unread: dict[ServiceName, dict[str, str]] = {}
-        """Why something that was said of a service last, by cluster, could not be taken in.
-
-        The cluster is empty where it is not known whose word it was. Whoever tells of it forgets.
-        """
-
-    def fold(self, name: ServiceName) -> Folded:
-        """What the fleet has of it; made once for all who ask until something is touched."""
-        found = self._folded.get(name)
-        if found is None:
-            found = fold(name, self.reports.get(name, {}), self.hub_export(name), self.fleet)
-            if found.service is not None:
-                self._folded[name] = found
-        return found
-
-    def touch(self, name: ServiceName) -> None:
-        """Something that *name* rests on is another now."""
-        self._folded.pop(name, None)
-
-    def hub_export(self, name: ServiceName) -> HubExport | None:
-        stored = self._mirror.get(export_key(*name))
-        if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
-            return None
-        spec = stored.manifest.get("spec") or {}
-        return HubExport(
-            since=str(metadata_of(stored.manifest).get("creationTimestamp") or ""),
-            labels=_texts(spec, "exportedLabels"),
-            annotations=_texts(spec, "exportedAnnotations"),
-        )
-
-    def members_with(self, namespace: str) -> set[str]:
-        """Members that have *namespace*, as they said, and are not about to leave."""
-        found = {one for one, names in self.namespaces.items() if namespace in names}
-        return {one for one in found if one in self.fleet and not self.fleet[one].leaving}
-
-    def undecided(self) -> set[str]:
-        """Members of which it is not known which namespaces they have."""
-        return self.fleet.keys() - self.namespaces.keys()
-
-    def services_api(self, cluster: str) -> str:
-        """In which version its exports and imports are written."""
-        return self.fleet.get(cluster, Place()).services_api
-
-    def services_of(self, cluster: str) -> list[ServiceName]:
-        return [name for name, reports in self.reports.items() if cluster in reports]
-
-    @property
-    def reporters(self) -> set[str]:
-        """Every cluster that something is reported of, members or not."""
-        found = set(self.namespaces)
-        for reports in self.reports.values():
-            found |= reports.keys()
-        return found
 
 
 async def confirmed_fleet(
@@ -166,10 +97,8 @@ class ExportFollower:
 
     def _catch_up(self, caught_up: CaughtUp) -> None:
         if caught_up.shown is not None:
-            for name in list(self._table.reports):
-                for cluster in list(self._table.reports[name]):
-                    if subjects.endpoints(cluster, *name) not in caught_up.shown:
-                        self._drop(name, cluster)
+            for name in self._table.forget_beside(caught_up.shown):
+                self._concern(name)
         first = not self._catalogue.synced.is_set()
         self._catalogue.synced.set()
         if first:
@@ -177,22 +106,30 @@ class ExportFollower:
                 self._concern(name)
 
     def _take(self, message: Message) -> None:
-        cluster, place = subjects.parse_endpoints(message.subject)
+        cluster, place, slice_ = subjects.parse_endpoints(message.subject)
         if place is None:
             self._take_namespaces(cluster, message.body)
             return
         name = ServiceName(*place)
-        if message.body:
-            report = decode_service(message.body)
-            self._table.reports.setdefault(name, {})[cluster] = report
+        if self._is_news(name, cluster, slice_, message.body):
             self._concern(name)
-        else:
-            self._drop(name, cluster)
+
+    def _is_news(self, name: ServiceName, cluster: str, slice_: str, body: bytes) -> bool:
+        """Take in what is said of a service or a slice; whether that concerns anybody."""
+        table = self._table
+        if slice_:
+            if not body:
+                return table.drop_slice(name, cluster, slice_)
+            return table.take_slice(name, cluster, decode_slice(body))
+        if not body:
+            return table.drop(name, cluster)
+        table.take(name, cluster, decode_service(body))
+        return True
 
     def _told_of(self, subject: str, why: str) -> None:
         """What was known before stands; whoever writes tells of it."""
         with contextlib.suppress(ValueError):
-            cluster, place = subjects.parse_endpoints(subject)
+            cluster, place, _ = subjects.parse_endpoints(subject)
             if place is not None:
                 self._note_unread(ServiceName(*place), cluster, why)
                 self._wake(ServiceName(*place), pressing=False)
@@ -219,13 +156,6 @@ class ExportFollower:
         self._concern_all(
             lambda name: before is None or name.namespace in moved or name in concerned
         )
-
-    def _drop(self, name: ServiceName, cluster: str) -> None:
-        reports = self._table.reports.get(name, {})
-        if reports.pop(cluster, None) is not None:
-            if not reports:
-                del self._table.reports[name]
-            self._concern(name)
 
     def _on_change(self, change: Change) -> None:
         key = change.stored.key
@@ -284,8 +214,3 @@ def _place(manifest: Manifest) -> Place:
         return place_of(read(manifest, Cluster))
     except InvalidObject:
         return Place()
-
-
-def _texts(spec: Mapping[str, object], field: str) -> dict[str, str]:
-    found = spec.get(field)
-    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.traffic.reconcilers.catalogue import LiveCatalogue
-from services.traffic.reconcilers.exports import ExportFollower, ExportTable
+from services.traffic.reconcilers.export_table import ExportTable
+from services.traffic.reconcilers.exports import ExportFollower
 from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.notes import NoteLog
 from services.traffic.reconcilers.order_log import OrderLog

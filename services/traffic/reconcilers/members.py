@@ -10,7 +10,7 @@ from services.traffic.core.preflight import Shared, network_conditions, shared_a
 from services.traffic.core.profiles import cluster_profile, cluster_properties, profile_status
 from services.traffic.core.telling import conditions_in
 from services.traffic.reconcilers.catalogue import LiveCatalogue
-from services.traffic.reconcilers.exports import ExportTable
+from services.traffic.reconcilers.export_table import ExportTable
 from services.traffic.reconcilers.hub_objects import HubObjects
 from services.traffic.reconcilers.knowledge import Knowledge
 from services.traffic.reconcilers.publishing import OrderPublisher
@@ -23,7 +23,6 @@ from shared.bus.port import Bus, Message
 from shared.bus.topology import ENDS_KEPT
 from shared.clock import Clock, format_time
 from shared.controller.result import Again, Done, Result
-from shared.events import subjects
 from shared.store.port import ObjectStore
 
 _COMPARED_SECONDS = 5.0
@@ -150,9 +149,7 @@ class MemberReconciler:
         await self._hub.remove(ObjectKey(MULTICLUSTER_GROUP, PROFILES, NAMESPACE, name))
         owner = owner_of_member(name)
         await self._publisher.carry_out(diff({}, self._log.of(owner), fleet=()), owner)
-        reported = [subjects.endpoints(name, *one) for one in self._table.services_of(name)]
-        if name in self._table.namespaces:
-            reported.append(subjects.namespaces(name))
+        reported = self._table.subjects_of(name)
         await asyncio.gather(
             *(self._bus.publish(Message(one, b""), ttl=ENDS_KEPT) for one in reported)
         )

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.folding import Folded
+from services.traffic.core.import_orders import SliceMemory, import_orders
 from services.traffic.core.imports import derived_name, service_import
-from services.traffic.core.orders import Orders, diff, import_orders, owner_of
+from services.traffic.core.orders import Orders, diff, owner_of
 from services.traffic.core.telling import (
     conditions_in,
     export_status,
@@ -44,7 +45,7 @@ from shared.store.port import ObjectStore
 _CONFIRMATION = timedelta(seconds=10)
 """How often members are asked after removals, should their reports have been lost."""
 _SPEECH = timedelta(seconds=5)
-_ADDRESS_SECONDS = 2.0
+_ADDRESS_SECONDS = 5.0
 
 
 class ServiceReconciler:
@@ -70,6 +71,7 @@ class ServiceReconciler:
         self._clock = clock
         # Until when an address is awaited, by service and member that has the derived Service.
         self._asked: dict[ServiceName, dict[str, float]] = {}
+        self._memories: dict[ServiceName, SliceMemory] = {}
 
     async def reconcile(self, name: ServiceName) -> Result:
         await self._facts.unread(name, self._table.unread.pop(name, {}))
@@ -85,7 +87,9 @@ class ServiceReconciler:
         await self._keep_import(folded)
         # 2. What each member is to hold.
         awaited, look_again = self._awaited(folded, members, held)
-        desired = import_orders(folded, members, awaited, self._table.fleet)
+        desired = import_orders(
+            folded, members, awaited, self._table.fleet, self._memory_of(folded)
+        )
         fleet = await confirmed_fleet(self._store, self._table.fleet, {one for one, _ in held})
         plan = diff(desired, held, fleet=fleet, undecided=silent)
         if not plan.is_empty:
@@ -99,6 +103,11 @@ class ServiceReconciler:
         if not plan.revoke and await self._publisher.settle(owner):
             return Done() if look_again is None else Again(look_again)
         return Again(_CONFIRMATION)
+
+    def _memory_of(self, folded: Folded) -> SliceMemory | None:
+        if folded.service is None:
+            return self._memories.pop(folded.name, None)
+        return self._memories.setdefault(folded.name, SliceMemory())
 
     def _awaited(
         self, folded: Folded, members: Collection[str], held: Collection[Place]

@@ -16,17 +16,16 @@ from services.propagator.apply.exports.names import NamesLook
 from services.propagator.apply.exports.notes import Find, Shown, StatusNotes
 from services.propagator.apply.exports.reach import ReachLook
 from services.propagator.apply.exports.round_trips import RoundTrips
+from services.propagator.apply.exports.saying import Sayings
 from services.propagator.apply.exports.view import Place
 from services.propagator.apply.exports.watching import ExportWatches
 from services.propagator.core.exported import report_of
 from shared.api.multicluster import EXPORTS, export_key
 from shared.apimachinery.manifest import ObjectKey
-from shared.bus.port import Bus, CaughtUp, Message
-from shared.bus.topology import ENDPOINTS, ENDS_KEPT
+from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.errors import RetryableError
-from shared.events import subjects
-from shared.events.exports import NamespacesReport, ServiceReport, encode_export
+from shared.events.exports import NamespacesReport
 from shared.memberapi.port import MemberApi
 
 log = structlog.get_logger("hanse.propagator")
@@ -62,13 +61,11 @@ class ExportObserver:
         self._api = api
         self._bus = bus
         self._interest = interest
-        # What lies in ENDPOINTS, by subject.
-        self._said: dict[str, bytes] = {}
+        self._sayings = Sayings(cluster, bus, self._on_lost)
         self._dirty: set[Place] = set()
         self._namespaces_dirty = True
-        self._exports_dirty = True
+        self._exports_dirty = self._all_dirty = True
         self._news = asyncio.Event()
-        self._caught_up = asyncio.Event()
         self._watches: ExportWatches | None = None
         self._notes: StatusNotes | None = None
         self._names = NamesLook(api, self._on_namespaces)
@@ -85,8 +82,8 @@ class ExportObserver:
             await asyncio.sleep(_FAILED_SECONDS)
 
     async def _run(self) -> None:
-        self._exports_dirty = self._namespaces_dirty = True
-        self._caught_up.clear()
+        self._exports_dirty = self._namespaces_dirty = self._all_dirty = True
+        self._sayings.caught_up.clear()
         self._news.set()
         stop = self._interest.listen(self._on_interest)
         try:
@@ -101,13 +98,13 @@ class ExportObserver:
                 )
                 notes = StatusNotes(self._cluster, self._api, self._bus, self._find)
                 self._notes = notes
-                group.create_task(self._follow(), name=f"said-{self._cluster}")
+                group.create_task(self._sayings.follow(), name=f"said-{self._cluster}")
                 group.create_task(notes.run(), name=f"notes-{self._cluster}")
                 group.create_task(self._watches.run(), name=f"watch-exports-{self._cluster}")
                 group.create_task(self._names.run(), name=f"names-{self._cluster}")
                 if self._within:
                     group.create_task(self._reach.run(), name=f"reach-{self._cluster}")
-                await self._caught_up.wait()
+                await self._sayings.caught_up.wait()
                 await self._report()
         finally:
             stop()
@@ -151,38 +148,19 @@ class ExportObserver:
         self._namespaces_dirty = True
         self._news.set()
 
-    async def _follow(self) -> None:
-        """Know what was said of the member, by whomever."""
-        mine = f"{subjects.ENDPOINTS}.{subjects.encode_token(self._cluster)}.>"
-        async with self._bus.follow(ENDPOINTS, [mine]) as messages:
-            async for message in messages:
-                if isinstance(message, CaughtUp):
-                    if message.shown is not None:
-                        self._say_again(self._said.keys() - message.shown)
-                    self._caught_up.set()
-                elif message.body:
-                    self._said[message.subject] = message.body
-                else:
-                    self._said.pop(message.subject, None)
-
-    def _say_again(self, lost: set[str]) -> None:
-        """Nobody ended what was said there: the stream began anew."""
-        for subject in lost:
-            del self._said[subject]
-            _, place = subjects.parse_endpoints(subject)
-            if place is not None:
-                self._dirty.add(place)
-        if lost:
-            self._namespaces_dirty = True
-            self._news.set()
+    def _on_lost(self, places: set[Place]) -> None:
+        self._dirty |= places
+        self._on_namespaces()
 
     async def _report(self) -> None:
-        """Report what changed, a moment after it did; what is not known yet, once it is."""
-        pause = _RETRY_FIRST
+        """Report what changed, at once or with what follows soon; what is not known yet, later."""
+        pause, loop = _RETRY_FIRST, asyncio.get_running_loop()
+        spoken = 0.0
         while True:
             await self._news.wait()
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(max(spoken + _GATHER_SECONDS - loop.time(), 0.0))
             self._news.clear()
+            spoken = loop.time()
             before = len(self._dirty)
             try:
                 left = await self._say_all()
@@ -209,8 +187,10 @@ class ExportObserver:
             self._exports_dirty = False
             exported = self._exported()
             watches.adjust({namespace for namespace, _ in exported})
-            # What was exported when the last worker looked may not be any more.
-            self._dirty |= exported | self._spoken_of()
+            if self._all_dirty:
+                # What was exported when the last worker looked may not be any more.
+                self._all_dirty = False
+                self._dirty |= exported | self._sayings.places
         waiting = not watches.exports_known
         if watches.exports_known:
             known = [place for place in self._dirty if self._is_known(place)]
@@ -227,15 +207,11 @@ class ExportObserver:
     @property
     def _imports(self) -> bool:
         """Whether anything is imported, or once was: then there may be something left of it."""
-        return bool(self._interest.imported) or subjects.namespaces(self._cluster) in self._said
+        return bool(self._interest.imported) or self._sayings.is_of_namespaces
 
     def _exported(self) -> set[Place]:
         assert self._watches is not None
         return set(self._watches.exports) | self._interest.exports
-
-    def _spoken_of(self) -> set[Place]:
-        places = (subjects.parse_endpoints(subject)[1] for subject in self._said)
-        return {place for place in places if place is not None}
 
     def _is_exported(self, place: Place) -> bool:
         assert self._watches is not None
@@ -265,24 +241,17 @@ class ExportObserver:
             raise failed[0]
 
     async def _say(self, place: Place) -> None:
-        subject = subjects.endpoints(self._cluster, *place)
-        report = self._report_of(place)
-        if report is not None:
-            await self._publish(subject, encode_export(report))
-        elif subject in self._said:
-            await self._bus.publish(Message(subject, b""), ttl=ENDS_KEPT)
-            self._said.pop(subject, None)
-
-    def _report_of(self, place: Place) -> ServiceReport | None:
         watches = self._watches
         assert watches is not None
-        return report_of(
+        report = report_of(
             watches.exports.get(place),
             watches.services.get(place),
             watches.slices.of(place),
             watches.ips_of(place),
             exported=self._is_exported(place),
+            taken=watches.slices.taken,
         )
+        await self._sayings.say(place, report)
 
     async def _say_namespaces(self) -> None:
         """Also those of which the hub imports nothing any more, until nothing is left here.
@@ -298,22 +267,8 @@ class ExportObserver:
             if (found := watches.namespaces.get(("", name))) is not None
             and found.metadata.deletion_timestamp is None
         ]
-        body = encode_export(
+        await self._sayings.say_namespaces(
             NamespacesReport(
                 namespaces=tuple(there), names=self._names.found, reach=self._reach.found
             )
         )
-        await self._publish(subjects.namespaces(self._cluster), body)
-
-    async def _publish(self, subject: str, body: bytes) -> None:
-        if self._said.get(subject) == body:
-            return
-        headers = {
-            "ce-specversion": "1.0",
-            "ce-type": "dev.hanse.service.reported.v1",
-            "ce-source": "hanse/propagator",
-            "ce-id": f"{subject}/{hash(body):x}",
-            "content-type": "application/json",
-        }
-        await self._bus.publish(Message(subject, body, headers))
-        self._said[subject] = body

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from services.propagator.core.exported import ServiceObject, service_object
+from services.propagator.core.export_intake import TakenSlice
+from services.propagator.core.exported import ServiceObject, service_object, taken_of
 from shared.apimachinery.manifest import GroupVersionKind
 from shared.memberapi.port import MemberListing, ResourceType
 
@@ -91,14 +92,24 @@ class SlicesByService:
         self._changed = changed
         self._places: dict[Place, set[Place]] = {}
         self._owner: dict[Place, Place] = {}
+        self._taken: dict[Place, tuple[ServiceObject, TakenSlice]] = {}
         self.table = Table(self._note)
 
     def of(self, service: Place) -> list[ServiceObject]:
         found = (self.table.get(place) for place in self._places.get(service, ()))
         return [one for one in found if one is not None]
 
+    def taken(self, slice_: ServiceObject) -> TakenSlice:
+        """What is taken in of it: read once, and the same object until it changes."""
+        known = self._taken.get(slice_.place)
+        if known is None or known[0] is not slice_:
+            known = self._taken[slice_.place] = slice_, taken_of(slice_)
+        return known[1]
+
     def _note(self, live: ServiceObject) -> None:
         place = live.place
+        if self.table.get(place) is None:
+            self._taken.pop(place, None)
         before = self._owner.pop(place, None)
         if before is not None:
             self._places[before].discard(place)
