@@ -5,7 +5,8 @@ Addresses are given as the API server does, with the first write; endpoints foll
 """
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -40,7 +41,7 @@ NODE_PORTS = range(30_000, 32_768)
 SLICE_SIZE = 100
 
 
-def pick(seed: str, count: int, taken: Collection[int]) -> int:
+def pick(seed: str, count: int, taken: Container[int]) -> int:
     """Return a number below *count* that is not taken, the same one for the same *seed*.
 
     Raises ValueError when all are taken.
@@ -65,9 +66,11 @@ def with_addresses(
     spec.setdefault("sessionAffinity", "None")
     if kind == "ExternalName":
         return {**service, "spec": spec}
-    rivals = [one for one in others if uid_of(one) != uid_of(service)]
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = old.get("clusterIP") or _free_address(service, network, rivals)
+    given = spec.get("clusterIP") or old.get("clusterIP")
+    # Of thousands of Services, all are looked at only for what none of them may have already.
+    choosing = not given or kind in ("LoadBalancer", "NodePort")
+    rivals = [one for one in others if uid_of(one) != uid_of(service)] if choosing else []
+    spec["clusterIP"] = given or _free_address(service, network, rivals)
     if spec["clusterIP"] != "None" or section(service, "spec").get("selector"):
         spec.setdefault("ipFamilies", ["IPv4"])
     spec["clusterIPs"] = [spec["clusterIP"]]
@@ -84,16 +87,22 @@ def with_addresses(
 
 
 def _free_address(service: Manifest, network: IPv4Network, rivals: Iterable[Manifest]) -> str:
-    first = int(network.network_address)
-    taken = set()
-    for one in rivals:
-        address = str(section(one, "spec").get("clusterIP") or "None")
-        if address != "None":
-            taken.add(int.from_bytes(bytes(int(part) for part in address.split("."))) - first)
-    # Neither the network, nor its broadcast, nor the API's own addresses.
-    taken |= {*range(11), network.num_addresses - 1}
+    taken = {section(one, "spec").get("clusterIP") for one in rivals}
     seed = f"{namespace_of(service)}/{name_of(service)}"
-    return str(network[pick(seed, network.num_addresses, taken)])
+    return str(network[pick(seed, network.num_addresses, _Taken(network, taken))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Numbers in the network of what is taken: neither itself, nor its broadcast, nor the API's."""
+
+    network: IPv4Network
+    addresses: Container[Any]
+
+    def __contains__(self, number: object) -> bool:
+        assert isinstance(number, int)
+        reserved = number < 11 or number == self.network.num_addresses - 1
+        return reserved or str(self.network[number]) in self.addresses
 
 
 def _with_ports(
