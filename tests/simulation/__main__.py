@@ -22,7 +22,12 @@ def main() -> int:
         os.execve(
             sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], environment
         )
-    length = Length(deeds=arguments.deeds, members=arguments.members, fenced=arguments.fenced)
+    length = Length(
+        deeds=arguments.deeds,
+        members=arguments.members,
+        fenced=arguments.fenced,
+        traffic=arguments.traffic,
+    )
     if arguments.seed is not None:
         return _replay(arguments.seed, length)
     return _run_many(range(arguments.first, arguments.first + arguments.seeds), length, arguments)
@@ -36,6 +41,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     parser.add_argument("--deeds", type=int, default=25, help="deeds of people in each history")
     parser.add_argument("--fenced", action="store_true", help="with propagators beside members")
+    parser.add_argument("--traffic", action="store_true", help="with services of many members")
     parser.add_argument("--members", type=int, default=3)
     return parser.parse_args()
 

@@ -14,6 +14,8 @@ from services.registry import service as registry
 from services.registry.settings import Settings as RegistrySettings
 from services.scheduler import service as scheduler
 from services.scheduler.settings import Settings as SchedulerSettings
+from services.traffic import service as traffic
+from services.traffic.settings import Settings as TrafficSettings
 from shared.apiserver.authentication import TokenTable
 from shared.apiserver.server import ServerSettings
 from shared.apiserver.serving import Serving
@@ -52,7 +54,7 @@ class Hub:
         replicas: Mapping[str, int],
         pulled: Sequence[str] = (),
     ) -> None:
-        """*replicas* of each service; of those that it does not name there is one.
+        """*replicas* of each service; of those that it does not name there is one, but of traffic.
 
         *pulled*: members beside which a propagator of their own runs.
         """
@@ -69,6 +71,8 @@ class Hub:
         for service, body in _SERVICES.items():
             for number in range(1, replicas.get(service, 1) + 1):
                 self._add(f"{service}-{number}", body)
+        for number in range(1, replicas.get("traffic", 0) + 1):
+            self._add(f"traffic-{number}", _traffic, scopes=traffic.SCOPES)
         for name in pulled:
             self._add(f"beside-{name}", _beside, beside=name)
 
@@ -189,6 +193,14 @@ async def _beside(ports: Ports) -> AsyncIterator[Tasks]:
         clock=ports.clock,
         members=propagator.Members(None, open_own, fence),
         readiness=Readiness(),
+    )
+
+
+@asynccontextmanager
+async def _traffic(ports: Ports) -> AsyncIterator[Tasks]:
+    settings = TrafficSettings(loop=FAIL_FAST, lease=ports.lease)
+    yield traffic.assemble(
+        settings, ports.store, ports.bus, clock=ports.clock, readiness=Readiness()
     )
 
 

@@ -61,15 +61,15 @@ class Watcher:
         self._bucket = bucket
         self._work: MemoryLog = streams._log(WORK)
         self._status: MemoryLog = streams._log(STATUS)
-        self._members = members
-        self._disturbed = disturbed
+        self.members = members
+        self.disturbed = disturbed
         self._carried_out: dict[tuple[str, ObjectKey], set[int]] = {}
         self._reported: dict[tuple[str, ObjectKey], int] = {}
         self._refused: dict[tuple[str, ObjectKey], float] = {}
         self._tombstones: dict[tuple[str, ObjectKey], int] = {}
         self._ordered_at: dict[tuple[str, ObjectKey], deque[float]] = {}
         # What remained in a member when it left: nobody's to remove.
-        self._left_behind: dict[str, set[ObjectKey]] = {}
+        self.left_behind: dict[str, set[ObjectKey]] = {}
         self.exclusion = Exclusion(history, members)
         Leaving(history, bucket, self._work, lambda: disturbed(EVERYWHERE))
         bucket.store.mirror.on_change(self._on_change)
@@ -149,7 +149,7 @@ class Watcher:
 
     def _check_prompt(self, cluster: str, key: ObjectKey, message: Message, ordered: float) -> None:
         """Where all was well with this member meanwhile, it was carried out, or is obsolete."""
-        if self._disturbed(cluster) >= ordered - PROMPT_SECONDS:
+        if self.disturbed(cluster) >= ordered - PROMPT_SECONDS:
             return
         last = self._work.last(message.subject)
         if last is None or last.sequence != message.sequence or cluster not in self._fleet():
@@ -216,10 +216,10 @@ class Watcher:
             self._history.note(f"store: {_path(key)} {change.type.lower()} {generation}")
 
     def _note_leaving(self, cluster: str) -> None:
-        member = self._members[cluster]
+        member = self.members[cluster]
         self.exclusion.left(cluster)
         held = {one.key for one in member.store.mirror.items() if is_managed(one.manifest)}
-        self._left_behind.setdefault(cluster, set()).update(held)
+        self.left_behind.setdefault(cluster, set()).update(held)
 
     def _check_binding(self, change: Change) -> None:
         stored = change.stored
@@ -304,8 +304,9 @@ class Watcher:
                 for name in names:
                     expected[name, key] = spec.resource.generation
         orders = {
-            subjects.parse_member_subject(message.subject): decode_order(message.body)
+            subjects.parse_member_subject(message.subject): order
             for message in self._standing()
+            if (order := decode_order(message.body)).is_dispatched
         }
         for (cluster, key), generation in expected.items():
             order = orders.get((cluster, key))
@@ -333,12 +334,12 @@ class Watcher:
                 continue
             yield from self._compare(cluster, key, message.sequence, order)
         for cluster in fleet:
-            for stored in self._members[cluster].store.mirror.items():
+            for stored in self.members[cluster].store.mirror.items():
                 beside = stored.key not in ordered.get(cluster, ())
-                left = stored.key in self._left_behind.get(cluster, ())
+                left = stored.key in self.left_behind.get(cluster, ())
                 # Brought back, and robbed of the mark that tells that it is older than its end.
                 left = left or (
-                    self._members[cluster].restored and not work_generation_of(stored.manifest)
+                    self.members[cluster].restored and not work_generation_of(stored.manifest)
                 )
                 if beside and not left and is_managed(stored.manifest):
                     yield f"{cluster} holds {_path(stored.key)}, which nobody ordered"
@@ -377,7 +378,7 @@ class Watcher:
         scope = Scope("autoscaling", "horizontalpodautoscalers", key.namespace)
         return difference == ".spec.replicas" and any(
             one.manifest["spec"]["scaleTargetRef"]["name"] == key.name
-            for one in self._members[cluster].store.mirror.items(scope)
+            for one in self.members[cluster].store.mirror.items(scope)
         )
 
     # Looking.
@@ -387,7 +388,7 @@ class Watcher:
         return [one.key.name for one in self._bucket.store.mirror.items(scope)]
 
     def _live(self, cluster: str, key: ObjectKey) -> Manifest | None:
-        stored = self._members[cluster].store.mirror.get(key)
+        stored = self.members[cluster].store.mirror.get(key)
         return stored.manifest if stored is not None else None
 
     def _standing(self) -> list[Message]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from shared.api.meta import GROUP, read, section
 from shared.api.rollout import Approval, ResourceRollout
-from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey
+from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.apiserver.requests.negotiation import APPLY_PATCH, MERGE_PATCH
 from shared.apiserver.requests.target import DeleteOptions, WriteOptions
-from shared.apiserver.serving import Call, Serving
 from shared.apiserver.status_errors import ApiFault
 from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import delete
@@ -22,9 +21,11 @@ from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.sealing import seal
 from shared.store.port import Scope
 from tests.simulation import manifests
+from tests.simulation.calls import call_on
 from tests.simulation.history import History, actor
 from tests.simulation.hub import SEALING, Gateway, Hub
 from tests.simulation.member import Member
+from tests.simulation.traffic_deeds import TrafficDeeds, export
 
 NAMESPACES = ("shop", "blog")
 _KUBECTL = WriteOptions(field_manager="kubectl", force=True)
@@ -36,7 +37,13 @@ class People:
     """`act` does one thing by chance; whatever is refused is refused."""
 
     def __init__(
-        self, hub: Hub, members: dict[str, Member], chance: random.Random, history: History
+        self,
+        hub: Hub,
+        members: dict[str, Member],
+        chance: random.Random,
+        history: History,
+        *,
+        traffic: bool = False,
     ) -> None:
         self._hub = hub
         self._members = members
@@ -67,6 +74,12 @@ class People:
         ]
         if self._pulled:
             self._deeds += [(5, self._apply_fenced), (4, self._apply_fenced_policy)]
+        self._traffic: TrafficDeeds | None = None
+        if traffic:
+            self._traffic = TrafficDeeds(
+                members, chance, history, apply=self._apply, remove=self._delete_at
+            )
+            self._deeds += self._traffic.deeds
 
     async def found(self) -> None:
         """Begin: members, a namespace, and rules for what is in it."""
@@ -79,6 +92,9 @@ class People:
         if self._pulled:
             await self._insist(manifests.fenced_policy(self._chance, ()))
             await self._insist(self._fenced())
+        if self._traffic is not None:
+            await self._traffic.found()
+            await self._insist(export("web"))
 
     async def act(self) -> None:
         deed = self._pick()
@@ -126,7 +142,7 @@ class People:
 
     async def _apply(self, manifest: Manifest) -> None:
         gateway = self._gateway()
-        call = _call(gateway.serving, manifest, _KUBECTL)
+        call = call_on(gateway.serving, manifest, _KUBECTL)
         await self._request(gateway, patch(gateway.serving, call, manifest, APPLY_PATCH))
 
     async def _delete_at(self, manifest: Manifest) -> None:
@@ -134,7 +150,7 @@ class People:
         self._history.note(f"delete {manifest['kind']} {manifest['metadata']['name']}")
         ways = ("Background", "Foreground", "Orphan")
         options = DeleteOptions(propagation=self._chance.choices(ways, (6, 2, 1))[0])
-        call = _call(gateway.serving, manifest)
+        call = call_on(gateway.serving, manifest)
         await self._request(gateway, delete(gateway.serving, call, options))
 
     def _namespace(self) -> str:
@@ -177,7 +193,7 @@ class People:
     async def _scale(self) -> None:
         gateway = self._gateway()
         manifest = manifests.deployment(self._chance.choice(manifests.WORKLOADS), self._namespace())
-        call = _call(gateway.serving, manifest, _KUBECTL, "scale")
+        call = call_on(gateway.serving, manifest, _KUBECTL, "scale")
         replicas = self._chance.randrange(9)
         changed = write_scale(
             gateway.serving, call, lambda scale: {**scale, "spec": {"replicas": replicas}}
@@ -263,7 +279,7 @@ class People:
         metadata = rollout.metadata
         self._history.note(f"tells rollout {metadata.name}: {spec}")
         manifest = manifests.rollout(metadata.name, metadata.namespace)
-        call = _call(gateway.serving, manifest, _EDITOR)
+        call = call_on(gateway.serving, manifest, _EDITOR)
         await self._request(gateway, patch(gateway.serving, call, {"spec": spec}, MERGE_PATCH))
 
     # Members come and go.
@@ -319,7 +335,7 @@ class People:
             return
         member, key, manifest = found
         chance = self._chance
-        call = _call(member.serving, manifest, _EDITOR)
+        call = call_on(member.serving, manifest, _EDITOR)
         if chance.random() < 0.25:
             self._history.note(f"somebody deletes {key.name} in {member.name}")
             await delete(member.serving, call, DeleteOptions(propagation="Background"))
@@ -345,8 +361,8 @@ class People:
         member, key, manifest = found
         scaler = manifests.autoscaler(key.name, key.namespace)
         self._history.note(f"an autoscaler takes {key.name} in {member.name}")
-        await patch(member.serving, _call(member.serving, scaler, _KUBECTL), scaler, APPLY_PATCH)
-        call = _call(member.serving, manifest, _AUTOSCALER, "scale")
+        await patch(member.serving, call_on(member.serving, scaler, _KUBECTL), scaler, APPLY_PATCH)
+        call = call_on(member.serving, manifest, _AUTOSCALER, "scale")
         replicas = self._chance.randrange(1, 10)
         await write_scale(
             member.serving, call, lambda scale: {**scale, "spec": {"replicas": replicas}}
@@ -359,7 +375,7 @@ class People:
         foreign = manifests.config(name, self._namespace(), 0)
         serving = member.serving
         self._history.note(f"somebody makes {name} in {member.name}")
-        await create(serving, _call(serving, foreign, _EDITOR), foreign)
+        await create(serving, call_on(serving, foreign, _EDITOR), foreign)
 
 
 def _rollouts(gateway: Gateway) -> list[ResourceRollout]:
@@ -368,17 +384,3 @@ def _rollouts(gateway: Gateway) -> list[ResourceRollout]:
         read(one.manifest, ResourceRollout)
         for one in sorted(stored, key=lambda one: (one.key.namespace, one.key.name))
     ]
-
-
-def _call(
-    serving: Serving,
-    manifest: Manifest,
-    options: WriteOptions | None = None,
-    subresource: str = "",
-) -> Call:
-    kind = serving.kinds.by_kind(GroupVersionKind.of(manifest))
-    if kind is None:
-        raise ApiFault(404, f"no kind {manifest['kind']}")
-    metadata = manifest["metadata"]
-    namespace = metadata.get("namespace", "") if kind.namespaced else ""
-    return Call(kind, namespace, metadata["name"], subresource, options or WriteOptions())

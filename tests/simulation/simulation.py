@@ -24,6 +24,7 @@ from tests.simulation.member import Member
 from tests.simulation.objects import Bucket
 from tests.simulation.people import People
 from tests.simulation.process import Shared
+from tests.simulation.traffic import TrafficWatcher
 from tests.simulation.trouble import Trouble
 from tests.simulation.virtual_time import SkewedClock, Stalled, VirtualLoop
 from tests.simulation.wire import Weather
@@ -57,6 +58,9 @@ class Length:
 
     fenced: bool = False
     """With propagators beside members, and a workload that must not run in two of them."""
+
+    traffic: bool = False
+    """With services that members export to one another, and policies of traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class _Run:
         self.rested = 0.0
         self._hub: Hub | None = None
         self._duties: Duties | None = None
+        self._traffic: TrafficWatcher | None = None
 
     async def play(self) -> None:
         chance, length, history = self._chance, self._length, self._history
@@ -141,9 +146,13 @@ class _Run:
         watcher = Watcher(history, bucket, streams, members, disturbed)
         shared = Shared(bucket, streams, members, weather, history, watcher)
         replicas = {name: chance.choice((1, 1, 2)) for name in REPLICATED}
+        replicas["traffic"] = chance.choice((1, 2)) if length.traffic else 0
+        if length.traffic:
+            self._traffic = TrafficWatcher(history, bucket, streams, watcher)
         hub = self._hub = Hub(shared, str(self._seed), replicas=replicas, pulled=self._pulled())
         self._duties = Duties(history, hub.processes)
-        people = People(hub, members, random.Random(f"{self._seed}/people"), history)
+        doing = random.Random(f"{self._seed}/people")
+        people = People(hub, members, doing, history, traffic=length.traffic)
         # 1. All begins well.
         for process in hub.processes.values():
             process.start()
@@ -199,6 +208,8 @@ class _Run:
             await people.release_rollouts()
             self._check()
             unfinished = watcher.unfinished()
+            if self._traffic is not None:
+                unfinished += self._traffic.unfinished()
             if unfinished != before:
                 self._history.note("unfinished: " + ("; ".join(unfinished[:5]) or "nothing"))
             before = unfinished

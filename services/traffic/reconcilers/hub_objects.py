@@ -11,7 +11,7 @@ import structlog
 
 from shared.api.own_kinds import KEPT_BY
 from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of, metadata_of
-from shared.clock import Clock, format_time
+from shared.clock import Clock, format_micro_time, format_time
 from shared.errors import AlreadyExists, StaleRevision
 from shared.store.port import ObjectStore, Stored
 
@@ -42,11 +42,13 @@ class HubObjects:
         metadata = metadata_of(manifest)
         labels = {**(metadata.get("labels") or {}), KEPT_BY: TRAFFIC}
         if stored is None:
+            now = self._clock.now()
+            identity = f"hanse/traffic/{key}/{format_micro_time(now)}"
             begun = {
                 **metadata,
                 "labels": labels,
-                "uid": str(uuid.uuid4()),
-                "creationTimestamp": format_time(self._clock.now()),
+                "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
+                "creationTimestamp": format_time(now),
                 "generation": 1,
             }
             whole = {**manifest, "metadata": begun, "status": dict(status)}
