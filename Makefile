@@ -6,6 +6,7 @@ BIN := .venv/bin
 # are handed out whole, for what their tests share.
 JOBS ?= 3
 SEEDS ?= 1000
+TRAFFIC_SEEDS ?= 200
 DEEDS ?= 25
 
 .PHONY: install demo test conformance fuzz simulate chaos traffic check bench format lock clean
@@ -35,6 +36,7 @@ fuzz: install
 # Many histories of the whole hub (docs/simulation.md), or with SEED one of them line by line.
 simulate: install
 	$(BIN)/python -m tests.simulation --deeds $(DEEDS) --jobs 2 $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	$(if $(SEED),,$(BIN)/python -m tests.simulation --traffic --deeds $(DEEDS) --jobs 2 --seeds $(TRAFFIC_SEEDS))
 
 # Breaks a real federation in every way there is (docs/chaos.md), or in those that SCENARIO names.
 chaos: install

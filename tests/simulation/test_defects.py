@@ -10,6 +10,7 @@ import pytest
 
 from services.health.reconcilers import verdicts
 from services.propagator.apply import fence, gate, objects
+from services.propagator.apply.exports import observer
 from services.propagator.apply.holding import holder
 from services.propagator.apply.removal import remover
 from services.propagator.apply.reporting import outcomes, status_log
@@ -17,8 +18,9 @@ from services.propagator.core.fence import Hold, Standing
 from services.propagator.dispatch import publisher
 from services.scheduler.core import moves
 from services.scheduler.core.division import shares
+from services.traffic.reconcilers import exports, publishing
 from shared.events.cluster import Reach
-from tests.simulation import evidence, invariants, leaving
+from tests.simulation import evidence, invariants, leaving, traffic
 from tests.simulation.exclusion import RUNS_ONCE
 from tests.simulation.simulation import Length, simulate
 
@@ -156,6 +158,55 @@ def stop_nothing(patch: pytest.MonkeyPatch) -> None:
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:
     """What is to leave begins elsewhere at once."""
     patch.setattr(moves, "awaited", lambda *_given: {})
+
+
+TRAFFIC = dataclasses.replace(LENGTH, traffic=True)
+
+
+def keep_what_nobody_exports(patch: pytest.MonkeyPatch) -> None:
+    """Imports stay although the last export is gone."""
+
+    carry_out = publishing.OrderPublisher.carry_out
+
+    async def carrying(self: publishing.OrderPublisher, plan: Any, owner: str) -> None:
+        await carry_out(self, dataclasses.replace(plan, revoke=()), owner)
+
+    patch.setattr(publishing.OrderPublisher, "carry_out", carrying)
+
+
+def say_what_was_not_listed(patch: pytest.MonkeyPatch) -> None:
+    """A worker that has just begun takes what it has not seen yet for gone."""
+    patch.setattr(observer.ExportObserver, "_is_known", lambda *_given: True)
+
+
+def lead_to_the_lost(patch: pytest.MonkeyPatch) -> None:
+    """Traffic hears of no verdict."""
+    place_of = exports.place_of  # type: ignore[attr-defined]
+
+    def reached(cluster: Any) -> Any:
+        return dataclasses.replace(place_of(cluster), reachable=True)
+
+    patch.setattr(exports, "place_of", reached)
+
+
+@pytest.mark.parametrize(
+    ("defect", "invariant", "first"),
+    [
+        (keep_what_nobody_exports, invariants.LOSES_NOTHING, 2),
+        (say_what_was_not_listed, traffic.WITHDRAWS_BY_WORD, 8),
+        (lead_to_the_lost, traffic.LEADS_TO_THE_LIVING, 7),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_defect_of_traffic_is_found(
+    monkeypatch: pytest.MonkeyPatch, defect: Defect, invariant: str, first: int
+) -> None:
+    def harms(seed: int) -> bool:
+        with monkeypatch.context() as patch:
+            defect(patch)
+            return simulate(seed, TRAFFIC).violation.startswith(invariant)
+
+    assert any(harms(seed) for seed in range(first, first + SEEDS))
 
 
 @pytest.mark.parametrize(("defect", "first"), [(stop_nothing, 1), (ask_nobody, 20)])

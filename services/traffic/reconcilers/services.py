@@ -45,6 +45,7 @@ from shared.store.port import ObjectStore
 _CONFIRMATION = timedelta(seconds=10)
 """How often members are asked after removals, should their reports have been lost."""
 _SPEECH = timedelta(seconds=5)
+_SOON_SECONDS = 0.01
 _ADDRESS_SECONDS = 5.0
 
 
@@ -140,7 +141,8 @@ class ServiceReconciler:
         due = [asked[one] - now for one in found & asked.keys()]
         if not asked:
             del self._asked[folded.name]
-        return found, timedelta(seconds=min(due)) if due else None
+        # Never at once: a clock that is a little slow would have it look again and again.
+        return found, timedelta(seconds=max(min(due), _SOON_SECONDS)) if due else None
 
     async def _keep_import(self, folded: Folded) -> None:
         key = import_key(*folded.name)
