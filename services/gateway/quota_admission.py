@@ -73,7 +73,7 @@ class QuotaAdmission:
                 quota = read(stored.manifest, FederatedResourceQuota)
             except InvalidObject:
                 continue
-            yield _Limit(stored.key.name, frozenset({namespace}), quota.spec.overall)
+            yield _Limit(stored.key.name, frozenset({namespace}), quota.spec.limits)
         bound = list(self._groups_of(namespace))
         # Of several groups none can be told here: it depends on the clusters that are chosen.
         if len(bound) == 1 and bound[0].spec.quota is not None:
@@ -81,7 +81,7 @@ class QuotaAdmission:
             assert group.spec.quota is not None
             namespaces = frozenset(group.spec.namespaces)
             name = f"clustergroup/{group.metadata.name}"
-            yield _Limit(name, namespaces, group.spec.quota.hard)
+            yield _Limit(name, namespaces, group.spec.quota.limits)
 
     def _groups_of(self, namespace: str) -> Iterator[ClusterGroup]:
         for stored in self._mirror.items(_GROUPS):

@@ -14,19 +14,34 @@ from shared.api.meta import Kind, Struct
 Amounts = dict[str, str]
 """Quantities by resource, as Kubernetes writes them."""
 
+StatedAmounts = dict[str, int | str]
+"""As people write them: `cpu: 100` is a number."""
+
+
+def _written(amounts: StatedAmounts) -> Amounts:
+    return {name: str(amount) for name, amount in amounts.items()}
+
 
 class StaticAssignment(Struct, frozen=True, kw_only=True):
     """What of it may be in one cluster; clusters that none names are bound by `overall` alone."""
 
     cluster_name: str
-    hard: Amounts
+    hard: StatedAmounts
+
+    @property
+    def limits(self) -> Amounts:
+        return _written(self.hard)
 
 
 class FederatedResourceQuotaSpec(Struct, frozen=True, kw_only=True):
-    overall: Annotated[Amounts, Meta(description="In all clusters together.")]
+    overall: Annotated[StatedAmounts, Meta(description="In all clusters together.")]
     static_assignments: Annotated[
         tuple[StaticAssignment, ...], Meta(description="How much of it in one cluster.")
     ] = ()
+
+    @property
+    def limits(self) -> Amounts:
+        return _written(self.overall)
 
 
 class ClusterQuotaStatus(Struct, frozen=True, kw_only=True):
@@ -54,7 +69,11 @@ class FederatedResourceQuota(Kind, frozen=True, kw_only=True):
 class GroupQuota(Struct, frozen=True, kw_only=True):
     """What may be in the clusters of a group: of its namespaces, or of all if it has none."""
 
-    hard: Amounts
+    hard: StatedAmounts
+
+    @property
+    def limits(self) -> Amounts:
+        return _written(self.hard)
 
 
 class GroupQuotaStatus(Struct, frozen=True, kw_only=True):

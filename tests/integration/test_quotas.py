@@ -21,7 +21,7 @@ QUOTA: Manifest = {
     "apiVersion": "hanse.dev/v1alpha1",
     "kind": "FederatedResourceQuota",
     "metadata": {"name": "team", "namespace": "shop"},
-    "spec": {"overall": {"requests.cpu": "4", "pods": "10"}},
+    "spec": {"overall": {"requests.cpu": "4", "pods": 10}},
 }
 
 

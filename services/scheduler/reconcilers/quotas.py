@@ -33,7 +33,7 @@ class QuotaReconciler:
         quota, used = self._federation.quotas.used(key)
         if isinstance(quota, ClusterGroup):
             assert quota.spec.quota is not None, "only groups with a quota are kept"
-            hard = quota.spec.quota.hard
+            hard = quota.spec.quota.limits
             status = ClusterGroupStatus(
                 quota=GroupQuotaStatus(hard=hard, used=shown(used[0], hard))
             )
@@ -42,11 +42,11 @@ class QuotaReconciler:
         spec = quota.spec
         assigned = zip(spec.static_assignments, used[1:], strict=True)
         overall = FederatedResourceQuotaStatus(
-            overall=spec.overall,
-            overall_used=shown(used[0], spec.overall),
+            overall=spec.limits,
+            overall_used=shown(used[0], spec.limits),
             aggregated_status=tuple(
                 ClusterQuotaStatus(
-                    cluster_name=one.cluster_name, hard=one.hard, used=shown(there, one.hard)
+                    cluster_name=one.cluster_name, hard=one.limits, used=shown(there, one.limits)
                 )
                 for one, there in assigned
             ),

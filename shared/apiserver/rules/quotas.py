@@ -11,7 +11,7 @@ from shared.interpreter.quota import counted, hard_of, nanos, total
 
 def check_quota(quota: FederatedResourceQuota) -> list[FieldError]:
     spec = quota.spec
-    faults = list(_check_amounts(spec.overall, "spec.overall"))
+    faults = list(_check_amounts(spec.limits, "spec.overall"))
     if not spec.overall:
         faults.append(required("spec.overall", "at least one limit"))
     seen: set[str] = set()
@@ -23,7 +23,7 @@ def check_quota(quota: FederatedResourceQuota) -> list[FieldError]:
             text = f'Duplicate value: "{one.cluster_name}"'
             faults.append(FieldError(f"{path}.clusterName", text, "FieldValueDuplicate"))
         seen.add(one.cluster_name)
-        faults += _check_amounts(one.hard, f"{path}.hard")
+        faults += _check_amounts(one.limits, f"{path}.hard")
     if not faults:
         faults += _check_sums(quota)
     return faults
@@ -34,7 +34,7 @@ def check_group_quota(quota: GroupQuota | None, path: str) -> Iterable[FieldErro
         return
     if not quota.hard:
         yield required(f"{path}.hard", "at least one limit")
-    yield from _check_amounts(quota.hard, f"{path}.hard")
+    yield from _check_amounts(quota.limits, f"{path}.hard")
 
 
 def _check_amounts(amounts: Mapping[str, str], path: str) -> Iterable[FieldError]:
@@ -53,8 +53,8 @@ def _check_amounts(amounts: Mapping[str, str], path: str) -> Iterable[FieldError
 
 
 def _check_sums(quota: FederatedResourceQuota) -> Iterable[FieldError]:
-    assigned = total(hard_of(one.hard) for one in quota.spec.static_assignments)
-    for name, amount in sorted(hard_of(quota.spec.overall).items()):
+    assigned = total(hard_of(one.limits) for one in quota.spec.static_assignments)
+    for name, amount in sorted(hard_of(quota.spec.limits).items()):
         if assigned.get(name, 0) > amount:
             why = f"the assignments exceed what there is of {name} in all"
             yield wrong("spec.staticAssignments", name, why)

@@ -57,3 +57,14 @@ def test_a_group_is_held_to_the_same():
     group = read({"metadata": {"name": "eu"}, "spec": spec}, ClusterGroup)
     (fault,) = check_group(group)
     assert fault.path == "spec.quota.hard[limits.cpu]"
+
+
+def test_amounts_may_be_numbers_as_everywhere_in_kubernetes():
+    spec = {
+        "overall": {"cpu": 100, "memory": "20Gi"},
+        "staticAssignments": [{"clusterName": "a", "hard": {"cpu": 40}}],
+    }
+    assert told(spec) == {}
+    assert "exceed" in told({**spec, "overall": {"cpu": 30}})["spec.staticAssignments"]
+    found = read({"metadata": {"name": "q"}, "spec": spec}, FederatedResourceQuota)
+    assert found.spec.limits == {"cpu": "100", "memory": "20Gi"}

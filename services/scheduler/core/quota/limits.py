@@ -27,10 +27,10 @@ def limits_of_quota(quota: FederatedResourceQuota) -> Iterator[Limit]:
     metadata = quota.metadata
     namespaces = frozenset({metadata.namespace})
     name = f"quota {metadata.namespace}/{metadata.name}"
-    yield Limit(name, namespaces, None, hard_of(quota.spec.overall))
+    yield Limit(name, namespaces, None, hard_of(quota.spec.limits))
     for one in quota.spec.static_assignments:
         clusters = frozenset({one.cluster_name})
-        yield Limit(name, namespaces, clusters, hard_of(one.hard))
+        yield Limit(name, namespaces, clusters, hard_of(one.limits))
 
 
 def limit_of_group(group: ClusterGroup, clusters: frozenset[str]) -> Limit | None:
@@ -39,7 +39,7 @@ def limit_of_group(group: ClusterGroup, clusters: frozenset[str]) -> Limit | Non
         return None
     namespaces = frozenset(group.spec.namespaces) or None
     name = f"quota of group {group.metadata.name}"
-    return Limit(name, namespaces, clusters, hard_of(group.spec.quota.hard))
+    return Limit(name, namespaces, clusters, hard_of(group.spec.quota.limits))
 
 
 def clusters_in(fleet: Fleet, group: str) -> frozenset[str]:
