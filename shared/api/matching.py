@@ -12,7 +12,13 @@ import msgspec
 
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup
-from shared.api.selection import ClusterAffinity, FieldSelector, LabelSelector, ResourceSelector
+from shared.api.selection import (
+    ClusterAffinity,
+    FieldSelector,
+    GroupAffinity,
+    LabelSelector,
+    ResourceSelector,
+)
 from shared.apimachinery import selectors
 from shared.apimachinery.manifest import (
     GroupVersionKind,
@@ -24,6 +30,11 @@ from shared.apimachinery.manifest import (
 from shared.errors import FieldError, InvalidObject
 
 ANY = "*"
+
+Groups = Mapping[str, ClusterAffinity]
+"""Who is in each ClusterGroup, by its name."""
+
+NO_GROUPS: Groups = {}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,6 +78,19 @@ def covers(affinity: ClusterAffinity | None, cluster: Cluster) -> bool:
     spec, metadata = cluster.spec, cluster.metadata
     place = {"provider": spec.provider, "region": spec.region, "zone": spec.zone}
     return covers_place(affinity, metadata.name, metadata.labels, place)
+
+
+def covers_in(affinity: GroupAffinity | None, cluster: Cluster, groups: Groups) -> bool:
+    """`covers`, also by the groups that *affinity* names; *groups* are those there are."""
+    if not covers(affinity, cluster):
+        return False
+    if affinity is None or not affinity.cluster_groups:
+        return True
+    return any(
+        covers(group, cluster)
+        for name in affinity.cluster_groups
+        if (group := groups.get(name)) is not None
+    )
 
 
 def groups_of(cluster: Cluster, groups: Iterable[ClusterGroup]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from shared.api.meta import Condition, Kind, Struct
-from shared.api.selection import ClusterAffinity, ResourceSelector
+from shared.api.selection import GroupAffinity, ResourceSelector
 
 EVERY_CONTAINER = "*"
 BACKENDS_MAX = 16
@@ -230,7 +230,7 @@ class Overriders(Struct, frozen=True, kw_only=True):
 class OverrideRule(Struct, frozen=True, kw_only=True):
     """Changes for some clusters. Without targetCluster they are for every cluster."""
 
-    target_cluster: ClusterAffinity | None = None
+    target_cluster: GroupAffinity | None = None
     overriders: Overriders
 
 
@@ -251,7 +251,7 @@ class OverrideSpec(Struct, frozen=True, kw_only=True):
         tuple[OverrideRule, ...], Meta(description="Carried out in the order they are written in.")
     ] = ()
     target_cluster: Annotated[
-        ClusterAffinity | None,
+        GroupAffinity | None,
         Meta(description="The older way to write a single rule; not beside overrideRules."),
     ] = None
     overriders: Annotated[

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from shared.api.meta import Struct
 from shared.api.scoring import MeasuredFrom, Plugin, Score
-from shared.api.selection import ClusterAffinity
+from shared.api.selection import GroupAffinity
 
 
 class Toleration(Struct, frozen=True, kw_only=True):
@@ -34,12 +34,9 @@ class CelSelector(Struct, frozen=True, kw_only=True):
     cel_expressions: tuple[str, ...] = ()
 
 
-class PlacementAffinity(ClusterAffinity, frozen=True, kw_only=True):
+class PlacementAffinity(GroupAffinity, frozen=True, kw_only=True):
     """Clusters that meet every part given; none given is every cluster. `exclude` wins."""
 
-    cluster_groups: Annotated[
-        tuple[str, ...], Meta(description="Clusters of any of these ClusterGroups.")
-    ] = ()
     cel_selector: CelSelector | None = None
 
 

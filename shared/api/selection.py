@@ -52,3 +52,11 @@ class ClusterAffinity(Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Clusters by name; none named is every one.")
     ] = ()
     exclude: Annotated[tuple[str, ...], Meta(description="Clusters by name, never these.")] = ()
+
+
+class GroupAffinity(ClusterAffinity, frozen=True, kw_only=True):
+    """Clusters that meet every part given; none given is every cluster. `exclude` wins."""
+
+    cluster_groups: Annotated[
+        tuple[str, ...], Meta(description="Clusters of any of these ClusterGroups.")
+    ] = ()

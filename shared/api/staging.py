@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shared.api.meta import Struct
-from shared.api.selection import ClusterAffinity
+from shared.api.selection import GroupAffinity
 
 
 class RolloutPace(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class RolloutStage(RolloutPace, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="Unlike that of every other stage.")]
     cluster_affinity: Annotated[
-        ClusterAffinity | None,
+        GroupAffinity | None,
         Meta(description="It takes those that this covers; without it all that are left."),
     ] = None
     percentage: Annotated[

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from shared.api.meta import Condition, Kind, Struct
-from shared.api.selection import ClusterAffinity
+from shared.api.selection import GroupAffinity
 
 TRAFFIC_POLICIES = "trafficpolicies"
 WHOLE = 10_000
@@ -27,14 +27,6 @@ CARRIED = "Carried"
 """There once a load balancer or a route carries it: False while one cannot do it as decided."""
 
 
-class TrafficAffinity(ClusterAffinity, frozen=True, kw_only=True):
-    """Clusters that meet every part given; none given is every cluster. `exclude` wins."""
-
-    cluster_groups: Annotated[
-        tuple[str, ...], Meta(description="Clusters of any of these ClusterGroups.")
-    ] = ()
-
-
 class TrafficWeight(Struct, frozen=True, kw_only=True):
     """So much of the traffic goes to the clusters that `targetCluster` covers, all together.
 
@@ -42,7 +34,7 @@ class TrafficWeight(Struct, frozen=True, kw_only=True):
     it, and one that none covers takes nothing, as does a weight of 0.
     """
 
-    target_cluster: TrafficAffinity
+    target_cluster: GroupAffinity
     weight: int
 
 
@@ -75,7 +67,7 @@ class FailoverOrder(Struct, frozen=True, kw_only=True):
     Clusters that none of them covers come last.
     """
 
-    order: tuple[TrafficAffinity, ...]
+    order: tuple[GroupAffinity, ...]
     min_ready_percent: Annotated[
         int,
         Meta(
@@ -130,7 +122,7 @@ class Shift(Struct, frozen=True, kw_only=True):
     Once the last step is done its percentage stays.
     """
 
-    to: TrafficAffinity
+    to: GroupAffinity
     steps: tuple[ShiftStep, ...]
     gate: ShiftGate = ShiftGate()
     on_failure: Annotated[
@@ -171,7 +163,7 @@ class TrafficRoute(Struct, frozen=True, kw_only=True):
     written as well. A cluster takes the first entry that covers it.
     """
 
-    target_cluster: TrafficAffinity
+    target_cluster: GroupAffinity
     gateway: RouteGateway | None = None
 
 

@@ -22,10 +22,10 @@ from services.propagator.core.overriders.pointers import patch
 from services.propagator.core.overriders.refusal import NotApplicable
 from services.propagator.core.overriders.texts import override_variables
 from shared.api.cluster import Cluster
-from shared.api.matching import Match, covers, match_resource
+from shared.api.matching import NO_GROUPS, Groups, Match, covers_in, match_resource
 from shared.api.override import OverridePolicy, Overriders
 from shared.api.override_texts import expand_texts, may_have_variables, variables_of
-from shared.api.selection import ClusterAffinity
+from shared.api.selection import GroupAffinity
 from shared.api.variables import UnusableVariable, value_of
 from shared.apimachinery.manifest import (
     GroupVersionKind,
@@ -47,7 +47,7 @@ class Override:
     policy: ObjectKey
     place: str
     overriders: Overriders
-    target: ClusterAffinity | None = None
+    target: GroupAffinity | None = None
     has_variables: bool = False
     """Whether there is anything in the values to expand."""
     variables: frozenset[str] = frozenset()
@@ -115,13 +115,17 @@ def order_policies(policies: Iterable[tuple[PolicyRules, Match]]) -> list[Policy
     return [policy for policy, _ in sorted(policies, key=rank)]
 
 
-def overrides_for(policies: Sequence[PolicyRules], cluster: Cluster) -> tuple[Override, ...]:
+def overrides_for(
+    policies: Sequence[PolicyRules],
+    cluster: Cluster,
+    groups: Groups = NO_GROUPS,
+) -> tuple[Override, ...]:
     """The rules for *cluster* of *policies*, which select the object and are in order."""
     return tuple(
         override
         for policy in policies
         for override in policy.overrides
-        if covers(override.target, cluster)
+        if covers_in(override.target, cluster, groups)
     )
 
 

@@ -7,6 +7,7 @@ do not, since most of what they say is of workloads.
 from collections.abc import Iterable
 
 from services.propagator.core.overrides import (
+    Override,
     OverrideFailure,
     PolicyRules,
     apply_overrides,
@@ -39,7 +40,9 @@ def following_orders(
     unchanged = ordered(plain)
     for name in clusters:
         cluster = parsed.cluster(name) if policies else None
-        overrides = overrides_for(policies, cluster) if cluster is not None else ()
+        overrides: tuple[Override, ...] = ()
+        if cluster is not None:
+            overrides = overrides_for(policies, cluster, parsed.groups)
         orders.by_cluster[name] = unchanged
         if not overrides or cluster is None:
             continue

@@ -24,9 +24,11 @@ from services.propagator.core.rendering import render_for
 from services.propagator.core.works import make_order
 from shared.api.binding import BindingSpec, ResourceBinding, Share
 from shared.api.cluster import Cluster
-from shared.api.matching import Match
+from shared.api.cluster_group import ClusterGroup
+from shared.api.matching import Groups, Match
 from shared.api.meta import GROUP, read
 from shared.api.override import OverridePolicy
+from shared.api.selection import ClusterAffinity
 from shared.api.suspension import Suspension
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.errors import InvalidObject
@@ -35,6 +37,7 @@ from shared.interpreter.interpreter import Interpreter
 from shared.store.port import Mirror, Scope, Stored
 
 CLUSTERS = GroupResource(GROUP, "clusters")
+CLUSTER_GROUPS = GroupResource(GROUP, "clustergroups")
 POLICY_RESOURCES = ("overridepolicies", "clusteroverridepolicies")
 
 
@@ -57,6 +60,7 @@ class ParsedObjects:
         self._mirror = mirror
         self._policies: dict[ObjectKey, tuple[int, PolicyRules | None]] = {}
         self._clusters: dict[ObjectKey, tuple[int, Cluster | None]] = {}
+        self._groups: dict[ObjectKey, tuple[int, ClusterAffinity | None]] = {}
 
     def cluster(self, name: str) -> Cluster | None:
         stored = self._mirror.get(ObjectKey(GROUP, "clusters", "", name))
@@ -67,6 +71,19 @@ class ParsedObjects:
             known = (stored.revision, _read_cluster(stored))
             self._clusters[stored.key] = known
         return known[1]
+
+    @property
+    def groups(self) -> Groups:
+        """The ClusterGroups by name: who is in them."""
+        found: dict[str, ClusterAffinity] = {}
+        for stored in self._mirror.items(Scope.of(CLUSTER_GROUPS)):
+            known = self._groups.get(stored.key)
+            if known is None or known[0] != stored.revision:
+                known = (stored.revision, _read_group(stored))
+                self._groups[stored.key] = known
+            if known[1] is not None:
+                found[stored.key.name] = known[1]
+        return found
 
     def fleet(self) -> set[str]:
         return {stored.key.name for stored in self._mirror.items(Scope.of(CLUSTERS))}
@@ -108,7 +125,7 @@ def render_orders(
 ) -> Orders:
     """Render *template* for every cluster the binding names."""
     orders = Orders()
-    policies = parsed.policies(template)
+    policies, groups = parsed.policies(template), parsed.groups
     made: dict[tuple[object, ...], Encoded | OverrideFailure] = {}
     march = marching_orders(binding.spec)
     for name, share in shares_of(binding.spec).items():
@@ -116,7 +133,7 @@ def render_orders(
         if cluster is None:
             orders.unseen.add(name)
             continue
-        overrides = overrides_for(policies, cluster)
+        overrides = overrides_for(policies, cluster, groups) if policies else ()
         variety = (share, *variant(overrides, cluster)) if overrides else (share,)
         if variety not in made:
             manifest = render_for(
@@ -196,5 +213,12 @@ def _read_policy(stored: Stored) -> PolicyRules | None:
 def _read_cluster(stored: Stored) -> Cluster | None:
     try:
         return read(stored.manifest, Cluster)
+    except InvalidObject:
+        return None
+
+
+def _read_group(stored: Stored) -> ClusterAffinity | None:
+    try:
+        return read(stored.manifest, ClusterGroup).spec
     except InvalidObject:
         return None

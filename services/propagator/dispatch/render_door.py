@@ -119,7 +119,7 @@ class RenderDoor:
                     template,
                     interpreter,
                     shares.get(name, Share()),
-                    overrides=overrides_for(policies, cluster),
+                    overrides=overrides_for(policies, cluster, self._parsed.groups),
                     uid=uid,
                     decided=name in shares,
                 )

@@ -7,11 +7,17 @@ from services.propagator.core.farewell import is_leaving
 from services.propagator.core.namespaces import is_namespace, namespace_key
 from services.propagator.core.overrides import closeness
 from services.propagator.dispatch.bindings import RESOURCES, BindingIndex, template_key
-from services.propagator.dispatch.orders import POLICY_RESOURCES, ParsedObjects, shares_of
+from services.propagator.dispatch.orders import (
+    CLUSTER_GROUPS,
+    POLICY_RESOURCES,
+    ParsedObjects,
+    shares_of,
+)
 from services.propagator.dispatch.rollouts.records import template_of
 from services.propagator.dispatch.work_log import WorkLog
 from shared.api.meta import GROUP
 from shared.api.rollout import ROLLOUTS
+from shared.api.selection import GroupAffinity
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
@@ -42,6 +48,8 @@ class Wakes:
             return self._cluster_keys(change)
         if key.resource in ROLLOUTS:
             return self._rollout_keys(change)
+        if key.resource == CLUSTER_GROUPS.resource:
+            return self._group_keys(change) if _differs(change, "spec") else ()
         return ()
 
     def _template_keys(self, change: Change) -> Iterable[ObjectKey]:
@@ -97,6 +105,21 @@ class Wakes:
                 continue
         return found
 
+    def _group_keys(self, change: Change) -> set[ObjectKey]:
+        """Templates whose override policies or rollouts name the group."""
+        name, found = change.stored.key.name, set()
+        for resource in POLICY_RESOURCES:
+            for stored in self._mirror.items(Scope.of(GroupResource(GROUP, resource))):
+                rules = self._parsed.policy(stored)
+                if rules is not None and any(_names(one.target, name) for one in rules.overrides):
+                    found.update(self._policy_keys(Change(ChangeType.ADDED, stored)))
+        for key in self._bindings.templates():
+            bound = self._bindings.of(key)
+            rollout = bound[1].spec.rollout if bound is not None else None
+            if rollout and any(_names(one.cluster_affinity, name) for one in rollout.stages):
+                found.add(key)
+        return found
+
     def _followers(self) -> Iterable[ObjectKey]:
         """Namespaces that members have, by policies or for what lives in them."""
         namespaces = self._mirror.items(Scope.of(GroupResource("", "namespaces")))
@@ -120,6 +143,10 @@ class Wakes:
                 found.add(key)
         # Namespaces last: what lives in them may go.
         return sorted(found, key=lambda key: (is_namespace(key), key))
+
+
+def _names(affinity: GroupAffinity | None, group: str) -> bool:
+    return affinity is not None and group in affinity.cluster_groups
 
 
 def work_keys(key: ObjectKey) -> list[ObjectKey]:

@@ -33,7 +33,7 @@ from shared.api.override import (
     OverrideSpec,
     RouteBackend,
 )
-from shared.api.selection import ClusterAffinity, ResourceSelector
+from shared.api.selection import GroupAffinity, ResourceSelector
 from shared.api.traffic_policy import RouteGateway, TrafficSpec
 from shared.apimachinery.manifest import Manifest, ObjectKey, labels_of
 from shared.events.traffic import TrafficPlan
@@ -166,7 +166,7 @@ def override_of(
         ),
         override_rules=tuple(
             OverrideRule(
-                target_cluster=ClusterAffinity(cluster_names=tuple(names)),
+                target_cluster=GroupAffinity(cluster_names=tuple(names)),
                 overriders=Overriders(
                     backend_overrider=(
                         BackendOverrider(service=plan.service, port=plan.port, backends=backends),

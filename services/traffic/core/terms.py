@@ -11,7 +11,8 @@ from shared.api.cluster import DRAINING_TAINT, UNREACHABLE_TAINT, Cluster
 from shared.api.cluster_group import ClusterGroup
 from shared.api.maintenance import maintenance_at
 from shared.api.matching import covers, groups_of
-from shared.api.traffic_policy import TrafficAffinity, TrafficSpec
+from shared.api.selection import GroupAffinity
+from shared.api.traffic_policy import TrafficSpec
 from shared.apimachinery.taints import NO_EXECUTE
 from shared.errors import InvalidObject
 
@@ -40,7 +41,7 @@ class Fleet:
             },
         )
 
-    def covered(self, affinity: TrafficAffinity) -> frozenset[str]:
+    def covered(self, affinity: GroupAffinity) -> frozenset[str]:
         """Name the members that *affinity* covers."""
         asked = frozenset(affinity.cluster_groups)
         return frozenset(

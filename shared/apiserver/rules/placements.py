@@ -14,7 +14,6 @@ from shared.api.placement import (
 )
 from shared.apimachinery.cel.expression import Expression, ExpressionFailed
 from shared.apimachinery.selectors import check_label_key, check_label_value
-from shared.apiserver.names import check_label
 from shared.apiserver.rules.scores import check_origin, check_plugins, check_scores
 from shared.apiserver.rules.selection import check_affinity, forbidden, required, wrong
 from shared.errors import FieldError
@@ -68,9 +67,6 @@ def check_placement_affinity(affinity: PlacementAffinity | None, path: str) -> I
     if affinity is None:
         return
     yield from check_affinity(affinity, path)
-    for index, name in enumerate(affinity.cluster_groups):
-        if why := check_label(name):
-            yield wrong(f"{path}.clusterGroups[{index}]", name, why)
     expressions = affinity.cel_selector.cel_expressions if affinity.cel_selector else ()
     for index, text in enumerate(expressions):
         try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.api.meta import GROUP
 from shared.api.own_kinds import OWN_KINDS
-from shared.api.selection import ClusterAffinity, LabelSelector, ResourceSelector
+from shared.api.selection import ClusterAffinity, GroupAffinity, LabelSelector, ResourceSelector
 from shared.apimachinery.selectors import from_struct
 from shared.apiserver.names import check_label, check_subdomain
 from shared.errors import FieldError
@@ -77,6 +77,10 @@ def check_affinity(affinity: ClusterAffinity | None, path: str) -> Iterable[Fiel
         for index, name in enumerate(names):
             if why := check_label(name):
                 yield wrong(f"{path}.{field}[{index}]", name, why)
+    if isinstance(affinity, GroupAffinity):
+        for index, name in enumerate(affinity.cluster_groups):
+            if why := check_label(name):
+                yield wrong(f"{path}.clusterGroups[{index}]", name, why)
     if affinity.field_selector is not None:
         for index, one in enumerate(affinity.field_selector.match_expressions):
             if not one.values:

@@ -10,7 +10,6 @@ from shared.api.traffic_policy import (
     FailoverOrder,
     Locality,
     Shift,
-    TrafficAffinity,
     TrafficPolicy,
     TrafficRoute,
     TrafficWeight,
@@ -63,19 +62,12 @@ def _check_hosts(hosts: Sequence[str], path: str) -> Iterable[FieldError]:
         seen.add(host)
 
 
-def _check_affinity(affinity: TrafficAffinity, path: str) -> Iterable[FieldError]:
-    yield from check_affinity(affinity, path)
-    for index, name in enumerate(affinity.cluster_groups):
-        if why := check_label(name):
-            yield wrong(f"{path}.clusterGroups[{index}]", name, why)
-
-
 def _check_weights(weights: Sequence[TrafficWeight], path: str) -> Iterable[FieldError]:
     for index, one in enumerate(weights):
         where = f"{path}[{index}]"
         if not 0 <= one.weight <= WEIGHT_MAX:
             yield wrong(f"{where}.weight", one.weight, f"must be between 0 and {WEIGHT_MAX}")
-        yield from _check_affinity(one.target_cluster, f"{where}.targetCluster")
+        yield from check_affinity(one.target_cluster, f"{where}.targetCluster")
     if weights and not any(one.weight for one in weights):
         yield wrong(path, "[0, ...]", "at least one weight must be above 0")
 
@@ -95,7 +87,7 @@ def _check_failover(failover: FailoverOrder | None, path: str) -> Iterable[Field
     if not failover.order:
         yield required(f"{path}.order", "which clusters take the traffic first")
     for index, one in enumerate(failover.order):
-        yield from _check_affinity(one, f"{path}.order[{index}]")
+        yield from check_affinity(one, f"{path}.order[{index}]")
     yield from _check_percent(failover.min_ready_percent, f"{path}.minReadyPercent", least=1)
     yield from check_duration(failover.return_after, f"{path}.returnAfter", least=0.0)
 
@@ -103,7 +95,7 @@ def _check_failover(failover: FailoverOrder | None, path: str) -> Iterable[Field
 def _check_shift(shift: Shift | None, path: str) -> Iterable[FieldError]:
     if shift is None:
         return
-    yield from _check_affinity(shift.to, f"{path}.to")
+    yield from check_affinity(shift.to, f"{path}.to")
     if not shift.steps:
         yield required(f"{path}.steps", "how much of the traffic, to begin with")
     if len(shift.steps) > STEPS_MAX:
@@ -149,7 +141,7 @@ def _check_gateways(gateways: Sequence[ClusterGateway], path: str) -> Iterable[F
 def _check_routes(routes: Sequence[TrafficRoute], path: str) -> Iterable[FieldError]:
     for index, one in enumerate(routes):
         where = f"{path}[{index}]"
-        yield from _check_affinity(one.target_cluster, f"{where}.targetCluster")
+        yield from check_affinity(one.target_cluster, f"{where}.targetCluster")
         if one.gateway is None:
             continue
         for field, name, check in (

@@ -17,6 +17,7 @@ from shared.api.binding import Share
 from shared.api.cluster import Cluster, ClusterSpec
 from shared.api.matching import Match
 from shared.api.meta import ObjectMeta
+from shared.api.selection import ClusterAffinity, LabelSelector
 from shared.apimachinery.manifest import Manifest
 from shared.interpreter.registry import BUILT_IN
 from tests.overriding import EU, a_deployment, changed, failure, overridden, policy
@@ -82,6 +83,24 @@ def test_rules_run_in_order_for_the_clusters_they_are_for() -> None:
     ]
     found = overrides_for([policy(overrideRules=rules)], EU)
     assert [one.place for one in found] == ["overrideRules[0]", "overrideRules[2]"]
+
+
+def test_a_rule_may_be_for_the_clusters_of_a_group() -> None:
+    rules = [
+        {"targetCluster": {"clusterGroups": ["gold", "none"]}, "overriders": replicas(1)},
+        {"targetCluster": {"clusterGroups": ["iron"]}, "overriders": replicas(2)},
+        {
+            "targetCluster": {"clusterGroups": ["gold"], "exclude": ["eu-1"]},
+            "overriders": replicas(3),
+        },
+    ]
+    groups = {
+        "gold": ClusterAffinity(label_selector=LabelSelector(match_labels={"tier": "gold"})),
+        "iron": ClusterAffinity(cluster_names=("us-1",)),
+    }
+    chosen = [policy(overrideRules=rules)]
+    assert [one.place for one in overrides_for(chosen, EU, groups)] == ["overrideRules[0]"]
+    assert overrides_for(chosen, EU) == ()
 
 
 def test_the_older_form_of_a_policy_is_one_rule() -> None:

@@ -54,6 +54,9 @@ def binding(generation: int) -> Manifest:
     }
 
 
+HEAD = {"apiVersion": "hanse.dev/v1alpha1"}
+
+
 class Watched:
     """A store with a template and its binding, and what its changes wake."""
 
@@ -98,3 +101,24 @@ async def test_what_the_scheduler_need_not_see_wakes_at_once(watched: Watched) -
 
 async def test_a_status_wakes_nobody(watched: Watched) -> None:
     assert not await watched.wakes(KEY, template(1) | {"status": {"replicas": 1}})
+
+
+async def test_a_group_wakes_what_it_is_named_for(watched: Watched) -> None:
+    key = ObjectKey("hanse.dev", "clustergroups", "", "gold")
+
+    def group(*names: str, namespaces: tuple[str, ...] = ()) -> Manifest:
+        spec = {"clusterNames": list(names), "namespaces": list(namespaces)}
+        return {**HEAD, "kind": "ClusterGroup", "metadata": {"name": "gold"}, "spec": spec}
+
+    assert not await watched.wakes(key, group("eu-1"))
+    rule = {"targetCluster": {"clusterGroups": ["gold"]}, "overriders": {}}
+    policy = {
+        **HEAD,
+        "kind": "OverridePolicy",
+        "metadata": {"name": "p", "namespace": KEY.namespace},
+        "spec": {"overrideRules": [rule]},
+    }
+    await watched.write(ObjectKey("hanse.dev", "overridepolicies", KEY.namespace, "p"), policy)
+    assert await watched.wakes(key, group("us-1"))
+    assert watched.woken == [KEY]
+    assert not await watched.wakes(key, {**group("us-1"), "status": {"x": 1}})

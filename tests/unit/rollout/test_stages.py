@@ -3,6 +3,7 @@ import pytest
 from services.propagator.core.rollout.stages import assign, stages_of
 from shared.api.cluster import Cluster, ClusterSpec
 from shared.api.meta import ObjectMeta
+from shared.api.selection import ClusterAffinity
 from tests.unit.rollout.rollout_world import named, strategy
 
 
@@ -52,6 +53,14 @@ def test_whoever_comes_later_joins_the_stage_that_names_it():
     before = assign(rules, clusters("us-1"), {})
     found = assign(rules, clusters("us-1", "eu-9", "us-2"), before)
     assert found == {"us-1": "rest", "eu-9": "eu", "us-2": "rest"}
+
+
+def test_a_stage_takes_the_clusters_of_a_group():
+    rules = strategy(stages=[{"name": "first", "clusterAffinity": {"clusterGroups": ["canary"]}}])
+    canary = {"canary": ClusterAffinity(cluster_names=("eu-2", "us-1"))}
+    found = assign(rules, FLEET, {}, canary)
+    assert {name for name, stage in found.items() if stage == "first"} == {"eu-2", "us-1"}
+    assert set(assign(rules, FLEET, {}).values()) == {"remaining"}
 
 
 def test_a_cluster_that_cannot_be_read_stays_where_it_was():

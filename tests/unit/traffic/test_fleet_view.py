@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.traffic.reconcilers.fleet import FleetView, matters
-from shared.api.traffic_policy import TrafficAffinity
+from shared.api.selection import GroupAffinity
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.store.memory import MemoryStore
 from shared.store.port import Change, ChangeType, Revision, Stored
@@ -44,15 +44,15 @@ def test_what_a_member_says_of_itself_all_the_time_wakes_nobody(
 async def test_the_view_follows_clusters_and_groups() -> None:
     store = MemoryStore()
     view = FleetView(store.mirror)
-    gold = TrafficAffinity(cluster_groups=("gold",))
-    assert view.now().covered(TrafficAffinity()) == set()
+    gold = GroupAffinity(cluster_groups=("gold",))
+    assert view.now().covered(GroupAffinity()) == set()
     await store.create(EU, WELL)
-    assert view.now().covered(TrafficAffinity()) == {"eu-1"}
+    assert view.now().covered(GroupAffinity()) == {"eu-1"}
     assert view.now().covered(gold) == set()
     group = {"metadata": {"name": "gold"}, "spec": {"clusterNames": ["eu-1"]}}
     await store.create(ObjectKey("hanse.dev", "clustergroups", "", "gold"), group)
     assert view.now().covered(gold) == {"eu-1"}
     # What cannot be read is not there.
     await store.create(EU._replace(name="us-1"), {"metadata": {"name": "us-1"}, "spec": 3})
-    assert view.now().covered(TrafficAffinity()) == {"eu-1"}
+    assert view.now().covered(GroupAffinity()) == {"eu-1"}
     assert view.now() is view.now()

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from services.traffic.core.shift import JUDGED_MIN, Evidence, Progress, advance
-from shared.api.traffic_policy import Shift, ShiftGate, ShiftState, ShiftStep, TrafficAffinity
+from shared.api.selection import GroupAffinity
+from shared.api.traffic_policy import Shift, ShiftGate, ShiftState, ShiftStep
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -16,7 +17,7 @@ WELL = Evidence(ready=2, wanted=2)
 
 def shift(*steps: tuple[int, str], **fields: Any) -> Shift:
     return Shift(
-        to=fields.pop("to", TrafficAffinity(cluster_names=("eu-2",))),
+        to=fields.pop("to", GroupAffinity(cluster_names=("eu-2",))),
         steps=tuple(ShiftStep(percentage=one, duration=time) for one, time in steps),
         **fields,
     )
@@ -138,7 +139,7 @@ def test_another_aim_or_attempt_begins_anew() -> None:
 
     again = msgspec.structs.replace(TWO, attempt=1)
     assert look(again, failed, after=2).state.phase == "Progressing"
-    elsewhere = msgspec.structs.replace(TWO, to=TrafficAffinity(cluster_names=("us-1",)))
+    elsewhere = msgspec.structs.replace(TWO, to=GroupAffinity(cluster_names=("us-1",)))
     assert look(elsewhere, failed, after=2).state.percentage == 10
 
 

@@ -22,7 +22,7 @@ def enlist(situation: Situation) -> dict[str, RolloutCluster]:
     """
     known = {one.name: one for one in situation.status.clusters}
     before = {} if situation.is_new else {name: one.stage for name, one in known.items()}
-    stages = assign(situation.strategy, situation.clusters, before)
+    stages = assign(situation.strategy, situation.clusters, before, situation.groups)
     return {
         name: _record(situation, name, stages[name], known.get(name))
         for name in sorted(situation.clusters)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from services.propagator.core.rollout.observation import UNSEEN, Seen
 from shared.api.cluster import Cluster
+from shared.api.matching import Groups
 from shared.api.rollout import RolloutSpec, RolloutStatus
 from shared.api.staging import RolloutStrategy
 
@@ -26,7 +27,8 @@ class Situation:
     """A snapshot.
 
     `clusters` are the decision's targets (None: there is no readable Cluster now), `leaving` those
-    whose share is being evicted. `found` tells what clusters hold of which `status` says nothing:
+    whose share is being evicted. `groups` are the ClusterGroups there are.
+    `found` tells what clusters hold of which `status` says nothing:
     at first, or when the record of the rollout was lost. `recorded` is revision -> generation.
     `generation` is the rollout's own, `watched_since` when this process began to look.
     """
@@ -38,6 +40,7 @@ class Situation:
     target: int
     template_generation: int
     clusters: Mapping[str, Cluster | None]
+    groups: Groups = field(default_factory=dict)
     leaving: Collection[str] = ()
     found: Mapping[str, HeldRevision] = field(default_factory=dict)
     recorded: Mapping[int, int] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.api.cluster import Cluster
-from shared.api.matching import covers
+from shared.api.matching import NO_GROUPS, Groups, covers_in
 from shared.api.staging import REMAINING, RolloutPace, RolloutStage, RolloutStrategy
 from shared.apimachinery.durations import parse_duration
 from shared.errors import InvalidObject
@@ -48,9 +48,14 @@ def stages_of(strategy: RolloutStrategy) -> tuple[Stage, ...]:
 
 
 def assign(
-    strategy: RolloutStrategy, clusters: Mapping[str, Cluster | None], before: Mapping[str, str]
+    strategy: RolloutStrategy,
+    clusters: Mapping[str, Cluster | None],
+    before: Mapping[str, str],
+    groups: Groups = NO_GROUPS,
 ) -> dict[str, str]:
     """Cluster -> stage. *before* is how it was assigned for the revision under way, if one is.
+
+    *groups* are the ClusterGroups that there are.
 
     A cluster (None: unreadable now) stays where it was while that stage covers it. Whoever comes
     later joins a stage that takes all it covers, or else the last one that covers it: a percentage
@@ -60,29 +65,31 @@ def assign(
     found: dict[str, str] = {}
     for name in sorted(before.keys() & clusters.keys()):
         rule, cluster = rules.get(before[name]), clusters[name]
-        if cluster is None or (rule is not None and _takes(rule, cluster)):
+        if cluster is None or (rule is not None and _takes(rule, cluster, groups)):
             found[name] = before[name]
     late = bool(before)
     left = [name for name in sorted(clusters) if name not in found]
     for rule in strategy.stages:
         if late and rule.percentage is not None:
             continue
-        taken = [name for name in left if _takes(rule, clusters[name])]
+        taken = [name for name in left if _takes(rule, clusters[name], groups)]
         if rule.percentage is not None:
             taken = taken[: math.ceil(len(taken) * rule.percentage / 100)]
         found.update(dict.fromkeys(taken, rule.name))
         left = [name for name in left if name not in found]
     for name in left:
-        covering = [rule.name for rule in strategy.stages if late and _takes(rule, clusters[name])]
+        covering = [
+            rule.name for rule in strategy.stages if late and _takes(rule, clusters[name], groups)
+        ]
         found[name] = covering[-1] if covering else REMAINING
     return found
 
 
-def _takes(rule: RolloutStage, cluster: Cluster | None) -> bool:
+def _takes(rule: RolloutStage, cluster: Cluster | None, groups: Groups) -> bool:
     if cluster is None:
         return False
     try:
-        return covers(rule.cluster_affinity, cluster)
+        return covers_in(rule.cluster_affinity, cluster, groups)
     except InvalidObject:
         # Admission refuses such a selector; one that slipped through covers nothing.
         return False

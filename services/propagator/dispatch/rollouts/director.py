@@ -159,6 +159,7 @@ class RolloutDirector:
             target=target,
             template_generation=generation,
             clusters={one.name: renderer.cluster(one.name) for one in spec.clusters},
+            groups=self._parsed.groups,
             leaving={one.cluster for one in spec.evictions},
             found={
                 name: _recognise(renderer, name, one, revisions)

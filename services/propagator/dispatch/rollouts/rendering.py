@@ -60,7 +60,7 @@ class RevisionRenderer:
         number = revision.revision
         if number not in self._policies:
             self._policies[number] = overrides_of(revision)
-        overrides = overrides_for(self._policies[number], cluster)
+        overrides = overrides_for(self._policies[number], cluster, self._parsed.groups)
         share = self._shares.get(name, Share())
         variety = (number, generation, share, *variant(overrides, cluster))
         if variety not in self._made:
