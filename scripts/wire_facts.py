@@ -5,8 +5,8 @@ Go types say everything a decoder needs: number, JSON name, and whether zero mea
 
     python scripts/wire_facts.py FOLDER
 
-FOLDER holds checkouts of k8s.io/api and k8s.io/apimachinery as `api` and `apimachinery`. The result
-names fields and numbers only, no prose.
+FOLDER holds checkouts of the modules of k8s.io that PACKAGES names (`staging/src/k8s.io` of
+Kubernetes does). The result names fields and numbers only, no prose.
 """
 
 import json
@@ -21,6 +21,12 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "shared" / "apiserver" / "requests" / "wire_facts.json"
 
 META = "meta/v1"
+# Packages outside k8s.io/api, and where they lie.
+PACKAGES = {
+    META: "apimachinery/pkg/apis/meta/v1",
+    "apiextensions/v1": "apiextensions-apiserver/pkg/apis/apiextensions/v1",
+    "apiregistration/v1": "kube-aggregator/pkg/apis/apiregistration/v1",
+}
 # Types whose JSON is not that of their fields; the decoder knows them by these names.
 SPECIAL = {
     "meta/v1.Time": "time",
@@ -28,6 +34,7 @@ SPECIAL = {
     "meta/v1.Duration": "duration",
     "meta/v1.FieldsV1": "raw",
     "runtime.RawExtension": "raw",
+    "apiextensions/v1.JSON": "raw",
     "resource.Quantity": "quantity",
     "intstr.IntOrString": "intorstring",
 }
@@ -56,7 +63,7 @@ EXTRA_KINDS = {
 
 _FIELD = re.compile(r"^\t(?:(\w+)\s+)?(\S+)\s+`([^`]*)`")
 _NAMED = re.compile(r"^type (\w+) ([^\s{]+)\s*$")
-_IMPORT = re.compile(r'^\t(?:(\w+) )?"([^"]+)"')
+_IMPORT = re.compile(r'^(?:import |\t)(?:(\w+) )?"([^"]+)"')
 _MAP = re.compile(r"map\[[^\]]+\](.+)")
 
 
@@ -94,8 +101,9 @@ def read_file(package: Package, text: str) -> None:
                 current = None
             elif (found := _FIELD.match(line)) and "protobuf:" in found[3]:
                 current.append((found[2], found[3]))
-        elif found := re.match(r"^type (\w+) struct \{", line):
-            current = package.structs.setdefault(found[1], [])
+        elif found := re.match(r"^type (\w+) struct ?\{(\}?)", line):
+            fields = package.structs.setdefault(found[1], [])
+            current = None if found[2] else fields
         elif found := _NAMED.match(line):
             package.named[found[1]] = found[2]
         elif found := _IMPORT.match(line):
@@ -117,11 +125,12 @@ class Facts:
         package_name, _, type_name = name.rpartition(".")
         package = self._packages[package_name]
         for go_type, tag in package.structs[type_name]:
-            json_tag = re.search(r'json:"([^"]*)"', tag)
             number = re.search(r'protobuf:"[^",]*,(\d+)', tag)
-            if json_tag is None or number is None:
+            # What is one thing or another has no names in JSON.
+            names = re.search(r'json:"([^"]*)"', tag) or re.search(r"name=(\w+)", tag)
+            if names is None or number is None:
                 raise ValueError(f"{name}: cannot read {tag}")
-            json_name, *options = json_tag[1].split(",")
+            json_name, *options = names[1].split(",")
             flags = "" if json_name else "i"
             flags += "o" if {"omitempty", "omitzero"} & set(options) else ""
             if go_type.startswith("*"):
@@ -165,14 +174,14 @@ def main(folder: Path) -> None:
         for found in sorted((folder / "api").glob("*/*"))
         if found.is_dir()
     }
-    packages[META] = read_package(META, folder / "apimachinery" / "pkg" / "apis" / "meta" / "v1")
+    packages |= {name: read_package(name, folder / path) for name, path in PACKAGES.items()}
     facts = Facts(packages)
     kinds = dict(EXTRA_KINDS)
     for gvk in sorted(kind.gvk for kind in builtin_kinds()):
         package = f"{gvk.group.partition('.')[0] or 'core'}/{gvk.version}"
         if package in packages and gvk.kind in packages[package].structs:
             kinds[f"{gvk.api_version} {gvk.kind}"] = f"{package}.{gvk.kind}"
-        else:  # Definitions and API services have typed clients that send JSON.
+        else:
             sys.stderr.write(f"not in k8s.io/api: {gvk.api_version} {gvk.kind}\n")
     for name in kinds.values():
         facts.add(name)

@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.answers.event_lines import EventLines
-from shared.apiserver.answers.rendering import Renderer, read_include, render_scale
+from shared.apiserver.answers.rendering import Renderer, read_include, render_review, render_scale
 from shared.apiserver.answers.responses import json_response
 from shared.apiserver.answers.sending import send_json
 from shared.apiserver.answers.tables import IncludeObject
@@ -19,8 +18,6 @@ from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.elsewhere import absent_part
 from shared.apiserver.life.marks import DEFINITIONS
 from shared.apiserver.requests.bodies import decode_object
-from shared.apiserver.requests.decoding import refuse_text, unrecognized
-from shared.apiserver.requests.duplicates import strict_faults
 from shared.apiserver.requests.limits import ServerLimits, read_body
 from shared.apiserver.requests.list_options import ListOptions, read_list_options, read_version
 from shared.apiserver.requests.negotiation import (
@@ -30,6 +27,7 @@ from shared.apiserver.requests.negotiation import (
     Accepted,
     Form,
     accepted,
+    accepted_but_tables,
     media_type,
     not_acceptable,
 )
@@ -58,6 +56,7 @@ from shared.apiserver.verbs.create import create
 from shared.apiserver.verbs.delete import RETURNED, delete, delete_collection
 from shared.apiserver.verbs.listing import get_object, list_objects
 from shared.apiserver.verbs.paging import Snapshots
+from shared.apiserver.verbs.reading import read_object, read_patch
 from shared.apiserver.verbs.scale import apply_scale, paths_of, scale_of, write_scale
 from shared.apiserver.verbs.update import update
 from shared.apiserver.versions.conversion import ConvertedStore, conversion_of
@@ -243,7 +242,7 @@ class Resources:
         media = media_type(request.headers.get("Content-Type") or JSON)
         if media not in _BODY_TYPES:
             raise unsupported(_BODY_TYPES)
-        return await aside(len(asked.body), _read_object, asked.call, asked.body, media)
+        return await aside(len(asked.body), read_object, asked.call, asked.body, media)
 
     async def _create(self, asked: Asked) -> web.StreamResponse:
         call = asked.call
@@ -252,8 +251,9 @@ class Resources:
         manifest, warnings = await self._body(asked)
         if is_review(call.resource):
             manifest = of_kind(call.kind, manifest)
+            wish = accepted_but_tables(asked.request.headers.get("Accept", ""))
             review = answer(call.resource, manifest, asked.user, self._tokens)
-            return json_response(msgspec.json.encode(review), status=201)
+            return json_response(render_review(review, wish), status=201)
         with warned(warnings):
             outcome = await create(asked.serving, call, manifest)
         return await self._written(asked, outcome, warnings)
@@ -274,7 +274,7 @@ class Resources:
             call.kind, media_type(asked.request.headers.get("Content-Type", ""))
         )
         body = asked.body
-        document, warnings = await aside(len(body), _read_patch, call, body, media)
+        document, warnings = await aside(len(body), read_patch, call, body, media)
         with warned(warnings):
             outcome = await patching.patch(asked.serving, call, document, media)
         return await self._written(asked, outcome, warnings)
@@ -351,7 +351,7 @@ class Resources:
                 media = patching.check_media(
                     call.kind, media_type(request.headers.get("Content-Type", ""))
                 )
-                document, _ = _read_patch(call, asked.body, media)
+                document, _ = read_patch(call, asked.body, media)
                 if media == APPLY_PATCH:
                     return self._scaled(await apply_scale(asked.serving, call, document), wish)
                 change = patching.scale_patch(document, media)
@@ -361,30 +361,6 @@ class Resources:
 
     def _scaled(self, scale: Manifest, wish: Accepted) -> web.StreamResponse:
         return json_response(render_scale(scale, wish, self._serving.clock.now()))
-
-
-def _read_object(call: Call, body: bytes, media: str) -> tuple[Manifest, tuple[str, ...]]:
-    try:
-        manifest = decode_object(body, media)
-    except ApiFault as fault:
-        raise unrecognized(call.kind, body, str(fault)) from fault
-    return manifest, check_duplicates(call, body, media, manifest)
-
-
-def _read_patch(call: Call, body: bytes, media: str) -> tuple[Any, tuple[str, ...]]:
-    document = patching.read_document(body, media)
-    return document, check_duplicates(call, body, media, document)
-
-
-def check_duplicates(call: Call, body: bytes, media: str, decoded: object) -> tuple[str, ...]:
-    """Return warnings about fields given twice; raises `ApiFault` where that is forbidden."""
-    level = call.options.field_validation
-    if level == "Ignore":
-        return ()
-    found = tuple(strict_faults(body, media, decoded))
-    if found and level == "Strict":
-        raise refuse_text(call.kind, decoded, media, found)
-    return found
 
 
 def _only(options: ListOptions, name: str) -> ListOptions:

@@ -243,6 +243,14 @@ def render_scale(scale: Manifest, wish: Accepted, now: datetime) -> bytes:
             )
 
 
+def render_review(review: Manifest, wish: Accepted) -> bytes:
+    """Write an answered question, which is never stored; raises `ApiFault` 406."""
+    if wish.form is Form.METADATA_LIST:
+        raise _wrong_form(wish.form, "not a list")
+    encoded = _encode(review)
+    return _metadata_only(encoded, wish.version) if wish.form is Form.METADATA else encoded
+
+
 def error_event(status: Manifest) -> bytes:
     return _encode({"type": "ERROR", "object": status}) + b"\n"
 

@@ -4,6 +4,7 @@ JSON names the whole path (`duplicate field "spec.replicas"`), YAML the line of 
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -46,27 +47,39 @@ def _keeps_every_key(body: bytes, decoded: Any) -> bool:
     return plain and body.count(_KEY) == _encode(decoded).count(_KEY)
 
 
-def _in_json(body: bytes) -> list[str]:
-    found: dict[str, None] = {}
+def in_order_of_reading(body: bytes, media: str, faults: list[str]) -> list[str]:
+    """Return *faults* of a JSON text as a reader meets them; of YAML, lines come first."""
+    if media in YAML_TYPES:
+        return faults
+    places: dict[str, int] = {}
+    for place, fault in enumerate(_as_met(body)):
+        places.setdefault(fault, place)
+    return sorted(faults, key=lambda fault: places.get(fault, 0))
 
-    def walk(value: Any, path: str) -> None:
+
+def _as_met(body: bytes) -> Iterator[str]:
+    """Yield for every member of a JSON text what would be wrong with it: unknown, or twice."""
+
+    def walk(value: Any, path: str) -> Iterator[str]:
         if isinstance(value, _Pairs):
             seen: set[str] = set()
             for name, each in value:
                 where = f"{path}.{name}" if path else name
-                if name in seen:
-                    found[f'duplicate field "{where}"'] = None
+                yield f'{"duplicate" if name in seen else "unknown"} field "{where}"'
                 seen.add(name)
-                walk(each, where)
+                yield from walk(each, where)
         elif isinstance(value, list):
             for place, each in enumerate(value):
-                walk(each, f"{path}[{place}]")
+                yield from walk(each, f"{path}[{place}]")
 
     try:
-        walk(json.loads(body, object_pairs_hook=_Pairs), "")
+        yield from walk(json.loads(body, object_pairs_hook=_Pairs), "")
     except (ValueError, RecursionError):
-        return []
-    return list(found)
+        return
+
+
+def _in_json(body: bytes) -> list[str]:
+    return list(dict.fromkeys(fault for fault in _as_met(body) if fault.startswith("duplicate")))
 
 
 def _unknown_members(operations: Any) -> list[str]:
@@ -83,8 +96,12 @@ def _unknown_members(operations: Any) -> list[str]:
 
 def _in_yaml(body: bytes) -> list[str]:
     found: dict[str, None] = {}
+    met: set[int] = set()
 
     def walk(node: yaml.Node) -> None:
+        if id(node) in met:
+            return  # An alias: what it stands for was looked at.
+        met.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
@@ -99,10 +116,9 @@ def _in_yaml(body: bytes) -> list[str]:
                 walk(item)
 
     try:
-        if b"*" not in body:  # Aliases make walking unbounded; such bodies are not judged.
-            root = yaml.compose(body.decode(), Loader=KubernetesLoader)
-            if root is not None:
-                walk(root)
+        root = yaml.compose(body.decode(), Loader=KubernetesLoader)
+        if root is not None:
+            walk(root)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         return []
     return list(found)

@@ -5,7 +5,7 @@ Besides plain objects there are `Table` (what `kubectl get` prints) and `Partial
 alternative.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,13 +81,23 @@ def _weight(clause: Clause) -> float:
 @cached_when_short(512)
 def accepted(accept: str) -> Accepted:
     """The first alternative of the Accept header that is served; raises `ApiFault` 406."""
+    return _first_of(accept, frozenset(Form))
+
+
+@cached_when_short(512)
+def accepted_but_tables(accept: str) -> Accepted:
+    """The same for what has no rows to be printed."""
+    return _first_of(accept, frozenset(Form) - {Form.TABLE})
+
+
+def _first_of(accept: str, forms: Container[Form | None]) -> Accepted:
     for clause in clauses(accept):
         media = _SERVED.get(clause.media)
         if media is None:
             continue
         parameters = clause.parameters
         form = _form(parameters)
-        if form is not None:
+        if form is not None and form in forms:
             beta = parameters.get("v") == "v1beta1"
             version = "meta.k8s.io/v1beta1" if beta else META_VERSION
             return Accepted(form, media, parameters.get("pretty") == "1", version)

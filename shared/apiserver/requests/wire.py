@@ -127,7 +127,14 @@ def _varint(body: bytes, position: int) -> tuple[int, int]:
         shift += 7
 
 
-def _decode_message(name: str, body: bytes, depth: int) -> dict[str, Any]:
+def _decode_message(name: str, body: bytes, depth: int) -> Any:
+    """Return what message *name* is in JSON: an object, unless it is one thing or another."""
+    found = _decode_fields(name, body, depth)
+    choose = _CHOICES.get(name)
+    return found if choose is None else choose(found)
+
+
+def _decode_fields(name: str, body: bytes, depth: int) -> dict[str, Any]:
     if depth > DEPTH_MAX:
         raise Malformed("nested too deeply")
     fields = _facts().messages[name]
@@ -197,8 +204,10 @@ def _decode_value(kind: str, raw: int | bytes, depth: int) -> Any:
     return _decode_message(kind, _bytes(raw), depth + 1)
 
 
-def _decode_double(raw: int | bytes) -> float:
-    return float(struct.unpack("<d", _bytes(raw))[0])
+def _decode_double(raw: int | bytes) -> float | int:
+    """Whole numbers are written without a point, as Go's JSON has them."""
+    number = float(struct.unpack("<d", _bytes(raw))[0])
+    return int(number) if number.is_integer() else number
 
 
 def _moment(raw: int | bytes) -> datetime | None:
@@ -255,6 +264,14 @@ def _decode_int_or_string(raw: int | bytes) -> int | str:
 def _decode_strings(raw: int | bytes) -> list[str]:
     return [_bytes(value).decode() for number, value in wire_fields(_bytes(raw)) if number == 1]
 
+
+_OR = "apiextensions/v1.JSONSchemaPropsOr"
+# Parts of a definition's schema that JSON writes without saying which of two things they are.
+_CHOICES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    f"{_OR}Array": lambda found: found.get("jSONSchemas") or found.get("schema"),
+    f"{_OR}Bool": lambda found: found.get("schema", found.get("allows", False)),
+    f"{_OR}StringArray": lambda found: found.get("property") or found.get("schema"),
+}
 
 _DECODERS: Mapping[str, Callable[[int | bytes], Any]] = {
     "string": lambda raw: _bytes(raw).decode(),

@@ -129,7 +129,7 @@ def _read_custom(
     pruned = without_unknown(new, schema)
     unknown: tuple[str, ...] = ()
     if field_validation != "Ignore" and pruned != new:
-        found = _in_order(validate(_judged(new), schema).unknown)
+        found = in_order_of_pruning(validate(_judged(new), schema).unknown)
         unknown = tuple(f'unknown field "{path}"' for path in found)
         if unknown and field_validation == "Strict":
             raise _unreadable(kind, new, strict_error(unknown), source)
@@ -197,8 +197,8 @@ def _unreadable(kind: ResourceKind, new: Manifest, why: str, source: Source) -> 
     return patch_cannot_be_applied(new, why) if source == "patch" else cannot_be_handled(kind, why)
 
 
-def _in_order(unknown: list[str]) -> list[str]:
-    """Metadata is read before what the schema prunes."""
+def in_order_of_pruning(unknown: list[str]) -> list[str]:
+    """Return *unknown* fields of a custom object as they are told: metadata is read first."""
     return sorted(unknown, key=lambda path: (not path.startswith("metadata."), path))
 
 

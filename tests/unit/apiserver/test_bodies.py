@@ -86,6 +86,7 @@ def test_yaml_dates_stay_text():
         (b'{"a": {"x": 1, "x": 2}}', JSON, 'duplicate field "a.x"'),
         (b'{"a": ["{\\"q\\": 1}", {"x": 1, "x": 2}]}', JSON, 'duplicate field "a[1].x"'),
         (b"a:\n  x: 1\n  x: 2\n", YAML, 'line 3: key "x" already set in map'),
+        (b"a: '* *'\nb: &b {x: 1}\nc: [*b, *b]\na: 2", YAML, 'line 4: key "a" already set in map'),
         (b'{"a": {"x": 1,\n "x": 2}}', APPLY_PATCH, 'line 2: key "x" already set in map'),
     ],
 )

@@ -1,6 +1,7 @@
 """Protobuf as typed Go clients write it: built here byte by byte."""
 
 import contextlib
+import struct
 
 import pytest
 from hypothesis import given
@@ -113,3 +114,29 @@ def test_what_is_no_message_is_a_bad_request(body):
 def test_no_bytes_break_the_decoder(raw, kind):
     with contextlib.suppress(ApiFault):
         decode_protobuf(unknown("v1", kind, raw))
+
+
+def test_a_definition_has_its_schema():
+    field = chunk(5, "integer") + chunk(11, struct.pack("<d", 5.0)) + chunk(20, chunk(1, "7"))
+    either = chunk(24, chunk(1, chunk(5, "string"))) + chunk(30, number(1, 1))
+    limits = chunk(30, number(1, 0) + chunk(2, chunk(5, "boolean"))) + chunk(8, chunk(1, "{}"))
+    schema = (
+        chunk(5, "object")
+        + chunk(29, chunk(1, "size"), chunk(2, field))
+        + chunk(29, chunk(1, "either"), chunk(2, either))
+        + chunk(29, chunk(1, "limits"), chunk(2, limits))
+    )
+    version = chunk(1, "v1") + number(2, 1) + number(3, 1) + chunk(4, chunk(1, schema))
+    names = chunk(1, "boats") + chunk(4, "Boat")
+    spec = chunk(1, "sea.example") + chunk(3, names) + chunk(4, "Namespaced") + chunk(7, version)
+    body = unknown(
+        "apiextensions.k8s.io/v1", "CustomResourceDefinition", metadata("b") + chunk(2, spec)
+    )
+    found = decode_protobuf(body)["spec"]
+    assert found["names"] == {"plural": "boats", "kind": "Boat"}
+    (served,) = found["versions"]
+    assert served["schema"]["openAPIV3Schema"]["properties"] == {
+        "size": {"type": "integer", "minimum": 5, "enum": [7]},
+        "either": {"items": {"type": "string"}, "additionalProperties": True},
+        "limits": {"additionalProperties": {"type": "boolean"}, "default": {}},
+    }
