@@ -21,7 +21,7 @@ IMPORTS = ResourceType(
 NAMESPACES = ResourceType(GroupVersionKind("", "v1", "Namespace"), "namespaces", namespaced=False)
 SLICE_ENDPOINTS = 100
 """As many as Kubernetes puts into one slice."""
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
 
 
 async def put(member: MemberApi, kind: ResourceType, manifest: Manifest) -> None:
@@ -83,14 +83,21 @@ async def seen(member: MemberApi, service: str, wanted: str, ready: asyncio.Even
 async def until_imported(members: Sequence[MemberApi], service: str, wanted: str) -> None:
     for member in members:
         while wanted not in await _addresses(member, service):
-            await asyncio.sleep(_LOOK_SECONDS / 5)
-
-
-async def until_slices(members: Sequence[MemberApi], count: int) -> None:
-    """Wait until every member has *count* slices of imported services."""
-    for member in members:
-        while await _imported(member) < count:
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def until_slices(member: MemberApi, count: int, ready: asyncio.Event) -> None:
+    """Wait until *member* has *count* more slices of imported services; *ready* once it watches."""
+    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=SERVICE_NAME_LABEL)
+    version = listing.resource_version
+    watch = member.watch(SLICES, resource_version=version, label_selector=SERVICE_NAME_LABEL)
+    async with watch as events:
+        ready.set()
+        async for event in events:
+            count -= event.type == "ADDED"
+            if not count:
+                return
+    raise TimeoutError("the watch ended before all came")
 
 
 async def _addresses(member: MemberApi, service: str) -> set[str]:
@@ -102,8 +109,3 @@ async def _addresses(member: MemberApi, service: str) -> set[str]:
         for endpoint in item.get("endpoints") or ()
         for one in endpoint["addresses"]
     }
-
-
-async def _imported(member: MemberApi) -> int:
-    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=SERVICE_NAME_LABEL)
-    return len(listing.items)

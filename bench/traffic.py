@@ -192,7 +192,7 @@ class _Bench:
         """Export all at once; what that made in members, and took."""
         count, each = self._arguments.services, self._arguments.exporters
         names = [f"many-{number}" for number in range(count)]
-        members, known = self._members, await self._slices_now()
+        members = self._members
 
         async def serve(name: str) -> None:
             number = int(name.rpartition("-")[2])
@@ -207,15 +207,15 @@ class _Bench:
 
         await _in_turn(serve, names)
         self._idle = await self._at_rest()
-        spent, began = self._spending(), perf_counter()
-        await _in_turn(export, names)
-        # Each member gets all slices; beside those an import and a Service of each.
-        await services.until_slices(members, known + count * each)
+        async with asyncio.TaskGroup() as group:
+            ready = [asyncio.Event() for _ in members]
+            for member, event in zip(members, ready, strict=True):
+                group.create_task(services.until_slices(member, count * each, event))
+            await asyncio.gather(*(event.wait() for event in ready))
+            spent, began = self._spending(), perf_counter()
+            await _in_turn(export, names)
+        # Beside its slices each member has an import and a Service of each.
         return _Cold(len(members) * count * (each + 2), perf_counter() - began, spent())
-
-    async def _slices_now(self) -> int:
-        listing = await self._members[0].list(SLICES, label_selector=SERVICE_NAME_LABEL)
-        return len(listing.items)
 
     async def _cold_floor(self) -> dict[str, float]:
         """The objects of some of the services, written straight under other names."""

@@ -131,7 +131,7 @@ class ExportObserver:
             self._namespaces_dirty = True
         else:
             self._dirty.add(place)
-            self._exports_dirty = True
+            self._adjust_for(place)
         self._news.set()
 
     def _on_change(self, place: Place) -> None:
@@ -139,10 +139,18 @@ class ExportObserver:
         self._news.set()
 
     def _on_exports(self, places: Iterable[Place] = ()) -> None:
-        self._exports_dirty = True
+        """Of some *places*, or all there are."""
+        self._exports_dirty = self._exports_dirty or not places
         self._news.set()
         for place in places:
+            self._adjust_for(place)
             self.look_at(export_key(*place))
+
+    def _adjust_for(self, place: Place) -> None:
+        """Have the watches adjusted, unless one more export is where others are."""
+        watches = self._watches
+        if watches is None or not (self._is_exported(place) and watches.is_watched(place[0])):
+            self._exports_dirty = True
 
     def _on_namespaces(self) -> None:
         self._namespaces_dirty = True

@@ -142,6 +142,9 @@ class ExportWatches:
             self.services.forget(unwatched)
             self.slices.table.forget(unwatched)
 
+    def is_watched(self, namespace: str) -> bool:
+        return namespace in self._scopes or _ALL in self._scopes
+
     def is_known(self, namespace: str) -> bool:
         """Whether all Services and slices of *namespace* were listed."""
         found = self._scopes.get(namespace) or self._scopes.get(_ALL)
