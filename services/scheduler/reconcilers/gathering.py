@@ -137,7 +137,8 @@ class Gathering:
         found.goals = {key: Together(goal, chosen.note) for key, goal in chosen.goals.items()}
         found.left = set(found.keys)
         found.worked_out = True
-        for key in found.keys:
+        # In the order in which they found their nodes: in another one the last may find none.
+        for key in dict.fromkeys((*found.goals, *found.keys)):
             self._wake(key)
         with suppress(TimeoutError):
             async with asyncio.timeout(_TAKING_SECONDS):
