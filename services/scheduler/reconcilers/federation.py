@@ -143,6 +143,10 @@ class Federation:
     def bound(self, template: ObjectKey) -> Bound | None:
         return self._placed_templates.of(template)
 
+    def is_bound(self, template: ObjectKey) -> bool:
+        """Whether there is a binding; none is read for this."""
+        return self._placed_templates.entry(template) is not None
+
     def _placed(self, template: ObjectKey) -> Placed | None:
         bound = self.bound(template)
         if bound is None or self._is_over(bound):

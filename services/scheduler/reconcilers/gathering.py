@@ -150,7 +150,7 @@ class Gathering:
         """Return those that are still there, and have no place yet."""
         workloads = []
         for key in sorted(found.keys, key=str):
-            if self._federation.bound(key) is None:
+            if not self._federation.is_bound(key):
                 workload = self._read(key, found.policy)
                 if workload is not None and takes_part(workload):
                     workloads.append(workload)

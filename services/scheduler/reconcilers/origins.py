@@ -43,7 +43,7 @@ class OriginWait:
         """Yield the template of *workload* where a policy selects it and it is not bound yet."""
         gvk = GroupVersionKind.parse(workload.api_version, workload.kind)
         for stored in self._mirror.items(Scope(gvk.group, namespace=namespace)):
-            if stored.key.name != workload.name or self._federation.bound(stored.key) is not None:
+            if stored.key.name != workload.name or self._federation.is_bound(stored.key):
                 continue
             template = stored.glance()
             if template.get("kind") != workload.kind or not is_template(stored.key, template):

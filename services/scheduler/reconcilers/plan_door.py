@@ -1,7 +1,7 @@
 """The endpoint `plan` of the micro service `hanse`: what would move if, and what would not fit."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -85,13 +85,11 @@ class PlanDoor:
         supposed = read_supposition(asked)
         fleet = self._fleet(supposed)
         costs = self._costs(supposed, fleet)
-        templates = self._templates(supposed, asked.namespace)
-        chosen = templates
-        if asked.only_templates:
-            chosen = {key: templates[key] for key in supposed.templates}
+        stored = {} if asked.only_templates else self._templates(asked.namespace)
+        templates = self._with_supposed(stored, supposed)
         now = self._clock.now()
         goals, said = await goals_together(
-            (self._choose(*one, supposed) for one in sorted(chosen.items())),
+            self._to_gather(templates, supposed, everything=asked.optimise),
             self._deciding,
             fleet,
             costs.supposed,
@@ -103,7 +101,7 @@ class PlanDoor:
         run = _Run(supposed, costs, displacing, goals, quotas)
         changes = self._removals(run)
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
-        for key, template in sorted(chosen.items()):
+        for key, template in sorted(templates.items()):
             if examined % _AT_ONCE == 0:
                 await asyncio.sleep(0)
                 if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
@@ -115,11 +113,12 @@ class PlanDoor:
         for key in displacing.victims():
             # Whoever has to give way is decided again, as it will be.
             again = replace(run, costs=Costs(costs.today, costs.supposed))
-            if key in templates:
-                change, fleet = await self._examine(key, templates[key], again, fleet)
+            victim = templates.get(key) or self._federation.template(key)
+            if victim is not None and key not in supposed.absent:
+                change, fleet = await self._examine(key, victim, again, fleet)
                 changes |= {key: change} if change is not None else {}
         ordered = [changes[key] for key in sorted(changes)]
-        plan = costs.within(summed(ordered, len(chosen), examined, revision))
+        plan = costs.within(summed(ordered, len(templates), examined, revision))
         message = "; ".join(filter(None, (*said, plan.message)))
         return msgspec.structs.replace(plan, message=message)
 
@@ -127,11 +126,15 @@ class PlanDoor:
         today = self._federation.signals.now
         for name in sorted(supposed.prices.keys() - fleet.members.keys()):
             raise not_found(GroupResource(GROUP, CLUSTERS), name)
+        if not (supposed.clusters or supposed.lost or supposed.prices):
+            return Costs(today, today)
         return Costs(today, supposed_signals(today, self._read(CLUSTERS, Cluster), supposed))
 
     def _fleet(self, supposed: Supposition) -> Fleet:
-        clusters, groups = self._read(CLUSTERS, Cluster), self._read(GROUPS, ClusterGroup)
         today = self._federation.reservations.fleet(self._federation.fleet())
+        if not supposed.changes_fleet:
+            return today
+        clusters, groups = self._read(CLUSTERS, Cluster), self._read(GROUPS, ClusterGroup)
         for name in sorted(supposed.lost - today.members.keys()):
             raise not_found(GroupResource(GROUP, CLUSTERS), name)
         return supposed_fleet(today, clusters, groups, supposed, self._clock.now())
@@ -143,14 +146,20 @@ class PlanDoor:
                 found[stored.key.name] = read(stored.manifest, kind)
         return found
 
-    def _templates(self, supposed: Supposition, namespace: str) -> dict[ObjectKey, Manifest]:
-        found = {
+    def _templates(self, namespace: str) -> dict[ObjectKey, Manifest]:
+        return {
             stored.key: template
             for stored in self._mirror.items(Scope(namespace=namespace or None))
             if is_template(stored.key, template := stored.glance())
         }
+
+    def _with_supposed(
+        self, stored: Mapping[ObjectKey, Manifest], supposed: Supposition
+    ) -> dict[ObjectKey, Manifest]:
+        """Return *stored* with those that are supposed, and without those that are deleted."""
+        found = dict(stored)
         for key, template in supposed.templates.items():
-            known = found.get(key)
+            known = self._federation.template(key)
             metadata = {
                 **template["metadata"],
                 "uid": uid_of(known) if known is not None else "",
@@ -183,6 +192,17 @@ class PlanDoor:
         paid, _ = run.costs.note(pods_of(template, demand, self._federation.fleet(), before, {}))
         change = removal_of(str(template.get("kind", "")), bound, deleted=deleted)
         return msgspec.structs.replace(change, cost_before=paid)
+
+    def _to_gather(
+        self, chosen: Mapping[ObjectKey, Manifest], supposed: Supposition, *, everything: bool
+    ) -> Iterator[Selected]:
+        """Yield what may be placed together: what is new, or *everything*."""
+        policies = (*self._federation.policies.all(), *supposed.policies.values())
+        if not any(one.spec.placement.optimise for one in policies):
+            return
+        for key, template in sorted(chosen.items()):
+            if everything or not self._federation.is_bound(key):
+                yield self._choose(key, template, supposed)
 
     def _choose(self, key: ObjectKey, template: Manifest, supposed: Supposition) -> Selected:
         namespace = namespace_of(template)

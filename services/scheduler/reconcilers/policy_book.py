@@ -61,6 +61,10 @@ class PolicyBook:
         yield from self._read
         yield from self._unreadable
 
+    def all(self) -> Collection[PropagationPolicy]:
+        """Return those that can be read."""
+        return self._read.values()
+
     def is_unreadable(self, policy: ObjectKey) -> bool:
         return policy in self._unreadable
 

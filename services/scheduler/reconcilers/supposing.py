@@ -59,6 +59,11 @@ class Supposition:
     absent: frozenset[ObjectKey] = frozenset()
 
     @property
+    def changes_fleet(self) -> bool:
+        """Whether any member would be another, or there or not."""
+        return bool(self.clusters or self.groups or self.lost or self.absent_groups)
+
+    @property
     def absent_groups(self) -> frozenset[str]:
         return frozenset(one.name for one in self.absent if (one.group, one.resource) == _GROUPS)
 
