@@ -39,13 +39,13 @@ class Guard:
             yield
         except (ValueError, HanseError, msgspec.MsgspecError) as err:
             log.warning("intake.unreadable", task=task, key=str(key), error=str(err))
-            self._tell(task, err, told)
+            self._tell(task, key, err, told)
         except Exception as err:
             if self._fail_fast:
                 raise
             log.exception("intake.bug", task=task, key=str(key))
-            self._tell(task, err, told)
+            self._tell(task, key, err, told)
 
-    def _tell(self, task: str, err: Exception, told: Told) -> None:
+    def _tell(self, task: str, key: object, err: Exception, told: Told) -> None:
         metrics.PASSED_OVER.labels(task).inc()
-        told(f"it cannot be understood: {err or type(err).__name__}")
+        told(f"{key} cannot be understood: {err or type(err).__name__}")

@@ -53,8 +53,13 @@ class OverviewDoor:
             if asked.namespace in ("", name.namespace) and asked.name in ("", name.name)
         )
         policies = self._policies()
-        services = tuple(self._view(name, policies.get(name)) for name in names)
-        return _encode(ServicesOverview(services=services, warnings=tuple(self._warnings())))
+        services: list[ServiceView] = []
+        amiss: list[str] = []
+        for name in names:
+            with self._known.guard.taking("overview", name, amiss.append):
+                services.append(self._view(name, policies.get(name)))
+        warnings = (*amiss, *self._warnings())
+        return _encode(ServicesOverview(services=tuple(services), warnings=warnings))
 
     def _policies(self) -> dict[ServiceName, TrafficPolicy]:
         """The oldest of each service, which is the one that speaks for it."""
