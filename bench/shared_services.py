@@ -86,18 +86,23 @@ async def until_imported(members: Sequence[MemberApi], service: str, wanted: str
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def until_slices(member: MemberApi, count: int, ready: asyncio.Event) -> None:
-    """Wait until *member* has *count* more slices of imported services; *ready* once it watches."""
-    listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=SERVICE_NAME_LABEL)
-    version = listing.resource_version
-    watch = member.watch(SLICES, resource_version=version, label_selector=SERVICE_NAME_LABEL)
-    async with watch as events:
-        ready.set()
-        async for event in events:
-            count -= event.type == "ADDED"
-            if not count:
-                return
-    raise TimeoutError("the watch ended before all came")
+async def until_slices(member: MemberApi, more: int, ready: asyncio.Event) -> None:
+    """Wait until *member* has *more* slices of imported services; *ready* once it watches."""
+    total: int | None = None
+    while True:
+        listing = await member.list(SLICES, namespace=NAMESPACE, label_selector=SERVICE_NAME_LABEL)
+        total = len(listing.items) + more if total is None else total
+        left, version = total - len(listing.items), listing.resource_version
+        if not left:
+            return
+        watch = member.watch(SLICES, resource_version=version, label_selector=SERVICE_NAME_LABEL)
+        # A server ends every watch after some minutes.
+        async with watch as events:
+            ready.set()
+            async for event in events:
+                left -= event.type == "ADDED"
+                if not left:
+                    return
 
 
 async def _addresses(member: MemberApi, service: str) -> set[str]:

@@ -2,7 +2,8 @@
 
 Nobody else writes it: traffic, which knows it, reaches members by their workers only. Whether the
 object is there is known from what is watched of it anyway, so a status costs one request, and none
-where it is shown already. One that is not there, or is another of that name, is waited for.
+where it is shown already. One that is not there, or is another of that name, is waited for; after
+a while the member is asked, for another worker may have put it there.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from shared.apimachinery.manifest import GroupVersionKind, ObjectKey
+from shared.apimachinery.manifest import GroupVersionKind, ObjectKey, metadata_of, uid_of
 from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import ENDPOINTS
 from shared.controller.loop import Controller, LoopSettings
@@ -21,6 +22,8 @@ from shared.controller.result import Again, Done, Result
 from shared.errors import MalformedEvent, MemberRefused
 from shared.events import subjects
 from shared.events.exports import StatusNote, decode_note
+from shared.events.orders import TEMPLATE_UID
+from shared.events.work import BY_TRAFFIC
 from shared.interpreter.reflect import reflect_any
 from shared.memberapi.port import MemberApi, ResourceType
 
@@ -28,6 +31,7 @@ log = structlog.get_logger("hanse.propagator")
 
 _AGAIN_FIRST = 0.2
 _AGAIN_MAX = 30.0
+_PATIENCE = 6.0
 _SETTINGS = LoopSettings(workers=8)
 
 
@@ -59,7 +63,17 @@ class _Pending:
 class StatusNotes:
     """Of one member; `run` until cancelled."""
 
-    def __init__(self, cluster: str, api: MemberApi, bus: Bus, find: Find) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        api: MemberApi,
+        bus: Bus,
+        find: Find,
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """*patience*: the pause from which on the member is asked for what *find* does not know."""
+        self._patience = patience
         self._cluster = cluster
         self._api = api
         self._bus = bus
@@ -113,15 +127,25 @@ class StatusNotes:
     async def _is_done(self, key: ObjectKey, pending: _Pending) -> bool:
         """Whether there is nothing left to do; raises as `MemberApi` where it does not answer."""
         note, found = pending.note, self._find(key)
-        if found is None or (note.uid and found.uid != note.uid):
-            return False
-        if pending.is_old and found.shows(note.status):
-            return True
         gvk = GroupVersionKind.parse(note.api_version, note.kind)
         kind = ResourceType(gvk, note.resource, bool(key.namespace))
         patch = {"status": note.status}
         try:
+            if found is None and not note.uid and pending.pause >= self._patience:
+                found = await self._ask(kind, key)
+            if found is None or (note.uid and found.uid != note.uid):
+                return False
+            if pending.is_old and found.shows(note.status):
+                return True
             return await self._api.merge(kind, key.namespace, key.name, patch, subresource="status")
         except MemberRefused as err:
             log.info("note.refused", cluster=self._cluster, key=str(key), reason=err.reason)
             return False
+
+    async def _ask(self, kind: ResourceType, key: ObjectKey) -> Shown | None:
+        found = await self._api.get(kind, key.namespace, key.name)
+        annotations = metadata_of(found).get("annotations") or {} if found is not None else {}
+        if found is None or not str(annotations.get(TEMPLATE_UID, "")).startswith(BY_TRAFFIC):
+            # An import that somebody else made, and may take away.
+            return None
+        return Shown(uid_of(found), found.get("status"))
