@@ -184,6 +184,12 @@ def metadata_of(manifest: Manifest) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def part_of(manifest: Manifest, name: str) -> dict[str, Any]:
+    """The spec or the status; empty where something else is in its place."""
+    found = manifest.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def name_of(manifest: Manifest) -> str:
     return str(metadata_of(manifest).get("name", ""))
 

@@ -8,7 +8,7 @@ from services.traffic.core.catalogue import ServiceName
 from services.traffic.core.exports import HubExport
 from services.traffic.core.folding import Folded, Place, fold
 from shared.api.multicluster import export_key
-from shared.apimachinery.manifest import metadata_of
+from shared.apimachinery.manifest import metadata_of, part_of
 from shared.events import subjects
 from shared.events.exports import ServiceReport, SliceReport
 from shared.store.port import Mirror
@@ -122,7 +122,7 @@ class ExportTable:
         stored = self._mirror.get(export_key(*name))
         if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
             return None
-        spec = stored.manifest.get("spec") or {}
+        spec = part_of(stored.manifest, "spec")
         return HubExport(
             since=str(metadata_of(stored.manifest).get("creationTimestamp") or ""),
             labels=_texts(spec, "exportedLabels"),

@@ -37,7 +37,7 @@ class Guard:
         """
         try:
             yield
-        except (ValueError, HanseError, msgspec.MsgspecError) as err:
+        except (ValueError, HanseError, msgspec.MsgspecError, RecursionError) as err:
             log.warning("intake.unreadable", task=task, key=str(key), error=str(err))
             self._tell(task, key, err, told)
         except Exception as err:

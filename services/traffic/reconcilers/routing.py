@@ -12,7 +12,7 @@ from services.traffic.reconcilers.publishing import OrderPublisher
 from services.traffic.reconcilers.routes import RouteReconciler, RouteStandings
 from services.traffic.reconcilers.splits import POLICIES, policies_of, policy_key
 from services.traffic.settings import Settings
-from shared.apimachinery.manifest import ObjectKey
+from shared.apimachinery.manifest import ObjectKey, part_of
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.controller.loop import Controller
@@ -76,12 +76,12 @@ class Routing:
         return [
             stored.key
             for stored in self._store.mirror.items(POLICIES)
-            if (stored.manifest.get("spec") or {}).get("routes")
+            if part_of(stored.manifest, "spec").get("routes")
         ]
 
     def _on_service(self, name: ServiceName) -> None:
         for stored in policies_of(self._store.mirror, name):
-            if (stored.manifest.get("spec") or {}).get("routes"):
+            if part_of(stored.manifest, "spec").get("routes"):
                 self._routes.wake(stored.key)
 
     def _on_owner(self, owner: str) -> None:

@@ -36,7 +36,7 @@ from shared.api.multicluster import (
     import_key,
     service_key,
 )
-from shared.apimachinery.manifest import ObjectKey, generation_of, metadata_of
+from shared.apimachinery.manifest import ObjectKey, generation_of, metadata_of, part_of
 from shared.clock import Clock, format_time
 from shared.controller.result import Again, Done, Result
 from shared.events.exports import StatusNote
@@ -147,7 +147,7 @@ class ServiceReconciler:
     async def _keep_import(self, folded: Folded) -> None:
         key = import_key(*folded.name)
         stored = self._hub.get(key)
-        told = (stored.manifest.get("status") or {}) if stored is not None else {}
+        told = part_of(stored.manifest, "status") if stored is not None else {}
         if folded.service is None:
             await self._hub.remove(key)
         else:
@@ -214,7 +214,7 @@ class ServiceReconciler:
         stored = self._hub.get(export_key(*folded.name))
         if stored is None or metadata_of(stored.manifest).get("deletionTimestamp"):
             return
-        before = conditions_in(stored.manifest.get("status") or {})
+        before = conditions_in(part_of(stored.manifest, "status"))
         status = hub_export_status(
             folded,
             before,

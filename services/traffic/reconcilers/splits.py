@@ -27,7 +27,7 @@ from shared.api.traffic_policy import (
     TrafficStatus,
     TrafficWorkload,
 )
-from shared.apimachinery.manifest import GroupResource, ObjectKey
+from shared.apimachinery.manifest import GroupResource, ObjectKey, part_of
 from shared.bus.port import Bus
 from shared.clock import Clock, parse_time
 from shared.controller.result import Again, Done, Result
@@ -156,7 +156,7 @@ class SplitReconciler:
 
     def of_change(self, change: Change) -> list[ObjectKey]:
         """Wake the policy itself, and those that it had kept from their service."""
-        spec = change.stored.manifest.get("spec") or {}
+        spec = part_of(change.stored.manifest, "spec")
         others = self._keys_of(change.stored.key.namespace, str(spec.get("service", "")))
         # What changed in the status was written here.
         return [change.stored.key] if change.only_status else [change.stored.key, *others]
@@ -175,7 +175,7 @@ class SplitReconciler:
 def policies_of(mirror: Mirror, service: ServiceName) -> Iterator[Stored]:
     """Those that are for *service*, whether they can be read or not."""
     for stored in mirror.items(Scope(GROUP, TRAFFIC_POLICIES, service.namespace)):
-        if (stored.manifest.get("spec") or {}).get("service") == service.name:
+        if part_of(stored.manifest, "spec").get("service") == service.name:
             yield stored
 
 
