@@ -167,7 +167,7 @@ class Deciding:
                 key, self._federation.priorities.rank(template, policy), bound
             ),
             together=(
-                self.gathering.goal_of(key)
+                self.gathering.goal_of(key, policy)
                 if bound is None
                 else self._together.goal_of(key, policy, bound)
             ),

@@ -44,6 +44,10 @@ class _Set:
     left: set[ObjectKey] = field(default_factory=set)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def is_by(self, policy: PropagationPolicy) -> bool:
+        """Whether it was gathered by this policy, as that is now."""
+        return reference_to(policy) == reference_to(self.policy)
+
 
 class Gathering:
     """Asked of each template that is decided; *wake* is called with those that need wait no more.
@@ -72,9 +76,9 @@ class Gathering:
             if workload is None or not takes_part(workload):
                 return False
             known = self._join(key, policy, rules.gather_seconds)
-        return not known.worked_out
+        return known.is_by(policy) and not known.worked_out
 
-    def goal_of(self, key: ObjectKey) -> Together | None:
+    def goal_of(self, key: ObjectKey, policy: PropagationPolicy) -> Together | None:
         """Return where the template goes with the others of its set; None where by itself."""
         known = self._of.get(key)
         if known is None or not known.worked_out:
@@ -82,7 +86,7 @@ class Gathering:
         known.left.discard(key)
         if not known.left:
             known.taken.set()
-        return known.goals.get(key)
+        return known.goals.get(key) if known.is_by(policy) else None
 
     async def run(self) -> None:
         """Work out one set after the other until cancelled."""

@@ -99,6 +99,25 @@ async def test_one_that_goes_meanwhile_is_not_waited_for():
     assert world.binding(FIRST) is None
 
 
+async def test_who_is_under_another_policy_by_then_waits_no_more():
+    world = await a_world(gatherSeconds=60)
+    await world.put(*ALL)
+    await world.settle()
+    near = {"clusterAffinity": {"clusterNames": ["dear"]}}
+    everywhere = a_policy(replicaScheduling={"replicaSchedulingType": "Divided"}, **near)
+    everywhere["metadata"]["generation"] = 2
+    await world.put(everywhere)
+    await world.settle()
+    assert places(world, *ALL) == ["dear"] * 3
+    # What the first set comes to is for nobody any more.
+    running = asyncio.create_task(world.templates.gathering.run())
+    while not world.woken:
+        await asyncio.sleep(0)
+    await world.settle()
+    running.cancel()
+    assert places(world, *ALL) == ["dear"] * 3
+
+
 async def test_whoever_begins_anew_gathers_anew():
     world = await a_world()
     await world.put(*ALL)
