@@ -31,11 +31,14 @@ class WorkloadRebalancerSpec(Struct, frozen=True, kw_only=True):
 
 
 class ObservedWorkload(Struct, frozen=True, kw_only=True):
-    """What became of one; no result while it is under way. `reason` says why it Failed."""
+    """What became of one; no result while it is under way. `reason` says why it Failed.
+
+    `NotFound` is how it was said before it was said in Karmada's word.
+    """
 
     workload: WorkloadReference
     result: Literal["", "Successful", "Failed"] = ""
-    reason: Literal["", "NotFound"] = ""
+    reason: Literal["", "ReferencedBindingNotFound", "NotFound"] = ""
 
 
 class WorkloadRebalancerStatus(Struct, frozen=True, kw_only=True):

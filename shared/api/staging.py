@@ -44,6 +44,13 @@ class RolloutPace(Struct, frozen=True, kw_only=True):
             " Degraded has failed at once (default 10m)."
         ),
     ] = ""
+    sorting_label_key: Annotated[
+        str,
+        Meta(
+            description="A label of the clusters that says, as a whole number, who comes first: the"
+            " lowest. Those without one come last, and all by name where it is left out."
+        ),
+    ] = ""
 
 
 class RolloutStage(RolloutPace, frozen=True, kw_only=True):
@@ -56,7 +63,7 @@ class RolloutStage(RolloutPace, frozen=True, kw_only=True):
     ] = None
     percentage: Annotated[
         int | None,
-        Meta(description="Only so many of those, 1 to 100, rounded up, in the order of names."),
+        Meta(description="Only so many of those, 1 to 100, rounded up, the first of them."),
     ] = None
     approval: Annotated[
         Literal["None", "Required"],

@@ -35,7 +35,9 @@ def observe(
         if not observed.result:
             binding = find(workload)
             if binding is None:
-                observed = msgspec.structs.replace(observed, result="Failed", reason="NotFound")
+                observed = msgspec.structs.replace(
+                    observed, result="Failed", reason="ReferencedBindingNotFound"
+                )
             elif is_heard(binding, asked_at):
                 observed = msgspec.structs.replace(observed, result="Successful")
             else:

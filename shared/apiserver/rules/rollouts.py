@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from shared.api.rollout import ResourceRollout
 from shared.api.selection import ResourceSelector
 from shared.api.staging import NEVER_STAGED, REMAINING, RolloutPace, RolloutStrategy
+from shared.apimachinery.selectors import check_label_key
 from shared.apiserver.names import check_label
 from shared.apiserver.rules.durations import check_duration
 from shared.apiserver.rules.selection import check_affinity, required, wrong
@@ -76,6 +77,11 @@ def _check_pace(pace: RolloutPace, path: str) -> Iterable[FieldError]:
     yield from _check_portion(pace.max_failures, f"{path}.maxFailures", least=0)
     yield from check_duration(pace.min_success_time, f"{path}.minSuccessTime", least=0.0)
     yield from check_duration(pace.progress_deadline, f"{path}.progressDeadline", least=1.0)
+    if pace.sorting_label_key:
+        try:
+            check_label_key(pace.sorting_label_key)
+        except ValueError as err:
+            yield FieldError(f"{path}.sortingLabelKey", f"Invalid value: {err}")
 
 
 def _check_portion(value: int | str | None, path: str, *, least: int) -> Iterable[FieldError]:

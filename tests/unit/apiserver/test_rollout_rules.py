@@ -62,6 +62,8 @@ def test_a_sane_rollout_is_accepted(rollout: dict[str, Any]) -> None:
             "stages[0].clusterAffinity.clusterNames[0]",
         ),
         ({"stages": [{"name": f"s{number}"} for number in range(65)]}, "stages"),
+        ({"sortingLabelKey": "a b"}, "sortingLabelKey"),
+        ({"stages": [{"name": "a", "sortingLabelKey": "-"}]}, "stages[0].sortingLabelKey"),
     ],
 )
 def test_what_makes_no_sense_is_named(rollout: dict[str, Any], path: str) -> None:

@@ -46,6 +46,7 @@ class World:
     now: datetime = START
     watched_since: datetime = START
     regions: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
     wake_after: timedelta | None = None
     template_generation: int = 1
     gone: set[int] = field(default_factory=set)
@@ -117,7 +118,7 @@ class World:
 
     def _cluster(self, name: str) -> Cluster:
         return Cluster(
-            metadata=ObjectMeta(name=name, labels={"name": name}),
+            metadata=ObjectMeta(name=name, labels={"name": name, **self.labels.get(name, {})}),
             spec=ClusterSpec(region=self.regions.get(name, "eu")),
         )
 

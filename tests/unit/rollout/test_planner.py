@@ -191,6 +191,23 @@ def test_going_back_to_what_was_complete_needs_no_stages():
     assert world.all_well().phase == "Complete"
 
 
+def test_a_label_says_who_comes_first():
+    rules = strategy(maxConcurrency=1, sortingLabelKey="wave")
+    world = settled_world(rules, FOUR)
+    world.labels = {
+        "c": {"wave": "-1"},
+        "b": {"wave": "10"},
+        "d": {"wave": "9"},
+        "a": {"wave": "x"},
+    }
+    world.change(2)
+    for number in range(1, 5):
+        assert world.holding(2) == sorted("cdba"[:number])
+        world.seen = dict.fromkeys("cdba"[:number], HEALTHY)
+        world.step()
+    assert world.status.phase == "Complete"
+
+
 def test_paused_nothing_is_given_and_nothing_fails():
     world = settled_world(strategy(maxConcurrency=2), FOUR)
     world.change(2)

@@ -39,6 +39,15 @@ def test_each_stage_takes_of_what_is_left():
     }
 
 
+def test_a_share_of_a_stage_is_the_first_by_its_label():
+    fleet = {
+        name: Cluster(metadata=ObjectMeta(name=name, labels={"wave": wave}))
+        for name, wave in (("a", "3"), ("b", "1"), ("c", "2"), ("d", ""))
+    }
+    rules = strategy(stages=[{"name": "half", "percentage": 50, "sortingLabelKey": "wave"}])
+    assert {name for name, one in assign(rules, fleet, {}).items() if one == "half"} == {"b", "c"}
+
+
 def test_who_was_assigned_stays_though_the_fleet_grows_and_shrinks():
     rules = strategy(stages=[{"name": "half", "percentage": 50}, {"name": "rest"}])
     before = assign(rules, FLEET, {})

@@ -126,8 +126,8 @@ async def test_what_is_not_there_fails_and_the_others_go_on(world):
         for one in status.observed_workloads
     }
     assert found == {
-        ("shop", "nobody"): ("Failed", "NotFound"),
-        ("other", "web"): ("Failed", "NotFound"),
+        ("shop", "nobody"): ("Failed", "ReferencedBindingNotFound"),
+        ("other", "web"): ("Failed", "ReferencedBindingNotFound"),
         ("shop", "web"): ("Successful", ""),
     }
 

@@ -15,7 +15,7 @@ from services.propagator.core.rollout.gate import Watch, judge
 from services.propagator.core.rollout.observation import Outcome
 from services.propagator.core.rollout.roll import enlist
 from services.propagator.core.rollout.situation import Situation, Step
-from services.propagator.core.rollout.stages import Stage, stages_of
+from services.propagator.core.rollout.stages import Stage, place_in, stages_of
 from services.propagator.core.rollout.summary import (
     Clusters,
     describe,
@@ -128,7 +128,12 @@ def _grant(situation: Situation, clusters: Clusters, stage: Stage) -> bool:
     room = stage.concurrency_of(len(members))
     room -= sum(1 for one in members if one.state == "Updating")
     waiting = [one for one in members if one.state == "Waiting"]
-    waiting.sort(key=lambda one: (one.revision == situation.complete, one.name))
+
+    def place(one: RolloutCluster) -> tuple[bool, tuple[bool, int, str]]:
+        cluster = situation.clusters.get(one.name)
+        return one.revision == situation.complete, place_in(stage.sorting, one.name, cluster)
+
+    waiting.sort(key=place)
     chosen = waiting[: max(room, 0)]
     for one in chosen:
         clusters[one.name] = _given(situation, one)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from shared.api.cluster import Cluster
 from shared.api.matching import NO_GROUPS, Groups, covers_in
@@ -31,6 +32,8 @@ class Stage:
     failures: int | str
     success: timedelta
     deadline: timedelta
+    sorting: str = ""
+    """The label that says who comes first."""
 
     def concurrency_of(self, clusters: int) -> int:
         """How many of so many clusters may change at the same time; at least one."""
@@ -45,6 +48,15 @@ def stages_of(strategy: RolloutStrategy) -> tuple[Stage, ...]:
     """Return the stages in order; the last one is for clusters that no other takes."""
     remaining = RolloutStage(name=REMAINING)
     return tuple(_stage(strategy, one) for one in (*strategy.stages, remaining))
+
+
+def place_in(sorting: str, name: str, cluster: Cluster | None) -> tuple[bool, int, str]:
+    """Where a cluster comes in its stage, as a key to sort by."""
+    text = cluster.metadata.labels.get(sorting, "") if cluster is not None else ""
+    try:
+        return False, int(text), name
+    except ValueError:
+        return True, 0, name
 
 
 def assign(
@@ -74,6 +86,7 @@ def assign(
             continue
         taken = [name for name in left if _takes(rule, clusters[name], groups)]
         if rule.percentage is not None:
+            taken = sorted(taken, key=partial(_place, _sorting(strategy, rule), clusters))
             taken = taken[: math.ceil(len(taken) * rule.percentage / 100)]
         found.update(dict.fromkeys(taken, rule.name))
         left = [name for name in left if name not in found]
@@ -83,6 +96,16 @@ def assign(
         ]
         found[name] = covering[-1] if covering else REMAINING
     return found
+
+
+def _sorting(strategy: RolloutStrategy, rule: RolloutStage) -> str:
+    return rule.sorting_label_key or strategy.sorting_label_key
+
+
+def _place(
+    sorting: str, clusters: Mapping[str, Cluster | None], name: str
+) -> tuple[bool, int, str]:
+    return place_in(sorting, name, clusters[name])
 
 
 def _takes(rule: RolloutStage, cluster: Cluster | None, groups: Groups) -> bool:
@@ -106,6 +129,7 @@ def _stage(strategy: RolloutStrategy, rule: RolloutStage) -> Stage:
         failures=failures or _FAILURES,
         success=_duration(rule.min_success_time or strategy.min_success_time, _SUCCESS),
         deadline=_duration(rule.progress_deadline or strategy.progress_deadline, _DEADLINE),
+        sorting=_sorting(strategy, rule),
     )
 
 
