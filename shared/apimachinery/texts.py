@@ -212,6 +212,20 @@ def address(text: str) -> Faults:
     return ()
 
 
+def canonical_address(text: str) -> Faults:
+    """As an IP address in the one form in which it names something (RFC 5952)."""
+    if ":" not in text:
+        plain = re.sub(r"(?<![0-9])0+(?=[0-9])", "", text)
+        if plain != text and not address(plain):
+            # Some read `010` as ten and some as eight.
+            return ("must not have leading 0s",)
+    # An interface (`fe80::1%eth0`) is none of an address.
+    faults = address(text.replace("%", "/"))
+    if not faults and (proper := str(ipaddress.ip_address(text))) != text:
+        return (f'must be in canonical form ("{proper}")',)
+    return faults
+
+
 def endpoint_address(text: str) -> Faults:
     """As an address that may be given to clients: none of a machine's own."""
     try:

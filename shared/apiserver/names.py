@@ -47,6 +47,7 @@ _RULES: Mapping[GroupResource, Callable[[str], texts.Faults]] = {
     GroupResource("events.k8s.io", "events"): texts.subdomain,
     GroupResource("policy", "poddisruptionbudgets"): texts.path_segment,
     GroupResource("coordination.k8s.io", "leasecandidates"): texts.config_key,
+    GroupResource("networking.k8s.io", "ipaddresses"): texts.canonical_address,
     **{
         GroupResource("rbac.authorization.k8s.io", resource): texts.path_segment
         for resource in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")

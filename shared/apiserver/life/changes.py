@@ -21,6 +21,7 @@ from shared.apiserver.life.metadata import (
     metadata_for_write,
     place,
 )
+from shared.apiserver.life.status_metadata import metadata_with_status
 from shared.apiserver.status_errors import bad_request, invalid
 from shared.errors import FieldError
 
@@ -45,8 +46,10 @@ def prepare_update(
     before = old["metadata"]
     name = before["name"]
     if subresource == "status":
-        managed = metadata.get("managedFields") or before.get("managedFields")
-        metadata = {**before, "managedFields": managed} if managed else dict(before)
+        metadata = metadata_with_status(kind, before, metadata)
+        _check_finalizers(kind, before, metadata)
+        if kind.group_resource == NAMESPACES:
+            label_by_name(metadata)
         updated: Manifest = {**old, "metadata": metadata}
         if "status" in new:
             updated["status"] = new["status"]
