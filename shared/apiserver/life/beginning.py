@@ -7,7 +7,12 @@ from typing import Any
 
 from shared.apimachinery.manifest import GroupResource, Manifest
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life.marks import NAMESPACE_FINALIZER, NAMESPACES, STATUS_AT_CREATION
+from shared.apiserver.life.marks import (
+    NAMESPACE_FINALIZER,
+    NAMESPACES,
+    STATUS_AT_CREATION,
+    UNCOUNTED,
+)
 from shared.apiserver.life.metadata import (
     SERVER_OWNED,
     label_by_name,
@@ -51,7 +56,8 @@ def prepare_create(
         metadata["name"] = uid
     metadata["uid"] = uid
     metadata["creationTimestamp"] = now
-    metadata["generation"] = 1
+    if kind.group_resource not in UNCOUNTED:
+        metadata["generation"] = 1
 
     created: Manifest = {
         "apiVersion": kind.gvk.api_version,

@@ -2,8 +2,8 @@
 
 The server owns uid, creationTimestamp, generation, deletionTimestamp; `spec` and `status` have
 writers of their own. Source: `k8s.io/apiserver/pkg/registry/rest` (BeforeUpdate). One rule is
-wider than upstream's: *every* kind counts `generation`, over all but its metadata and status, so
-that each template has a number that tells its contents.
+wider than upstream's: every kind but Events counts `generation`, over all but its metadata and
+status, so that each template has a number that tells its contents.
 
 The functions return new manifests that share unchanged parts with their arguments.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from shared.apimachinery.manifest import Manifest
 from shared.apimachinery.scalars import shown
 from shared.apiserver.kinds import ResourceKind
-from shared.apiserver.life.marks import EPHEMERAL, NAMESPACES
+from shared.apiserver.life.marks import EPHEMERAL, NAMESPACES, UNCOUNTED
 from shared.apiserver.life.metadata import (
     SERVER_OWNED,
     label_by_name,
@@ -46,16 +46,7 @@ def prepare_update(
     before = old["metadata"]
     name = before["name"]
     if subresource == "status":
-        metadata = metadata_with_status(kind, before, metadata)
-        _check_finalizers(kind, before, metadata)
-        if kind.group_resource == NAMESPACES:
-            label_by_name(metadata)
-        updated: Manifest = {**old, "metadata": metadata}
-        if "status" in new:
-            updated["status"] = new["status"]
-        else:
-            updated.pop("status", None)
-        return updated
+        return _with_status(kind, old, new, metadata)
     if subresource == EPHEMERAL:
         return _with_ephemeral(old, new, metadata)
 
@@ -91,6 +82,23 @@ def prepare_update(
     return updated
 
 
+def _with_status(
+    kind: ResourceKind, old: Manifest, new: Manifest, metadata: Mapping[str, Any]
+) -> Manifest:
+    """Return *old* with the status of *new*, and what comes with it."""
+    before = old["metadata"]
+    kept = metadata_with_status(kind, before, metadata)
+    _check_finalizers(kind, before, kept)
+    if kind.group_resource == NAMESPACES:
+        label_by_name(kept)
+    updated: Manifest = {**old, "metadata": kept}
+    if "status" in new:
+        updated["status"] = new["status"]
+    else:
+        updated.pop("status", None)
+    return updated
+
+
 def _with_ephemeral(old: Manifest, new: Manifest, metadata: Mapping[str, Any]) -> Manifest:
     """Return the Pod *old* with the ephemeral containers of *new*, and nothing else of it."""
     kept = dict(old["metadata"])
@@ -109,6 +117,9 @@ def count_generation(kind: ResourceKind, old: Manifest, new: Manifest) -> None:
 
     Of a custom kind without the subresource, status is content like any other.
     """
+    if kind.group_resource in UNCOUNTED:
+        new["metadata"].pop("generation", None)
+        return
     before = int(old["metadata"].get("generation") or 0)
     plain = kind.custom and not kind.has_status
     if content_differs(old, new) or (plain and old.get("status") != new.get("status")):

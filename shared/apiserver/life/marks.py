@@ -13,3 +13,5 @@ NAMESPACE_FINALIZER = "kubernetes"
 DEFINITION_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 # Kinds whose creators report status with the first write, as kubelets do.
 STATUS_AT_CREATION = frozenset({GroupResource("", "nodes")})
+# What no member is ever given, so that nobody needs a number for its contents.
+UNCOUNTED = frozenset({GroupResource("", "events"), GroupResource("events.k8s.io", "events")})
