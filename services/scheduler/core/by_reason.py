@@ -27,10 +27,17 @@ class ByReason(Mapping[str, Reason]):
     @classmethod
     def of(cls, roll: Roll, reasons: Mapping[str, Reason]) -> "ByReason[Reason]":
         """All names must be on the roll; reasons come in the order in which they are given."""
-        names: dict[Reason, list[str]] = {}
+        # Most have the very same one: to find its equals takes longer than to find itself.
+        found: dict[int, tuple[Reason, list[str]]] = {}
         for name, why in reasons.items():
-            names.setdefault(why, []).append(name)
-        return cls(roll, ((why, roll.mask(some)) for why, some in names.items()))
+            entry = found.get(id(why))
+            if entry is None:
+                entry = found[id(why)] = (why, [])
+            entry[1].append(name)
+        masks: dict[Reason, int] = {}
+        for why, names in found.values():
+            masks[why] = masks.get(why, 0) | roll.mask(names)
+        return cls(roll, masks.items())
 
     def __getitem__(self, name: str) -> Reason:
         bit = 1 << self.roll.number[name]

@@ -8,7 +8,7 @@ caller's order, so an unchanged problem keeps its answer.
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -21,6 +21,7 @@ class Bounds:
 
 
 UNBOUNDED = Bounds()
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def divide(
         left = replicas - sum(shares.values())
     claims = [
         (*_claim(weights[name], shares[name], near.get(name, 0)), rank[name], name)
-        for name in weights
+        for name in _in_question(left, weights, shares, near, limits, tie_break=tie_break)
         if shares[name] < limits[name][1]
     ]
     heapq.heapify(claims)
@@ -79,6 +80,31 @@ def divide(
         else:
             heapq.heappop(claims)
     return Division({name: share for name, share in shares.items() if share}, left)
+
+
+def _in_question(
+    left: int,
+    weights: Mapping[str, int],
+    shares: Mapping[str, int],
+    near: Mapping[str, int],
+    limits: Mapping[str, tuple[int, int]],
+    *,
+    tie_break: Sequence[str],
+) -> Iterable[str]:
+    """Name those who may get one of the *left* replicas, where they are few among many.
+
+    Of those who have none and had none, the heavier have the greater claim, so that only the
+    first of them come into question, as many as there are replicas.
+    """
+    if len(weights) <= _FEW * left:
+        return weights
+    new = [
+        name
+        for name in tie_break
+        if name in weights and not shares[name] and not near.get(name) and limits[name][1]
+    ]
+    new.sort(key=weights.__getitem__, reverse=True)
+    return [*(name for name in weights if shares[name] or near.get(name)), *new[:left]]
 
 
 def would_stay(shares: Mapping[str, int], weights: Mapping[str, int], heaviest: int) -> bool:
@@ -107,8 +133,12 @@ def serve_leasts(
     shares = dict.fromkeys(bounds, 0) | dict.fromkeys(first, 1)
     left = replicas - len(first)
     wanting = [name for name in order if bounds[name].least > 0]
-    for staying in (True, False):
-        for name in wanting:
+    there = [name for name in wanting if near.get(name)] if near else []
+    for staying, some in ((True, there), (False, wanting)):
+        for name in some:
+            if not left:
+                # Of thousands that want one few may be served.
+                break
             least, most = bounds[name].least, bounds[name].most
             least = least if most is None else min(least, most)
             if staying:

@@ -174,3 +174,30 @@ def test_the_fewest_clusters_are_packed_and_of_these_the_best_liked(replicas, fr
     )
     assert len(packed) == fewest
     assert sorted((scores[name] for name in packed), reverse=True) == best
+
+
+MANY = [f"m{number:02d}" for number in range(40)]
+
+
+@given(
+    st.integers(0, 9),
+    st.fixed_dictionaries({name: st.integers(0, 5) for name in MANY}),
+    st.dictionaries(st.sampled_from(MANY), st.integers(0, 3), max_size=4),
+    st.permutations(MANY),
+)
+def test_few_replicas_among_many_go_where_one_after_the_other_would(replicas, weights, near, order):
+    shares = dict.fromkeys(MANY, 0)
+    for _ in range(replicas if any(weights.values()) else 0):
+        claims = [
+            (
+                -weights[name] / (2 * shares[name] + 1),
+                near.get(name, 0) <= shares[name],
+                place,
+                name,
+            )
+            for place, name in enumerate(order)
+            if weights[name]
+        ]
+        shares[min(claims)[3]] += 1
+    found = divide(replicas, weights, {}, tie_break=order, near=near)
+    assert found.shares == {name: share for name, share in shares.items() if share}

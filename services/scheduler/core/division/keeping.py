@@ -32,7 +32,7 @@ def divide_keeping(
     for name in order:
         if name in limits:
             tiers.setdefault(claims.tiers.get(name, 0), []).append(name)
-    for _, tier in sorted(tiers.items()):
+    for _, tier in sorted(tiers.items()) if claims.now else ():
         kept: Mapping[str, int] = {name: _beyond(name, claims, limits, shares) for name in tier}
         if sum(kept.values()) > left:
             kept = _cut(left, claims, tier, kept, packed=scores is not None)

@@ -19,16 +19,13 @@ def least_shares(
 
     Then come those that have any now, the earlier tiers, the heavier.
     """
-    rank = {name: position for position, name in enumerate(order)}
-    served = sorted(
-        limits,
-        key=lambda name: (
-            not claims.now.get(name),
-            claims.tiers.get(name, 0),
-            -claims.weights[name],
-            rank[name],
-        ),
-    )
+    # From the last rule to the first, each keeping the order of those that are equal by it.
+    served = [name for name in order if name in limits]
+    served.sort(key=claims.weights.__getitem__, reverse=True)
+    if claims.tiers:
+        served.sort(key=lambda name: claims.tiers.get(name, 0))
+    if claims.now:
+        served.sort(key=lambda name: not claims.now.get(name))
     return serve_leasts(replicas, limits, served, near=claims.now, first=first)
 
 
