@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from services.scheduler.reconcilers.binding_writer import place_of
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.plugins import Plugins
-from shared.api.binding import BindingSpec
+from shared.api.binding import BindingSpec, TargetCluster
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section
 from shared.api.policy import PropagationPolicy
@@ -127,6 +128,10 @@ class _World:
             mine = policies[number % NAMESPACES]
             demand = BUILT_IN.of(manifest).demand(manifest)
             workload = workload_of(key, manifest, demand, mine, None, grace=_GRACE)
+            # As if decided when there was room there: to decide each afresh would take minutes.
+            replicas = int(manifest["spec"]["replicas"])
+            there = _somewhere(len(self.clusters), replicas, chance)
+            workload = replace(workload, current=there, previous_replicas=replicas)
             decision = schedule(workload, fleet, SystemClock().now())
             spec = spec_of(workload, manifest, mine, decision)
             self._put(place_of(spec), _binding(spec, condition_of(decision, 1), uid))
@@ -150,6 +155,18 @@ class _World:
     def _runs_on(self, key: ObjectKey, name: str) -> bool:
         bound = self._federation.bound(key)
         return bound is not None and any(one.name == name for one in bound.binding.spec.clusters)
+
+
+def _somewhere(clusters: int, replicas: int, chance: random.Random) -> tuple[TargetCluster, ...]:
+    """Put them into three clusters of two regions at most, none of the one that is tainted."""
+    one, other = chance.sample(range(9), 2)
+    rows = chance.sample(range(clusters // 10), 2)
+    numbers = sorted((rows[0] * 10 + one, rows[0] * 10 + other, rows[1] * 10 + other)[:replicas])
+    each, more = divmod(replicas, len(numbers))
+    return tuple(
+        TargetCluster(name=f"member-{number:04d}", replicas=each + (place < more))
+        for place, number in enumerate(numbers)
+    )
 
 
 def _policy_of(number: int) -> Manifest:

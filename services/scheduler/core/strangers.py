@@ -10,7 +10,7 @@ from services.scheduler.core.workload import Workload
 def told_strangers(workload: Workload, fleet: Fleet, decision: Decision) -> Decision:
     """Note on *decision* which clusters of the policy's affinities the fleet does not have."""
     named = {name for one in workload.placement.affinities for name in one.cluster_names}
-    strangers = sorted(named - fleet.members.keys())
+    strangers = sorted(name for name in named if name not in fleet.members)
     if not strangers:
         return decision
     note = f"its policy names {some(strangers)}: no such cluster"
