@@ -63,6 +63,7 @@ from shared.apiserver.versions.conversion import ConvertedStore, conversion_of
 from shared.apiserver.watch_keeping import OpenWatches
 from shared.apiserver.watching import serve_watch
 from shared.apiserver.writing.addressed import of_kind
+from shared.store.port import Stored
 
 _BODY_TYPES = (JSON, YAML, PROTOBUF)
 _VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch"}
@@ -353,11 +354,19 @@ class Resources:
                 )
                 document, _ = read_patch(call, asked.body, media)
                 if media == APPLY_PATCH:
-                    return self._scaled(await apply_scale(asked.serving, call, document), wish)
+                    return await self._rescaled(
+                        asked, await apply_scale(asked.serving, call, document), wish
+                    )
                 change = patching.scale_patch(document, media)
             case _:
                 raise method_not_allowed()
-        return self._scaled(await write_scale(asked.serving, call, change), wish)
+        return await self._rescaled(asked, await write_scale(asked.serving, call, change), wish)
+
+    async def _rescaled(self, asked: Asked, stored: Stored, wish: Accepted) -> web.StreamResponse:
+        response = self._scaled(scale_of(paths_of(asked.call), stored.manifest), wish)
+        if asked.call.options.dry_run:
+            add_warnings(response, await asked.serving.foreseen.written(stored))
+        return response
 
     def _scaled(self, scale: Manifest, wish: Accepted) -> web.StreamResponse:
         return json_response(render_scale(scale, wish, self._serving.clock.now()))

@@ -151,6 +151,10 @@ async def test_a_dry_run_of_a_template_tells_where_it_would_go(
         scaled = {"spec": {"replicas": 4}}
         told = (await user.patch(f"{path}/web", scaled, **DRY)).warnings
         assert "plan: Deployment shop/web: eu-1 4 -> 2, us-1 4 -> 2" in "".join(told)
+        scale = (await user.get(f"{path}/web/scale")).body
+        scale["spec"]["replicas"] = 2
+        told = (await user.put(f"{path}/web/scale", scale, **DRY)).warnings
+        assert "plan: Deployment shop/web: eu-1 4 -> 1, us-1 4 -> 1" in "".join(told)
         told = (await user.delete(f"{path}/web", **DRY)).warnings
         assert "plan: Deployment shop/web: it is deleted: it is removed" in "".join(told)
         assert await federation.store.get(WEB) is not None

@@ -24,7 +24,7 @@ from shared.apiserver.verbs.delete import Deletion, delete
 from shared.apiserver.verbs.listing import Page, get_object, list_objects
 from shared.apiserver.verbs.paging import Snapshots
 from shared.apiserver.verbs.patch import patch
-from shared.apiserver.verbs.scale import write_scale
+from shared.apiserver.verbs.scale import paths_of, scale_of, write_scale
 from shared.events.commands import ObjectAddress
 from shared.store.port import Stored
 
@@ -63,9 +63,10 @@ class Door:
     async def scale(self, address: ObjectAddress, replicas: int, options: WriteOptions) -> Manifest:
         """Return the new `autoscaling/v1 Scale`."""
         call = self._call(address.gvk, address.namespace, address.name, options)
-        return await write_scale(
+        written = await write_scale(
             self.serving, call, lambda scale: {**scale, "spec": {"replicas": replicas}}
         )
+        return scale_of(paths_of(call), written.manifest)
 
     async def get(self, address: ObjectAddress) -> Stored:
         call = self._call(address.gvk, address.namespace, address.name, WriteOptions())

@@ -75,8 +75,8 @@ def _selector_text(selector: Any) -> str:
 
 async def write_scale(
     serving: Serving, call: Call, change: Callable[[Manifest], Manifest]
-) -> Manifest:
-    """Give the object the replicas of what *change* makes of its Scale; returns the new Scale."""
+) -> Stored:
+    """Give the object the replicas of what *change* makes of its Scale; returns the new object."""
     paths = paths_of(call)
 
     def compute(stored: Stored) -> Manifest:
@@ -84,12 +84,11 @@ async def write_scale(
         new = _scaled(serving, call, stored, wanted)
         return _tracked(serving, call, stored.manifest, new)
 
-    written = await transact(serving, call, call.key, compute)
-    return scale_of(paths, written.stored.manifest)
+    return (await transact(serving, call, call.key, compute)).stored
 
 
-async def apply_scale(serving: Serving, call: Call, document: Manifest) -> Manifest:
-    """Apply a Scale server-side; returns the new one. Raises `ApiFault` as `apply` does."""
+async def apply_scale(serving: Serving, call: Call, document: Manifest) -> Stored:
+    """Apply a Scale server-side; returns the new object. Raises `ApiFault` as `apply` does."""
     paths = paths_of(call)
     document = read_configuration(_GVK, call, document)
 
@@ -104,8 +103,7 @@ async def apply_scale(serving: Serving, call: Call, document: Manifest) -> Manif
         new = _scaled(serving, call, stored, wanted)
         return {**new, "metadata": {**new["metadata"], "managedFields": managed}}
 
-    written = await transact(serving, call, call.key, compute)
-    return scale_of(paths, written.stored.manifest)
+    return (await transact(serving, call, call.key, compute)).stored
 
 
 def _tracked(serving: Serving, call: Call, old: Manifest, new: Manifest) -> Manifest:
