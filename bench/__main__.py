@@ -23,7 +23,7 @@ PARTS = {
     "propagation": "one Deployment to three members, and five hundred at once",
     "scheduler": "decisions per second over a fleet",
     "startup": "cold start of every service, and its memory",
-    "traffic": "endpoints of one member known in all, and many services from cold",
+    "traffic": "endpoints of one member known in all, many services from cold, DNS",
 }
 
 

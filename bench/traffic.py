@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clusters", type=int, default=10, help="members")
     parser.add_argument("--changes", type=int, default=40, help="changes of one endpoint")
     parser.add_argument("--endpoints", type=int, default=1_000, help="of a large service")
-    parser.add_argument("--services", type=int, default=1_000, help="services exported at once")
+    parser.add_argument("--services", type=int, default=300, help="services exported at once")
     parser.add_argument("--exporters", type=int, default=2, help="members that export each")
     dns.add_arguments(parser)
 
