@@ -30,6 +30,13 @@ _JUNCTORS = frozenset(("allOf", "anyOf", "oneOf", "not"))
 _KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
 
 
+def _with_all_metadata(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a definition says of the metadata of an object within bounds it; it has all fields."""
+    whole = _resolve(_HEADER["metadata"])
+    fields = {**whole["properties"], **(declared.get("properties") or {})}
+    return {**whole, **declared, "properties": fields}
+
+
 class Schema:
     """One node. `type` is object, array, string, integer, number, boolean or "" (anything)."""
 
@@ -120,6 +127,8 @@ class Schema:
             return found
         declared = (self.raw.get("properties") or {}).get(name)
         if declared is not None:
+            if self.embedded and name == "metadata":
+                declared = _with_all_metadata(declared)
             found = _made(declared)
         elif self.embedded and name in _HEADER:
             found = _made(_HEADER[name])
