@@ -72,8 +72,8 @@ def _rows(service: ServiceView) -> Iterator[tuple[str, ...]]:
 def _message(one: ExporterView) -> str:
     if one.message:
         return f"{one.reason}: {one.message}"
-    return "" if one.reachable else "given up: nobody is sent there"
+    return one.idle if one.reachable else "given up: nobody is sent there"
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.0f}%"
+    return f"{share * 100:.1f}".removesuffix(".0") + "%"

@@ -17,6 +17,7 @@ class ExporterView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `share` is its part of the traffic by ready endpoints, `policy_share` by a TrafficPolicy; None
     where there is none. `reason` is that of its condition Valid; `conflicts` concern all exports.
+    `idle`: why the policy gives it nothing.
     """
 
     cluster: str
@@ -29,10 +30,11 @@ class ExporterView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     policy_share: float | None = None
     reason: str = ""
     message: str = ""
+    idle: str = ""
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`importers` have the namespace; `troubles` is what they say against it."""
+    """`importers` have the namespace; `troubles` is what they, and its policy, say against it."""
 
     namespace: str
     name: str

@@ -1,14 +1,18 @@
 """Weights of a policy in routes of the Gateway API, over a nats-server and members' workers."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.json import decode
 
 from shared.api.meta import API_VERSION, GROUP, read
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
+from shared.events.requests import API_SERVICES
+from shared.events.services import ServicesOverview
 from tests.traffic_ground import (
     EU,
     ROUTES,
@@ -131,6 +135,10 @@ async def test_a_gateway_that_is_named_gets_a_route_and_what_hinders_it_is_told(
     await ground.until(told)
     assert (await carried(ground))[2].startswith("eu-1: httproutes web: ")
     assert weights(ground, OWN) == {"mine": 1}
+    asked = b'{"namespace": "shop"}'
+    answer = await ground.bus.request(API_SERVICES, asked, deadline=timedelta(seconds=5))
+    (service,) = decode(answer, type=ServicesOverview).services
+    assert any(one.startswith("policy web: eu-1: httproutes web: ") for one in service.troubles)
 
     await ground.take(EU, OWN)
     await ground.until(lambda: weights(ground, OWN) == {"web-eu-1": 5_000, "web-us-1": 5_000})

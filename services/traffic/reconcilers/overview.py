@@ -12,7 +12,7 @@ from services.traffic.core.telling import conditions_in
 from services.traffic.reconcilers.knowledge import Knowledge
 from shared.api.meta import GROUP, read
 from shared.api.multicluster import CLUSTER_PROFILES
-from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
+from shared.api.traffic_policy import SHIFTED, TRAFFIC_POLICIES, TrafficPolicy
 from shared.apiserver.answers.requests import answering, read_request
 from shared.bus.port import Bus
 from shared.errors import InvalidObject
@@ -80,6 +80,7 @@ class OverviewDoor:
         service = folded.service
         now = by_endpoints(service).by_cluster if service is not None else {}
         said = _policy_shares(policy) if policy is not None else {}
+        idle = _idle_by(policy) if policy is not None else {}
         exporters = []
         for cluster, validity in sorted(folded.validity.items()):
             report = table.reports[name][cluster]
@@ -97,6 +98,7 @@ class OverviewDoor:
                     policy_share=said.get(cluster, 0.0) if policy is not None else None,
                     reason=validity.reason,
                     message="" if validity.is_valid else validity.message,
+                    idle=idle.get(cluster, ""),
                 )
             )
         settled = folded.settled
@@ -118,7 +120,8 @@ class OverviewDoor:
                 f"{cluster}: {key.resource} {key.name}: {troubles[cluster, key]}"
                 for cluster, key in sorted(owned)
                 if (cluster, key) in troubles
-            ),
+            )
+            + tuple(_amiss_with(policy) if policy is not None else ()),
         )
 
     def _warnings(self) -> Iterable[str]:
@@ -139,3 +142,21 @@ def _policy_shares(policy: TrafficPolicy) -> dict[str, float]:
     if not splits:
         return {}
     return {one.name: one.share / _PARTS for one in splits[0].clusters}
+
+
+def _idle_by(policy: TrafficPolicy) -> dict[str, str]:
+    """Why clusters have no share of any traffic."""
+    taking = {one.name for split in policy.status.splits for one in split.clusters if one.share}
+    return {
+        one.name: one.message
+        for split in policy.status.splits[:1]
+        for one in split.clusters
+        if one.name not in taking
+    }
+
+
+def _amiss_with(policy: TrafficPolicy) -> Iterable[str]:
+    """What the policy says of itself that is not as it should be; a shift under way is."""
+    for one in policy.status.conditions:
+        if one.status == "False" and one.type != SHIFTED:
+            yield f"policy {policy.metadata.name}: {one.message or one.reason}"
