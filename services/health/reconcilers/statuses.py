@@ -164,11 +164,15 @@ class BindingIndex:
         if self._silent.get(name) is silent and change.type is not ChangeType.DELETED:
             return
         self._silent[name] = silent
+        # To find the name in its JSON is a tenth of reading a binding, and there may be thousands.
+        word = f'"{name}"'.encode()
         for template, binding in self._bindings.items():
             stored = self._mirror.get(binding)
             if stored is None:
                 continue
-            if name in targets_of(stored.manifest) or name in self._reports.of(template):
+            if name in self._reports.of(template) or (
+                word in stored.encoded and name in targets_of(stored.glance())
+            ):
                 self.news(template)
 
 
