@@ -9,8 +9,10 @@ from datetime import datetime
 from services.scheduler.core.afresh import Decide, place_afresh
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.scores import score_unit, scores_of
+from services.scheduler.core.signals.origins import workloads_named
 from services.scheduler.core.workload import Workload
 from shared.api.policy import PropagationPolicy
+from shared.api.scoring import WorkloadName
 
 
 def place_better(workload: Workload, fleet: Fleet, now: datetime, decide: Decide) -> Workload:
@@ -49,3 +51,10 @@ def follows(policy: PropagationPolicy, signals: Collection[str]) -> bool:
     if spec.reschedule_policy.reschedule_when.score_gain is None:
         return False
     return any(one.name in signals for one in spec.placement.scores)
+
+
+def near_to(policy: PropagationPolicy) -> frozenset[WorkloadName]:
+    """Name the workloads after which what *policy* places may move, to be near them."""
+    if policy.spec.reschedule_policy.reschedule_when.score_gain is None:
+        return frozenset()
+    return frozenset(workloads_named(policy.spec.placement))

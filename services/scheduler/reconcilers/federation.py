@@ -34,7 +34,7 @@ from services.scheduler.reconcilers.quota_book import QUOTAS, QuotaBook
 from services.scheduler.reconcilers.reading import Bound, kind_defined, read_binding
 from services.scheduler.reconcilers.reservations import Reservations
 from services.scheduler.reconcilers.signal_book import SignalBook
-from shared.api.binding import BindingSpec, ResourceBinding
+from shared.api.binding import BindingSpec, ObjectReference, ResourceBinding
 from shared.api.meta import GROUP
 from shared.api.placement import Placement
 from shared.api.scoring import WorkloadName
@@ -362,6 +362,8 @@ class Federation:
         company: set[ObjectKey] = set()
         if placed_elsewhere(old, new):
             company = companions(self._mirror, self._placed_templates, templates)
+            moved = new or old
+            company |= {*self._near(moved.spec.resource)} if moved is not None else set()
         woken = set() if own or not needs_a_look(old, new) else set(templates)
         for template in templates:
             if (template.group, template.resource) == _DEFINITIONS:
@@ -370,6 +372,13 @@ class Federation:
             old.spec if old is not None else None, new.spec if new is not None else None
         )
         return woken | company
+
+    def _near(self, workload: ObjectReference) -> Iterator[ObjectKey]:
+        """Yield what follows scores and counts latency from *workload*."""
+        for policy in self.policies.near(workload):
+            for template in self._placed_templates.under(policy):
+                if template.namespace == workload.namespace:
+                    yield template
 
     def _is_own(self, stored: Stored, binding: ResourceBinding | None) -> bool:
         """Whether it is a write of ours, and still what we would decide."""

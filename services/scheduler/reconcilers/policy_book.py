@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from services.scheduler.core.activation import LAZY, active_policy
-from services.scheduler.core.gaining import follows
+from services.scheduler.core.gaining import follows, near_to
 from services.scheduler.core.policies import (
     CLUSTER_WIDE,
     NAMESPACED,
@@ -14,8 +14,10 @@ from services.scheduler.core.policies import (
     reference_to,
 )
 from services.scheduler.reconcilers.reading import Bound
+from shared.api.binding import ObjectReference
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
+from shared.api.scoring import WorkloadName
 from shared.apimachinery.managed_fields import last_written
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.errors import InvalidObject
@@ -36,6 +38,8 @@ class PolicyBook:
         self._unreadable: set[ObjectKey] = set()
         # Of those whose changes wait.
         self._written: dict[ObjectKey, str] = {}
+        # Of those after which others move.
+        self._near: dict[ObjectKey, frozenset[WorkloadName]] = {}
 
     def take(self, change: Change) -> tuple[PropagationPolicy | None, PropagationPolicy | None]:
         """Return the policy before and after; None where there is none that can be read."""
@@ -43,6 +47,7 @@ class PolicyBook:
         before = self._read.pop(key, None)
         self._unreadable.discard(key)
         self._written.pop(key, None)
+        self._near.pop(key, None)
         if change.type is ChangeType.DELETED:
             return before, None
         try:
@@ -52,6 +57,8 @@ class PolicyBook:
             self._unreadable.add(key)
             return before, None
         self._read[key] = after
+        if near := near_to(after):
+            self._near[key] = near
         if after.spec.activation_preference == LAZY:
             self._written[key] = last_written(change.stored.manifest)
         return before, after
@@ -94,6 +101,22 @@ class PolicyBook:
     def following(self, signals: Collection[str]) -> Sequence[ObjectKey]:
         """Return those under which something may move when one of *signals* changes."""
         return [key for key, policy in self._read.items() if follows(policy, signals)]
+
+    def near(self, workload: ObjectReference) -> Sequence[ObjectKey]:
+        """Return those under which something may move when *workload* does."""
+        if not self._near:
+            return ()
+        group, _, _ = workload.api_version.rpartition("/")
+        return [
+            key
+            for key, named in self._near.items()
+            if key.namespace in ("", workload.namespace)
+            and any(
+                (one.api_version.rpartition("/")[0], one.kind, one.name)
+                == (group, workload.kind, workload.name)
+                for one in named
+            )
+        ]
 
     def selected_by(self, policy: PropagationPolicy | None) -> Iterable[ObjectKey]:
         """Return the templates that *policy* would select, were it the only one."""

@@ -50,6 +50,29 @@ async def test_it_comes_after_what_it_is_to_be_near():
     assert list(world.shares(API)) == ["c"]
 
 
+async def test_what_follows_its_scores_follows_the_workload_that_it_is_near():
+    there = selecting("db", clusterAffinity={"clusterNames": ["a"]})
+    api = near("api", "db")
+    api["spec"]["placement"]["scores"][0] |= {"best": 0, "worst": 100}
+    api["spec"]["reschedulePolicy"] = {"rescheduleWhen": {"scoreGain": 10}}
+    world = await a_world(api, there)
+    await world.put(DB)
+    await world.settle()
+    await world.put(API)
+    await world.settle()
+    assert list(world.shares(API)) == ["a"]
+    there["spec"]["placement"]["clusterAffinity"] = {"clusterNames": ["b"]}
+    there["metadata"]["generation"] = 2
+    await world.report(API, a="Healthy")
+    await world.put(there)
+    await world.settle()
+    assert "b" in world.shares(DB)
+    await world.report(DB, a="Healthy", b="Healthy")
+    await world.settle()
+    assert list(world.shares(DB)) == ["b"]
+    assert "b" in world.shares(API)
+
+
 async def test_two_that_are_to_be_near_one_another_do_not_wait_for_ever():
     world = await a_world(near("api", "db"), near("db", "api"))
     await world.put(API, DB)
