@@ -72,6 +72,9 @@ def route_places(spec: TrafficSpec, plan: TrafficPlan, fleet: Fleet) -> dict[str
     for one in spec.routes:
         for name in sorted(fleet.covered(one.target_cluster)):
             cluster = fleet.clusters[name]
+            if cluster.spec.leaving:
+                # What it was given is taken back while it can still be reached.
+                continue
             place = RoutePlace(
                 region=cluster.spec.region or "",
                 gateway=one.gateway,

@@ -147,6 +147,8 @@ def test_a_member_takes_the_first_entry_and_its_own_version_of_the_kind() -> Non
         "edge": RoutePlace(region="eu", gateway=RouteGateway(name="public"), version="v1alpha2"),
         "other": RoutePlace(region="eu"),
     }
+    leaving = read({"metadata": {"name": "edge"}, "spec": {"leaving": "Move"}}, Cluster)
+    assert route_places(spec, a_plan(eu_1=1), Fleet.of([leaving], ())) == {}
 
 
 def test_names_are_read_back_and_never_too_long() -> None:
