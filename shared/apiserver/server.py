@@ -26,6 +26,7 @@ from shared.apiserver.authentication import TokenTable, User
 from shared.apiserver.healthz import HealthChecks, Probe
 from shared.apiserver.requests.limits import InFlight, ServerLimits
 from shared.apiserver.requests.target import parse_target
+from shared.apiserver.requests.timeouts import check_timeout
 from shared.apiserver.resources import Resources
 from shared.apiserver.status_errors import (
     ApiFault,
@@ -150,7 +151,11 @@ class ApiServer:
     async def _metrics(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _serve_version(self, _request: web.Request) -> web.StreamResponse:
+    async def _serve_version(self, request: web.Request) -> web.StreamResponse:
+        try:
+            _check_query(request)
+        except ApiFault as fault:
+            return _answer_error(fault, request)
         return web.Response(body=self._version, content_type="application/json")
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -159,6 +164,7 @@ class ApiServer:
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
                 self._authenticate(request)
+                _check_query(request)
                 response = await handler(request)
             except Exception as err:  # noqa: BLE001 - the last resort of a request.
                 response = _answer_error(err, request)
@@ -191,6 +197,7 @@ class ApiServer:
         user = self._authenticate(request)
         path = request.raw_path.partition("?")[0]
         target = parse_target(path)
+        _check_query(request)
         if target is None:
             raise self._resources.nothing_at(path)
         if method in _READING:
@@ -242,6 +249,12 @@ def _count(method: str, status: int) -> Counter:
 @lru_cache(maxsize=64)
 def _seconds(method: str) -> Histogram:
     return metrics.REQUEST_SECONDS.labels(method if method in _METHODS else "other")
+
+
+def _check_query(request: web.Request) -> None:
+    # Hardly any request has one, and reading a query costs more than looking for the word.
+    if "timeout=" in request.query_string:
+        check_timeout(request.rel_url.query)
 
 
 async def _refuse_method(_request: web.Request) -> web.StreamResponse:
