@@ -10,6 +10,7 @@ from services.scheduler.core.workload import Grace
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.deciding import Deciding
 from services.scheduler.reconcilers.explain_door import ExplainDoor
+from services.scheduler.reconcilers.faults import ToldFaults
 from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
 from services.scheduler.reconcilers.plan_door import PlanDoor
@@ -132,7 +133,8 @@ class Scheduler:
             wake=self._wake_template,
         )
         self._gathering = reconciler.gathering
-        self.templates: Controller[ObjectKey] = Controller("template", reconciler, settings.loop)
+        told = ToldFaults(reconciler, store.mirror, bus, clock, rest=settings.loop.quarantine)
+        self.templates: Controller[ObjectKey] = Controller("template", told, settings.loop)
         self._scores, self._round_trips = self._follow_signals(bus)
         self._explain, self._plan = self._doors(bus, clock, grace, plugins)
         self.policies = _controller(

@@ -10,6 +10,7 @@ from shared.errors import MalformedEvent
 
 NOUN = "placement"
 DECIDED = "decided"
+STALLED = "stalled"
 
 
 class PlacedShare(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,3 +120,27 @@ def decode_placement(body: bytes) -> PlacementDecided:
         return _decode(body)
     except msgspec.DecodeError as err:
         raise MalformedEvent(f"not a placement decision: {err}") from err
+
+
+class PlacementStalled(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="placement.stalled.v1"
+):
+    """A fault of the scheduler keeps a template from being decided; what is decided stands.
+
+    `resource` is as `deployments.apps`; `occurred_at` is RFC 3339.
+    """
+
+    resource: str
+    namespace: str = ""
+    name: str
+    template_uid: str = ""
+    template_generation: int = 0
+    message: str
+    occurred_at: str = ""
+
+
+STALLED_TYPE = "placement.stalled.v1"
+
+
+def encode_stalled(fact: PlacementStalled) -> bytes:
+    return _encode(fact)

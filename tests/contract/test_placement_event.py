@@ -10,10 +10,12 @@ from shared.events.placement import (
     ClusterRejected,
     PlacedShare,
     PlacementDecided,
+    PlacementStalled,
     RejectedGroup,
     ScorePart,
     decode_placement,
     encode_placement,
+    encode_stalled,
 )
 
 GOLDEN = Path(__file__).parent / "events" / "placement.decided.v1.json"
@@ -75,3 +77,17 @@ def test_a_field_from_a_newer_sender_is_passed_over():
 def test_what_is_no_such_fact_is_malformed(body):
     with pytest.raises(MalformedEvent):
         decode_placement(body)
+
+
+def test_a_fault_is_told_as_the_golden_says():
+    golden = GOLDEN.with_name("placement.stalled.v1.json")
+    fact = PlacementStalled(
+        resource="deployments.apps",
+        namespace="shop",
+        name="web",
+        template_uid="6a0e2f6c-3f52-4d0e-9d58-2a2c0d6f9a10",
+        template_generation=4,
+        message="a fault of the scheduler (KeyError) keeps it from being decided",
+        occurred_at="2026-03-01T12:00:00.000000Z",
+    )
+    assert json.loads(encode_stalled(fact)) == json.loads(golden.read_text())

@@ -36,7 +36,7 @@ from shared.events.drift import (
     DriftFact,
     DriftSettled,
 )
-from shared.events.placement import PlacementDecided
+from shared.events.placement import PlacementDecided, PlacementStalled
 from shared.events.references import ReferenceMissed
 from shared.events.rollout import (
     AnyRolloutFact,
@@ -78,6 +78,7 @@ Fact = (
     | WorkStrayed
     | OverrideFailed
     | ReferenceMissed
+    | PlacementStalled
     | DriftCorrected
     | DriftDetected
     | DriftContested
@@ -146,6 +147,8 @@ def tellings_of(fact: Fact) -> Iterator[Telling]:
         yield _of_override(fact)
     elif isinstance(fact, ReferenceMissed):
         yield _of_reference(fact)
+    elif isinstance(fact, PlacementStalled):
+        yield _of_stall(fact)
     elif isinstance(fact, SplitChanged):
         yield _of_split(fact)
     elif isinstance(fact, ServiceFact):
@@ -239,6 +242,13 @@ def _of_reference(fact: ReferenceMissed) -> Telling:
     key = ObjectKey(group, resource, fact.namespace, fact.name)
     about = About(fact.namespace, fact.name, uid=fact.template_uid, key=key)
     return Telling(about, "scheduler", "ReferenceMissing", fact.message, warning=True)
+
+
+def _of_stall(fact: PlacementStalled) -> Telling:
+    resource, _, group = fact.resource.partition(".")
+    key = ObjectKey(group, resource, fact.namespace, fact.name)
+    about = About(fact.namespace, fact.name, uid=fact.template_uid, key=key)
+    return Telling(about, "scheduler", "SchedulerFault", fact.message, warning=True)
 
 
 def _of_rollout(fact: RolloutFact) -> Telling:

@@ -24,6 +24,7 @@ _SPEAK_OF_NO_OBJECT = (
     "lease.",
     "namespaces.reported",
     "service.reported",
+    "endpoint-slice.reported",
     "status.noted",
     "traffic.feed",
     "traffic.word",
