@@ -18,7 +18,7 @@ from shared.bus.memory_log import Handout, MemoryFollower, MemoryLog, MemoryPosi
 from shared.bus.port import Board, BoardEntry, CaughtUp, Delivery, Handler, Message
 from shared.bus.topology import Consumer, Stream
 from shared.errors import OutcomeUnknown, StoreUnavailable
-from tests.simulation.wire import Effect, Line
+from tests.simulation.wire import DEAD, Effect, Line
 
 PIN_SECONDS = 2.0
 
@@ -318,7 +318,7 @@ class RemoteDelivery(MemoryDelivery):
 
     def _require_connection(self) -> None:
         if self._line.life.dead:
-            raise StoreUnavailable("this process is dead")
+            raise StoreUnavailable(DEAD)
 
 
 class RemoteBoard:

@@ -27,7 +27,7 @@ from tests.simulation.process import Shared
 from tests.simulation.traffic import TrafficWatcher
 from tests.simulation.trouble import Trouble
 from tests.simulation.virtual_time import SkewedClock, Stalled, VirtualLoop
-from tests.simulation.wire import Weather
+from tests.simulation.wire import DEAD, Weather
 
 JOIN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
@@ -247,6 +247,9 @@ class _Run:
         self._history.note(f"{method}: {name} {words}"[:240])
         if name in _BUGS:
             found = error if isinstance(error, BaseException) else sys.exc_info()[1]
+            if found is not None and _is_of_the_dead(found):
+                # Of a former life: the process has been started anew since.
+                raise structlog.DropEvent
             self._history.violated("no bugs", f"{name} {words}: {found!r}")
         raise structlog.DropEvent
 
@@ -255,6 +258,12 @@ class _Run:
             return False
         process = self._hub.processes.get(actor.get())
         return process is not None and (process.life is None or process.life.dead)
+
+
+def _is_of_the_dead(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_of_the_dead(one) for one in error.exceptions)
+    return str(error) == DEAD
 
 
 def _names(length: Length) -> list[str]:

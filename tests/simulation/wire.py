@@ -14,6 +14,8 @@ from tests.simulation.history import History, actor
 
 LAST_WORDS_SECONDS = 1.0
 """For so long what a process sent before its death may still arrive."""
+DEAD = "this process is dead"
+"""What every request of one that was killed ends with."""
 
 Effect = Callable[[], Coroutine[Any, Any, Any]]
 MakeError = Callable[[str], Exception]
@@ -139,7 +141,7 @@ class Line:
     ) -> Any:
         """Have *effect* take place at the other end, and return its outcome."""
         if self.life.dead:
-            raise unsent("this process is dead")
+            raise unsent(DEAD)
         weather, chance = self.weather, self.chance
         crash = chance.random() if weather.crash else 1.0
         if crash < weather.crash / 2:

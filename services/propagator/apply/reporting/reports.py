@@ -102,7 +102,9 @@ class Reports:
 
     def finished(self, tracked: TrackedObject, live: LiveObject) -> None:
         """The last that was seen of what somebody deleted, where it had run to its end."""
-        assert tracked.kind is not None
+        if tracked.kind is None:
+            # Its order has yet to be read, or there is none: nobody is told how it did.
+            return
         gvk = tracked.kind.gvk
         if not may_finish(gvk) or tracked.deleted or tracked.applied != tracked.sequence:
             return
