@@ -141,11 +141,15 @@ class GarbageCollector:
             dependent = await self._serving.store.get(key)
             if dependent is None:
                 continue
+            going = dependent.manifest["metadata"].get("deletionTimestamp")
+            if not going and await self._has_another_owner(dependent, uid):
+                await self._drop_references(key, [uid])
+                continue
             blocking = blocking or any(
                 one["uid"] == uid and one.get("blockOwnerDeletion") is True
                 for one in _references(dependent.manifest)
             )
-            if not dependent.manifest["metadata"].get("deletionTimestamp"):
+            if not going:
                 if self._has_waiting_dependent(dependent):
                     # A circle, in which each would wait for the other for ever.
                     await self._unblock(key)
@@ -155,6 +159,21 @@ class GarbageCollector:
             return False
         await self._release(owner.key, FOREGROUND)
         return True
+
+    async def _has_another_owner(self, dependent: Stored, uid: str) -> bool:
+        """Whether an owner is there beside that of *uid* and does not wait for it to go, too."""
+        for owner in _references(dependent.manifest):
+            key = self._key_of(owner, dependent.key.namespace)
+            if owner["uid"] == uid:
+                continue
+            if key is None:
+                return True  # Of a kind that is not served: nobody knows.
+            found = await self._serving.store.get(key)
+            if found is None or uid_of(found.manifest) != owner["uid"]:
+                continue
+            if FOREGROUND not in (found.manifest["metadata"].get("finalizers") or ()):
+                return True
+        return False
 
     def _has_waiting_dependent(self, owner: Stored) -> bool:
         mirror = self._serving.store.mirror
