@@ -21,15 +21,15 @@ from typing import Any
 
 from bench.fleets import NAMESPACES, SEED, cluster, policy, template
 from bench.processes import memory_mebibytes
-from services.scheduler.core.bindings import condition_of, owner_of, spec_of, workload_of
+from services.scheduler.cache.federation import Federation
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.policies import select_policy
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.telling.bindings import condition_of, owner_of, spec_of, workload_of
 from services.scheduler.core.workload import Grace
+from services.scheduler.deciding.deciding import Deciding
+from services.scheduler.deciding.plugins import Plugins
 from services.scheduler.reconcilers.binding_writer import place_of
-from services.scheduler.reconcilers.deciding import Deciding
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.plugins import Plugins
 from shared.api.binding import BindingSpec, TargetCluster
 from shared.api.cluster import UNREACHABLE_TAINT, Cluster
 from shared.api.meta import API_VERSION, GROUP, Condition, read, section

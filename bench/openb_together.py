@@ -10,7 +10,7 @@ from bench.openb_strategies import ByPrice
 from bench.openb_world import read_clusters, read_jobs
 from services.scheduler.core.together.choosing import choose_together
 from services.scheduler.core.together.problem import problem_of
-from services.scheduler.reconcilers.solving import solve
+from services.scheduler.deciding.solving import solve
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _ROW = 400

@@ -21,13 +21,13 @@ from typing import Any
 import msgspec
 
 from bench import fleet_loss, fleets
-from services.scheduler.core.bindings import condition_of, spec_of, workload_of
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member
 from services.scheduler.core.policies import select_policy
 from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.schedule import schedule
+from services.scheduler.core.telling.bindings import condition_of, spec_of, workload_of
 from services.scheduler.core.workload import Grace, Workload
 from shared.api.binding import BindingStatus, ResourceBinding
 from shared.api.cluster import Cluster

@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from services.scheduler.core.restraint import Restraint
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.signal_book import (
+    SignalFollower,
+    note_round_trip,
+    note_score,
+)
+from services.scheduler.core.change.restraint import Restraint
 from services.scheduler.core.workload import Grace
+from services.scheduler.deciding.deciding import Deciding
+from services.scheduler.deciding.plugins import Plugins
+from services.scheduler.doors.explain_door import ExplainDoor
+from services.scheduler.doors.plan_door import PlanDoor
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.deciding import Deciding
-from services.scheduler.reconcilers.explain_door import ExplainDoor
 from services.scheduler.reconcilers.faults import ToldFaults
-from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.interpreters import InterpreterReconciler, interpreter_keys
-from services.scheduler.reconcilers.plan_door import PlanDoor
-from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.quotas import QuotaReconciler
 from services.scheduler.reconcilers.rebalances import (
@@ -25,11 +30,6 @@ from services.scheduler.reconcilers.rebalances import (
 )
 from services.scheduler.reconcilers.references import ReferenceReconciler
 from services.scheduler.reconcilers.score_watch import ScoreWatch
-from services.scheduler.reconcilers.signal_book import (
-    SignalFollower,
-    note_round_trip,
-    note_score,
-)
 from services.scheduler.reconcilers.templates import TemplateReconciler
 from services.scheduler.reconcilers.waking import template_keys
 from services.scheduler.settings import Settings

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.scheduler.core.bindings import condition_of, workload_of
 from services.scheduler.core.company import Peer, company_of
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.groups import scopes_of
 from services.scheduler.core.member import Member
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.quota.allowed import Allowance
-from services.scheduler.core.reasons import telling_parts
 from services.scheduler.core.room import Taken, ask_of
 from services.scheduler.core.signals.values import Signals
+from services.scheduler.core.telling.bindings import condition_of, workload_of
+from services.scheduler.core.telling.reasons import telling_parts
 from shared.api.binding import ResourceBinding
 from shared.api.cluster import Cluster
 from shared.api.cluster_group import ClusterGroup

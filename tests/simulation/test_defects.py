@@ -16,7 +16,7 @@ from services.propagator.apply.removal import remover
 from services.propagator.apply.reporting import outcomes, status_log
 from services.propagator.core.fence import Hold, Standing
 from services.propagator.dispatch import publisher
-from services.scheduler.core import moves
+from services.scheduler.core.change import moves
 from services.scheduler.core.division import shares
 from services.traffic.reconcilers import exports, publishing
 from shared.events.cluster import Reach

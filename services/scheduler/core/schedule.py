@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.scheduler.core.affinity import Reach, reaches
-from services.scheduler.core.afresh import narrow_to_goal
-from services.scheduler.core.application import (
+from services.scheduler.core.by_reason import less, overlaid
+from services.scheduler.core.caps import closed_to_copies
+from services.scheduler.core.change.afresh import narrow_to_goal
+from services.scheduler.core.change.application import (
     due_again,
     failures_after,
     find_failing,
@@ -14,8 +16,7 @@ from services.scheduler.core.application import (
     kept_away,
     still_known,
 )
-from services.scheduler.core.by_reason import less, overlaid
-from services.scheduler.core.caps import closed_to_copies
+from services.scheduler.core.change.moves import Standing, judge_holders, leave_out, step_towards
 from services.scheduler.core.choice.copies import narrow_copies
 from services.scheduler.core.choice.selection import Chosen, choose
 from services.scheduler.core.claims import Candidates, claims_of, limits_of
@@ -31,11 +32,10 @@ from services.scheduler.core.division.staying import shares_of_goal, shares_that
 from services.scheduler.core.fencing import with_terms
 from services.scheduler.core.filters import filter_members
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.moves import Standing, judge_holders, leave_out, step_towards
 from services.scheduler.core.opinions import NOBODY_ASKED, without_refused
 from services.scheduler.core.special import decide_specially
-from services.scheduler.core.strangers import told_strangers
-from services.scheduler.core.unfit import told_unfit
+from services.scheduler.core.telling.strangers import told_strangers
+from services.scheduler.core.telling.unfit import told_unfit
 from services.scheduler.core.workload import Workload
 from shared.api.binding import Eviction
 

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.scheduler.core.afresh import goal_left, place_afresh, place_new
 from services.scheduler.core.caps import tighter, told
-from services.scheduler.core.circumstances import Circumstances
-from services.scheduler.core.decision import Decision, Scheduled
-from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.gaining import place_better
-from services.scheduler.core.migration import (
+from services.scheduler.core.change.afresh import goal_left, place_afresh, place_new
+from services.scheduler.core.change.gaining import place_better
+from services.scheduler.core.change.migration import (
     caps_of,
     ceilings_after,
     ceilings_now,
@@ -22,10 +19,13 @@ from services.scheduler.core.migration import (
     find_stranded,
     still_known,
 )
+from services.scheduler.core.change.rescheduling import hold, hold_unplaced
+from services.scheduler.core.circumstances import Circumstances
+from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.preemption.yielding import caps_for, ceilings_for, give_way
 from services.scheduler.core.quota.allowances import decide_within
 from services.scheduler.core.quota.allowed import Allowance
-from services.scheduler.core.rescheduling import hold, hold_unplaced
 from services.scheduler.core.workload import Workload
 from shared.api.ceilings import Ceiling
 

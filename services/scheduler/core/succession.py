@@ -6,7 +6,7 @@ cannot be changed has to go first, as it would have gone, unless it was to stay.
 
 import msgspec
 
-from services.scheduler.core.bindings import is_orphan
+from services.scheduler.core.telling.bindings import is_orphan
 from shared.api.binding import BindingSpec, ResourceBinding
 
 

@@ -1,1 +1,1 @@
-"""The shell of the scheduler: what it keeps in mind, decisions per template, status per policy."""
+"""What is written: decisions per template, and what is said on policies, quotas and references."""

@@ -6,9 +6,9 @@ was decided lately is told again, under the same id, so that a repeat is no seco
 
 from datetime import timedelta
 
-from services.scheduler.core.bindings import DECIDED_AT, fact_of
 from services.scheduler.core.decision import Decision
-from services.scheduler.core.reasons import Basis
+from services.scheduler.core.telling.bindings import DECIDED_AT, fact_of
+from services.scheduler.core.telling.reasons import Basis
 from shared.api.binding import SCHEDULED, ResourceBinding
 from shared.api.conditions import find_condition
 from shared.api.meta import read_json

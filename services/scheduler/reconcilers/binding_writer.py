@@ -3,11 +3,11 @@
 import uuid
 from typing import Any
 
-from services.scheduler.core.bindings import DECIDED_AT, condition_of, is_built_in, owner_of
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.reading import Bound
 from services.scheduler.core.decision import Decision
 from services.scheduler.core.fleet import Fleet
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.reading import Bound
+from services.scheduler.core.telling.bindings import DECIDED_AT, condition_of, is_built_in, owner_of
 from shared.api.binding import SCHEDULED, WORKS_FINALIZER, BindingSpec, binding_key
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import API_VERSION, Condition, section

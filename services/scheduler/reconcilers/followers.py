@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.reading import Bound
 from services.scheduler.core.dependencies.dependents import Use
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import BindingSnapshot, ResourceBinding
 from shared.api.meta import GROUP, read_json
 from shared.api.policy import PropagationPolicy, stays_away

@@ -1,7 +1,7 @@
 """Saying on each policy how much it selects, or why it selects nothing."""
 
+from services.scheduler.cache.federation import Federation
 from services.scheduler.core.policies import check_policy
-from services.scheduler.reconcilers.federation import Federation
 from shared.api.conditions import with_condition
 from shared.api.meta import Condition, read
 from shared.api.policy import PolicyStatus, PropagationPolicy

@@ -1,7 +1,7 @@
 """Saying on each quota, and on each group of clusters that has one, what is used of it."""
 
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.members import GROUPS
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.members import GROUPS
 from shared.api.cluster_group import ClusterGroup, ClusterGroupStatus
 from shared.api.quota import (
     ClusterQuotaStatus,

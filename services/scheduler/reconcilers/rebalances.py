@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from services.scheduler.core.rebalancing import is_later, names, observe, time_to_live
-from services.scheduler.reconcilers.federation import Federation
+from services.scheduler.cache.federation import Federation
+from services.scheduler.core.change.rebalancing import is_later, names, observe, time_to_live
 from shared.api.binding import ResourceBinding
 from shared.api.meta import GROUP, read
 from shared.api.rebalancer import WorkloadRebalancer, WorkloadReference

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import msgspec
 
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.reading import Bound
 from services.scheduler.core.dependencies.dependents import in_words
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.reading import Bound
 from shared.api.binding import REFERENCES_FOUND
 from shared.api.conditions import find_condition, with_condition
 from shared.api.meta import Condition, section

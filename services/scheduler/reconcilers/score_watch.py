@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from services.scheduler.cache.federation import Federation
 from services.scheduler.core.signals.values import changed_signals
-from services.scheduler.reconcilers.federation import Federation
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
 

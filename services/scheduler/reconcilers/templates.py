@@ -7,7 +7,17 @@ from datetime import timedelta
 import structlog
 from opentelemetry import trace
 
-from services.scheduler.core.bindings import (
+from services.scheduler.cache.federation import Federation
+from services.scheduler.cache.members import CLUSTERS
+from services.scheduler.cache.policy_book import POLICIES
+from services.scheduler.cache.reading import Bound, holder_of
+from services.scheduler.core.change.restraint import Restraint, is_moving, is_unforced_move
+from services.scheduler.core.decision import Decision, Scheduled
+from services.scheduler.core.dependencies.dependents import stays
+from services.scheduler.core.fleet import Fleet
+from services.scheduler.core.policies import is_template, policy_key, select_policy
+from services.scheduler.core.succession import succeeding
+from services.scheduler.core.telling.bindings import (
     KEPT_FOR,
     farewell_to,
     following_spec,
@@ -17,24 +27,14 @@ from services.scheduler.core.bindings import (
     is_orphaning,
     spec_of,
 )
-from services.scheduler.core.decision import Decision, Scheduled
-from services.scheduler.core.dependencies.dependents import stays
-from services.scheduler.core.fleet import Fleet
-from services.scheduler.core.policies import is_template, policy_key, select_policy
-from services.scheduler.core.reasons import Basis, basis_of, trigger_of
-from services.scheduler.core.restraint import Restraint, is_moving, is_unforced_move
-from services.scheduler.core.succession import succeeding
+from services.scheduler.core.telling.reasons import Basis, basis_of, trigger_of
 from services.scheduler.core.workload import Grace, Workload
+from services.scheduler.deciding.deciding import Deciding, never_asked
+from services.scheduler.deciding.origins import OriginWait
+from services.scheduler.deciding.plugins import Plugins
 from services.scheduler.reconcilers.announcements import Announcements
 from services.scheduler.reconcilers.binding_writer import BindingWriter, differs, place_of
-from services.scheduler.reconcilers.deciding import Deciding, never_asked
-from services.scheduler.reconcilers.federation import Federation
 from services.scheduler.reconcilers.followers import Followers, names_of
-from services.scheduler.reconcilers.members import CLUSTERS
-from services.scheduler.reconcilers.origins import OriginWait
-from services.scheduler.reconcilers.plugins import Plugins
-from services.scheduler.reconcilers.policy_book import POLICIES
-from services.scheduler.reconcilers.reading import Bound, holder_of
 from shared.api.binding import (
     WORKS_FINALIZER,
     BindingSpec,

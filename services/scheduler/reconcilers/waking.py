@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from services.scheduler.core.change.triggers import template_changed
 from services.scheduler.core.policies import may_be_template
-from services.scheduler.core.triggers import template_changed
 from shared.apimachinery.manifest import ObjectKey
 from shared.store.port import Change, ChangeType
 

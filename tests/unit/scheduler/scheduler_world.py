@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from services.scheduler.cache.federation import Federation
 from services.scheduler.core.policies import may_be_template
+from services.scheduler.deciding.plugins import Plugins
 from services.scheduler.reconcilers.announcements import Announcements
-from services.scheduler.reconcilers.federation import Federation
-from services.scheduler.reconcilers.plugins import Plugins
 from services.scheduler.reconcilers.policies import PolicyReconciler
 from services.scheduler.reconcilers.rebalances import Asked
 from services.scheduler.reconcilers.templates import NO_RESTRAINT, TemplateReconciler

@@ -5,8 +5,8 @@ import pytest
 
 from hanse.texts.explanation import as_text
 from services.scheduler.core.decision import Rejection, RejectionCode, Scheduled
-from services.scheduler.core.explaining import explanation_of
-from services.scheduler.core.reasons import rejected_groups, trigger_of
+from services.scheduler.core.telling.explaining import explanation_of
+from services.scheduler.core.telling.reasons import rejected_groups, trigger_of
 from shared.api.binding import (
     BindingSnapshot,
     BindingSpec,

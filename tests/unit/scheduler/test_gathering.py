@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.scheduler.reconcilers.gathering import SET_MAX
+from services.scheduler.deciding.gathering import SET_MAX
 from shared.events.planning import SupposedTemplate
 from tests.unit.scheduler.scheduler_world import (
     SchedulerWorld,

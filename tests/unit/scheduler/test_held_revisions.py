@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.scheduler.reconcilers.held_revisions import HeldRevisions
+from services.scheduler.cache.held_revisions import HeldRevisions
 from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.store.port import Change, ChangeType, Revision, Stored
 

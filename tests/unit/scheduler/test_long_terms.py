@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.scheduler.core.change.rebalancing import time_to_live
 from services.scheduler.core.circumstances import threshold_of
-from services.scheduler.core.rebalancing import time_to_live
 from shared.api.cluster import Taint
 from shared.api.placement import Toleration
 from shared.api.rebalancer import WorkloadRebalancer, WorkloadRebalancerSpec

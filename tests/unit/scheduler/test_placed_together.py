@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.scheduler.reconcilers.deciding import Deciding
-from services.scheduler.reconcilers.plan_door import PlanDoor
-from services.scheduler.reconcilers.plugins import Plugins
+from services.scheduler.deciding.deciding import Deciding
+from services.scheduler.deciding.plugins import Plugins
+from services.scheduler.doors.plan_door import PlanDoor
 from shared.bus.memory import MemoryBus
 from shared.events.planning import PlanRequest
 from shared.interpreter.registry import BUILT_IN

@@ -6,13 +6,13 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.scheduler.core.change.triggers import may_draw
 from services.scheduler.core.choice.grouping import group_of
 from services.scheduler.core.claims import by_room
 from services.scheduler.core.decision import Scheduled, verdicts_of
 from services.scheduler.core.division.portions import ORDINALS_EACH
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.schedule import schedule
-from services.scheduler.core.triggers import may_draw
 from shared.api.cluster import Taint
 from tests.unit.scheduler.placement_worlds import NOW, a_world, after
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from services.scheduler.core.opinions import NOBODY_ASKED
-from services.scheduler.reconcilers.plugins import Plugins
+from services.scheduler.deciding.plugins import Plugins
 from shared.api.placement import Placement, PlacementAffinity
 from shared.api.scoring import Plugin
 from shared.apimachinery.manifest import ObjectKey

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from services.scheduler.core.preemption.rank import Rank, Ranks
-from services.scheduler.reconcilers.deciding import Deciding
-from services.scheduler.reconcilers.plugins import Plugins
+from services.scheduler.deciding.deciding import Deciding
+from services.scheduler.deciding.plugins import Plugins
 from shared.api.meta import read
 from shared.api.policy import PropagationPolicy
 from shared.api.priority import SchedulePriority

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.scheduler.core.restraint import Restraint
+from services.scheduler.core.change.restraint import Restraint
 from tests.unit.scheduler.scheduler_world import (
     SchedulerWorld,
     a_cluster,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.core.application import find_failing
+from services.scheduler.core.change.application import find_failing
 from services.scheduler.core.decision import Scheduled
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.member import Member

@@ -23,7 +23,7 @@ from services.scheduler.core.together.choosing import (
 )
 from services.scheduler.core.together.problem import problem_of, takes_part
 from services.scheduler.core.workload import Workload
-from services.scheduler.reconcilers.solving import solve
+from services.scheduler.deciding.solving import solve
 from shared.api.binding import TargetCluster
 from shared.api.placement import (
     Placement,

@@ -1,0 +1,1 @@
+"""What moves what has its place: causes, restraint, and moving without losing."""

@@ -1,0 +1,1 @@
+"""A decision in bindings, facts and words."""
