@@ -35,6 +35,9 @@ TOMBSTONE = msgspec.Raw(b"null")
 FENCED = "Fenced"
 """Reason of a report: it has no replicas for now, since it may be another member's turn."""
 
+TERMINATING = "Terminating"
+"""Reason of a report: somebody else deletes it, and it is made anew once it is gone."""
+
 REMOVING = "Removing"
 """Reason of a report: the member agreed to remove it, and the message says what holds it."""
 

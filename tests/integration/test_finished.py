@@ -25,6 +25,7 @@ ROLE_BINDINGS = ResourceType(
     namespaced=True,
 )
 JOBS = ResourceType(GroupVersionKind("batch", "v1", "Job"), "jobs", namespaced=True)
+PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
 LATER = "2026-01-01T00:01:00Z"
 _PATH = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/known"
 
@@ -92,6 +93,52 @@ async def test_a_job_that_somebody_deletes_while_it_runs_is_made_again(ground: G
     await progress(ground, "running", {"active": 1, "uncountedTerminatedPods": {}})
     await ground.remove(JOBS, "running")
     await ground.until_live(JOBS, "running", lambda live: live["metadata"]["uid"] != before)
+
+
+async def test_a_pod_that_was_ended_by_its_deletion_is_made_again(ground: Ground) -> None:
+    """Kubelet gives a running Pod a last phase before it goes, whoever deleted it."""
+    await ground.order(PODS, a_pod("runs"))
+    await ground.applied(PODS, "runs")
+    before = (await ground.live(PODS, "runs"))["metadata"]["uid"]
+    await ground.edit(PODS, "runs", {"metadata": {"finalizers": ["example.org/kubelet"]}})
+    await ground.remove(PODS, "runs")
+    await ground.reported(PODS, "runs", lambda it: it.reason == "Terminating")
+    await phase(ground, "runs", "Failed")
+    await ground.reported(PODS, "runs", lambda it: it.status.get("phase") == "Failed")
+    await ground.edit(PODS, "runs", {"metadata": {"finalizers": None}})
+    await ground.until_live(PODS, "runs", lambda live: live["metadata"]["uid"] != before)
+
+
+async def test_a_pod_that_ended_and_is_then_deleted_is_done(ground: Ground) -> None:
+    await ground.order(PODS, a_pod("done"))
+    await ground.applied(PODS, "done")
+    await phase(ground, "done", "Succeeded")
+    await ground.reported(PODS, "done", lambda it: it.status.get("phase") == "Succeeded")
+    await ground.remove(PODS, "done")
+    await ground.until_gone(PODS, "done")
+    # Whatever comes later was looked at later.
+    await ground.order(CONFIG_MAPS, a_config_map("later", a="1"))
+    await ground.applied(CONFIG_MAPS, "later")
+    await ground.order(PODS, a_pod("done", note="new"))
+    await ground.reported(PODS, "done", lambda it: it.status.get("phase") == "Succeeded")
+    assert await ground.live(PODS, "done") == {}
+
+
+async def phase(ground: Ground, name: str, phase: str) -> None:
+    """Play kubelet."""
+    patch = {"status": {"phase": phase}}
+    assert await ground.api.merge(
+        PODS, NAMESPACE, name, patch, manager="kubelet", subresource="status"
+    )
+
+
+def a_pod(name: str, **annotations: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]},
+    }
 
 
 async def test_whoever_works_for_the_member_next_knows_that_it_is_done() -> None:

@@ -7,7 +7,7 @@ from services.propagator.core.finished import may_finish
 from services.propagator.core.former import must_go
 from services.propagator.core.removing import held_up
 from shared.apimachinery.manifest import metadata_of, uid_of
-from shared.errors import MemberRefused
+from shared.errors import MemberRefused, StaleRevision
 from shared.events.work import WorkOrder
 from shared.memberapi.port import MemberApi
 
@@ -42,6 +42,9 @@ class Formers:
         assert kind is not None
         if live is None or not must_go(live, kind.gvk, order):
             return False
+        if tracked.outrun_anew:
+            # What another worker made of a newer order is nobody's former.
+            raise StaleRevision(f"{key} bears a newer order than {tracked.sequence}")
         # Whether it is gone is asked next.
         tracked.doubted = True
         if not metadata_of(live).get("deletionTimestamp"):

@@ -14,7 +14,7 @@ from shared.api.binding import Health
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
 from shared.clock import Clock, format_micro_time
 from shared.errors import InvalidObject, MemberRefused
-from shared.events.work import FENCED, REMOVING, WorkReport
+from shared.events.work import FENCED, REMOVING, TERMINATING, WorkReport
 from shared.events.work_facts import WorkApplied, WorkRefused, WorkRemoved, WorkStrayed
 from shared.interpreter.interpreter import Interpreter
 from shared.interpreter.registry import InterpreterSource
@@ -24,8 +24,6 @@ from shared.memberapi.port import ResourceType
 MESSAGE_CHARACTERS_MAX = 1_000
 UNINTERPRETABLE = "InterpreterFailed"
 """Reason of a report on an object of whose health its interpreter can say nothing."""
-TERMINATING = "Terminating"
-"""Reason: somebody else deleted it, and it is made anew once it is gone."""
 DELETED = "Deleted"
 """Reason: gone by somebody else's doing, and left so."""
 
@@ -110,7 +108,7 @@ class Reports:
             return
         manifest = live.manifest_for_status(gvk)
         status = self._interpreters.of(manifest).reflect(manifest)
-        if not is_finished(gvk, status):
+        if not is_finished(gvk, status, ending=bool(live.metadata.deletion_timestamp)):
             return
         # Whatever was seen before says less.
         self._reporter.look(tracked.key, lambda: None)
