@@ -82,7 +82,7 @@ class PolicyBook:
 
         One that is not stored, or not as it is here, is as if it were written now.
         """
-        spec = bound.binding.spec if bound is not None and not bound.is_leaving else None
+        spec = bound.binding.spec if bound is not None and not bound.is_dismissed else None
         written = _NOW
         if policy is not None:
             key = policy_key(reference_to(policy))

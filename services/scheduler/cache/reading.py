@@ -26,6 +26,12 @@ class Bound:
     def is_leaving(self) -> bool:
         return self.binding.metadata.deletion_timestamp is not None
 
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether it leaves and asks for nothing more; one that somebody deleted is called back."""
+        spec = self.binding.spec
+        return self.is_leaving and not (spec.clusters or spec.evictions)
+
 
 def holder_of(bound: Bound | None) -> PolicyReference | None:
     """Return the policy that has placed a template, as its binding says."""

@@ -168,3 +168,18 @@ async def test_a_lazy_policy_that_is_made_anew_waits_like_one_that_changed(world
     await world.put(written(a_policy_with(names=("ap",), activationPreference="Lazy"), AT))
     await world.settle()
     assert world.shares(WEB) == {"eu": 2, "us": 2}
+
+
+async def test_a_binding_that_somebody_deletes_is_called_back_though_its_policy_is_lazy(world):
+    """Nothing of the template or its policy changed, so nothing of it goes."""
+    await world.put(a_policy_with(activationPreference="Lazy"), written(WEB, BEFORE))
+    await world.settle()
+    await world.put(written(a_policy_with(2, ("ap",), activationPreference="Lazy"), AT))
+    await world.settle()
+    stored = await world.store.get(world.binding_key(WEB))
+    deleted = copy(stored.manifest)
+    deleted["metadata"]["deletionTimestamp"] = AT
+    await world.store.update(stored.key, deleted, expected=stored.revision)
+    await world.settle()
+    assert world.shares(WEB) == {"eu": 2, "us": 2}
+    assert world.binding(WEB).metadata.deletion_timestamp is None
