@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -123,6 +123,16 @@ async def test_a_member_that_lists_nonsense_harms_nobody_else() -> None:
         await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
         members["eu-1"].nodes = (NODE,)
         await until(lambda: "capacity" in cluster(store, "eu-1").get("status", {}))
+
+
+async def test_a_member_whose_quotas_are_nonsense_is_looked_at_all_the_same() -> None:
+    store, bus, member = MemoryStore(), MemoryBus(), WatchedMember()
+    member.quotas = cast("Any", ("nonsense",))
+    await register(store, bus, "eu-1", **JOINED)
+    async with running(store, bus, Members(eu_1=member)):
+        await until(lambda: ready(store, "eu-1") == ("True", "Reachable"))
+        member.state = "silent"
+        await until(lambda: ready(store, "eu-1")[0] != "True")
 
 
 async def test_a_quota_is_known_before_room_is_reckoned_the_next_time() -> None:

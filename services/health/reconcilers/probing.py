@@ -48,6 +48,8 @@ Connect = Callable[[str, MemberCredentials], AbstractAsyncContextManager[MemberA
 SECRETS = "SECRETS"
 HEALTH = "HEALTH"
 _FAREWELL_SECONDS = 2.0
+# Between two reckonings: at least so long, and so many times what the last one took.
+_REST_SECONDS, _REST = 0.25, 4
 _NODES = ResourceType(GroupVersionKind("", "v1", "Node"), "nodes", namespaced=False)
 _PODS = ResourceType(GroupVersionKind("", "v1", "Pod"), "pods", namespaced=True)
 # The newest health endpoint first; /version is there even for those who may read nothing else.
@@ -180,7 +182,7 @@ class _Observer:
         self._settings = settings
         self._name = name
         self._detector = detector
-        self.quotas = QuotaWatch(clock)
+        self.quotas = QuotaWatch(name, clock)
         self._capacity: Capacity | None = None
         self._refusal = ""
         self.credentials_expire = ""
@@ -258,11 +260,13 @@ class _Observer:
             if self._detector.reach in (Reach.REACHABLE, Reach.SUSPECT):
                 urgent = self.quotas.news.is_set() or self._capacity is None
                 self.quotas.news.clear()
+                began = self._clock.monotonic()
                 await self._reckon(member)
+                rest = max(_REST_SECONDS, _REST * (self._clock.monotonic() - began))
                 if urgent and self._capacity is not None:
                     # Until it is known nothing is placed by room, or too much.
                     await self._say(self._detector.reach, self._seen)
-                await self._until_due(interval)
+                await self._until_due(interval, min(rest, interval))
             else:
                 # Look soon once the member answers: its room decides what may go there.
                 await self._clock.sleep(min(interval, 0.25))
@@ -285,11 +289,15 @@ class _Observer:
             # What one member lists may make no sense: no reason to lose sight of the others.
             log.exception("member.room_senseless", cluster=self._name)
 
-    async def _until_due(self, seconds: float) -> None:
-        """Wait for the next reckoning, or for news of quotas."""
+    async def _until_due(self, seconds: float, rest: float) -> None:
+        """Wait for the next reckoning, or for news of quotas once *rest* seconds are over.
+
+        A member whose quotas change all the time is not asked for all its pods all the time.
+        """
+        await self._clock.sleep(rest)
         waits = [
             asyncio.ensure_future(one)
-            for one in (self._clock.sleep(seconds), self.quotas.news.wait())
+            for one in (self._clock.sleep(seconds - rest), self.quotas.news.wait())
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

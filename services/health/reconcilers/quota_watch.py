@@ -7,10 +7,14 @@ What is used of one changes with every pod, and waits for the next reckoning.
 import asyncio
 from typing import Any
 
+import structlog
+
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of, namespace_of
 from shared.clock import Clock
 from shared.errors import HanseError
 from shared.memberapi.port import MemberApi, MemberEvent, ResourceType
+
+log = structlog.get_logger("hanse.health")
 
 QUOTAS = ResourceType(
     GroupVersionKind("", "v1", "ResourceQuota"), "resourcequotas", namespaced=True
@@ -21,8 +25,9 @@ _PAUSE_SECONDS = 5.0
 class QuotaWatch:
     """Of one member; `news` is set when there is any."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, cluster: str, clock: Clock) -> None:
         self.news = asyncio.Event()
+        self._cluster = cluster
         self._clock = clock
         self._specs: dict[tuple[str, str], Any] = {}
 
@@ -44,6 +49,9 @@ class QuotaWatch:
             except HanseError:
                 # Away, refused, or too old a version: what is missed shows in the next list.
                 pass
+            except Exception:
+                # What one member says may make no sense: no reason to lose sight of the others.
+                log.exception("member.quotas_senseless", cluster=self._cluster)
             await self._clock.sleep(_PAUSE_SECONDS)
 
     def _note(self, event: MemberEvent) -> None:
