@@ -82,14 +82,29 @@ class RevisionRenderer:
         else:
             template = without_replicas(self._interpreter.replicas, revision.template)
         share = self._shares.get(cluster.metadata.name, Share())
+        spec = self._as_of(revision, generation)
         manifest = render_for(
             cluster,
             template,
             self._interpreter,
             share,
             overrides=overrides,
-            uid=self._spec.resource.uid,
+            uid=spec.resource.uid,
         )
-        resource = msgspec.structs.replace(self._spec.resource, generation=generation)
-        spec = msgspec.structs.replace(self._spec, resource=resource)
         return make_variant(self._key, template, manifest, spec, share)
+
+    def _as_of(self, revision: RevisionSpec, generation: int) -> BindingSpec:
+        """What is bound, as it was when the template said *revision*.
+
+        One of a deleted template of the same name is that template's still: it is not run again in
+        clusters whose turn with the next one has not come, and makes way for it then.
+        """
+        spec, uid = self._spec, revision.resource.uid
+        former = uid not in ("", spec.resource.uid)
+        return msgspec.structs.replace(
+            spec,
+            resource=msgspec.structs.replace(
+                spec.resource, generation=generation, uid=uid if former else spec.resource.uid
+            ),
+            former_template="" if former else spec.former_template,
+        )
