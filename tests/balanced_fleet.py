@@ -248,6 +248,7 @@ class Fleet:
         settings = Settings(
             loop=LoopSettings(workers=2, fail_fast=True), split_late=timedelta(milliseconds=200)
         )
+        guard = Guard(fail_fast=True)
         sharing = Sharing(
             self.store,
             self.bus,
@@ -255,9 +256,9 @@ class Fleet:
             standings=RouteStandings(),
             clock=SystemClock(),
             settings=settings,
-            guard=Guard(fail_fast=True),
+            guard=guard,
         )
-        feed = FeedDoor(self.bus, self.store.mirror, self.catalogue)
+        feed = FeedDoor(self.bus, self.store.mirror, self.catalogue, guard)
         async with running(feed.run, *sharing.tasks.values()):
             yield
 

@@ -100,7 +100,7 @@ class Traffic:
             settings=settings.dns,
             guard=self._guard,
         )
-        self._feed = FeedDoor(bus, store.mirror, self.catalogue)
+        self._feed = FeedDoor(bus, store.mirror, self.catalogue, self._guard)
         self.known = Knowledge(bus, store.mirror, self.catalogue, self._guard)
         self._overview = OverviewDoor(bus, store.mirror, self.known)
 

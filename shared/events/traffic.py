@@ -89,11 +89,12 @@ class TrafficRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
 
 
 class TrafficFeed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The plans asked for, in order of their keys."""
+    """The plans asked for, in order of their keys; `warnings` names policies that have none."""
 
     api_version: str = "hanse.dev/v1alpha1"
     kind: str = "TrafficFeed"
     plans: tuple[TrafficPlan, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class EarlierSplit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -118,6 +119,7 @@ class TrafficExplanations(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     api_version: str = "hanse.dev/v1alpha1"
     kind: str = "TrafficExplanations"
     policies: tuple[TrafficExplanation, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 Form = Literal["json", "httproute", "endpointslices", "ingress", "multiclusteringress", "haproxy"]

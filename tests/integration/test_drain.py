@@ -120,7 +120,7 @@ def _traffic(federation: Federation) -> list[Callable[[], Any]]:
         settings=Settings(),
         guard=Guard(fail_fast=True),
     )
-    return [*sharing.tasks.values(), FeedDoor(bus, store.mirror, catalogue).run]
+    return [*sharing.tasks.values(), FeedDoor(bus, store.mirror, catalogue, Guard()).run]
 
 
 def _where(federation: Federation) -> dict[str, int]:

@@ -53,6 +53,11 @@ async def ask(fleet: Fleet, subject: str, **asked: Any) -> dict[str, Any]:
     return found
 
 
+async def _fed_with_warnings(fleet: Fleet, count: int) -> dict[str, Any] | None:
+    found = await ask(fleet, API_TRAFFIC)
+    return found if len(found["warnings"]) == count else None
+
+
 async def facts(fleet: Fleet) -> list[SplitChanged]:
     subject = "hanse.events.traffic.split-changed.>"
     found = []
@@ -102,7 +107,9 @@ async def test_the_oldest_policy_speaks_for_a_service_until_it_goes(fleet: Fleet
     assert stored is not None
     metadata = {"name": "younger", "namespace": "shop", "uid": "v"}
     metadata["creationTimestamp"] = "2026-01-02T00:00:00Z"
-    manifest = {**stored.manifest, "metadata": metadata, "spec": {"service": "shop"}, "status": {}}
+    # The older one leaves it out: the service's first port, which this is.
+    spec = {"service": "shop", "port": fleet.port}
+    manifest = {**stored.manifest, "metadata": metadata, "spec": spec, "status": {}}
     await fleet.store.create(younger, manifest)
     await eventually(lambda: _has_condition(fleet, younger, "AnotherPolicy"))
 
@@ -110,6 +117,18 @@ async def test_the_oldest_policy_speaks_for_a_service_until_it_goes(fleet: Fleet
     assert stored is not None
     await fleet.store.delete(POLICY, stored.manifest, expected=stored.revision)
     await eventually(lambda: _has_condition(fleet, younger, "Routed"))
+
+
+async def test_a_policy_is_kept_up_with_until_it_is_gone(fleet: Fleet) -> None:
+    await fleet.apply()
+    await fleet.until({"eu-1": 50, "us-1": 50})
+    stored = await fleet.store.get(POLICY)
+    assert stored is not None
+    going = {"deletionTimestamp": "2026-01-03T00:00:00Z", "finalizers": ["example.com/look"]}
+    manifest = {**stored.manifest, "metadata": {**stored.manifest["metadata"], **going}}
+    await fleet.store.update(POLICY, manifest, expected=stored.revision)
+    fleet.export(us_1=0)
+    await fleet.until({"eu-1": 100})
 
 
 async def _has_condition(fleet: Fleet, key: Any, reason: str) -> bool:
@@ -163,12 +182,21 @@ async def test_plans_are_fed_and_rendered_and_bad_requests_answered(fleet: Fleet
     (found,) = rendered["objects"]
     assert found["spec"]["rules"][0]["host"] == "shop.example.com"
 
+    # Admission takes neither, but what is stored may be older than its rules.
+    await fleet.apply("odd", service="other", gateways=[{"cluster": "eu-1", "addresses": ["a"]}])
+    await fleet.apply("odder", service=[])
+    fed = await eventually(lambda: _fed_with_warnings(fleet, 2))
+    assert [one["policy"] for one in fed["plans"]] == ["shop"]
+    for name, warning in zip(("odd", "odder"), fed["warnings"][::-1], strict=True):
+        assert warning.startswith(f"trafficpolicy shop/{name} cannot be understood")
+
     word = {"namespace": "shop", "policy": "shop", "front": "", "counts": []}
     for subject, asked, code in (
         (API_TRAFFIC, {"policy": "none"}, 404),
         (API_TRAFFIC, {"namespace": 3}, 400),
         (API_TRAFFIC_RENDER, {"namespace": "shop", "policy": "none"}, 404),
         (API_TRAFFIC_RENDER, {"namespace": "", "policy": ""}, 400),
+        (API_TRAFFIC_RENDER, {"namespace": "shop", "policy": "odd"}, 400),
         (API_TRAFFIC_RENDER, {"namespace": "shop", "policy": "shop", "form": "pdf"}, 400),
         (API_TRAFFIC_REPORT, {"words": [word]}, 400),
         (API_TRAFFIC_REPORT, {"words": [{**word, "front": "a", "policy": "none"}]}, 404),

@@ -27,7 +27,7 @@ def plan_of(policy: TrafficPolicy, service: ImportedService | None) -> TrafficPl
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         service=spec.service,
-        port=port.port if port is not None else spec.port or 0,
+        port=port_asked(spec, service),
         port_name=port.name if port is not None else "",
         protocol=_protocol(spec, port),
         hosts=spec.hosts,
@@ -52,6 +52,12 @@ def port_of(spec: TrafficSpec, service: ImportedService | None) -> ServicePort |
     """Return the service's port that is meant; None where it has no such port."""
     ports = service.ports if service is not None else ()
     return next((one for one in ports if spec.port in (None, one.port)), None)
+
+
+def port_asked(spec: TrafficSpec, service: ImportedService | None) -> int:
+    """Return its number, whether the service has it or not; 0 where that is not known."""
+    port = port_of(spec, service)
+    return port.port if port is not None else spec.port or 0
 
 
 def serving(

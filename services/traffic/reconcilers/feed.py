@@ -1,6 +1,7 @@
 """The endpoints `traffic` of the micro service `hanse`: plans, in any form, why, and what came.
 
-Every process of traffic answers, by what was decided and by the endpoints there are now.
+Every process of traffic answers, by what was decided and by the endpoints there are now. A policy
+that cannot be understood is named, and keeps nobody from hearing of the others.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from services.traffic.core.explaining import explain
 from services.traffic.core.plans import plan_of
 from services.traffic.core.renderers.forms import render
 from services.traffic.reconcilers.catalogue import LiveCatalogue
+from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.split_facts import fact_subject
 from shared.api.meta import GROUP, read
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
@@ -20,7 +22,6 @@ from shared.apiserver.answers.requests import answering, read_request
 from shared.apiserver.status_errors import bad_request, not_found
 from shared.bus.port import Bus
 from shared.bus.told import told
-from shared.errors import InvalidObject
 from shared.events.requests import (
     API_TRAFFIC,
     API_TRAFFIC_EXPLAIN,
@@ -47,6 +48,7 @@ from shared.store.port import Mirror, Scope
 
 _encode = msgspec.json.Encoder().encode
 _POLICIES = GroupResource(GROUP, TRAFFIC_POLICIES)
+_TASK = "feed"
 _NAME_MAX = 253
 _FACTS_MAX = 20
 
@@ -54,10 +56,11 @@ _FACTS_MAX = 20
 class FeedDoor:
     """Answers from the mirror and the catalogue, once both are complete."""
 
-    def __init__(self, bus: Bus, mirror: Mirror, catalogue: LiveCatalogue) -> None:
+    def __init__(self, bus: Bus, mirror: Mirror, catalogue: LiveCatalogue, guard: Guard) -> None:
         self._bus = bus
         self._mirror = mirror
         self._catalogue = catalogue
+        self._guard = guard
 
     async def run(self) -> None:
         """Offer the endpoints until cancelled."""
@@ -72,45 +75,56 @@ class FeedDoor:
             await asyncio.Event().wait()
 
     async def _answer(self, body: bytes) -> bytes:
-        policies = self._policies(read_request(body, TrafficRequest))
-        return _encode(TrafficFeed(plans=tuple(self._plan(one) for one in policies)))
+        plans, amiss = self._plans(read_request(body, TrafficRequest))
+        return _encode(TrafficFeed(plans=tuple(plans), warnings=tuple(amiss)))
 
     async def _explain(self, body: bytes) -> bytes:
         found = []
-        for policy in self._policies(read_request(body, TrafficRequest)):
+        policies, amiss = self._policies(read_request(body, TrafficRequest))
+        for policy in policies:
             subject = fact_subject(policy)
             facts = await told(self._bus, subject, decode_split_changed, most=_FACTS_MAX)
             found.append(explain(policy, facts))
-        return _encode(TrafficExplanations(policies=tuple(found)))
+        return _encode(TrafficExplanations(policies=tuple(found), warnings=tuple(amiss)))
 
     async def _render(self, body: bytes) -> bytes:
         asked = read_request(body, TrafficRenderRequest)
         if not (asked.namespace and asked.policy):
             raise bad_request("one policy is rendered: name it, and its namespace")
         wanted = TrafficRequest(namespace=asked.namespace, policy=asked.policy)
-        (policy,) = self._policies(wanted)
-        return _encode(render(self._plan(policy), asked))
+        plans, amiss = self._plans(wanted)
+        if amiss:
+            raise bad_request(amiss[0])
+        return _encode(render(plans[0], asked))
 
-    def _plan(self, policy: TrafficPolicy) -> TrafficPlan:
-        name = ServiceName(policy.metadata.namespace, policy.spec.service)
-        return plan_of(policy, self._catalogue.get(name))
+    def _plans(self, asked: TrafficRequest) -> tuple[list[TrafficPlan], list[str]]:
+        """Return the plans, and what is to say of policies without one."""
+        plans: list[TrafficPlan] = []
+        policies, amiss = self._policies(asked)
+        for policy in policies:
+            name = ServiceName(policy.metadata.namespace, policy.spec.service)
+            with self._guard.taking(
+                _TASK, _shown(name.namespace, policy.metadata.name), amiss.append
+            ):
+                plans.append(plan_of(policy, self._catalogue.get(name)))
+        return plans, amiss
 
-    def _policies(self, asked: TrafficRequest) -> list[TrafficPolicy]:
+    def _policies(self, asked: TrafficRequest) -> tuple[list[TrafficPolicy], list[str]]:
         """Raise `ApiFault` 404 where there is no such policy, if one is asked for."""
         scope = Scope(GROUP, TRAFFIC_POLICIES, asked.namespace or None)
-        found = []
+        found: list[TrafficPolicy] = []
+        amiss: list[str] = []
         for stored in sorted(self._mirror.items(scope), key=lambda one: one.key):
-            if asked.policy not in ("", stored.key.name):
+            key = stored.key
+            if asked.policy not in ("", key.name):
                 continue
-            try:
+            with self._guard.taking(_TASK, _shown(key.namespace, key.name), amiss.append):
                 policy = read(stored.manifest, TrafficPolicy)
-            except InvalidObject:
-                continue
-            if asked.service in ("", policy.spec.service):
-                found.append(policy)
-        if asked.policy and not found:
+                if asked.service in ("", policy.spec.service):
+                    found.append(policy)
+        if asked.policy and not (found or amiss):
             raise not_found(_POLICIES, asked.policy)
-        return found
+        return found, amiss
 
     async def _take(self, body: bytes) -> bytes:
         words = read_request(body, TrafficReports).words
@@ -123,6 +137,10 @@ class FeedDoor:
         for word in words:
             await board.put(word_key(word), encode_traffic(word), ttl=WORD_TTL)
         return _encode(TrafficReportsTaken(taken=len(words)))
+
+
+def _shown(namespace: str, name: str) -> str:
+    return f"trafficpolicy {namespace}/{name}"
 
 
 def _key(namespace: str, name: str) -> ObjectKey:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from services.traffic.core.catalogue import ServiceName
+from services.traffic.core.catalogue import ImportedService, ServiceName
 from services.traffic.core.damping import wait_for
 from services.traffic.core.deciding import Decision, Situation, decide
+from services.traffic.core.plans import port_asked
 from services.traffic.reconcilers.catalogue import LiveCatalogue
 from services.traffic.reconcilers.fleet import FleetView, matters
 from services.traffic.reconcilers.measurements import MeasurementTable, PolicyName
@@ -70,24 +71,25 @@ class SplitReconciler:
 
     async def reconcile(self, key: ObjectKey) -> Result:
         stored = self._store.mirror.get(key)
-        if stored is None or stored.manifest["metadata"].get("deletionTimestamp"):
+        if stored is None:
             return Done()
         policy = read(stored.manifest, TrafficPolicy)
         name = PolicyName(key.namespace, key.name)
         told = self._measurements.told(name)
         now = self._clock.now()
         unheard, amiss = self._amiss(name, policy.spec)
+        service = self._catalogue.get(ServiceName(key.namespace, policy.spec.service))
         decision = decide(
             Situation(
                 policy=policy,
-                service=self._catalogue.get(ServiceName(key.namespace, policy.spec.service)),
+                service=service,
                 fleet=self._fleet.now(),
                 wanted=await self._wanted(key.namespace, policy.spec),
                 demand=self._measurements.demand(name),
                 told=told,
                 now=now,
                 watched_since=self._since,
-                rival=self._rival(policy),
+                rival=self._rival(policy, service),
                 amiss=amiss,
                 unheard=unheard,
             )
@@ -135,8 +137,8 @@ class SplitReconciler:
             return {}
         return {one.name: one.replicas or 0 for one in targets}
 
-    def _rival(self, policy: TrafficPolicy) -> str:
-        """The oldest policy speaks for a service; of the same age the first by name."""
+    def _rival(self, policy: TrafficPolicy, service: ImportedService | None) -> str:
+        """The oldest policy speaks for a port of a service; of the same age the first by name."""
         metadata, spec = policy.metadata, policy.spec
         first = policy
         for key in self._keys_of(metadata.namespace, spec.service):
@@ -145,7 +147,7 @@ class SplitReconciler:
                 other = read(stored.manifest, TrafficPolicy) if stored is not None else policy
             except InvalidObject:
                 continue
-            if other.spec.port == spec.port:
+            if port_asked(other.spec, service) == port_asked(spec, service):
                 first = min(first, other, key=_age)
         return "" if first.metadata.name == metadata.name else first.metadata.name
 
