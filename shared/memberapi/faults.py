@@ -4,6 +4,7 @@ import os
 import ssl
 from datetime import timedelta
 
+import aiohttp
 import msgspec
 
 from shared.errors import (
@@ -13,8 +14,6 @@ from shared.errors import (
     MemberUnreachable,
     MemberUntrusted,
 )
-from shared.memberapi.channel import Answer, AnswerTooLarge, BadAnswer
-from shared.memberapi.channels import Unreached, Unresolved, Untrusted
 
 _TEXT_MAX = 200
 _MESSAGE_MAX = 1_000
@@ -37,7 +36,7 @@ _decode_status = msgspec.json.Decoder(KubernetesStatus).decode
 
 
 class translated:  # noqa: N801 - reads as a statement; a class, for it is on the hot path.
-    """Turns what a call raises into Hanse's errors."""
+    """Turns what aiohttp raises into Hanse's errors."""
 
     __slots__ = ("_name",)
 
@@ -53,15 +52,9 @@ class translated:  # noqa: N801 - reads as a statement; a class, for it is on th
             raise MemberUnreachable(
                 f"member {self._name} did not answer before the deadline"
             ) from err
-        if isinstance(err, AnswerTooLarge):
-            raise MemberRefused(
-                f"member {self._name} answered with more than {err.limit} bytes",
-                reason="AnswerTooLarge",
-                status=err.status,
-            ) from err
-        if isinstance(err, Untrusted):
-            raise MemberUntrusted(f"member {self._name}: {_tls_words(err.cause)}") from err
-        if isinstance(err, OSError):
+        if isinstance(err, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+            raise MemberUntrusted(f"member {self._name}: {_tls_words(err)}") from err
+        if isinstance(err, aiohttp.ClientError | OSError):
             raise MemberUnreachable(
                 f"member {self._name} cannot be reached: {_words(err)}"
             ) from err
@@ -71,23 +64,24 @@ class translated:  # noqa: N801 - reads as a statement; a class, for it is on th
             ) from err
 
 
-def _words(err: OSError) -> str:
-    """What went wrong, for people."""
-    if isinstance(err, Unresolved | BadAnswer):
-        return str(err)
-    if isinstance(err, Unreached):
-        reason = os.strerror(err.errno) if err.errno else "no connection"
-        return f"{err.place}: {reason.lower()}"
-    if isinstance(err, ConnectionError):
+def _words(err: aiohttp.ClientError | OSError) -> str:
+    """What went wrong, for people: the client's own words hold class names and objects."""
+    if isinstance(err, aiohttp.ClientConnectorDNSError):
+        return f"the name {err.host} does not resolve"
+    if isinstance(err, aiohttp.ClientConnectorError):
+        reason = os.strerror(err.os_error.errno) if err.os_error.errno else "no connection"
+        return f"{err.host}:{err.port}: {reason.lower()}"
+    if isinstance(err, aiohttp.ServerDisconnectedError):
         return "it closed the connection"
     return type(err).__name__
 
 
-def _tls_words(cause: ssl.SSLError) -> str:
+def _tls_words(err: aiohttp.ClientError) -> str:
+    cause: object = getattr(err, "certificate_error", None) or getattr(err, "os_error", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {cause.verify_message}"
-    reason = cause.reason
-    return f"TLS failed: {reason.lower().replace('_', ' ') if reason else 'no handshake'}"
+    reason = getattr(cause, "reason", None)
+    return f"TLS failed: {str(reason).lower().replace('_', ' ') if reason else 'no handshake'}"
 
 
 def read_status(body: bytes) -> KubernetesStatus:
@@ -103,8 +97,8 @@ def _plain_text(body: bytes) -> str | None:
     return line if line.isprintable() and not line.startswith("<") and line else None
 
 
-def refusal_of(answer: Answer, name: str) -> HanseError:
-    return error_of(read_status(answer.body), answer.status, answer.retry_after, name)
+def refusal_of(response: aiohttp.ClientResponse, body: bytes, name: str) -> HanseError:
+    return error_of(read_status(body), response.status, response.headers.get("Retry-After"), name)
 
 
 def shortened(text: str, limit: int) -> str:

@@ -1,32 +1,29 @@
 """`HttpMemberApi`: a member's API over HTTP/1.1, sparing of CPU and bounded in all it holds.
 
-No proxies, no cookies, bodies that are bytes already, answers decoded once. Calls share a few
-connections; watches have their own, so that a long watch never keeps a call waiting. Redirects are
-not followed: they would carry the token elsewhere.
+An own aiohttp session rather than a Kubernetes client's: no proxy lookups, no cookies, bodies that
+are bytes already, answers decoded once. Calls share a few connections; watches have their own, so
+that a long watch never keeps a call waiting. Redirects are not followed: they would carry the
+token elsewhere.
 """
 
 import asyncio
-import re
+import io
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import aiohttp
 import msgspec
 from prometheus_client import Counter
 from yarl import URL
 
 from shared.apimachinery.manifest import Manifest, decode, encode
-from shared.errors import (
-    InvalidObject,
-    MemberRefused,
-    MemberThrottled,
-    MemberUnreachable,
-    UnusableCredentials,
-)
+from shared.errors import MemberRefused, MemberThrottled, MemberUnreachable
 from shared.memberapi import discovery, request
-from shared.memberapi.channel import Channel
-from shared.memberapi.channels import Channels, Site
+from shared.memberapi.connector import Connector
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.faults import error_of, read_status, refusal_of, translated
 from shared.memberapi.port import MemberEvent, MemberListing, ResourceType
@@ -34,7 +31,6 @@ from shared.memberapi.request import FIELD_MANAGER, MemberRequest
 from shared.telemetry import metrics
 
 MEBIBYTE = 1024 * 1024
-_NO_TARGET = re.compile(r"[^!-~]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +70,21 @@ class HttpMemberApi:
     """`MemberApi` of one member; made by `open_member`."""
 
     def __init__(
-        self, channels: Channels, limits: MemberLimits, name: str, *, path: str, headers: str
+        self,
+        credentials: MemberCredentials,
+        limits: MemberLimits,
+        calls: aiohttp.ClientSession,
+        watches: aiohttp.ClientSession,
+        name: str,
     ) -> None:
-        """*path* is what all paths begin with, *headers* what every request says."""
-        self._channels = channels
+        self._base = credentials.server.rstrip("/")
+        self._server_hostname = credentials.tls_server_name or None
         self._limits = limits
+        self._calls = calls
+        self._watches = watches
         self._name = name
-        self._path = path
-        self._headers = headers
         self._deadline = limits.deadline.total_seconds()
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         # Looking a counter up by its labels costs more than counting.
         self._counters: dict[tuple[str, str], Counter] = {}
 
@@ -207,20 +209,28 @@ class HttpMemberApi:
             seconds=seconds,
             namespace=namespace,
         )
-        head = self._head(asked)
-        async with AsyncExitStack() as stack:
-            # What the caller's own block raises is not the member's.
-            with translated(self._name):
-                listening = self._channels.listen(head, silence_max=seconds + 30)
-                answer, channel = await stack.enter_async_context(listening)
-                if answer.status >= 300:
-                    answer.body = await _beginning(channel)
-                    raise refusal_of(answer, self._name)
-            yield self._events(channel)
-
-    async def _events(self, channel: Channel) -> AsyncIterator[MemberEvent]:
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self._limits.connect_deadline.total_seconds(),
+            sock_read=seconds + 30,
+        )
         with translated(self._name):
-            async for line in _lines(channel.chunks(), self._limits.line_bytes_max):
+            response = await self._send(self._watches, asked, timeout)
+        try:
+            if response.status >= 300:
+                with translated(self._name):
+                    raise refusal_of(response, await response.content.read(MEBIBYTE), self._name)
+            yield self._events(response)
+        finally:
+            # Nobody is to wait for the farewell of a stream that was left in its midst.
+            connection = response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
+            response.close()
+
+    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[MemberEvent]:
+        with translated(self._name):
+            async for line in _lines(response.content, self._limits.line_bytes_max):
                 event = _decode_line(line)
                 if event.type == "ERROR":
                     raise error_of(read_status(bytes(event.object)), 500, None, self._name)
@@ -250,17 +260,15 @@ class HttpMemberApi:
 
     async def _call(self, verb: str, asked: MemberRequest, deadline: float | None = None) -> bytes:
         outcome = "unreachable"
-        limit = self._limits.body_bytes_max
         try:
             with translated(self._name):
-                async with asyncio.timeout(deadline or self._deadline):
-                    answer = await self._channels.ask(
-                        asked.method, self._head(asked, packed=True), asked.body, limit=limit
-                    )
-                outcome = str(answer.status)
-                if answer.status >= 300:
-                    raise refusal_of(answer, self._name)
-                return answer.body
+                timeout = self._timeout(deadline or self._deadline)
+                async with self._send(self._calls, asked, timeout) as response:
+                    outcome = str(response.status)
+                    body = await self._body(response)
+                    if response.status >= 300:
+                        raise refusal_of(response, body, self._name)
+                    return body
         finally:
             self._count(verb, outcome)
 
@@ -271,18 +279,49 @@ class HttpMemberApi:
             self._counters[verb, outcome] = counter
         counter.inc()
 
-    def _head(self, asked: MemberRequest, *, packed: bool = False) -> bytes:
-        if _NO_TARGET.search(asked.target):
-            # Of what a member says there is, paths are made as well.
-            raise InvalidObject(f"{asked.target!r} is no path")
-        lines = [f"{asked.method} {self._path}{asked.target} HTTP/1.1\r\n{self._headers}"]
-        lines += [f"{name}: {value}\r\n" for name, value in asked.headers.items()]
-        if asked.body is not None:
-            lines.append(f"Content-Length: {len(asked.body)}\r\n")
-        elif packed:
-            lines.append("Accept-Encoding: gzip\r\n")
-        lines.append("\r\n")
-        return "".join(lines).encode("latin-1")
+    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
+        found = self._timeouts.get(seconds)
+        if found is None:
+            connect = min(self._limits.connect_deadline.total_seconds(), seconds)
+            found = aiohttp.ClientTimeout(total=seconds, sock_connect=connect)
+            self._timeouts[seconds] = found
+        return found
+
+    def _send(
+        self, session: aiohttp.ClientSession, asked: MemberRequest, timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        body = asked.body
+        return session.request(
+            asked.method,
+            URL(self._base + asked.target, encoded=True),
+            # What is large goes in pieces, so that no other member's call waits for it.
+            data=body if body is None or len(body) < MEBIBYTE else io.BytesIO(body),
+            headers=asked.headers,
+            timeout=timeout,
+            allow_redirects=False,
+            server_hostname=self._server_hostname,
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        limit = self._limits.body_bytes_max
+        if (response.content_length or 0) > limit:
+            raise MemberRefused(
+                f"member {self._name} answered with more than {limit} bytes",
+                reason="AnswerTooLarge",
+                status=response.status,
+            )
+        if response.content_length is not None:
+            return await response.read()
+        parts = bytearray()
+        async for chunk in response.content.iter_any():
+            parts += chunk
+            if len(parts) > limit:
+                raise MemberRefused(
+                    f"member {self._name} answered with more than {limit} bytes",
+                    reason="AnswerTooLarge",
+                    status=response.status,
+                )
+        return bytes(parts)
 
 
 @asynccontextmanager
@@ -291,53 +330,40 @@ async def open_member(
 ) -> AsyncIterator[HttpMemberApi]:
     """Connect lazily to the member called *name*; raises `UnusableCredentials` at once."""
     limits = limits or MemberLimits()
-    url = _read_server(credentials.server)
-    site = Site(
-        url.raw_host or "",
-        url.port or 0,
-        credentials.ssl_context(),
-        credentials.tls_server_name,
-        limits.connect_deadline.total_seconds(),
-    )
-    channels = Channels(site, limits.connections)
-    headers = f"Host: {url.host_port_subcomponent}\r\nUser-Agent: hanse\r\n"
+    headers = {"User-Agent": "hanse"}
     if credentials.token:
-        if not credentials.token.isascii() or not credentials.token.isprintable():
-            raise UnusableCredentials(f"the token for {credentials.server} is none")
-        headers += f"Authorization: Bearer {credentials.token}\r\n"
-    try:
-        yield HttpMemberApi(channels, limits, name, path=url.raw_path.rstrip("/"), headers=headers)
-    finally:
-        channels.close()
-        # Transports close in the loop's next round.
-        await asyncio.sleep(0)
+        headers["Authorization"] = f"Bearer {credentials.token}"
+    context = credentials.ssl_context()
+    async with (
+        _session(context, headers, limits.connections) as calls,
+        _session(context, headers, 0) as watches,
+    ):
+        yield HttpMemberApi(credentials, limits, calls, watches, name)
+    # Transports close in the loop's next round.
+    await asyncio.sleep(0)
 
 
-def _read_server(server: str) -> URL:
-    """Raise `UnusableCredentials` for what is no address of a server."""
-    try:
-        url = URL(server)
-    except ValueError as err:
-        raise UnusableCredentials(f"{server!r} is no address of a server") from err
-    if url.scheme not in ("http", "https") or not url.raw_host or not url.port:
-        raise UnusableCredentials(f"{server!r} is no address of a server")
-    return url
+def _session(
+    context: ssl.SSLContext | None, headers: dict[str, str], connections: int
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=Connector(
+            limit=connections,
+            ssl=context if context is not None else True,
+            keepalive_timeout=60,
+            ttl_dns_cache=30,
+        ),
+        headers=headers,
+        # The default consults the environment for proxies on every call: a millisecond each.
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
 
 
-async def _beginning(channel: Channel) -> bytes:
-    """As much of a refusal as anybody reads."""
-    found = bytearray()
-    async for chunk in channel.chunks():
-        found += chunk
-        if len(found) >= MEBIBYTE:
-            break
-    return bytes(found)
-
-
-async def _lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    """Lines of any length up to *limit*."""
+async def _lines(content: aiohttp.StreamReader, limit: int) -> AsyncIterator[bytes]:
+    """Lines of any length up to *limit*; asyncio's own reader gives up at its buffer's size."""
     rest = bytearray()
-    async for chunk in chunks:
+    async for chunk in content.iter_any():
         *whole, tail = chunk.split(b"\n")
         for line in whole:
             found = bytes(rest) + line if rest else line

@@ -82,11 +82,7 @@ class Pipe:
         """Raise `StoreUnavailable` before anything was sent, `Unanswered` after."""
         if len(body) > MESSAGE_BYTES_MAX - MEBIBYTE // 4:
             raise InvalidObject(f"a message of {len(body)} bytes is too big for the bus")
-        if self._waiting or not self._fits(len(body)):
-            await self._take(len(body))
-        else:
-            self._count += 1
-            self._bytes += len(body)
+        await self._take(len(body))
         if not self._client.is_connected:
             self._give(len(body))
             raise StoreUnavailable("not connected to NATS")
@@ -97,10 +93,8 @@ class Pipe:
         self._flights[token] = flight
         if self._sweep is None:
             self._sweep = loop.call_later(self._deadline, self._give_up)
-        reply = self._prefix + token
         try:
-            if not self._client.post(subject, body, reply, headers):
-                await self._client.publish(subject, body, reply=reply, headers=headers)
+            await self._client.publish(subject, body, reply=self._prefix + token, headers=headers)
         except nats.errors.Error as err:
             self._land(token)
             raise StoreUnavailable(f"NATS did not take the message: {err}") from err
@@ -141,6 +135,10 @@ class Pipe:
     # The window. First come, first served, so that a caller's order is kept.
 
     async def _take(self, size: int) -> None:
+        if not self._waiting and self._fits(size):
+            self._count += 1
+            self._bytes += size
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, size))
         try:

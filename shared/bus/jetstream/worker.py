@@ -167,10 +167,8 @@ class PullWorker:
     async def answer(self, delivery: "JetStreamDelivery", body: bytes, *, final: bool) -> None:
         if final:
             self._unanswered.pop(delivery, None)
-        client = self._connection.client
         try:
-            if not client.post(delivery.reply, body, "", None):
-                await client.publish(delivery.reply, body)
+            await self._connection.client.publish(delivery.reply, body)
         except nats.errors.Error as err:
             raise StoreUnavailable(f"cannot answer for {delivery.message.subject}") from err
 
