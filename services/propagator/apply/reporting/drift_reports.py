@@ -93,8 +93,6 @@ class DriftReports:
 
     def _restate(self, tracked: TrackedObject) -> None:
         """Report once more what was reported last, with what stands of drift now."""
-        if self._reporter.will_tell(tracked.key):
-            return
         if tracked.reported is not None and tracked.reported.generation == tracked.sequence:
             drift = tracked.standing or msgspec.UNSET
             changed = msgspec.structs.replace(tracked.reported, drift=drift)

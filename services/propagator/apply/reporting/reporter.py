@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
@@ -20,7 +19,7 @@ from services.propagator.apply.reporting.status_log import StatusLog
 from services.propagator.core.overtaking import says_the_same
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.port import Bus, Message
-from shared.clock import Clock
+from shared.clock import Clock, format_micro_time
 from shared.errors import RetryableError, TerminalError
 from shared.events import subjects
 from shared.events.drift import DriftFact
@@ -38,23 +37,18 @@ _LINGER_SECONDS = 0.002
 # Beyond so many reports a second, each waits longer and more of them are overtaken by newer ones.
 _PER_SECOND = 20
 _INTERVAL_MAX_SECONDS = 1.0
-# Orders go before reports: so long the news of a burst waits for more of it, until none comes.
-_BURST_MAX_SECONDS = 3.0
-_LULL_SECONDS = 0.1
 
 Fact = WorkFact | DriftFact
 # Each report with the trace it belongs to.
 Pending = dict[ObjectKey, tuple[WorkReport, str | None]]
-Report = Callable[[], None]
-"""Makes a report of what was seen, and hands it to the reporter."""
 
 
 class Reporter:
     """Of one member; `run` sends.
 
     That an order was carried out, refused or undone is news and is sent at once, unless there was
-    much of it just now: then it waits until the burst is over, but not for long. How an object does
-    from then on changes many times a second while it starts, and waits for the interval.
+    much of it just now. How an object does from then on changes many times a second while it
+    starts, and waits for the interval.
     """
 
     def __init__(self, cluster: str, bus: Bus, clock: Clock, interval: timedelta) -> None:
@@ -66,32 +60,25 @@ class Reporter:
         self._news: Pending = {}
         self._changes: Pending = {}
         # What becomes a report when changes are sent next; only the last look at an object counts.
-        self._looks: dict[ObjectKey, Report] = {}
-        # The same of what is news, with the trace that each belongs to.
-        self._first_looks: dict[ObjectKey, tuple[Report, str | None]] = {}
-        # Of the look that becomes a report just now.
-        self._trace: str | None = None
-        self._facts: deque[_Told] = deque(maxlen=FACTS_MAX)
+        self._looks: dict[ObjectKey, Callable[[], None]] = {}
+        self._facts: deque[Message] = deque(maxlen=FACTS_MAX)
         self._arrival = asyncio.Event()
         self._hurry = asyncio.Event()
 
     @property
     def idle(self) -> bool:
-        waiting = self._news or self._first_looks or self._changes or self._looks or self._facts
-        return not waiting
+        return not (self._news or self._changes or self._looks or self._facts)
 
     def report(self, tracked: TrackedObject, report: WorkReport) -> None:
         """Send *report* soon, unless nothing but its time is new."""
-        key, before = tracked.key, tracked.reported
-        # Seen before this was said.
-        self._first_looks.pop(key, None)
+        before = tracked.reported
         if before is not None and says_the_same(before, report):
             return
         tracked.reported = report
+        key = tracked.key
         waiting = self._news.get(key) or self._changes.get(key)
         # What a watch shows belongs to no trace; what it replaces may.
-        trace = self._trace or current_traceparent()
-        entry = (report, trace or (waiting[1] if waiting is not None else None))
+        entry = (report, current_traceparent() or (waiting[1] if waiting is not None else None))
         if key in self._news or before is None or _outcome(before) != _outcome(report):
             self._changes.pop(key, None)
             self._news[key] = entry
@@ -100,48 +87,43 @@ class Reporter:
             self._changes[key] = entry
         self._arrival.set()
 
-    def look(self, key: ObjectKey, report: Report, *, news: bool = False) -> None:
-        """Have *report* called when the like is sent next, unless a later look takes its place.
-
-        One with *news* gives way to whatever is reported of the object before that, too.
-        """
-        first = self._first_looks.get(key)
-        if news or first is not None:
-            self._looks.pop(key, None)
-            trace = current_traceparent() or (first[1] if first is not None else None)
-            self._first_looks[key] = report, trace
-            self._hurry.set()
-        else:
-            self._looks[key] = report
+    def look(self, key: ObjectKey, report: Callable[[], None]) -> None:
+        """Have *report* called when changes are sent next, unless a later look takes its place."""
+        self._looks[key] = report
         self._arrival.set()
-
-    def will_tell(self, key: ObjectKey) -> bool:
-        """Whether what was seen of *key* and is news has yet to become a report."""
-        return key in self._first_looks
 
     def state(self, key: ObjectKey, fact: Fact, identity: str) -> None:
         """Publish *fact*; the same *identity* is published once."""
-        self._facts.append(_Told(key, fact, identity, current_traceparent()))
+        noun, past_tense = _subject_of(type(fact))
+        subject_key = fact_key(self._cluster, key)
+        # The identity tells repeats apart by itself: no need to digest it.
+        headers = Envelope(
+            type=f"dev.hanse.{noun}.{past_tense}.v1",
+            source="hanse/propagator",
+            id=f"{subject_key}/{identity}",
+            time=format_micro_time(self._clock.now()),
+        ).headers()
+        trace = current_traceparent()
+        if trace is not None:
+            headers[TRACEPARENT] = trace
+        subject = subjects.fact(noun, past_tense, subject_key)
+        self._facts.append(Message(subject, msgspec.json.encode(fact), headers))
         self._arrival.set()
 
     async def run(self) -> None:
         """Send until cancelled, then once more what is left."""
-        due = rested = burst = 0.0
+        due = rested = 0.0
         try:
             while True:
                 await self._arrival.wait()
                 await self._wait_for_news(due - self._clock.monotonic())
                 # A breath, so that what is carried out together is sent together.
                 await self._clock.sleep(max(rested - self._clock.monotonic(), _LINGER_SECONDS))
-                await self._gather(burst)
-                now, sent_now = self._clock.monotonic(), self._heaped
-                rested = now + min(sent_now / _PER_SECOND, _INTERVAL_MAX_SECONDS)
-                burst = now + min(sent_now / _PER_SECOND, _BURST_MAX_SECONDS)
+                rested = self._clock.monotonic() + _burst(self._news)
                 sent = await self._send_news()
                 if sent and self._clock.monotonic() >= due:
                     self._take_looks()
-                    rest = min(len(self._changes) / _PER_SECOND, _INTERVAL_MAX_SECONDS)
-                    due = self._clock.monotonic() + max(self._interval, rest)
+                    due = self._clock.monotonic() + max(self._interval, _burst(self._changes))
                     sent = await self._send_changes() and await self._send_facts()
                 if self.idle:
                     self._arrival.clear()
@@ -155,18 +137,6 @@ class Reporter:
                     async with asyncio.timeout(5):
                         await self.flush()
 
-    async def _gather(self, until: float) -> None:
-        """Wait while more news keeps coming, but no longer than *until*."""
-        while self._clock.monotonic() < until:
-            before = self._heaped
-            await self._clock.sleep(_LULL_SECONDS)
-            if self._heaped == before:
-                return
-
-    @property
-    def _heaped(self) -> int:
-        return len(self._news) + len(self._first_looks)
-
     def _take_looks(self) -> None:
         looks, self._looks = self._looks, {}
         for report in looks.values():
@@ -178,17 +148,13 @@ class Reporter:
         return await self._send_news() and await self._send_changes() and await self._send_facts()
 
     async def _wait_for_news(self, seconds: float) -> None:
-        if seconds > 0 and not self._heaped:
+        if seconds > 0 and not self._news:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._hurry.wait()
         self._hurry.clear()
 
     async def _send_news(self) -> bool:
-        first, self._first_looks = self._first_looks, {}
-        for report, self._trace in first.values():
-            report()
-        self._trace = None
         for key in self._looks.keys() & self._news.keys():
             # One report instead of two: what was seen since belongs to it.
             self._looks.pop(key)()
@@ -231,11 +197,11 @@ class Reporter:
         while facts:
             batch = [facts.popleft() for _ in range(min(_BATCH, len(facts)))]
             outcomes = await asyncio.gather(
-                *(self._bus.publish(self._message(told)) for told in batch), return_exceptions=True
+                *(self._bus.publish(message) for message in batch), return_exceptions=True
             )
             failed = [
-                told
-                for told, outcome in zip(batch, outcomes, strict=True)
+                message
+                for message, outcome in zip(batch, outcomes, strict=True)
                 if isinstance(outcome, RetryableError)
             ]
             if failed:
@@ -244,30 +210,10 @@ class Reporter:
                 return False
         return True
 
-    def _message(self, told: "_Told") -> Message:
-        noun, past_tense = _subject_of(type(told.fact))
-        subject_key = fact_key(self._cluster, told.key)
-        # The identity tells repeats apart by itself: no need to digest it.
-        headers = Envelope(
-            type=f"dev.hanse.{noun}.{past_tense}.v1",
-            source="hanse/propagator",
-            id=f"{subject_key}/{told.identity}",
-            time=told.fact.occurred_at,
-        ).headers()
-        if told.trace is not None:
-            headers[TRACEPARENT] = told.trace
-        subject = subjects.fact(noun, past_tense, subject_key)
-        return Message(subject, msgspec.json.encode(told.fact), headers)
 
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A fact that is to be published, by the trace it belongs to."""
-
-    key: ObjectKey
-    fact: Fact
-    identity: str
-    trace: str | None
+def _burst(reports: Pending) -> float:
+    """Seconds to wait after *reports* until the next are sent."""
+    return min(len(reports) / _PER_SECOND, _INTERVAL_MAX_SECONDS)
 
 
 def _outcome(report: WorkReport) -> tuple[object, ...]:

@@ -72,14 +72,16 @@ class Reports:
             self.stopped(tracked, live)
             return
         now, sequence, before = self._clock.now(), tracked.sequence, tracked.reported
-        news = before is None or not _holds(before, sequence)
+        if before is None or not _holds(before, sequence):
+            self._held(tracked, live, now)
+            return
 
         def report() -> None:
-            told = news or (tracked.reported and _holds(tracked.reported, sequence))
-            if told and tracked.sequence == sequence:
+            reported = tracked.reported
+            if tracked.sequence == sequence and reported and _holds(reported, sequence):
                 self._held(tracked, live, now)
 
-        self._reporter.look(tracked.key, report, news=news)
+        self._reporter.look(tracked.key, report)
 
     def _held(self, tracked: TrackedObject, live: LiveObject, seen_at: datetime) -> None:
         assert tracked.kind is not None
