@@ -53,7 +53,9 @@ class PlanBackend(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 class TrafficPlan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One policy's split, and where each cluster takes its share.
 
-    Without a split for the region one asks from, that of region "" counts.
+    `since` is when the policy was made (RFC 3339): of two that cannot both be carried the older is.
+    Without a split for the region one asks from, that of region "" counts; without any, nobody
+    takes its traffic, or another policy speaks for the service.
     `sessionAffinity` and `sessionSeconds`: whether a client stays with a backend, and how long.
     """
 
@@ -68,6 +70,7 @@ class TrafficPlan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     session_seconds: int = 10_800
     splits: tuple[PlanSplit, ...] = ()
     backends: tuple[PlanBackend, ...] = ()
+    since: str = ""
 
     @property
     def key(self) -> str:
@@ -157,7 +160,7 @@ class ClusterCount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class FrontTrouble(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Why a load balancer does not carry a policy's traffic as decided: a word, and a clause."""
 
-    reason: Literal["PortTaken", "ProtocolNotSupported", "NotCarried"]
+    reason: Literal["PortTaken", "HostTaken", "ProtocolNotSupported", "NotCarried"]
     message: str
 
 

@@ -35,6 +35,7 @@ def plan_of(policy: TrafficPolicy, service: ImportedService | None) -> TrafficPl
         session_seconds=_session_seconds(spec, service),
         splits=splits_of(policy.status),
         backends=tuple(_backends(spec, service, port)),
+        since=policy.metadata.creation_timestamp or "",
     )
 
 

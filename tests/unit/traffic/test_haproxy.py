@@ -125,6 +125,35 @@ def test_of_two_that_listen_on_one_port_the_first_does() -> None:
     assert beside["shop/a"].message == "its port 80 is taken by the host names of shop/b"
 
 
+def test_none_that_is_added_later_takes_over_from_one_that_works() -> None:
+    replaced = msgspec.structs.replace
+    works = replaced(plan("eu=10.0.0.1", policy="b", eu=1), since="2026-01-01T00:00:00Z")
+    later = replaced(plan("eu=10.0.0.2", policy="a", eu=1), since="2026-01-02T00:00:00Z")
+    idle = replaced(later, since="2025-01-01T00:00:00Z", splits=())
+
+    for other in (later, idle):
+        assert list(laid(other, works)) == ["shop_b"]
+        assert [*sort_plans([other, works], FRONT.http_port).refused] == ["shop/a"]
+
+
+def test_a_host_leads_where_the_older_policy_says_and_the_other_says_so() -> None:
+    replaced = msgspec.structs.replace
+    works = replaced(plan(policy="b"), hosts=("b.example.com",), since="2026-01-01T00:00:00Z")
+    later = replaced(works, policy="a", since="2026-01-02T00:00:00Z")
+    both = replaced(later, policy="c", hosts=("b.example.com", "c.example.com"))
+    found = sort_plans([later, both, works], FRONT.http_port)
+
+    assert [(one.policy, one.hosts) for one in found.carried] == [
+        ("b", ("b.example.com",)),
+        ("c", ("c.example.com",)),
+    ]
+    told = ("HostTaken", "b.example.com is taken by shop/b")
+    assert {key: (one.reason, one.message) for key, one in found.refused.items()} == {
+        "shop/a": told,
+        "shop/c": told,
+    }
+
+
 def test_what_it_does_not_balance_is_told_and_what_has_no_port_is_not() -> None:
     datagrams = msgspec.structs.replace(plan(policy="a"), protocol="UDP")
     unknown = msgspec.structs.replace(plan(policy="b"), port=0)
