@@ -18,7 +18,7 @@ import structlog
 from services.gateway.attention import IDLE_SECONDS
 from services.gateway.core.event_objects import KEPT, Told, event_key, event_manifest
 from services.gateway.core.tellings import Fact, completed, read_fact, tellings_of
-from services.gateway.view import View
+from services.gateway.view import Made, View
 from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey
 from shared.apiserver.status_errors import method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
@@ -48,26 +48,17 @@ _OF_A_FACT = "this Event says what Hanse did, and ends an hour after it"
 _FILTERS = (f"{subjects.EVENTS}.>",)
 
 
-class _Shown(Stored):
-    """An Event that becomes a manifest when somebody looks at it."""
+class _Shown(Made):
+    """An Event, made by *make*."""
 
     __slots__ = ("_make",)
 
     def __init__(self, key: ObjectKey, revision: Revision, make: Callable[[], Manifest]) -> None:
-        self.key = key
-        self.revision = revision
-        self.trace = None
-        self.face = None
-        self._manifest = self._encoded = self._packing = None
+        super().__init__(key, revision)
         self._make = make
 
-    @property
-    def manifest(self) -> Manifest:
-        if self._manifest is None:
-            made = self._make()
-            metadata = {**made["metadata"], "resourceVersion": str(self.revision)}
-            self._manifest = {**made, "metadata": metadata}
-        return self._manifest
+    def _made(self) -> Manifest:
+        return self._make()
 
 
 class EventView(View):

@@ -8,10 +8,35 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.gateway.attention import IDLE_SECONDS, Attention
+from shared.apimachinery.manifest import Manifest, ObjectKey
 from shared.clock import Clock
 from shared.errors import RevisionAhead, RevisionExpired
 from shared.store.mirror import ObjectMirror
-from shared.store.port import Listing, Mirror, Revision, Scope, StoreLimits, Watch
+from shared.store.port import Listing, Mirror, Revision, Scope, Stored, StoreLimits, Watch
+
+
+class Made(Stored):
+    """An object that becomes a manifest when somebody looks at it: most are never seen."""
+
+    __slots__ = ()
+
+    def __init__(self, key: ObjectKey, revision: Revision) -> None:
+        # All that a `Stored` has is set by a `Stored`: what that gains, this has, too.
+        super().__init__(key, revision, encoded=b"")
+        self._encoded = None
+
+    @property
+    def manifest(self) -> Manifest:
+        if self._manifest is not None or self._packing is not None:
+            return super().manifest
+        made = self._made()
+        metadata = {**made["metadata"], "resourceVersion": str(self.revision)}
+        self._manifest = {**made, "metadata": metadata}
+        return self._manifest
+
+    def _made(self) -> Manifest:
+        """Return it without its revision."""
+        raise NotImplementedError
 
 
 class View:

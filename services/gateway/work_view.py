@@ -15,7 +15,7 @@ import structlog
 
 from services.gateway.attention import IDLE_SECONDS
 from services.gateway.core.works import with_manifest, work_key, work_manifest
-from services.gateway.view import View
+from services.gateway.view import Made, View
 from shared.apimachinery.manifest import Head, Manifest, ObjectKey
 from shared.apiserver.status_errors import ApiFault, method_not_allowed
 from shared.bus.port import Bus, CaughtUp, Message
@@ -38,8 +38,8 @@ class _Held:
     sequence: int
 
 
-class _ShownWork(Stored):
-    """A work that becomes a manifest when somebody looks at it: most are never seen."""
+class _ShownWork(Made):
+    """A work, made of the last order and report."""
 
     __slots__ = ("_cluster", "_held", "_report")
 
@@ -51,23 +51,14 @@ class _ShownWork(Stored):
         held: _Held,
         report: WorkReport | None,
     ) -> None:
-        self.key = key
-        self.revision = revision
-        self.trace = None
-        self.face = None
-        self._manifest = self._encoded = self._packing = None
+        super().__init__(key, revision)
         self._cluster = cluster
         self._held = held
         self._report = report
 
-    @property
-    def manifest(self) -> Manifest:
-        if self._manifest is None:
-            order, sequence = self._held.order, self._held.sequence
-            found = work_manifest(self.key, self._cluster, order, sequence, self._report)
-            found["metadata"]["resourceVersion"] = str(self.revision)
-            self._manifest = found
-        return self._manifest
+    def _made(self) -> Manifest:
+        order, sequence = self._held.order, self._held.sequence
+        return work_manifest(self.key, self._cluster, order, sequence, self._report)
 
     def head(self) -> Head:
         """Without the uid, which a work never changes: nobody owns one, and it ends at once."""
