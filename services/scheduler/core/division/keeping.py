@@ -85,10 +85,12 @@ def _pour(
     growing = [name for name in tier if free[name] and claims.weights[name]]
     weights = {name: claims.weights[name] for name in growing}
     if claims.dynamic:
-        bounds = {name: Bounds(0, free[name]) for name in growing}
-        return divide(left, weights, bounds, tie_break=tier).shares
-    # Static weights are of the whole share, not of what is added to it.
-    bounds = {name: Bounds(shares[name], shares[name] + free[name]) for name in growing}
-    whole = left + sum(shares[name] for name in growing)
-    found = divide(whole, weights, bounds, tie_break=tier, near=shares).shares
-    return {name: found.get(name, 0) - shares[name] for name in growing}
+        # Of what grows a least share that was not there is a part.
+        had = {name: max(0, shares[name] - claims.now.get(name, 0)) for name in growing}
+    else:
+        # Static weights are of the whole share, not of what is added to it.
+        had = {name: shares[name] for name in growing}
+    bounds = {name: Bounds(share, share + free[name]) for name, share in had.items()}
+    near = None if claims.dynamic else had
+    found = divide(left + sum(had.values()), weights, bounds, tie_break=tier, near=near).shares
+    return {name: found.get(name, 0) - share for name, share in had.items()}
