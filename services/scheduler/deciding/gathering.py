@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from services.scheduler.cache.federation import Federation
 from services.scheduler.cache.reading import Bound
 from services.scheduler.core.circumstances import Together
-from services.scheduler.core.policies import policy_key, reference_to
+from services.scheduler.core.policies import reference_to
 from services.scheduler.core.together.problem import takes_part
 from services.scheduler.core.workload import Workload
 from services.scheduler.deciding.proposing import place_together
+from shared.api.binding import PolicyReference
 from shared.api.policy import PropagationPolicy
 from shared.apimachinery.manifest import ObjectKey
 from shared.clock import Clock
@@ -38,7 +39,6 @@ class _Set:
     policy: PropagationPolicy
     due: float
     keys: dict[ObjectKey, None] = field(default_factory=dict)
-    full: asyncio.Event = field(default_factory=asyncio.Event)
     worked_out: bool = False
     goals: dict[ObjectKey, Together] = field(default_factory=dict)
     left: set[ObjectKey] = field(default_factory=set)
@@ -61,9 +61,11 @@ class Gathering:
         self._read = read
         self._wake = wake
         self._of: dict[ObjectKey, _Set] = {}
-        self._open: dict[ObjectKey, _Set] = {}
+        # By the policy as it is now: whoever comes after a change of it opens another set.
+        self._open: dict[PolicyReference, _Set] = {}
         self._closed: list[_Set] = []
-        self._opened = asyncio.Event()
+        self._changed = asyncio.Event()
+        """A set was opened, or is full."""
 
     def holds_back(self, key: ObjectKey, policy: PropagationPolicy, bound: Bound | None) -> bool:
         """Whether the template waits for others, or for what is being worked out."""
@@ -93,39 +95,38 @@ class Gathering:
         while True:
             while self._closed or self._open:
                 await self._work_out(await self._next())
-            self._opened.clear()
-            await self._opened.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     def _join(self, key: ObjectKey, policy: PropagationPolicy, seconds: int) -> _Set:
-        at = policy_key(reference_to(policy))
+        at = reference_to(policy)
         found = self._open.get(at)
         if found is None:
             found = self._open[at] = _Set(policy, self._clock.monotonic() + seconds)
-            self._opened.set()
+            self._changed.set()
         self._of[key] = found
         found.keys[key] = None
         if len(found.keys) >= SET_MAX:
             self._closed.append(self._open.pop(at))
-            found.full.set()
+            self._changed.set()
         return found
 
     async def _next(self) -> _Set:
-        if self._closed:
-            return self._closed.pop(0)
-        at, found = min(self._open.items(), key=lambda item: item[1].due)
-        left = found.due - self._clock.monotonic()
-        waiting = asyncio.ensure_future(self._clock.sleep(max(0.0, left)))
-        filling = asyncio.ensure_future(found.full.wait())
-        try:
-            await asyncio.wait((waiting, filling), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            filling.cancel()
-        if self._open.get(at) is found:
-            del self._open[at]
-        else:
-            self._closed.remove(found)
-        return found
+        """Return the set that is full first, or whose time is over first, however late it came."""
+        while not self._closed:
+            at, found = min(self._open.items(), key=lambda item: item[1].due)
+            left = found.due - self._clock.monotonic()
+            if left <= 0:
+                return self._open.pop(at)
+            self._changed.clear()
+            waiting = asyncio.ensure_future(self._clock.sleep(left))
+            changing = asyncio.ensure_future(self._changed.wait())
+            try:
+                await asyncio.wait((waiting, changing), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+                changing.cancel()
+        return self._closed.pop(0)
 
     async def _work_out(self, found: _Set) -> None:
         """Work out *found*, have its workloads decided, and forget it once they are."""

@@ -1,6 +1,7 @@
 """Newcomers under a policy that optimises wait for one another, and are placed together."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -20,17 +21,22 @@ from tests.unit.scheduler.test_placed_together import planned, with_price
 FIRST = a_deployment("a-first", replicas=1, cpu="3")
 THEN = [a_deployment(name, replicas=1, cpu="2") for name in ("b-second", "c-third")]
 ALL = (FIRST, *THEN)
+BY_PRICE = {"replicaSchedulingType": "Divided", "weightPreference": {"dynamicWeight": "Price"}}
+
+
+async def until(is_so):
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0)
 
 
 async def a_world(**optimise):
     """Room for four cores where it is cheap, for many where it is dear."""
     world = SchedulerWorld()
-    preference = {"dynamicWeight": "Price"}
-    rules = {"replicaSchedulingType": "Divided", "weightPreference": preference}
     await world.put(
         with_price(a_cluster("cheap", nodes=[{"cpu": "4", "pods": "50"}]), "1"),
         with_price(a_cluster("dear", nodes=[{"cpu": "32", "pods": "200"}]), "2"),
-        a_policy(replicaScheduling=rules, optimise=optimise),
+        a_policy(replicaScheduling=BY_PRICE, optimise=optimise),
     )
     await world.settle()
     return world
@@ -150,3 +156,52 @@ async def test_a_plan_places_newcomers_together_too():
     plan = await planned(world, templates=tuple(templates))
     assert [one.after[0].cluster for one in plan.changes] == ["dear", "cheap", "cheap"]
     assert "placed together, 3 workloads" in plan.message
+
+
+async def test_who_comes_after_a_change_of_the_policy_waits_in_a_set_of_its_own():
+    world = await a_world(gatherSeconds=60)
+    await world.put(FIRST)
+    await world.settle()
+    changed = a_policy(optimise={"gatherSeconds": 1}, replicaScheduling=BY_PRICE)
+    changed["metadata"]["generation"] = 2
+    began = world.clock.moment
+    await world.put(changed)
+    await world.settle()
+    # It waited long enough for the policy that there was.
+    assert places(world, FIRST) == ["cheap"]
+    await world.put(*THEN)
+    await world.settle()
+    assert [world.binding(one) for one in THEN] == [None] * 2
+    await world.gather(*THEN)
+    assert (world.clock.moment - began).seconds == 1
+    assert "2 workloads" in world.condition(THEN[0]).message
+
+
+async def test_a_set_that_is_due_sooner_waits_for_no_other_one():
+    """Whoever sleeps is woken a second later, by hand."""
+    world = await a_world(gatherSeconds=60)
+    asleep: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(seconds):
+        asleep.append((seconds, woken := asyncio.Future()))
+        await woken
+
+    world.clock.sleep = sleep
+    selector = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "b-second"}
+    placement = {"optimise": {"gatherSeconds": 1}, "replicaScheduling": BY_PRICE}
+    soon = a_policy("soon", selectors=[selector], priority=1, **placement)
+    await world.put(soon, FIRST)
+    await world.settle()
+    running = asyncio.create_task(world.templates.gathering.run())
+    await until(lambda: asleep)
+    await world.put(THEN[0])
+    await world.settle()
+    await until(lambda: len(asleep) > 1)
+    assert [seconds for seconds, _ in asleep] == [60, 1]
+    world.clock.moment += timedelta(seconds=1)
+    asleep[1][1].set_result(None)
+    await until(lambda: world.woken)
+    await world.settle()
+    running.cancel()
+    assert world.binding(THEN[0]) is not None
+    assert world.binding(FIRST) is None
