@@ -56,6 +56,25 @@ async def test_errors_are_answered_as_meant_and_bugs_tell_nothing(buses: Buses) 
         assert (failed.value.code, str(failed.value)) == (500, "internal error")
 
 
+async def test_who_is_cancelled_as_the_answer_comes_ends(nats_settings: NatsSettings) -> None:
+    async def echo(body: bytes, _headers: Mapping[str, str]) -> bytes:
+        return body
+
+    async with connect(nats_settings, "test") as connection:
+        bus = open_bus(connection, "test")
+        async with bus.serve("hanse", "0.1.0", {"hanse.api.echo": echo}):
+            await bus.request("hanse.api.echo", b"", deadline=SOON)
+            asking = asyncio.create_task(bus.request("hanse.api.echo", b"", deadline=SOON))
+            waiting = connection.client._resp_map
+            while not waiting:
+                await asyncio.sleep(0)
+            (answer,) = waiting.values()
+            # The answer is there, and whoever asked does not know it yet.
+            answer.add_done_callback(lambda _: asking.cancel())
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+
+
 async def test_a_request_nobody_answers_fails_in_time(buses: Buses) -> None:
     one, other = buses
 

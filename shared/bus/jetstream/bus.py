@@ -94,6 +94,8 @@ class JetStreamBus:
             raise StoreUnavailable("not connected to NATS")
         headers: dict[str, str] = {}
         inject(headers)
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task is not None else 0
         try:
             reply = await self._connection.client.request(
                 subject, body, timeout=deadline.total_seconds(), headers=headers or None
@@ -106,6 +108,9 @@ class JetStreamBus:
             raise InvalidObject(f"a request of {len(body)} bytes is too big") from err
         except nats.errors.Error as err:
             raise StoreUnavailable(f"cannot ask {subject}: {err}") from err
+        if task is not None and task.cancelling() > cancelled:
+            # The client waits with wait_for, which before 3.12 may swallow a cancellation.
+            raise asyncio.CancelledError
         answered = reply.headers or {}
         if ERROR_CODE in answered:
             code = answered[ERROR_CODE]
