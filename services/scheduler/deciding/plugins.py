@@ -1,11 +1,13 @@
 """Asking plugins before a decision, within limits: what they answer is an input of it.
 
 All plugins of a policy are asked side by side, each for as long as the policy says. One that gave
-no good answer is not asked again for a while: a plugin that hangs delays nobody for long.
+no good answer is not asked again for a while, and then for one object, until it is heard: a plugin
+that hangs delays nobody for long, and again and again one only.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -15,6 +17,7 @@ import structlog
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.opinions import NOBODY_ASKED, Opinions
 from services.scheduler.core.workload import Workload
+from shared.api.policy import PropagationPolicy
 from shared.api.scoring import Plugin
 from shared.apimachinery.manifest import Manifest, ObjectKey, annotations_of, labels_of
 from shared.bus.port import RequestError, Requests
@@ -34,8 +37,8 @@ from shared.events.plugins import (
 
 log = structlog.get_logger("hanse.scheduler")
 
-_AT_ONCE = 16
-"""Requests to one plugin that are under way at a time; others wait, within their own time."""
+AT_ONCE = 12
+"""Objects for which plugins are asked at a time: four workers are left for all others."""
 
 Read = TypeVar("Read")
 
@@ -69,11 +72,21 @@ class Plugins:
         self._turns: dict[str, asyncio.Semaphore] = {}
         # Until when a plugin is not asked, and why.
         self._resting: dict[str, tuple[float, str]] = {}
+        # Objects for which plugins are asked now, and those that wait until fewer are.
+        self._asking = 0
+        self._queue: dict[ObjectKey, None] = {}
 
     @property
     def again_after(self) -> timedelta:
         """When what must hear a plugin and did not is to be looked at again."""
         return 2 * self._rest
+
+    def holds_back(self, key: ObjectKey, policy: PropagationPolicy) -> bool:
+        """Whether to decide the template would be to wait for others; it is woken after them."""
+        if not policy.spec.placement.plugins or self._asking < AT_ONCE:
+            return False
+        self._queue[key] = None
+        return True
 
     async def ask(self, workload: Workload, template: Manifest, fleet: Fleet) -> Opinions:
         """Return what the plugins of the placement say; nobody is waited for too long."""
@@ -81,7 +94,8 @@ class Plugins:
         if not plugins or workload.suspended:
             return NOBODY_ASKED
         body = encode_request(_request(workload, template, fleet))
-        answers = await asyncio.gather(*(self._ask(one, body) for one in plugins))
+        with self._turn():
+            answers = await asyncio.gather(*(self._ask(one, body) for one in plugins))
         for plugin, answer in zip(plugins, answers, strict=True):
             waiting = self._waiting.setdefault(plugin.name, set())
             if answer.failed and plugin.failure_policy == "Fail":
@@ -92,12 +106,28 @@ class Plugins:
                 waiting.clear()
         return _gathered(dict(zip(plugins, answers, strict=True)))
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if self._queue:
+                key = next(iter(self._queue))
+                del self._queue[key]
+                self._wake(key)
+
     async def _ask(self, plugin: Plugin, body: bytes) -> _Answer:
         until, why = self._resting.get(plugin.name, (0.0, ""))
         if self._clock.monotonic() < until:
             return _Answer(failed=why)
         deadline = timedelta(milliseconds=plugin.timeout_milliseconds)
-        turns = self._turns.setdefault(plugin.name, asyncio.Semaphore(_AT_ONCE))
+        if why:
+            # One finds out for all others whether it is back.
+            until = self._clock.monotonic() + deadline.total_seconds()
+            self._resting[plugin.name] = (until, why)
+        turns = self._turns.setdefault(plugin.name, asyncio.Semaphore(AT_ONCE))
         refused: Mapping[str, str] | None = None
         points: Mapping[str, int] | None = None
         try:

@@ -61,7 +61,7 @@ log = structlog.get_logger("hanse.scheduler")
 NO_RESTRAINT = Restraint()
 _SOON = timedelta(milliseconds=200)
 _TURN = timedelta(seconds=5)
-"""How long a move waits before it asks again whether it is its turn."""
+"""How long what waits for others does so before it asks again whether it is its turn."""
 
 tracer = trace.get_tracer("hanse.scheduler")
 
@@ -97,6 +97,7 @@ class TemplateReconciler:
             asked=asked,
             wake=wake,
         )
+        self._plugins = plugins
         self.gathering = self._deciding.gathering
         self._origins = OriginWait(store.mirror, federation, clock)
         self._writer = BindingWriter(store, federation, clock)
@@ -174,7 +175,9 @@ class TemplateReconciler:
         """Have it wait for those that it comes with; None where it need not."""
         if self._origins.holds_back(key, policy, bound):
             return Again(_SOON)
-        return Done() if self.gathering.holds_back(key, policy, bound) else None
+        if self.gathering.holds_back(key, policy, bound):
+            return Done()
+        return Again(_TURN) if self._plugins.holds_back(key, policy) else None
 
     def _is_unreadable(self, policy: PolicyReference) -> bool:
         return self._federation.policies.is_unreadable(policy_key(policy))

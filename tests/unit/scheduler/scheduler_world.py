@@ -189,6 +189,7 @@ class SchedulerWorld:
         self.restraint = restraint
         self.clock = FixedClock()
         self.outbox = Outbox()
+        self.bus = MemoryBus()
         self.start()
 
     def start(self):
@@ -211,7 +212,7 @@ class SchedulerWorld:
             self.clock,
             GRACE,
             interpreters=self.interpreters,
-            plugins=Plugins(MemoryBus(), self.clock, timedelta(seconds=5), self.woken.append),
+            plugins=Plugins(self.bus, self.clock, timedelta(seconds=5), self.woken.append),
             restraint=self.restraint,
             asked=self.asked,
             wake=self.woken.append,

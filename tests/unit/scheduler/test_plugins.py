@@ -9,16 +9,24 @@ from datetime import timedelta
 import pytest
 
 from services.scheduler.core.opinions import NOBODY_ASKED
-from services.scheduler.deciding.plugins import Plugins
+from services.scheduler.deciding.plugins import AT_ONCE, Plugins
 from shared.api.placement import Placement, PlacementAffinity
 from shared.api.scoring import Plugin
 from shared.apimachinery.manifest import ObjectKey
 from shared.bus.memory import MemoryBus
 from shared.bus.port import RequestError
+from shared.controller.result import Again
 from shared.errors import MalformedEvent
 from shared.events.plugins import ANSWER_BYTES_MAX, read_points, read_refused
 from tests.clocks import PatientClock
 from tests.unit.scheduler.placement_worlds import a_world
+from tests.unit.scheduler.scheduler_world import (
+    SchedulerWorld,
+    a_cluster,
+    a_deployment,
+    a_policy,
+    key_of,
+)
 
 REST = timedelta(seconds=5)
 TEMPLATE = {"metadata": {"name": "web", "labels": {"tier": "gold"}, "annotations": {"a": "b"}}}
@@ -141,6 +149,28 @@ async def test_who_was_not_heard_is_left_alone_for_a_while():
     assert woken == [a_world(3)[0].key]
 
 
+async def test_one_that_hung_is_tried_with_one_object_and_the_others_do_not_wait():
+    bus, clock, asked = MemoryBus(), PatientClock(), []
+
+    def hang(request):
+        asked.append(request)
+        return never() if len(asked) < 3 else {"refused": {}}
+
+    async with answering(bus, filter=hang):
+        plugins = Plugins(bus, clock, REST, [].append)
+        await ask(plugins, a_plugin(timeout_milliseconds=20))
+        clock.seconds += 6
+        many = await asyncio.gather(
+            *(ask(plugins, a_plugin(timeout_milliseconds=20)) for _ in range(20))
+        )
+        assert len(asked) == 2
+        assert all(one.failed == {"p": "no answer within 20 ms"} for one in many)
+        clock.seconds += 6
+        assert (await ask(plugins, a_plugin())).failed == {}
+        assert (await ask(plugins, a_plugin())).failed == {}
+    assert len(asked) == 4
+
+
 async def test_so_many_requests_are_under_way_at_a_time():
     bus, gate, running, most = MemoryBus(), asyncio.Event(), 0, 0
 
@@ -158,12 +188,37 @@ async def test_so_many_requests_are_under_way_at_a_time():
             asyncio.ensure_future(ask(plugins, a_plugin(timeout_milliseconds=5000)))
             for _ in range(40)
         ]
-        while running < 16:
+        while running < AT_ONCE:
             await asyncio.sleep(0)
         gate.set()
         answers = await asyncio.gather(*asking)
-    assert most == 16
+    assert most == AT_ONCE
     assert all(not one.failed for one in answers)
+
+
+async def test_whoever_comes_while_so_many_wait_for_a_plugin_takes_no_worker():
+    world, gate = SchedulerWorld(), asyncio.Event()
+
+    async def slow():
+        await gate.wait()
+        return {"refused": {}}
+
+    plugin = {"name": "p", "filter": True, "timeoutMilliseconds": 5000}
+    many = [a_deployment(f"web-{number}") for number in range(AT_ONCE)]
+    late, selector = a_deployment("late"), {"apiVersion": "apps/v1", "kind": "Deployment"}
+    await world.put(a_cluster("eu"), a_policy(selectors=[selector], plugins=[plugin]))
+    await world.settle()
+    async with answering(world.bus, filter=lambda _: slow()):
+        await world.put(*many, late)
+        world.woken.clear()
+        asking = [asyncio.ensure_future(world.templates.reconcile(key_of(one))) for one in many]
+        await asyncio.sleep(0)
+        assert isinstance(await world.templates.reconcile(key_of(late)), Again)
+        gate.set()
+        await asyncio.gather(*asking)
+        assert world.binding(late) is None
+        await world.settle()
+    assert all(world.shares(one) == {"eu": None} for one in (*many, late))
 
 
 @pytest.mark.parametrize("points", ["101", "-1", "1e999", "null", '"5"', "true"])

@@ -60,7 +60,8 @@ def choose_together(problem: Problem, proposed: Placing | None, now: datetime) -
 
 def _note(problem: Problem, how: str, value: float, alone: float) -> str:
     if problem.objective == "Packing":
-        what = f"into {value:.0f} clusters, {alone:.0f} one by one"
+        clusters = "1 cluster" if round(value) == 1 else f"{value:.0f} clusters"
+        what = f"into {clusters}, {alone:.0f} one by one"
     else:
         what = f"at {value:.4f} an hour in all, {alone:.4f} one by one"
     count = len(problem.parts)
