@@ -8,6 +8,7 @@ Subjects: `hanse.events.work.applied.<key>`, `hanse.events.work.refused.<key>`,
 import msgspec
 
 from shared.apimachinery.manifest import ObjectKey
+from shared.errors import MalformedEvent
 
 
 class WorkFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -53,7 +54,7 @@ class WorkStrayed(WorkFact, frozen=True, kw_only=True, tag="work.strayed.v1"):
     """The member holds an object with Hanse's marks of which nothing is ordered; it stays.
 
     It was deleted at the hub while the member had left, or came back with the member from a backup.
-    `generation` is that of the order it was made by.
+    `generation` is that of the order it was made by. What bears traffic's marks is taken back.
     """
 
 
@@ -71,6 +72,17 @@ class OverrideFailed(
     template_generation: int = 0
     message: str
     occurred_at: str = ""
+
+
+_read_strayed = msgspec.json.Decoder(WorkStrayed).decode
+
+
+def decode_strayed(body: bytes) -> WorkStrayed:
+    """Raise `MalformedEvent` for anything else."""
+    try:
+        return _read_strayed(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+        raise MalformedEvent(f"no fact of a stray: {err}") from err
 
 
 def fact_key(cluster: str, key: ObjectKey) -> str:

@@ -8,6 +8,7 @@ from services.propagator.apply.objects import Objects, TrackedObject
 from services.propagator.apply.reporting.reports import Reports
 from services.propagator.core.observed import LiveObject, is_newer, is_overtaken, read_live
 from shared.apimachinery.manifest import ObjectKey, encode
+from shared.events.orders import TEMPLATE_UID
 from shared.interpreter.registry import KindName
 from shared.memberapi.port import MemberListing, ResourceType
 
@@ -114,6 +115,7 @@ class Sight:
         log.warning("work.stray", cluster=self._cluster, key=str(key))
         tracked = self._objects.track(key)
         tracked.stray, tracked.seen = kind, observed
+        tracked.template_uid = (live.metadata.annotations or {}).get(TEMPLATE_UID) or ""
         self._hand_over(key)
 
     def _on_seen(self, tracked: TrackedObject, live: LiveObject) -> None:

@@ -10,6 +10,7 @@ from shared.api.ownership import OwnershipTerms
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, ObjectKey, encode, name_of
 from shared.events.orders import Encoded, order_on, stamp
 from shared.events.work import BY_TRAFFIC, WorkOrder
+from shared.events.work_facts import WorkStrayed
 
 _SERVICE = f"{BY_TRAFFIC}service/"
 ROUTE = f"{BY_TRAFFIC}route/"
@@ -52,6 +53,8 @@ class Held:
     preserve: bool = False
     source: str = ""
     """Of a slice: the member it came from."""
+    strayed: bool = False
+    """The member holds it, and nothing lies in WORK: it was away when that was taken back."""
 
 
 def owner_of(name: ServiceName) -> str:
@@ -80,6 +83,27 @@ def held_of(order: WorkOrder, sequence: int) -> Held:
         kind=order.kind,
         deleted=order.is_tombstone,
         preserve=order.preserve_on_deletion,
+    )
+
+
+def stray_of(fact: WorkStrayed) -> tuple[ObjectKey, Held] | None:
+    """What a member holds for the sake of a service or of routes; None where it is anything else.
+
+    What members get for no service in particular is theirs once they have it.
+    """
+    owner, _, source = fact.template_uid.partition("@")
+    if not owner.startswith((_SERVICE, ROUTE)):
+        return None
+    group = GroupVersionKind.parse(fact.api_version, fact.kind).group
+    return ObjectKey(group, fact.resource, fact.namespace, fact.name), Held(
+        sequence=0,
+        digest="",
+        owner=owner,
+        source=source,
+        api_version=fact.api_version,
+        kind=fact.kind,
+        deleted=False,
+        strayed=True,
     )
 
 

@@ -9,6 +9,7 @@ from services.traffic.reconcilers.exports import ExportFollower
 from services.traffic.reconcilers.guarding import Guard
 from services.traffic.reconcilers.notes import NoteLog
 from services.traffic.reconcilers.order_log import OrderLog
+from services.traffic.reconcilers.strays import StrayFollower
 from shared.bus.port import Bus
 from shared.runtime.process import Runnable
 from shared.store.port import Mirror
@@ -39,6 +40,7 @@ class Knowledge:
             "exports": self.exports.run,
             "orders": self.orders.run,
             "notes": self.notes.run,
+            "strays": StrayFollower(self.bus, self.orders, self.guard).run,
         }
 
     @property

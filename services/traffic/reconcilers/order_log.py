@@ -6,8 +6,9 @@ decides by a policy wins, and we wait until it is over.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from services.traffic.core.orders import ROUTE, Held, held_of
+from services.traffic.core.orders import ROUTE, Held, held_of, stray_of
 from services.traffic.core.renderers.gateway_api import ROUTES_GROUP
 from services.traffic.reconcilers.guarding import Guard
 from shared.api.multicluster import ABOUT_GROUP, MULTICLUSTER_GROUP
@@ -16,6 +17,7 @@ from shared.bus.port import Bus, CaughtUp, Message
 from shared.bus.topology import STATUS, WORK, Stream
 from shared.events import subjects
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
+from shared.events.work_facts import WorkStrayed
 
 _KINDS = (
     ("discovery.k8s.io", "endpointslices"),
@@ -96,6 +98,7 @@ class OrderLog:
     async def refresh(self, key: ObjectKey, cluster: str) -> None:
         """Read the subject again: it is not as it was known."""
         place = (cluster, key)
+        before = self.of(self._owner.get(place, "")).get(place)
         message = await self._bus.last(WORK, subjects.work(cluster, key))
         if message is None:
             self._other.pop(place, None)
@@ -103,6 +106,23 @@ class OrderLog:
         else:
             self._other[place] = message.sequence
             self._note(place, message)
+        if before is not None and before.strayed:
+            self._put_stray(place, before)
+
+    def take_stray(self, fact: WorkStrayed) -> None:
+        """Take what a member holds of ours without an order as if it had been ordered.
+
+        So it is taken back by whoever takes back orders, if it is not ordered anew.
+        """
+        found = stray_of(fact)
+        if found is not None:
+            key, held = found
+            self._put_stray((fact.cluster, key), held)
+            self._tell(held.owner)
+
+    def _put_stray(self, place: Place, held: Held) -> None:
+        if place not in self._owner and place not in self.foreign:
+            self._put(place, replace(held, sequence=self._other.get(place, 0)))
 
     async def _follow(
         self, stream: Stream, prefix: str, take: Callable[[Place, Message], None]

@@ -172,6 +172,7 @@ class Reports:
             namespace=key.namespace,
             name=key.name,
             generation=seen.work_generation,
+            template_uid=tracked.template_uid,
             occurred_at=format_micro_time(self._clock.now()),
         )
         self._reporter.state(key, fact, f"strayed/{seen.uid}")
