@@ -13,7 +13,10 @@ from services.scheduler.cache.members import CLUSTERS, GROUPS
 from services.scheduler.cache.reading import Bound, holder_of
 from services.scheduler.core.fleet import Fleet
 from services.scheduler.core.planning import Rehearsal, after_growth, counted
-from services.scheduler.core.policies import is_template, reference_to, select_policy
+from services.scheduler.core.policies import (
+    reference_to,
+    select_policy,
+)
 from services.scheduler.core.signals.weighing import heeds_signals
 from services.scheduler.core.telling.bindings import refusal
 from services.scheduler.core.together.choosing import with_goal
@@ -23,6 +26,7 @@ from services.scheduler.doors.plan_changes import change_of, named, removal_of, 
 from services.scheduler.doors.plan_costs import Costs, pods_of
 from services.scheduler.doors.plan_displacing import PlannedDisplacing
 from services.scheduler.doors.plan_quotas import PlannedQuotas
+from services.scheduler.doors.plan_templates import LookedAt
 from services.scheduler.doors.plan_together import Selected, goals_together
 from services.scheduler.doors.supposing import (
     Supposition,
@@ -38,12 +42,10 @@ from shared.apimachinery.manifest import (
     GroupResource,
     Manifest,
     ObjectKey,
-    generation_of,
     namespace_of,
-    uid_of,
 )
 from shared.apiserver.answers.requests import answering, read_request
-from shared.apiserver.status_errors import bad_request, not_found
+from shared.apiserver.status_errors import not_found
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.errors import InvalidObject
@@ -85,11 +87,12 @@ class PlanDoor:
         supposed = read_supposition(asked)
         fleet = self._fleet(supposed)
         costs = self._costs(supposed, fleet)
-        stored = {} if asked.only_templates else self._templates(asked.namespace)
-        templates = self._with_supposed(stored, supposed)
+        looked_at = LookedAt(self._federation, supposed)
+        if not asked.only_templates:
+            await looked_at.add_stored(self._mirror, asked.namespace)
         now = self._clock.now()
         goals, said = await goals_together(
-            self._to_gather(templates, supposed, everything=asked.optimise),
+            self._to_gather(looked_at, supposed, everything=asked.optimise),
             self._deciding,
             fleet,
             costs.supposed,
@@ -101,24 +104,28 @@ class PlanDoor:
         run = _Run(supposed, costs, displacing, goals, quotas)
         changes = self._removals(run)
         revision, began, examined = self._mirror.revision, self._clock.monotonic(), 0
-        for key, template in sorted(templates.items()):
+        for key in looked_at.keys:
             if examined % _AT_ONCE == 0:
                 await asyncio.sleep(0)
                 if self._clock.monotonic() - began > min(asked.seconds_max, _SECONDS_MAX):
                     break
             examined += 1
+            template = looked_at.template(key)
+            if template is None:
+                # Deleted since.
+                continue
             change, fleet = await self._examine(key, template, run, fleet)
             if change is not None:
                 changes[key] = change
         for key in displacing.victims():
             # Whoever has to give way is decided again, as it will be.
             again = replace(run, costs=Costs(costs.today, costs.supposed))
-            victim = templates.get(key) or self._federation.template(key)
+            victim = looked_at.template(key)
             if victim is not None and key not in supposed.absent:
                 change, fleet = await self._examine(key, victim, again, fleet)
                 changes |= {key: change} if change is not None else {}
         ordered = [changes[key] for key in sorted(changes)]
-        plan = costs.within(summed(ordered, len(templates), examined, revision))
+        plan = costs.within(summed(ordered, len(looked_at.keys), examined, revision))
         message = "; ".join(filter(None, (*said, plan.message)))
         return msgspec.structs.replace(plan, message=message)
 
@@ -146,30 +153,6 @@ class PlanDoor:
                 found[stored.key.name] = read(stored.manifest, kind)
         return found
 
-    def _templates(self, namespace: str) -> dict[ObjectKey, Manifest]:
-        return {
-            stored.key: template
-            for stored in self._mirror.items(Scope(namespace=namespace or None))
-            if is_template(stored.key, template := stored.glance())
-        }
-
-    def _with_supposed(
-        self, stored: Mapping[ObjectKey, Manifest], supposed: Supposition
-    ) -> dict[ObjectKey, Manifest]:
-        """Return *stored* with those that are supposed, and without those that are deleted."""
-        found = dict(stored)
-        for key, template in supposed.templates.items():
-            known = self._federation.template(key)
-            metadata = {
-                **template["metadata"],
-                "uid": uid_of(known) if known is not None else "",
-                "generation": generation_of(known) + 1 if known is not None else 1,
-            }
-            found[key] = {**template, "metadata": metadata}
-            if not is_template(key, found[key]):
-                raise bad_request(f"{key.resource} {key.name} is not propagated")
-        return {key: one for key, one in found.items() if key not in supposed.absent}
-
     def _removals(self, run: "_Run") -> dict[ObjectKey, PlannedChange]:
         """Say what goes with deleted templates; raises `ApiFault` for what is not there."""
         changes = {}
@@ -194,14 +177,17 @@ class PlanDoor:
         return msgspec.structs.replace(change, cost_before=paid)
 
     def _to_gather(
-        self, chosen: Mapping[ObjectKey, Manifest], supposed: Supposition, *, everything: bool
+        self, looked_at: LookedAt, supposed: Supposition, *, everything: bool
     ) -> Iterator[Selected]:
         """Yield what may be placed together: what is new, or *everything*."""
         policies = (*self._federation.policies.all(), *supposed.policies.values())
         if not any(one.spec.placement.optimise for one in policies):
             return
-        for key, template in sorted(chosen.items()):
-            if everything or not self._federation.is_bound(key):
+        for key in looked_at.keys:
+            if not everything and self._federation.is_bound(key):
+                continue
+            template = looked_at.template(key)
+            if template is not None:
                 yield self._choose(key, template, supposed)
 
     def _choose(self, key: ObjectKey, template: Manifest, supposed: Supposition) -> Selected:
