@@ -27,6 +27,7 @@ def main() -> int:
         members=arguments.members,
         fenced=arguments.fenced,
         traffic=arguments.traffic,
+        replacing=arguments.replacing,
     )
     if arguments.seed is not None:
         return _replay(arguments.seed, length)
@@ -42,6 +43,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--deeds", type=int, default=25, help="deeds of people in each history")
     parser.add_argument("--fenced", action="store_true", help="with propagators beside members")
     parser.add_argument("--traffic", action="store_true", help="with services of many members")
+    parser.add_argument("--replacing", action="store_true", help="with kubectl replace --force")
     parser.add_argument("--members", type=int, default=3)
     return parser.parse_args()
 

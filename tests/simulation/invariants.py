@@ -13,13 +13,21 @@ from services.propagator.core.marks import is_managed, work_generation_of
 from shared.api.binding import SCHEDULED, BindingSpec, ResourceBinding
 from shared.api.conditions import find_condition
 from shared.api.meta import GROUP, read
-from shared.apimachinery.manifest import Manifest, ObjectKey, decode, generation_of, uid_of
+from shared.apimachinery.manifest import (
+    Manifest,
+    ObjectKey,
+    annotations_of,
+    decode,
+    generation_of,
+    uid_of,
+)
 from shared.bus.memory import MemoryBus
 from shared.bus.memory_log import MemoryLog
 from shared.bus.port import Message
 from shared.bus.topology import HEALTH, STATUS, WORK
 from shared.clock import parse_time
 from shared.events import subjects
+from shared.events.orders import TEMPLATE_UID
 from shared.events.work import WorkOrder, WorkReport, decode_order, decode_report, is_end
 from shared.store.port import Change, ChangeType, Scope, Stored
 from tests.simulation.evidence import Evidence, Tap
@@ -67,6 +75,8 @@ class Watcher:
         self._reported: dict[tuple[str, ObjectKey], int] = {}
         self._refused: dict[tuple[str, ObjectKey], float] = {}
         self._tombstones: dict[tuple[str, ObjectKey], int] = {}
+        # The last order that may take the place of a deleted template's, and whose it is.
+        self._successors: dict[tuple[str, ObjectKey], tuple[int, str]] = {}
         self._ordered_at: dict[tuple[str, ObjectKey], deque[float]] = {}
         # What remained in a member when it left: nobody's to remove.
         self.left_behind: dict[str, set[ObjectKey]] = {}
@@ -110,6 +120,10 @@ class Watcher:
             )
         generation = work_generation_of(before.manifest)
         tombstone = self._tombstones.get((cluster, key), 0)
+        successor, uid = self._successors.get((cluster, key), (0, ""))
+        former = uid != annotations_of(before.manifest).get(TEMPLATE_UID)
+        if former and successor > generation:
+            return
         if tombstone < generation <= self._work.sequence:
             self._history.violated(
                 DELETES_DELIBERATELY,
@@ -131,6 +145,8 @@ class Watcher:
         order = decode_order(message.body)
         if order.is_tombstone:
             self._tombstones[cluster, key] = message.sequence
+        elif order.replaces is True:
+            self._successors[cluster, key] = message.sequence, order.template_uid
         self._count_orders(cluster, key)
         what = "is to go" if order.is_tombstone else f"of generation {order.template_generation}"
         self._history.note(f"order {message.sequence}: {_path(key)} in {cluster} {what}")

@@ -44,6 +44,7 @@ class People:
         history: History,
         *,
         traffic: bool = False,
+        replacing: bool = False,
     ) -> None:
         self._hub = hub
         self._members = members
@@ -74,6 +75,8 @@ class People:
         ]
         if self._pulled:
             self._deeds += [(5, self._apply_fenced), (4, self._apply_fenced_policy)]
+        if replacing:
+            self._deeds.append((12, self._replace))
         self._traffic: TrafficDeeds | None = None
         if traffic:
             self._traffic = TrafficDeeds(
@@ -211,6 +214,24 @@ class People:
 
     async def _apply_policy(self) -> None:
         await self._apply(manifests.policy(self._chance, self._namespace(), list(self._members)))
+
+    async def _replace(self) -> None:
+        """As `kubectl replace --force`, with a field that nobody can change."""
+        self._revision += 1
+        name, namespace = self._chance.choice(manifests.WORKLOADS), self._namespace()
+        made = manifests.deployment(
+            name,
+            namespace,
+            replicas=self._chance.randrange(7),
+            division=self._chance.choice(("weight", "room", "copies")),
+            revision=self._revision,
+        )
+        spec = made["spec"]
+        labels = {"app": name, "made": str(self._revision % 3)}
+        spec["selector"] = {"matchLabels": labels}
+        spec["template"]["metadata"] = {"labels": labels}
+        await self._delete_at(made)
+        await self._apply(made)
 
     async def _delete_policy(self) -> None:
         await self._delete_at(

@@ -61,6 +61,8 @@ class Length:
 
     traffic: bool = False
     """With services that members export to one another, and policies of traffic."""
+    replacing: bool = False
+    """With templates that take the place of deleted ones, and differ where nobody can change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class _Run:
         hub = self._hub = Hub(shared, str(self._seed), replicas=replicas, pulled=self._pulled())
         self._duties = Duties(history, hub.processes)
         doing = random.Random(f"{self._seed}/people")
-        people = People(hub, members, doing, history, traffic=length.traffic)
+        people = People(
+            hub, members, doing, history, traffic=length.traffic, replacing=length.replacing
+        )
         # 1. All begins well.
         for process in hub.processes.values():
             process.start()

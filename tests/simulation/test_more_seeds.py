@@ -21,3 +21,8 @@ def test_what_is_fenced_runs_in_one_member_in_every_seed() -> None:
 @pytest.mark.timeout(900)
 def test_services_of_many_members_agree_in_every_seed() -> None:
     assert_all_hold(1, 6, "--traffic")
+
+
+@pytest.mark.timeout(900)
+def test_what_is_left_of_a_deleted_template_makes_way_in_every_seed() -> None:
+    assert_all_hold(63, 4, "--replacing")
