@@ -1,6 +1,6 @@
 """Which keys a change of the store wakes: as few as can be told without reading more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from services.propagator.core.farewell import is_leaving
@@ -15,10 +15,11 @@ from services.propagator.dispatch.orders import (
 )
 from services.propagator.dispatch.rollouts.records import template_of
 from services.propagator.dispatch.work_log import WorkLog
+from shared.api.cluster import READY
 from shared.api.meta import GROUP
 from shared.api.rollout import ROLLOUTS
 from shared.api.selection import GroupAffinity
-from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of
+from shared.apimachinery.manifest import GroupResource, Manifest, ObjectKey, metadata_of, part_of
 from shared.errors import InvalidObject
 from shared.store.port import Change, ChangeType, Mirror, Scope, Stored
 
@@ -120,22 +121,32 @@ class Wakes:
                 found.add(key)
         return found
 
+    def _staged_in(self, cluster: str) -> Iterator[ObjectKey]:
+        for key in self._bindings.templates():
+            bound = self._bindings.of(key)
+            spec = bound[1].spec if bound is not None else None
+            if spec is not None and spec.rollout and cluster in shares_of(spec):
+                yield key
+
     def _followers(self) -> Iterable[ObjectKey]:
         """Namespaces that members have, by policies or for what lives in them."""
         namespaces = self._mirror.items(Scope.of(GroupResource("", "namespaces")))
         return (stored.key for stored in namespaces if self._log.of(stored.key))
 
     def _cluster_keys(self, change: Change) -> list[ObjectKey]:
-        """Everything held in or meant for a member that came, left or looks different now."""
+        """Everything held in or meant for a member that came, left or looks different now.
+
+        What is rolled out by stages there, too, where it can be judged again, or no more.
+        """
         labels = metadata_of(change.stored.manifest).get("labels")
-        before = change.previous
+        before, name = change.previous, change.stored.key.name
         if (
             before is not None
             and not _differs(change, "spec")
             and metadata_of(before.manifest).get("labels") == labels
         ):
-            return []
-        name = change.stored.key.name
+            turned = _readiness(before.manifest) != _readiness(change.stored.manifest)
+            return sorted(self._staged_in(name)) if turned else []
         found = self._log.held_in(name)
         for key in self._bindings.templates():
             bound = self._bindings.of(key)
@@ -165,6 +176,14 @@ def _is_staged(binding: Stored) -> bool:
 def _begins_to_go(change: Change) -> bool:
     before = change.previous
     return is_leaving(change.stored.manifest) and not (before and is_leaving(before.manifest))
+
+
+def _readiness(cluster: Manifest) -> str:
+    """What is said of the condition Ready."""
+    for one in part_of(cluster, "status").get("conditions") or ():
+        if isinstance(one, dict) and one.get("type") == READY:
+            return str(one.get("status"))
+    return ""
 
 
 def _differs(change: Change, section: str) -> bool:

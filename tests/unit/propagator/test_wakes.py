@@ -122,3 +122,25 @@ async def test_a_group_wakes_what_it_is_named_for(watched: Watched) -> None:
     assert await watched.wakes(key, group("us-1"))
     assert watched.woken == [KEY]
     assert not await watched.wakes(key, {**group("us-1"), "status": {"x": 1}})
+
+
+async def test_a_member_that_is_ready_again_wakes_what_waits_for_it_in_stages(
+    watched: Watched,
+) -> None:
+    """It may have reported before: nothing else tells that its word counts again."""
+    key = ObjectKey(GROUP, "clusters", "", "eu-1")
+
+    def cluster(ready: str, time: str = "1") -> Manifest:
+        conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": time}]
+        status = {"conditions": conditions}
+        return {**HEAD, "kind": "Cluster", "metadata": {"name": "eu-1"}, "status": status}
+
+    await watched.write(key, cluster("Unknown"))
+    assert not await watched.wakes(key, cluster("True")), "nothing is staged"
+    staged = binding(1)
+    staged["spec"]["rollout"] = {"stages": [{"name": "all"}]}
+    await watched.write(BINDING, staged)
+    assert await watched.wakes(key, cluster("Unknown"))
+    assert await watched.wakes(key, cluster("True"))
+    assert watched.woken == [KEY]
+    assert not await watched.wakes(key, cluster("True", "2"))
