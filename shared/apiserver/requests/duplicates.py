@@ -59,23 +59,34 @@ def in_order_of_reading(body: bytes, media: str, faults: list[str]) -> list[str]
 
 def _as_met(body: bytes) -> Iterator[str]:
     """Yield for every member of a JSON text what would be wrong with it: unknown, or twice."""
-
-    def walk(value: Any, path: str) -> Iterator[str]:
-        if isinstance(value, _Pairs):
-            seen: set[str] = set()
-            for name, each in value:
-                where = f"{path}.{name}" if path else name
-                yield f'{"duplicate" if name in seen else "unknown"} field "{where}"'
-                seen.add(name)
-                yield from walk(each, where)
-        elif isinstance(value, list):
-            for place, each in enumerate(value):
-                yield from walk(each, f"{path}[{place}]")
-
     try:
-        yield from walk(json.loads(body, object_pairs_hook=_Pairs), "")
+        root = json.loads(body, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         return
+    # No recursion: what is deep would be handed up through every level.
+    within = [_parts(root, "")]
+    while within:
+        for fault, part, where in within[-1]:
+            if fault:
+                yield fault
+            if isinstance(part, list):
+                within.append(_parts(part, where))
+                break
+        else:
+            within.pop()
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any, str]]:
+    """Yield what would be wrong with each part of *value*, the part, and where it is."""
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for name, each in value:
+            where = f"{path}.{name}" if path else name
+            yield f'{"duplicate" if name in seen else "unknown"} field "{where}"', each, where
+            seen.add(name)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield "", each, f"{path}[{place}]"
 
 
 def _in_json(body: bytes) -> list[str]:
