@@ -1,7 +1,8 @@
 """Telling others what was decided, after it was committed and once for each decision.
 
 A crash between the commit and the telling is repaired by the first look of the next process: what
-was decided lately is told again, under the same id, so that a repeat is no second event.
+was decided lately is told again, under the same id. The stream merges repeats for two minutes; of
+what is older it is asked first.
 """
 
 from datetime import timedelta
@@ -13,10 +14,11 @@ from shared.api.binding import SCHEDULED, ResourceBinding
 from shared.api.conditions import find_condition
 from shared.api.meta import read_json
 from shared.apimachinery.manifest import ObjectKey
-from shared.bus.port import Message, Publisher
+from shared.bus.port import Bus, Message
+from shared.bus.topology import EVENTS
 from shared.clock import Clock, format_micro_time, parse_time
 from shared.events import subjects
-from shared.events.envelope import fact_envelope
+from shared.events.envelope import Envelope, fact_envelope
 from shared.events.placement import DECIDED, NOUN, TYPE, encode_placement
 from shared.store.port import Stored
 
@@ -28,13 +30,15 @@ def fact_subject(template: ObjectKey) -> str:
 
 
 _LATELY = timedelta(minutes=10)
+_MERGED = timedelta(seconds=100)
+"""Surely less than the time in which the stream merges repeats."""
 
 
 class Announcements:
     """Remembers what this process has told, by binding."""
 
-    def __init__(self, publisher: Publisher, clock: Clock) -> None:
-        self._publisher = publisher
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
         self._clock = clock
         self._told: dict[ObjectKey, str] = {}
 
@@ -50,25 +54,30 @@ class Announcements:
         if told == identity:
             return
         decided_at = metadata.annotations.get(DECIDED_AT, "")
-        if told is not None or self._is_recent(decided_at):
+        age = self._age(decided_at)
+        if told is not None or age < _LATELY:
             now = self._clock.now()
             at = _latest(decided_at, condition.last_transition_time) or format_micro_time(now)
             fact = fact_of(binding, decision, condition, basis, at)
             envelope = fact_envelope(TYPE, service="scheduler", identity=identity, at=now)
             subject = fact_subject(binding.spec.resource.key)
-            await self._publisher.publish(
-                Message(subject, encode_placement(fact), envelope.headers())
-            )
+            if told is not None or age < _MERGED or not await self._is_told(subject, envelope):
+                message = Message(subject, encode_placement(fact), envelope.headers())
+                await self._bus.publish(message)
         self._told[stored.key] = identity
 
     def forget(self, binding: ObjectKey) -> None:
         self._told.pop(binding, None)
 
-    def _is_recent(self, decided_at: str) -> bool:
+    async def _is_told(self, subject: str, envelope: Envelope) -> bool:
+        last = await self._bus.last(EVENTS, subject)
+        return last is not None and Envelope.read(last.headers).id == envelope.id
+
+    def _age(self, decided_at: str) -> timedelta:
         try:
-            return self._clock.now() - parse_time(decided_at) < _LATELY
+            return self._clock.now() - parse_time(decided_at)
         except ValueError:
-            return False
+            return timedelta.max
 
 
 def _latest(decided_at: str, turned_at: str) -> str:

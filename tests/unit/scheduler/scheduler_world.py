@@ -175,6 +175,10 @@ class Outbox:
     async def purge(self, stream, subject, *, up_to):
         raise NotImplementedError
 
+    async def last(self, _stream, subject):
+        found = [message for message in self.messages if message.subject == subject]
+        return found[-1] if found else None
+
     @property
     def facts(self):
         return [decode_placement(message.body) for message in self.messages]

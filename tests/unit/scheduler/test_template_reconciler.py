@@ -1,5 +1,6 @@
 """The scheduler's shell: bindings follow templates, policies and clusters, and nothing is lost."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -77,6 +78,21 @@ async def test_a_fact_that_was_not_told_before_a_crash_is_told_by_the_next_proce
     first, again = world.outbox.messages
     assert first.headers["ce-id"] == again.headers["ce-id"], "a repeat is the same event"
     assert first.subject.startswith("hanse.events.placement.decided.")
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_once_repeats_are_merged_no_more_a_fact_is_told_only_where_it_is_missing(world, away):
+    world.outbox.failing = away
+    await world.put(a_cluster("eu-1"), a_policy(), WEB)
+    with suppress(RetryableError):
+        await world.settle()
+    world.outbox.failing = False
+    for _ in range(2):
+        world.clock.moment += timedelta(minutes=3)
+        world.start()
+        await world.settle()
+    (fact,) = world.outbox.facts
+    assert (fact.trigger == "") == away, "why is known to whoever decided alone"
 
 
 async def test_what_was_decided_long_ago_is_not_told_again(world):
