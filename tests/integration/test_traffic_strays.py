@@ -43,11 +43,16 @@ async def test_what_is_exported_no_more_goes_when_the_member_joins_again(
 ) -> None:
     async with traffic_ground(tmp_path, EU, US, working=False) as ground:
         async with trafficking(ground):
-            for name, address in (("gone", "10.2.0.1"), ("stays", "10.2.0.2")):
-                await ground.service(US, name)
-                await ground.endpoints(US, address, name=name)
-                await ground.export(US, name)
+            for member, name, address in (
+                (US, "gone", "10.2.0.1"),
+                (US, "stays", "10.2.0.2"),
+                (EU, "own", "10.1.0.1"),
+            ):
+                await ground.service(member, name)
+                await ground.endpoints(member, address, name=name)
+                await ground.export(member, name)
                 await ground.until(lambda n=name, a=address: ground.reached(EU, n) == {a})
+            kept = {one: _identity(ground, one) for one in ("stays", "own")}
             await _leave_unheard(ground, EU)
             await ground.unexport(US, "gone")
             await ground.until(lambda: not ground.imported(US, "gone"))
@@ -59,6 +64,11 @@ async def test_what_is_exported_no_more_goes_when_the_member_joins_again(
             async with trafficking(ground):
                 await ground.register(ground.members[EU])
                 await _settled(ground)
+        assert {one: _identity(ground, one) for one in kept} == kept, "nothing is made anew"
+
+
+def _identity(ground: TrafficGround, name: str) -> str:
+    return str(ground.derived(EU, name)["metadata"]["uid"])
 
 
 async def _settled(ground: TrafficGround) -> None:
