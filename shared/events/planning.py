@@ -125,7 +125,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     moved: int = 0
     interrupted: int = 0
     unplaced: int = 0
-    """Templates that have their place today and would have none as they ask for."""
+    """Templates that have their place today and would have none as they ask for, or no policy that
+    selects them any more."""
     revision: int = 0
     message: str = ""
     cost_before: float = 0.0

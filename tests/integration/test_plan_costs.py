@@ -94,6 +94,7 @@ async def test_people_ask_what_it_would_cost(
         assert (await run("--lose", "us-1", "--cost-max", "0.19"))[0] == 4
         assert [(await run("--cost-max", most))[0] for most in ("0.1", "0.09")] == [0, 4]
         status, out = await run("--without", "propagationpolicy/p", "-n", "shop")
+        assert status == 3
         assert "Deployment shop/web: no policy selects it any more: it is removed" in out
         assert "it costs 0.0000 an hour, 0.1000 before" in out
         with pytest.raises(SystemExit):

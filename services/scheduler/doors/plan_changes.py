@@ -13,6 +13,7 @@ from shared.api.conditions import find_condition
 from shared.apimachinery.manifest import Manifest
 from shared.events.planning import Plan, PlannedChange
 
+_NOT_SELECTED = "NotSelected"
 _CHANGES_MAX = 5_000
 
 
@@ -64,7 +65,8 @@ def removal_of(kind: str, bound: Bound, *, deleted: bool) -> PlannedChange:
         name=spec.resource.name,
         replicas=spec.replicas,
         before=placed(targets),
-        reason="Deleted" if deleted else "NotSelected",
+        fitted=_is_scheduled(bound),
+        reason="Deleted" if deleted else _NOT_SELECTED,
         message=f"{why}: it is removed, unless something needs it",
         interrupted=sum(counted(targets, spec.replicas).values()),
     )
@@ -88,7 +90,7 @@ def summed(changes: Iterable[PlannedChange], templates: int, examined: int, revi
         changes=every[:_CHANGES_MAX],
         moved=sum(one.moved for one in every),
         interrupted=sum(one.interrupted for one in every),
-        unplaced=sum(one.fitted and not one.fits for one in every),
+        unplaced=sum(one.fitted and (not one.fits or one.reason == _NOT_SELECTED) for one in every),
         revision=revision,
         message="; ".join(parts),
     )

@@ -82,12 +82,15 @@ async def test_what_is_deleted_gives_back_what_it_takes_of_a_quota():
 async def test_a_policy_that_is_deleted_leaves_its_objects_to_others_or_to_nobody():
     world = await a_world(WEB)
     gone = absent("propagationpolicies", "everywhere")
-    (change,) = (await planned(world, without=(gone,))).changes
-    assert (change.reason, change.interrupted) == ("NotSelected", 4)
+    plan = await planned(world, without=(gone,))
+    (change,) = plan.changes
+    assert (change.reason, change.interrupted, plan.unplaced) == ("NotSelected", 4, 1)
     west = a_policy("west", "", clusterAffinity={"clusterNames": ["us-1"]})
     await world.put(west)
     await world.settle()
-    (change,) = (await planned(world, without=(gone,))).changes
+    plan = await planned(world, without=(gone,))
+    (change,) = plan.changes
+    assert plan.unplaced == 0
     assert (change.policy, [one.cluster for one in change.after]) == ("west", ["us-1"])
     assert world.shares(WEB) == {"eu-1": 2, "us-1": 2}
 
