@@ -1,5 +1,6 @@
 """Weights of a policy in routes of the Gateway API, over a nats-server and members' workers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from msgspec.json import decode
 from shared.api.meta import API_VERSION, GROUP, read
 from shared.api.traffic_policy import TRAFFIC_POLICIES, TrafficPolicy
 from shared.apimachinery.manifest import Manifest, ObjectKey, copy
+from shared.bus.topology import WORK
+from shared.events import subjects
 from shared.events.requests import API_SERVICES
 from shared.events.services import ServicesOverview
 from tests.traffic_ground import (
@@ -67,8 +70,8 @@ def weights(ground: TrafficGround, key: ObjectKey = ROUTE, rule: int = 0) -> dic
     return {one["name"]: one.get("weight", 1) for one in spec["rules"][rule]["backendRefs"]}
 
 
-async def carried(ground: TrafficGround) -> tuple[str, str, str]:
-    stored = await ground.store.get(POLICY)
+async def carried(ground: TrafficGround, key: ObjectKey = POLICY) -> tuple[str, str, str]:
+    stored = await ground.store.get(key)
     assert stored is not None
     for one in read(stored.manifest, TrafficPolicy).status.conditions:
         if one.type == "Carried":
@@ -180,3 +183,39 @@ async def test_an_override_policy_of_somebody_else_is_left_alone(ground: Traffic
     stored = await ground.store.get(OVERRIDE)
     assert stored is not None
     assert stored.manifest["spec"] == theirs["spec"]
+
+
+async def test_two_policies_do_not_take_turns_with_what_only_one_can_have(
+    ground: TrafficGround,
+) -> None:
+    ports = [{"name": f"p{one}", "port": one, "protocol": "TCP"} for one in (80, 81)]
+    for member in (EU, US):
+        await ground.service(member, ports=ports)
+    await ground.write(POLICY, a_policy(port=80))
+    await ground.until(lambda: _port(ground) == 80)
+    other = POLICY._replace(name="other")
+    manifest = a_policy(port=81)
+    manifest["metadata"] |= {"name": "other", "creationTimestamp": "2026-01-02T00:00:00Z"}
+    await ground.write(other, manifest)
+
+    async def told() -> bool:
+        return (await carried(ground, other))[1] == "NameTaken"
+
+    await ground.until(told)
+    subject = subjects.work(EU, ObjectKey("", "services", "shop", "web-eu-1"))
+    before = await ground.bus.last(WORK, subject)
+    await asyncio.sleep(0.3)
+    after = await ground.bus.last(WORK, subject)
+    assert before is not None
+    assert after is not None
+    assert before.sequence == after.sequence
+
+    stored = await ground.store.get(POLICY)
+    assert stored is not None
+    await ground.store.delete(POLICY, stored.manifest, expected=stored.revision)
+    await ground.until(lambda: _port(ground) == 81, 30.0)
+
+
+def _port(ground: TrafficGround) -> int:
+    spec = ground.members[EU].get("services", "web-eu-1").get("spec") or {}
+    return int(spec["ports"][0]["port"]) if spec else 0

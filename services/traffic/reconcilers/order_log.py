@@ -64,6 +64,10 @@ class OrderLog:
     def owners(self) -> list[str]:
         return list(self._by_owner)
 
+    def is_anothers(self, place: Place, owner: str) -> bool:
+        """Whether what lies there is for the sake of anything but *owner*."""
+        return place in self.foreign or self._owner.get(place, owner) != owner
+
     def last_of(self, key: ObjectKey, cluster: str) -> int:
         """The sequence that the next write must expect; 0 where the subject is empty."""
         return self._last_of((cluster, key))

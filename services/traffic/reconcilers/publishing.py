@@ -26,7 +26,7 @@ class OrderPublisher:
         writes = [
             self._publish(place, encoded, changed=place in held)
             for place, encoded in plan.publish.items()
-            if place not in self._log.foreign
+            if not self._log.is_anothers(place, owner)
         ]
         for cluster, key in plan.revoke:
             tombstone = make_tombstone(key, held[cluster, key])

@@ -103,13 +103,14 @@ class RouteReconciler:
         desired = route_orders(plan, places, holding)
         settled = await self._order(name, held, desired)
         # 2. The weights.
+        refusals = self._refusals(name, desired)
         amiss = [
             *shortcomings(plan, places),
-            *self._refusals(name, desired),
+            *refusals,
             *await self._weigh(key, plan, places, holding),
         ]
         self._standings.put(name, amiss)
-        return Again(_LOOK if settled else _CONFIRMATION)
+        return Again(_CONFIRMATION if not settled else _PARTING if refusals else _LOOK)
 
     def _read(self, key: ObjectKey) -> TrafficPolicy | None:
         stored = self._store.mirror.get(key)
@@ -119,7 +120,9 @@ class RouteReconciler:
 
     def _holding(self, plan: TrafficPlan, places: Collection[str]) -> Mapping[str, Collection[str]]:
         """By member, the clusters whose Services it says to hold."""
-        keys, there = service_keys(plan), self._known.orders.held
+        keys, log = service_keys(plan), self._known.orders
+        own = log.of(owner_of_routes(plan.namespace, plan.policy))
+        there = {place for place in own if place in log.held}
         return {
             member: {cluster for key, cluster in keys.items() if (member, key) in there}
             for member in places
@@ -169,18 +172,18 @@ class RouteReconciler:
         return list(_told_by(stored.manifest)) if stored is not None else []
 
     def _refusals(self, name: PolicyName, desired: Mapping[str, Orders]) -> list[Amiss]:
-        """What members refuse, and where a policy ordered an object of that name."""
-        log = self._known.orders
+        """What members refuse, and where another policy ordered an object of that name."""
+        log, owner = self._known.orders, owner_of_routes(*name)
         found = [
             ("Refused", f"{member}: {key.resource} {key.name}: {log.troubles[member, key]}")
-            for member, key in sorted(log.of(owner_of_routes(*name)))
+            for member, key in sorted(log.of(owner))
             if (member, key) in log.troubles
         ]
         return found + [
-            ("NameTaken", f"{member}: a policy propagates {key.resource} {key.name}")
+            ("NameTaken", f"{member}: another policy has {key.resource} {key.name} there")
             for member, orders in sorted(desired.items())
             for key in sorted(orders)
-            if (member, key) in log.foreign
+            if log.is_anothers((member, key), owner)
         ]
 
 
