@@ -15,7 +15,7 @@ def test_all_holds_in_every_further_seed() -> None:
 
 @pytest.mark.timeout(900)
 def test_what_is_fenced_runs_in_one_member_in_every_seed() -> None:
-    assert_all_hold(1, 10, "--fenced", "--deeds", "35")
+    assert_all_hold(1, 8, "--fenced", "--deeds", "35")
 
 
 @pytest.mark.timeout(900)
