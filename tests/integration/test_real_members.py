@@ -13,6 +13,7 @@ from hanse.demo import holdings
 from hanse.membership.join import JoinRefused, Place, join
 from hanse.membership.leave import leave
 from shared.apimachinery.manifest import GroupVersionKind, Manifest
+from shared.clock import parse_time
 from shared.memberapi.credentials import MemberCredentials
 from shared.memberapi.http import open_member
 from shared.runtime.kubeconfig import write_kubeconfig
@@ -185,7 +186,7 @@ async def test_what_people_do_to_it_in_a_member_is_put_right_and_told(ground: Gr
     fact = await ground.until_fact(name="drifting", change="Edited")
     (field,) = fact.data["fields"]
     # Of a scale no time is kept: since when is when it was seen.
-    assert fact.data["since"] <= fact.data["occurred_at"]
+    assert parse_time(fact.data["since"]) <= parse_time(fact.data["occurred_at"])
     assert field == {
         "path": ".spec.replicas",
         "actor": "kubectl",
