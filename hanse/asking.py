@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,14 @@ from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
+
+
+@asynccontextmanager
+async def hub_of(options: argparse.Namespace) -> AsyncIterator[MemberApi]:
+    """The hub that the options of a command name; raises `HanseError` where they name none."""
+    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
+    async with open_hub(access) as hub:
+        yield hub
 
 
 def ask_hub(
@@ -54,8 +63,7 @@ def do(work: Coroutine[Any, Any, str]) -> int:
 async def _asked(
     options: argparse.Namespace, ask: Callable[[MemberApi], Awaitable[Answer]]
 ) -> Answer:
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_hub(access) as hub:
+    async with hub_of(options) as hub:
         return await ask(hub)
 
 

@@ -16,8 +16,9 @@ import msgspec
 import uvloop
 import yaml
 
+from hanse.asking import hub_of
 from hanse.commands.options import Subcommands, add_files, add_hub, add_json
-from hanse.hub import Hub, open_hub
+from hanse.hub import Hub
 from shared.api.binding import ResourceBinding, binding_key, is_built_in
 from shared.api.interpreter import ResourceInterpreter
 from shared.api.meta import GROUP, VERSION, read
@@ -41,7 +42,6 @@ from shared.interpreter.cases import (
     surprises,
 )
 from shared.interpreter.registry import Interpreters, read_declaration, ready_made
-from shared.memberapi.credentials import read_kubeconfig
 
 _KIND = "ResourceInterpreter"
 
@@ -160,8 +160,7 @@ async def _from_hub(options: argparse.Namespace) -> tuple[Case, list[ResourceInt
     word, _, name = options.object.partition("/")
     if not word or not name:
         raise InvalidObject(f"{options.object!r} is no KIND/NAME such as rollout/web")
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_hub(access) as api:
+    async with hub_of(options) as api:
         hub = Hub(api)
         wanted = word.lower()
         kinds = [

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from hanse.asking import do
+from hanse.asking import do, hub_of
 from hanse.commands.options import Subcommands, add_member
-from hanse.hub import open_hub
 from hanse.membership.join import Place, join
 from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.http import open_member
@@ -28,10 +27,9 @@ def run(options: argparse.Namespace) -> int:
 
 async def _join(options: argparse.Namespace) -> str:
     credentials = read_kubeconfig(options.member_kubeconfig, options.member_context)
-    hub_access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
     place = Place(options.name, options.region, options.zone, options.provider)
     async with (
-        open_hub(hub_access) as hub,
+        hub_of(options) as hub,
         open_member(credentials, name=options.name) as member,
     ):
         cluster = await join(hub, member, place, credentials)

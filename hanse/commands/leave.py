@@ -3,11 +3,9 @@
 import argparse
 from datetime import timedelta
 
-from hanse.asking import do
+from hanse.asking import do, hub_of
 from hanse.commands.options import Subcommands, add_member, number
-from hanse.hub import open_hub
 from hanse.membership.leave import OBJECTS, leave
-from shared.memberapi.credentials import read_kubeconfig
 
 _SHOWN_MAX = 5
 
@@ -38,9 +36,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _leave(options: argparse.Namespace) -> str:
-    hub_access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
     deadline = timedelta(seconds=options.timeout)
-    async with open_hub(hub_access) as hub:
+    async with hub_of(options) as hub:
         left = await leave(hub, options.name, options.objects, deadline=deadline)
     if not left.was_member:
         return f"{options.name} is not a member"

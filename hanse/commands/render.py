@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import uvloop
 
+from hanse.asking import hub_of
 from hanse.commands.options import Subcommands, add_files, add_json, add_object, member_name
 from hanse.files import read_files
-from hanse.hub import open_hub
 from hanse.kind_names import find_kind
 from hanse.questions import RENDERINGS
 from hanse.texts.rendering import as_changes, as_manifests
@@ -21,7 +21,6 @@ from shared.api.meta import GROUP
 from shared.apimachinery.manifest import GroupVersionKind, Manifest, name_of
 from shared.errors import HanseError
 from shared.events.rendering import Rendering, RenderRequest
-from shared.memberapi.credentials import read_kubeconfig
 from shared.memberapi.port import MemberApi, ResourceType
 from shared.telemetry.setup import configure_logs
 
@@ -68,8 +67,7 @@ def run(options: argparse.Namespace) -> int:
 async def _render(options: argparse.Namespace) -> Rendering:
     kind_word, _, name = options.object.partition("/")
     objects = await asyncio.to_thread(read_files, options.filename)
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_hub(access) as hub:
+    async with hub_of(options) as hub:
         kind = await find_kind(hub, kind_word)
         return await _ask(hub, kind, name, objects, options)
 

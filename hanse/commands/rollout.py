@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import uvloop
 
+from hanse.asking import hub_of
 from hanse.commands.options import Subcommands, add_json, add_object
-from hanse.hub import open_hub
 from hanse.rollouts import saying
 from hanse.rollouts.subject import Subject
 from hanse.rollouts.undoing import Undone, undo
@@ -19,7 +19,6 @@ from hanse.texts.rollout import as_history, as_revision, as_status
 from shared.api.rollout import ResourceRollout
 from shared.clock import SystemClock
 from shared.errors import HanseError, InvalidObject
-from shared.memberapi.credentials import read_kubeconfig
 from shared.telemetry.setup import configure_logs
 
 LOOK_AGAIN = timedelta(seconds=1)
@@ -78,8 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
-    access = read_kubeconfig(options.kubeconfig.expanduser(), options.context)
-    async with open_hub(access) as hub:
+    async with hub_of(options) as hub:
         subject = await Subject.find(hub, options.object, options.namespace)
         return int(await options.command(subject, options))
 

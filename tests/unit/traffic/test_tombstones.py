@@ -67,6 +67,15 @@ async def trafficking(bus: MemoryBus) -> AsyncIterator[tuple[OrderLog, OrderPubl
         yield log, OrderPublisher(bus, log)
 
 
+async def order_and_take_back(bus: MemoryBus, member: Member) -> None:
+    """Until the member has said that it is gone there."""
+    async with trafficking(bus) as (_, publisher):
+        await publisher.carry_out(Plan({PLACE: ORDER}, (), ()), OWNER)
+        await publisher.carry_out(Plan({}, (PLACE,), ()), OWNER)
+        while not member.reports:
+            await asyncio.sleep(0)
+
+
 async def until_ended(bus: MemoryBus) -> int:
     """How often members were asked by the time nothing of it is left."""
     async with trafficking(bus) as (log, publisher):
@@ -84,11 +93,7 @@ def test_a_removal_whose_report_expired_is_ordered_again_by_who_takes_over() -> 
         bus = MemoryBus()
         member = Member(bus)
         async with running(member.work):
-            async with trafficking(bus) as (_, publisher):
-                await publisher.carry_out(Plan({PLACE: ORDER}, (), ()), OWNER)
-                await publisher.carry_out(Plan({}, (PLACE,), ()), OWNER)
-                while not member.reports:
-                    await asyncio.sleep(0)
+            await order_and_take_back(bus, member)
             # Nobody was there to hear of it.
             await bus.purge(STATUS, subjects.status(*PLACE), up_to=member.reports[0])
             await until_ended(bus)
@@ -106,11 +111,7 @@ def test_a_removal_that_was_reported_needs_no_second_order() -> None:
         bus = MemoryBus()
         member = Member(bus)
         async with running(member.work):
-            async with trafficking(bus) as (_, publisher):
-                await publisher.carry_out(Plan({PLACE: ORDER}, (), ()), OWNER)
-                await publisher.carry_out(Plan({}, (PLACE,), ()), OWNER)
-                while not member.reports:
-                    await asyncio.sleep(0)
+            await order_and_take_back(bus, member)
             assert await until_ended(bus) == 1
         assert len(member.reports) == 1
 
